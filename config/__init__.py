@@ -1,0 +1,1 @@
+"""Wires the floors together: settings, addresses, the embedded servers and the processes."""

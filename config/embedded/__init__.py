@@ -1,0 +1,121 @@
+"""PostgreSQL and Valkey from wheels, for `manage.py` and the tests, when no servers are named.
+
+Every process that uses them holds a shared lock on the data directory until it ends; the last one to leave
+stops the servers. So two commands can share them and none is left running for nobody.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from config import roles
+from config.embedded import postgres, valkey
+from config.embedded.state import Ports, free_port, load_ports, load_secrets, port_is_free, save_ports
+
+__all__ = ["Servers", "ensure", "ensure_running", "release", "stop", "urls"]
+
+_in_use: dict[Path, IO[bytes]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The addresses of the two servers of a data directory."""
+
+    database_url: str  # the application's role: what web and workers use
+    owner_url: str  # owns the tables, for migrations
+    superuser_url: str  # set-up and tests only
+    redis_url: str
+
+
+def ensure(data_dir: Path | str, *, durable: bool = True) -> Servers:
+    """Have both servers run for as long as this process lives, and give their addresses.
+
+    Idempotent and safe against other processes doing the same. `durable=False` trades safety against power
+    loss for speed (tests). The servers stop when the last process that asked for them has ended.
+    Raises PostgresError or ValkeyError, naming the log.
+    """
+    directory = Path(data_dir).resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    if directory not in _in_use:
+        _in_use[directory] = users = (directory / "users.lock").open("ab")
+        fcntl.flock(users, fcntl.LOCK_SH)
+        atexit.register(release, directory, os.getpid())
+    return ensure_running(directory, durable=durable)
+
+
+def ensure_running(directory: Path, *, durable: bool = True) -> Servers:
+    """Start whichever of the two servers is down, on the port it had before if that is still free."""
+    with _start_lock(directory):
+        secrets = load_secrets(directory)
+        ports = known = load_ports(directory) or Ports(free_port(), free_port())
+        fresh = not (postgres.directory(directory) / "PG_VERSION").exists()
+        if not (postgres.is_running(directory) and postgres.answers(ports.postgres, secrets)):
+            postgres.stop(directory)
+            ports = Ports(ports.postgres if port_is_free(ports.postgres) else free_port(), ports.valkey)
+            postgres.start(directory, ports.postgres, secrets, durable=durable)
+        if not (valkey.is_running(directory) and valkey.answers(ports.valkey, secrets)):
+            valkey.stop(directory)
+            ports = Ports(ports.postgres, ports.valkey if port_is_free(ports.valkey) else free_port())
+            valkey.start(directory, ports.valkey, secrets)
+        if fresh or ports != known or not (directory / "ports.json").exists():
+            save_ports(directory, ports)
+        servers = urls(directory)
+        if not (directory / "roles.done").exists():
+            roles.create_embedded(
+                servers.superuser_url, servers.owner_url, servers.database_url, tests=not durable
+            )
+            (directory / "roles.done").touch()
+        return servers
+
+
+def urls(data_dir: Path | str) -> Servers:
+    """Give the addresses without starting anything (port 0, which refuses, before the first start)."""
+    directory = Path(data_dir).resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    secrets = load_secrets(directory)
+    ports = load_ports(directory) or Ports(0, 0)
+    at = f"127.0.0.1:{ports.postgres}/{roles.DATABASE}"
+    return Servers(
+        database_url=f"postgresql://{roles.APPLICATION}:{secrets.app_password}@{at}",
+        owner_url=f"postgresql://{roles.OWNER}:{secrets.owner_password}@{at}",
+        superuser_url=postgres.superuser_url(ports.postgres, secrets),
+        redis_url=valkey.url(ports.valkey, secrets),
+    )
+
+
+def release(data_dir: Path | str, pid: int | None = None) -> None:
+    """Say that this process is done with the servers; they stop when it was the last."""
+    directory = Path(data_dir).resolve()
+    if pid is not None and pid != os.getpid():
+        return  # a forked child's exit is not ours
+    users = _in_use.pop(directory, None)
+    if users is None:
+        return
+    with users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        stop(directory)
+
+
+def stop(data_dir: Path | str) -> None:
+    """Stop both servers, whoever uses them."""
+    directory = Path(data_dir).resolve()
+    if not directory.exists():
+        return
+    with _start_lock(directory):
+        postgres.stop(directory)
+        valkey.stop(directory)
+
+
+@contextlib.contextmanager
+def _start_lock(directory: Path) -> Iterator[None]:
+    with (directory / "start.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

