@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from csp.constants import NONCE
 
 from config import embedded
+from config.embedded.state import load_secrets
 from config.environment import ROOT, Environment, SettingError, credentials, data_directory
 
 env = Environment(os.environ)
@@ -23,7 +24,7 @@ DEBUG = False
 ROLLCALL_DATA = data_directory()
 env.given("ROLLCALL_DATA")
 _local = embedded.urls(ROLLCALL_DATA) if ROLLCALL_DEBUG else None
-_local_secrets = embedded.load_secrets(ROLLCALL_DATA) if ROLLCALL_DEBUG else None
+_local_secrets = load_secrets(ROLLCALL_DATA) if ROLLCALL_DEBUG else None
 
 # --- Where we are ---------------------------------------------------------------------------------
 
@@ -46,9 +47,9 @@ if ROLLCALL_TRUSTED_PROXIES:
 
 # --- Secrets --------------------------------------------------------------------------------------
 
-SECRET_KEY = env.secret("ROLLCALL_SECRET_KEY", _local_secrets and _local_secrets.secret_key)
+SECRET_KEY = env.secret("ROLLCALL_SECRET_KEY", _local_secrets.secret_key if _local_secrets else None)
 SECRET_KEY_FALLBACKS = env.listing("ROLLCALL_SECRET_KEYS_OLD")
-ROLLCALL_MASTER_KEY = env.key("ROLLCALL_MASTER_KEY", _local_secrets and _local_secrets.master_key)
+ROLLCALL_MASTER_KEY = env.key("ROLLCALL_MASTER_KEY", _local_secrets.master_key if _local_secrets else None)
 ROLLCALL_MASTER_KEYS_OLD = env.keys("ROLLCALL_MASTER_KEYS_OLD")
 ROLLCALL_OPERATOR_TOKEN = env.secret("ROLLCALL_OPERATOR_TOKEN", "")
 
@@ -100,6 +101,8 @@ TEMPLATES = [
     }
 ]
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+# A user name is unique within its organization, not over all of them.
+SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -134,13 +137,13 @@ def _database(name: str, default: str | None) -> dict[str, object]:
 
 DATABASES = {
     # The application's role: row-level security binds it.
-    "default": _database("DATABASE_URL", _local and _local.database_url),
+    "default": _database("DATABASE_URL", _local.database_url if _local else None),
 }
 # The owner of the tables, for `migrate --database owner` alone; web and workers need not have it.
 if env.given("DATABASE_OWNER_URL") or (_local and not env.given("DATABASE_URL")):
-    DATABASES["owner"] = _database("DATABASE_OWNER_URL", _local and _local.owner_url)
+    DATABASES["owner"] = _database("DATABASE_OWNER_URL", _local.owner_url if _local else None)
 
-REDIS_URL = env.url("REDIS_URL", ("redis", "rediss"), _local and _local.redis_url).geturl()
+REDIS_URL = env.url("REDIS_URL", ("redis", "rediss"), _local.redis_url if _local else None).geturl()
 
 # --- Time and language ----------------------------------------------------------------------------
 
