@@ -38,23 +38,6 @@ def create_embedded(superuser_url: str, owner_url: str, database_url: str, *, te
                     sql.Identifier(str(owner["dbname"])), sql.Identifier(str(owner["user"]))
                 )
             )
-    with psycopg.connect(owner_url, autocommit=True) as connection:
-        grant(connection, str(application["user"]))
-
-
-def grant(connection: "psycopg.Connection[tuple[object, ...]]", application: str = APPLICATION) -> None:
-    """Let the application role use the tables that the connected owner will make in this database.
-
-    Must run before the migrations: it sets default privileges, so that a migration which takes one back
-    (the record allows no UPDATE) is not undone by the next start.
-    """
-    role = sql.Identifier(application)
-    for statement in (
-        "GRANT USAGE ON SCHEMA public TO {}",
-        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}",
-        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {}",
-    ):
-        connection.execute(sql.SQL(statement).format(role))
 
 
 def _login_role(
