@@ -1,0 +1,96 @@
+"""Verbs on directories: the places people come from."""
+
+from typing import Any
+
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from identity import tenancy
+from identity.errors import Invalid
+from identity.first_access import Wanted
+from identity.models import Directory, Organization
+
+KINDS = ("scim",)
+IDPS = (
+    "generic", "okta", "okta_wizard", "entra", "entra_scim2", "onelogin", "onelogin_old", "ping", "jumpcloud", "google", "authentik",
+    "keycloak", "rippling",
+)  # fmt: skip
+_NAME_LENGTH_MAX = 200
+_CHANGEABLE = ("name", "idp", "settings", "defaults", "active")
+
+
+def create(
+    organization: Organization,
+    *,
+    actor: Actor,
+    name: str,
+    kind: str = "scim",
+    idp: str = "generic",
+    settings: dict[str, Any] | None = None,
+    defaults: dict[str, Any] | None = None,
+) -> Directory:
+    """Create a directory; its tokens are issued apart (tokens.issue). Raises Invalid, NameTaken."""
+    values = {"name": name, "idp": idp, "settings": settings or {}, "defaults": defaults or {}}
+    if kind not in KINDS:
+        message = f"kind is one of {', '.join(KINDS)}."
+        raise Invalid(message, field="kind")
+    _check(values)
+    with tenancy.change(organization):
+        directory = Directory.objects.create(organization=organization, kind=kind, **values)
+        record(
+            Event.DIRECTORY_CREATE,
+            organization_id=organization.pk,
+            actor=actor,
+            subject=subject_of(directory),
+            changes={"kind": [None, kind], "name": [None, name], "idp": [None, idp]},
+        )
+    return directory
+
+
+def change(directory: Directory, *, actor: Actor, **values: Any) -> Directory:
+    """Change name, idp, settings, defaults or active (an inactive directory's tokens are refused). Raises Invalid, NameTaken."""
+    unknown = sorted(set(values) - set(_CHANGEABLE))
+    if unknown:
+        message = f"These cannot be changed: {', '.join(unknown)}."
+        raise Invalid(message, field=unknown[0])
+    _check(values)
+    with tenancy.change(directory.organization_id):
+        locked = Directory.objects.select_for_update().get(pk=directory.pk)
+        changes = {
+            name: [getattr(locked, name), value]
+            for name, value in values.items()
+            if getattr(locked, name) != value
+        }
+        if changes:
+            for name, (_, value) in changes.items():
+                setattr(locked, name, value)
+            locked.save(update_fields=list(changes))
+            record(
+                Event.DIRECTORY_CHANGE,
+                organization_id=locked.organization_id,
+                actor=actor,
+                subject=subject_of(locked),
+                changes=changes,
+            )
+    return locked
+
+
+def subject_of(directory: Directory) -> Subject:
+    """Return the directory as the record names it."""
+    return Subject("directory", str(directory.pk), directory.name)
+
+
+def _check(values: dict[str, Any]) -> None:
+    name = values.get("name", "-")
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= _NAME_LENGTH_MAX or "\0" in name:
+        message = f"A name has 1 to {_NAME_LENGTH_MAX} characters."
+        raise Invalid(message, field="name")
+    if values.get("idp", "generic") not in IDPS:
+        message = f"idp is one of {', '.join(IDPS)}."
+        raise Invalid(message, field="idp")
+    if not isinstance(values.get("settings", {}), dict):
+        message = "settings is an object."
+        raise Invalid(message, field="settings")
+    if not isinstance(values.get("active", True), bool):
+        message = "active is true or false."
+        raise Invalid(message, field="active")
+    Wanted.parse(values.get("defaults", {}))

@@ -1,0 +1,67 @@
+"""E-mail domains: claimed by an organization, proved once."""
+
+import re
+import secrets
+
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from identity import tenancy
+from identity.errors import Invalid
+from identity.models import Domain, Organization
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}")
+_NAME_LENGTH_MAX = 253
+
+
+def claim(organization: Organization, name: str, *, actor: Actor) -> Domain:
+    """Claim a domain. It counts for nothing until it is proved: its `challenge` published as DNS TXT, or confirmed by an operator.
+
+    Raises Invalid, NameTaken.
+    """
+    clean = name.strip().rstrip(".").lower() if isinstance(name, str) else ""
+    if len(clean) > _NAME_LENGTH_MAX or not _NAME.fullmatch(clean):
+        message = "A domain is a name as example.com (international names in their xn-- form)."
+        raise Invalid(message, field="name")
+    with tenancy.change(organization):
+        domain = Domain.objects.create(
+            organization=organization, name=clean, challenge=f"rollcall-domain={secrets.token_urlsafe(24)}"
+        )
+        record(
+            Event.DOMAIN_CLAIM,
+            organization_id=organization.pk,
+            actor=actor,
+            subject=Subject("domain", str(domain.pk), clean),
+        )
+    return domain
+
+
+def confirm(domain: Domain, *, actor: Actor, proof: str = Domain.Proof.OPERATOR) -> Domain:
+    """Hold the domain for proved. Raises NameTaken where another organization has proved it before."""
+    with tenancy.change(domain.organization_id):
+        locked = Domain.objects.select_for_update().get(pk=domain.pk)
+        if locked.proved_at:
+            return locked
+        locked.proved_at, locked.proof = timezone.now(), proof
+        locked.save(update_fields=["proved_at", "proof"])
+        record(
+            Event.DOMAIN_CONFIRM,
+            organization_id=locked.organization_id,
+            actor=actor,
+            subject=Subject("domain", str(locked.pk), locked.name),
+            changes={"proof": [None, proof]},
+        )
+    return locked
+
+
+def has_proved(organization_id: object, email: str) -> bool:
+    """Tell whether the address lies in a domain that this organization has proved (exactly: a subdomain is another domain)."""
+    _, at, domain = email.rpartition("@")
+    if not at:
+        return False
+    with tenancy.of(organization_id):  # type: ignore[arg-type]
+        return Domain.objects.filter(
+            organization=organization_id, name=domain.strip().lower(), proved_at__isnull=False
+        ).exists()

@@ -1,0 +1,139 @@
+"""Every refusal of the domain. Each edge turns them into its own language in one table."""
+
+from typing import ClassVar
+
+from django.db import IntegrityError
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+    """An expected no. `code` is stable, `message` one sentence that says what to do, `field` names the input at fault."""
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class Invalid(Refusal):
+    """The input has the wrong shape or value."""
+
+    code = "invalid"
+
+
+class NotFound(Refusal):
+    """Nothing of that name here: absent, or somebody else's."""
+
+    code = "not_found"
+
+
+class UserNameTaken(Refusal):
+    """Another member of the organization has this user name."""
+
+    code = "user_name_taken"
+
+
+class EmailTaken(Refusal):
+    """Another member has this e-mail address, and the organization wants each address once."""
+
+    code = "email_taken"
+
+
+class ExternalIdTaken(Refusal):
+    """Another member or group of the directory has this external id."""
+
+    code = "external_id_taken"
+
+
+class NameTaken(Refusal):
+    """Another group, role, directory … has this name."""
+
+    code = "name_taken"
+
+
+class Conflict(Refusal):
+    """The row is of another version than the caller saw."""
+
+    code = "version_conflict"
+
+
+class Offboarded(Refusal):
+    """An administrator offboarded this member: only an administrator can bring them back."""
+
+    code = "offboarded"
+
+
+class OrganizationSuspended(Refusal):
+    """The organization is suspended: nobody comes in."""
+
+    code = "organization_suspended"
+
+
+class UnknownResource(Refusal):
+    """A grant names a resource that the organization has not registered."""
+
+    code = "unknown_resource"
+
+
+class UnknownRole(Refusal):
+    """A role name that the organization does not have."""
+
+    code = "unknown_role"
+
+
+class LastAdministrator(Refusal):
+    """The organization would be left without an administrator."""
+
+    code = "last_administrator"
+
+
+class TooMany(Refusal):
+    """More than the limit in one request."""
+
+    code = "too_many"
+
+
+class Forbidden(Refusal):
+    """The actor lacks the right."""
+
+    code = "forbidden"
+
+
+_BY_CONSTRAINT: dict[str, tuple[type[Refusal], str, str]] = {
+    "member_user_name": (UserNameTaken, "Another member already has this user name.", "user_name"),
+    "member_email": (EmailTaken, "Another member already has this e-mail address.", "email"),
+    "link_external_id": (
+        ExternalIdTaken,
+        "Another member of this directory already has this external id.",
+        "external_id",
+    ),
+    "link_member": (ExternalIdTaken, "This member is already linked to the directory.", "external_id"),
+    "group_name": (NameTaken, "Another group of this directory already has this name.", "display_name"),
+    "group_external_id": (
+        ExternalIdTaken,
+        "Another group of this directory already has this external id.",
+        "external_id",
+    ),
+    "directory_name": (NameTaken, "Another directory already has this name.", "name"),
+    "role_name": (NameTaken, "Another role already has this name.", "name"),
+    "kind_name": (NameTaken, "Another kind already has this name.", "name"),
+    "domain_once_in_organization": (NameTaken, "The organization already claims this domain.", "name"),
+    "domain_proved_once": (NameTaken, "Another organization has already proved this domain.", "name"),
+    "invitation_open_once": (NameTaken, "This address already has an open invitation.", "email"),
+    "identity_organization_slug_key": (NameTaken, "Another organization already has this slug.", "slug"),
+}
+
+
+def constraint_of(error: IntegrityError) -> str:
+    """Return the name of the constraint that refused, or an empty text."""
+    return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
+
+
+def refusal_of(error: IntegrityError) -> Refusal | None:
+    """Return the refusal that a constraint's name stands for; None for a constraint that no input should ever meet."""
+    known = _BY_CONSTRAINT.get(constraint_of(error))
+    if known is None:
+        return None
+    kind, message, field = known
+    return kind(message, field=field)

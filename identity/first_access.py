@@ -1,0 +1,220 @@
+"""First permissions: applied once, and then the administrators'.
+
+Strongest first: an administrator's own edit › what the identity provider asserted › the defaults of the connection or
+directory › the defaults of the organization. Defaults come when the member is created; the asserted set takes their
+place once, grants and roles each for itself. What an administrator gave, confirmed or took away is *held*, and no machine path
+touches it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Line, Subject, record_all
+from identity import grants, roles, tenancy
+from identity.errors import Invalid
+from identity.grants import GrantSpec
+from identity.models import FirstAccess, Grant, Member, Organization, Role, RoleAssignment
+from identity.models.access import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A set of first permissions. None for an aspect that the source says nothing about; empty for "none"."""
+
+    grants: tuple[GrantSpec, ...] | None = None
+    roles: tuple[str, ...] | None = None
+
+    @classmethod
+    def parse(cls, value: Mapping[str, Any]) -> "Wanted":
+        """Read {"grants": [{"kind", "id", "permission"}], "roles": [name]}, either left out. Raises Invalid."""
+        try:
+            specs = value.get("grants")
+            names = value.get("roles")
+            wanted = cls(
+                None
+                if specs is None
+                else tuple(GrantSpec(spec["kind"], spec["id"], spec["permission"]) for spec in specs),
+                None if names is None else tuple(names),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            message = "Defaults are {grants: [{kind, id, permission}], roles: [name]}."
+            raise Invalid(message, field="defaults") from error
+        texts = [text for spec in wanted.grants or () for text in (spec.kind, spec.key, spec.permission)]
+        if not all(isinstance(text, str) for text in (*texts, *(wanted.roles or ()))):
+            message = "Kinds, ids, permissions and roles in defaults are texts."
+            raise Invalid(message, field="defaults")
+        return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of it: specs and role names that were given, and those that name nothing here, each with a reason."""
+
+    grants: tuple[GrantSpec, ...] = ()
+    roles: tuple[str, ...] = ()
+    refused_grants: dict[GrantSpec, str] = field(default_factory=dict)
+    refused_roles: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+
+
+def apply_defaults(
+    member: Member,
+    *,
+    actor: Actor,
+    source: Mapping[str, Any] | None = None,
+    origin: str = Origin.DIRECTORY_DEFAULT,
+) -> Applied:
+    """Apply the defaults to a member just created: for each aspect the source's (connection, directory), else the organization's.
+
+    Once per member, whoever calls how often.
+    """
+    with tenancy.change(member.organization_id):
+        if not _begin(member, FirstAccess.Stage.DEFAULTS, origin):
+            return Applied()
+        own = Wanted.parse(source or {})
+        fallback = Wanted.parse(Organization.objects.get(pk=member.organization_id).defaults)
+        given_grants, refused_grants, given_roles, refused_roles = (), {}, (), ()
+        specs, specs_origin = (
+            (own.grants, origin) if own.grants is not None else (fallback.grants, Origin.ORGANIZATION_DEFAULT)
+        )
+        if specs:
+            given_grants, refused_grants = _give_grants(member, specs, specs_origin, actor)
+        names, names_origin = (
+            (own.roles, origin) if own.roles is not None else (fallback.roles, Origin.ORGANIZATION_DEFAULT)
+        )
+        if names:
+            given_roles, refused_roles = _give_roles(member, names, names_origin, actor)
+        return Applied(
+            given_grants, given_roles, refused_grants, refused_roles, (FirstAccess.Stage.DEFAULTS,)
+        )
+
+
+def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool = True) -> Applied:
+    """Put what the identity provider asserted in the place of the defaults, the first time only.
+
+    An aspect it says nothing about (None) keeps its defaults; `final` (a sign-in) closes that aspect too, so that a
+    later assertion changes nothing. Resources and roles that the organization does not have give no access and are recorded.
+    """
+    with tenancy.change(member.organization_id):
+        member = Member.objects.select_for_update().get(pk=member.pk)
+        given_grants, refused_grants, given_roles, refused_roles = (), {}, (), ()
+        stages: list[str] = []
+        if (wanted.grants is not None or final) and _begin(
+            member, FirstAccess.Stage.ASSERTED_GRANTS, Origin.ASSERTED
+        ):
+            stages.append(FirstAccess.Stage.ASSERTED_GRANTS)
+            if wanted.grants is not None:
+                grants.end(member, list(grants.open_grants(member).filter(held=False)), actor=actor)
+                given_grants, refused_grants = _give_grants(member, wanted.grants, Origin.ASSERTED, actor)
+        if (wanted.roles is not None or final) and _begin(
+            member, FirstAccess.Stage.ASSERTED_ROLES, Origin.ASSERTED
+        ):
+            stages.append(FirstAccess.Stage.ASSERTED_ROLES)
+            if wanted.roles is not None:
+                roles.end(member, list(_open_roles(member).filter(held=False)), actor=actor)
+                given_roles, refused_roles = _give_roles(member, wanted.roles, Origin.ASSERTED, actor)
+        return Applied(given_grants, given_roles, refused_grants, refused_roles, tuple(stages))
+
+
+def _begin(member: Member, stage: str, origin: str) -> bool:
+    """Claim the stage for this member; False when it was applied before, by whomever."""
+    if FirstAccess.objects.filter(organization=member.organization_id, member=member, stage=stage).exists():
+        return False
+    made = FirstAccess(
+        organization_id=member.organization_id,
+        member=member,
+        stage=stage,
+        origin=origin,
+        applied_at=timezone.now(),
+    )
+    made.save(force_insert=True)
+    record_all(
+        [
+            Line(
+                Event.ACCESS_FIRST,
+                member.organization_id,
+                Actor("job", "first_access", "first permissions"),
+                _subject(member),
+                data={"stage": stage, "origin": origin},
+            )
+        ]
+    )
+    return True
+
+
+def _give_grants(
+    member: Member, specs: Iterable[GrantSpec], origin: str, actor: Actor
+) -> tuple[tuple[GrantSpec, ...], dict[GrantSpec, str]]:
+    resolved = grants.resolve(member.organization_id, specs)
+    spoken_for = set(
+        Grant.objects.filter(organization=member.organization_id, member=member, held=True).values_list(
+            "resource_id", "permission"
+        )
+    )
+    spoken_for |= {(grant.resource_id, grant.permission) for grant in grants.open_grants(member)}
+    allowed = {
+        spec: resource
+        for spec, resource in resolved.found.items()
+        if (resource.pk, spec.permission) not in spoken_for
+    }
+    grants.give(
+        member, [(resource, spec.permission) for spec, resource in allowed.items()], origin, actor=actor
+    )
+    record_all(
+        Line(
+            Event.GRANT_REFUSE,
+            member.organization_id,
+            actor,
+            _subject(member),
+            outcome="refused",
+            reason=reason,
+            data={"kind": spec.kind, "resource": spec.key, "permission": spec.permission, "origin": origin},
+        )
+        for spec, reason in resolved.unknown.items()
+    )
+    return tuple(allowed), resolved.unknown
+
+
+def _give_roles(
+    member: Member, names: Iterable[str], origin: str, actor: Actor
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    wanted = list(dict.fromkeys(names))
+    known = {
+        role.name: role for role in Role.objects.filter(organization=member.organization_id, name__in=wanted)
+    }
+    spoken_for = set(
+        RoleAssignment.objects.filter(
+            organization=member.organization_id, member=member, held=True
+        ).values_list("role__name", flat=True)
+    )
+    spoken_for |= {held.role.name for held in _open_roles(member)}
+    allowed = [known[name] for name in wanted if name in known and name not in spoken_for]
+    refused = tuple(name for name in wanted if name not in known)
+    roles.give(member, allowed, origin, actor=actor)
+    record_all(
+        Line(
+            Event.ROLE_REFUSE,
+            member.organization_id,
+            actor,
+            _subject(member),
+            outcome="refused",
+            reason="unknown_role",
+            data={"role": name, "origin": origin},
+        )
+        for name in refused
+    )
+    return tuple(role.name for role in allowed), refused
+
+
+def _open_roles(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a query set
+    return RoleAssignment.objects.filter(
+        organization=member.organization_id, member=member, ended_at__isnull=True
+    ).select_related("role")
+
+
+def _subject(member: Member) -> Subject:
+    return Subject("member", str(member.pk), member.user_name)

@@ -1,0 +1,348 @@
+"""Verbs on groups. Membership changes are deltas on rows under the group's lock: no list is ever loaded and saved back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from audit.events import Event
+from audit.ids import uuid7
+from audit.record import Actor, Line, Subject, record, record_all
+from identity import tenancy
+from identity.errors import Conflict, Invalid, NotFound
+from identity.models import Directory, Group, Link, Member, Membership, Organization, PendingMembership
+from identity.profile import differences, key_of
+
+_Unset = Literal["unset"]
+UNSET: _Unset = "unset"
+NAME_LENGTH_MAX = 1024
+
+# One statement: who of the named is a member that this group may hold, and who of those is new.
+_ADD = """
+WITH named AS (SELECT DISTINCT unnest(%(members)s::uuid[]) AS member_id),
+known AS (
+  SELECT member.id, member.user_name FROM named JOIN identity_member member
+    ON member.id = named.member_id AND member.organization_id = %(organization)s AND member.state <> 'offboarded'
+   WHERE %(directory)s::uuid IS NULL OR EXISTS (
+     SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
+        AND link.directory_id = %(directory)s AND link.tombstoned_at IS NULL)
+),
+added AS (
+  INSERT INTO identity_membership (id, organization_id, group_id, member_id, started_at)
+  SELECT gen_random_uuid(), %(organization)s, %(group)s, known.id, %(now)s FROM known
+  ON CONFLICT (organization_id, group_id, member_id) WHERE ended_at IS NULL DO NOTHING
+  RETURNING member_id
+)
+SELECT known.id, known.user_name, added.member_id IS NOT NULL FROM known LEFT JOIN added ON added.member_id = known.id
+"""
+
+_REMOVE = """
+WITH ended AS (
+  UPDATE identity_membership SET ended_at = %(now)s
+   WHERE organization_id = %(organization)s AND group_id = %(group)s AND ended_at IS NULL
+     AND (%(everybody)s OR member_id = ANY (%(members)s::uuid[]))
+     AND NOT member_id = ANY (%(keep)s::uuid[])
+  RETURNING member_id
+)
+SELECT ended.member_id, member.user_name FROM ended JOIN identity_member member ON member.id = ended.member_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a membership change came to: member ids added and removed, and values named that we don't know (now pending)."""
+
+    added: list[UUID]
+    removed: list[UUID]
+    pending: list[str]
+
+
+def create(
+    organization: Organization,
+    *,
+    actor: Actor,
+    display_name: str,
+    directory: Directory | None = None,
+    external_id: str | None = None,
+    profile: Mapping[str, Any] | None = None,
+    members: Iterable[str] = (),
+) -> Group:
+    """Create a group with its first members (their ids as text; unknown ones become pending). Raises Invalid, NameTaken, ExternalIdTaken."""
+    now = timezone.now()
+    name = _checked_name(display_name)
+    with tenancy.change(organization):
+        group = Group(
+            organization=organization, directory=directory, display_name=name, display_name_key=key_of(name),
+            external_id=external_id, profile=dict(profile or {}), created_at=now, changed_at=now,
+        )  # fmt: skip
+        group.save(force_insert=True)
+        record(
+            Event.GROUP_CREATE,
+            organization_id=organization.pk,
+            actor=actor,
+            subject=subject_of(group),
+            changes={"display_name": [None, name], "external_id": [None, external_id]},
+        )
+        _add(group, list(members), actor)
+    return group
+
+
+def change(
+    group: Group,
+    *,
+    actor: Actor,
+    display_name: str | None = None,
+    external_id: str | None | _Unset = UNSET,
+    profile: Mapping[str, Any] | None = None,
+    add: Iterable[str] = (),
+    remove: Iterable[str] = (),
+    replace: Iterable[str] | None = None,
+    expected_version: int | None = None,
+) -> tuple[Group, Delta]:
+    """Change name, external id, profile and members in one step and return the group with what changed about its members.
+
+    `replace` names the whole membership; `add` and `remove` are deltas. Ids are texts; those that we don't know are parked as pending
+    and join when they arrive. The version grows by one if anything changed. Raises Invalid, NameTaken, ExternalIdTaken, Conflict, NotFound.
+    """
+    with tenancy.change(group.organization_id):
+        locked = lock(group)
+        if expected_version is not None and locked.version != expected_version:
+            message = f"The group is of version {locked.version} by now: read it again."
+            raise Conflict(message)
+        changes = _assign(locked, display_name, external_id, profile)
+        removed: list[UUID] = []
+        added, pending = [], []
+        if replace is not None:
+            wanted = list(replace)
+            removed = _remove(locked, [], actor, everybody=True, keep=_ids(wanted)[0])
+            _forget_pending(locked, keep=wanted)
+            added, pending = _add(locked, wanted, actor)
+        gone = list(remove)
+        if gone:
+            removed += _remove(locked, _ids(gone)[0], actor)
+            PendingMembership.objects.filter(
+                organization=locked.organization_id, group=locked, value__in=gone
+            ).delete()
+        more = list(add)
+        if more:
+            more_added, more_pending = _add(locked, more, actor)
+            added, pending = added + more_added, pending + more_pending
+        if changes or added or removed:
+            locked.version += 1
+            locked.changed_at = timezone.now()
+            locked.save(
+                update_fields=[
+                    "display_name",
+                    "display_name_key",
+                    "external_id",
+                    "profile",
+                    "version",
+                    "changed_at",
+                ]
+            )
+            record(
+                Event.GROUP_CHANGE,
+                organization_id=locked.organization_id,
+                actor=actor,
+                subject=subject_of(locked),
+                changes=changes,
+                data={"added": len(added), "removed": len(removed)},
+            )
+    return locked, Delta(added, removed, pending)
+
+
+def delete(group: Group, *, actor: Actor) -> None:
+    """End the group and every membership in it."""
+    with tenancy.change(group.organization_id):
+        locked = lock(group)
+        _remove(locked, [], actor, everybody=True)
+        _forget_pending(locked, keep=())
+        locked.ended_at = timezone.now()
+        locked.version += 1
+        locked.save(update_fields=["ended_at", "version"])
+        record(
+            Event.GROUP_DELETE,
+            organization_id=locked.organization_id,
+            actor=actor,
+            subject=subject_of(locked),
+        )
+
+
+def join_pending(member: Member, directory: Directory, values: Iterable[str], *, actor: Actor) -> None:
+    """Let the member into the groups for which the directory named them before they arrived (by id or external id)."""
+    named = [value for value in values if value]
+    with tenancy.change(member.organization_id):
+        waiting = PendingMembership.objects.filter(
+            organization=member.organization_id, directory=directory, value__in=named
+        )
+        group_ids = sorted(set(waiting.values_list("group_id", flat=True)))
+        waiting.delete()
+        for group_id in group_ids:
+            group = Group.objects.filter(pk=group_id, ended_at__isnull=True).first()
+            if group is not None:
+                change(group, actor=actor, add=[str(member.pk)])
+
+
+def lock(group: Group) -> Group:
+    """Lock the group's row for the transaction and return it. Raises NotFound for one deleted meanwhile."""
+    locked = Group.objects.select_for_update().filter(pk=group.pk, ended_at__isnull=True).first()
+    if locked is None:
+        message = "There is no such group."
+        raise NotFound(message)
+    return locked
+
+
+def subject_of(group: Group) -> Subject:
+    """Return the group as the record names it."""
+    return Subject("group", str(group.pk), group.display_name)
+
+
+def _checked_name(display_name: object) -> str:
+    if not isinstance(display_name, str) or not display_name.strip() or len(display_name) > NAME_LENGTH_MAX:
+        message = f"A group's name has 1 to {NAME_LENGTH_MAX} characters."
+        raise Invalid(message, field="display_name")
+    return display_name.strip()
+
+
+def _assign(
+    group: Group, display_name: str | None, external_id: str | None, profile: Mapping[str, Any] | None
+) -> dict[str, list[Any]]:
+    changes: dict[str, list[Any]] = {}
+    if display_name is not None:
+        name = _checked_name(display_name)
+        if name != group.display_name:
+            changes["display_name"] = [group.display_name, name]
+            group.display_name, group.display_name_key = name, key_of(name)
+    if external_id != UNSET and external_id != group.external_id:
+        changes["external_id"] = [group.external_id, external_id]
+        group.external_id = external_id
+    if profile is not None:
+        changes |= differences(group.profile, profile)
+        group.profile = dict(profile)
+    return changes
+
+
+def _ids(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
+    """Split what clients name into ids and values that cannot be one of ours."""
+    ids, strange = [], []
+    for value in values:
+        try:
+            ids.append(UUID(value))
+        except (ValueError, AttributeError, TypeError):
+            strange.append(str(value))
+    return ids, strange
+
+
+def _add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list[str]]:
+    if not values:
+        return [], []
+    ids, strange = _ids(values)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ADD,
+            {
+                "members": ids,
+                "organization": group.organization_id,
+                "group": group.pk,
+                "directory": group.directory_id,
+                "now": timezone.now(),
+            },
+        )
+        rows = cursor.fetchall()
+    record_all(
+        _line(Event.GROUP_MEMBER_ADD, group, actor, member_id, name, [None, group.display_name])
+        for member_id, name, is_new in rows
+        if is_new
+    )
+    known = {row[0] for row in rows}
+    unknown = [str(member_id) for member_id in dict.fromkeys(ids) if member_id not in known] + strange
+    if unknown and group.directory_id:
+        _park(group, unknown, actor)
+    return [row[0] for row in rows if row[2]], unknown
+
+
+def _remove(
+    group: Group, ids: list[UUID], actor: Actor, *, everybody: bool = False, keep: list[UUID] | None = None
+) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REMOVE,
+            {
+                "now": timezone.now(),
+                "organization": group.organization_id,
+                "group": group.pk,
+                "everybody": everybody,
+                "members": ids,
+                "keep": keep or [],
+            },
+        )
+        rows = cursor.fetchall()
+    record_all(
+        _line(Event.GROUP_MEMBER_REMOVE, group, actor, member_id, name, [group.display_name, None])
+        for member_id, name in rows
+    )
+    return [row[0] for row in rows]
+
+
+def _park(group: Group, values: list[str], actor: Actor) -> None:
+    now = timezone.now()
+    PendingMembership.objects.bulk_create(
+        [
+            PendingMembership(
+                id=uuid7(), organization_id=group.organization_id, group=group, directory_id=group.directory_id,
+                value=value[:NAME_LENGTH_MAX], named_at=now,
+            )
+            for value in dict.fromkeys(values)
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    record_all(
+        [
+            Line(
+                Event.GROUP_MEMBER_PENDING,
+                group.organization_id,
+                actor,
+                subject_of(group),
+                data={"values": values[:100]},
+            )
+        ]
+    )
+
+
+def _forget_pending(group: Group, *, keep: Iterable[str]) -> None:
+    PendingMembership.objects.filter(organization=group.organization_id, group=group).exclude(
+        value__in=list(keep)
+    ).delete()
+
+
+def _line(
+    event: Event, group: Group, actor: Actor, member_id: UUID, user_name: str, change_: list[str | None]
+) -> Line:
+    return Line(
+        event,
+        group.organization_id,
+        actor,
+        Subject("member", str(member_id), user_name),
+        changes={"group": change_},
+        data={"group": str(group.pk)},
+    )
+
+
+def members_of(group: Group) -> Iterable[tuple[UUID, str]]:
+    """Return (id, display name) of the members in the group, dormant ones among them, by id."""
+    return (
+        Membership.objects.filter(organization=group.organization_id, group=group, ended_at__isnull=True)
+        .order_by("member_id")
+        .values_list("member_id", "member__display_name")
+    )
+
+
+def external_ids_of(member: Member, directory: Directory) -> list[str]:
+    """Return the names by which the directory may have named this member: our id and its own."""
+    link = Link.objects.filter(
+        organization=member.organization_id, directory=directory, member=member
+    ).first()
+    return [str(member.pk), *([link.external_id] if link and link.external_id else [])]

@@ -1,0 +1,95 @@
+"""Who is this? The one place that decides whether a person who arrives is a member already.
+
+In order: the directory's external id › the user name among the directory's own people › the user name or the e-mail of
+a member whom the directory does not know yet, if the e-mail lies in a domain that the organization has proved. Anything else is a
+stranger: a directory never adopts somebody else's account.
+"""
+
+from dataclasses import dataclass
+
+from identity import domains
+from identity.errors import ExternalIdTaken, Offboarded, UserNameTaken
+from identity.models import Directory, Link, Member, Organization
+from identity.profile import key_of
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The member that this person is; `needs_link`: the directory has not known them so far."""
+
+    member: Member
+    needs_link: bool = False
+
+
+def find(
+    organization: Organization,
+    directory: Directory | None,
+    external_id: str | None,
+    user_name: str,
+    email: str,
+) -> Known | None:
+    """Return the member that this person already is, locked, or None for a newcomer.
+
+    Raises ExternalIdTaken or UserNameTaken for an active one (that would be a second creation) and Offboarded for one whom an
+    administrator has put out.
+    """
+    if directory is not None:
+        linked = _linked(organization, directory, external_id, user_name)
+        if linked is not None:
+            return linked
+    member = (
+        Member.objects.select_for_update()
+        .filter(organization=organization, user_name_key=key_of(user_name))
+        .exclude(state=Member.State.OFFBOARDED)
+        .first()
+    )
+    if member is None:
+        return None
+    adoptable = directory is not None and email and domains.has_proved(organization.pk, email)
+    if not adoptable or key_of(email) not in {member.email_key, member.user_name_key}:
+        message = "Another member already has this user name."
+        raise UserNameTaken(message, field="user_name")
+    if Link.objects.filter(organization=organization, member=member, tombstoned_at__isnull=True).exists():
+        message = "This user name belongs to a person of another directory."
+        raise UserNameTaken(message, field="user_name")
+    return Known(member, needs_link=True)
+
+
+def by_email(organization: Organization, email: str) -> list[Member]:
+    """Return the members with this address who are not offboarded: whoever matches by it must find exactly one."""
+    if not email:
+        return []
+    return list(
+        Member.objects.filter(organization=organization, email_key=key_of(email)).exclude(
+            state=Member.State.OFFBOARDED
+        )[:2]
+    )
+
+
+def _linked(
+    organization: Organization, directory: Directory, external_id: str | None, user_name: str
+) -> Known | None:
+    links = Link.objects.filter(organization=organization, directory=directory, tombstoned_at__isnull=True)
+    row = links.filter(external_id=external_id).first() if external_id else None
+    if row is None:
+        row = links.filter(member__user_name_key=key_of(user_name)).order_by("-linked_at").first()
+        if row is not None and row.external_id and external_id:
+            # The name is the same, the directory's own id is not: another person.
+            member = Member.objects.get(pk=row.member_id)
+            if member.state == Member.State.OFFBOARDED:
+                return None
+            message = "Another member of this directory already has this user name, with another external id."
+            raise UserNameTaken(message, field="user_name")
+    if row is None:
+        return None
+    member = Member.objects.select_for_update().get(pk=row.member_id)
+    if member.state == Member.State.OFFBOARDED:
+        message = "An administrator offboarded this person: only an administrator can reinstate them, in the console or by the API."
+        raise Offboarded(message)
+    if member.state == Member.State.ACTIVE:
+        if external_id and row.external_id == external_id:
+            message = "A member of this directory already has this external id."
+            raise ExternalIdTaken(message, field="external_id")
+        message = "Another member already has this user name."
+        raise UserNameTaken(message, field="user_name")
+    return Known(member)

@@ -1,0 +1,328 @@
+"""Verbs on members: how a person comes in, changes, goes and comes back. Every path calls these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from identity import exits, first_access, matching, tenancy
+from identity.errors import Conflict, Invalid, Offboarded
+from identity.exits import Receipt
+from identity.models import ActivePeriod, Directory, Link, Member, Organization
+from identity.profile import check_user_name, differences, display_name_of, email_of, key_of
+
+_Unset = Literal["unset"]
+UNSET: _Unset = "unset"
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """The member, and whether this call created them, brought a suspended one back, or linked one that was here."""
+
+    member: Member
+    created: bool = False
+    revived: bool = False
+    linked: bool = False
+
+
+def provision(
+    organization: Organization,
+    *,
+    actor: Actor,
+    user_name: str,
+    profile: Mapping[str, Any] | None = None,
+    active: bool = True,
+    directory: Directory | None = None,
+    external_id: str | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    defaults_origin: str = "directory_default",
+) -> Provisioned:
+    """Bring a person in: create the member, or revive or link the one that this person already is (identity.matching).
+
+    `defaults` are the source's first permissions (a directory's own are taken by themselves). Raises Invalid,
+    UserNameTaken, EmailTaken, ExternalIdTaken, and Offboarded where an administrator has put this person out.
+    """
+    user_name = check_user_name(user_name)
+    profile = dict(profile or {})
+    with tenancy.change(organization):
+        known = matching.find(organization, directory, external_id, user_name, email_of(profile))
+        if known is not None:
+            return _take_back(known, actor, user_name, profile, active, directory, external_id)
+        member = _create(organization, actor, user_name, profile, active, directory, external_id)
+        source = directory.defaults if directory is not None and defaults is None else defaults
+        first_access.apply_defaults(member, actor=actor, source=source, origin=defaults_origin)
+    return Provisioned(member, created=True)
+
+
+def change(
+    member: Member,
+    *,
+    actor: Actor,
+    user_name: str | None = None,
+    profile: Mapping[str, Any] | None = None,
+    active: bool | None = None,
+    directory: Directory | None = None,
+    external_id: str | None | _Unset = UNSET,
+    expected_version: int | None = None,
+    reason: str = "",
+) -> Member:
+    """Change what is given and return the member as it then is; `profile` replaces the whole profile.
+
+    `active` False suspends, True reactivates. `external_id` is the one of `directory`. Nothing different: nothing is
+    written. Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, Offboarded, and Conflict if `expected_version` differs.
+    """
+    with tenancy.change(member.organization_id):
+        locked = lock(member)
+        if expected_version is not None and locked.version != expected_version:
+            message = f"The member is of version {locked.version} by now: read it again."
+            raise Conflict(message)
+        changes = _assign(locked, user_name, profile)
+        if directory is not None and external_id != UNSET:
+            changes |= _relink(locked, directory, external_id)
+        if changes:
+            _save_profile(locked)
+            record(
+                Event.MEMBER_CHANGE,
+                organization_id=locked.organization_id,
+                actor=actor,
+                subject=subject_of(locked),
+                changes=changes,
+            )
+        if active is False and locked.state == Member.State.ACTIVE:
+            exits.suspend_locked(locked, actor=actor, reason=reason)
+        elif active is True and locked.state != Member.State.ACTIVE:
+            _reactivate_locked(locked, actor=actor, reason=reason)
+    return locked
+
+
+def suspend(member: Member, *, actor: Actor, reason: str = "") -> Member:
+    """Shut the member out; grants, roles and groups stay and are dormant. The grace period begins."""
+    with tenancy.change(member.organization_id):
+        locked = lock(member)
+        if locked.state == Member.State.ACTIVE:
+            exits.suspend_locked(locked, actor=actor, reason=reason)
+    return locked
+
+
+def reactivate(member: Member, *, actor: Actor, reason: str = "") -> Member:
+    """Let a suspended member in again, with everything they had. Raises Offboarded."""
+    with tenancy.change(member.organization_id):
+        locked = lock(member)
+        if locked.state != Member.State.ACTIVE:
+            _reactivate_locked(locked, actor=actor, reason=reason)
+    return locked
+
+
+def offboard(
+    member: Member, *, actor: Actor, reason: str = "", tombstone: Directory | None = None
+) -> Receipt:
+    """End everything the member holds, for good, and return the receipt. `tombstone`: this directory deleted them."""
+    with tenancy.change(member.organization_id):
+        return exits.offboard_locked(lock(member), actor=actor, reason=reason, tombstone=tombstone)
+
+
+def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = "") -> Member:
+    """Bring an offboarded member back, with or without what they had when they were offboarded. An administrator's act.
+
+    Raises UserNameTaken where somebody else has the user name by now.
+    """
+    with tenancy.change(member.organization_id):
+        locked = lock(member)
+        if locked.state == Member.State.SUSPENDED:
+            _reactivate_locked(locked, actor=actor, reason=reason)
+        elif locked.state == Member.State.OFFBOARDED:
+            exits.reinstate_locked(locked, actor=actor, with_access=with_access, reason=reason)
+    return locked
+
+
+def schedule_end(member: Member, ends_at: datetime | None, *, actor: Actor) -> Member:
+    """Have the member offboarded at `ends_at` (aware), or never again if None. Raises Invalid, Offboarded."""
+    if ends_at is not None and ends_at.tzinfo is None:
+        message = "The end needs its time zone, as 2027-03-31T18:00:00+01:00."
+        raise Invalid(message, field="ends_at")
+    with tenancy.change(member.organization_id):
+        locked = lock(member)
+        if locked.state == Member.State.OFFBOARDED:
+            message = "This member is offboarded already."
+            raise Offboarded(message)
+        if locked.ends_at == ends_at:
+            return locked
+        before, locked.ends_at = locked.ends_at, ends_at
+        locked.save(update_fields=["ends_at"])
+        record(
+            Event.MEMBER_SCHEDULE_END,
+            organization_id=locked.organization_id,
+            actor=actor,
+            subject=subject_of(locked),
+            changes={"ends_at": [before, ends_at]},
+        )
+    return locked
+
+
+def set_password(member: Member, password: str, *, actor: Actor) -> None:
+    """Set the password for local sign-in and end every session of the member."""
+    with tenancy.change(member.organization_id):
+        locked = lock(member)
+        locked.password = make_password(password)
+        locked.save(update_fields=["password"])
+        exits.end_sessions(locked, actor=actor, reason="password")
+        record(
+            Event.MEMBER_PASSWORD,
+            organization_id=locked.organization_id,
+            actor=actor,
+            subject=subject_of(locked),
+        )
+
+
+def lock(member: Member | UUID) -> Member:
+    """Lock the member's row for the transaction and return it; the tenancy must be set."""
+    return Member.objects.select_for_update().get(pk=member.pk if isinstance(member, Member) else member)
+
+
+def subject_of(member: Member) -> Subject:
+    """Return the member as the record names them."""
+    return Subject("member", str(member.pk), member.user_name)
+
+
+def _create(
+    organization: Organization,
+    actor: Actor,
+    user_name: str,
+    profile: dict[str, Any],
+    active: bool,
+    directory: Directory | None,
+    external_id: str | None,
+) -> Member:
+    now = timezone.now()
+    member = Member(
+        organization=organization, password=make_password(None), created_at=now, changed_at=now,
+        state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
+    )  # fmt: skip
+    changes = _assign(member, user_name, profile, email_unique=organization.email_unique)
+    member.save(force_insert=True)
+    if active:
+        ActivePeriod(organization=organization, member=member, started_at=now).save(force_insert=True)
+    if directory is not None:
+        link(member, directory, external_id)
+        changes["external_id"] = [None, external_id]
+    record(
+        Event.MEMBER_CREATE,
+        organization_id=organization.pk,
+        actor=actor,
+        subject=subject_of(member),
+        changes=changes | {"state": [None, member.state]},
+        data={"directory": str(directory.pk)} if directory else {},
+    )
+    return member
+
+
+def _take_back(
+    known: matching.Known,
+    actor: Actor,
+    user_name: str,
+    profile: dict[str, Any],
+    active: bool,
+    directory: Directory | None,
+    external_id: str | None,
+) -> Provisioned:
+    member = known.member
+    if directory is not None and known.needs_link:
+        link(member, directory, external_id)
+        record(
+            Event.MEMBER_LINK,
+            organization_id=member.organization_id,
+            actor=actor,
+            subject=subject_of(member),
+            data={"directory": str(directory.pk), "external_id": external_id or ""},
+        )
+    was_suspended = member.state == Member.State.SUSPENDED
+    revived = was_suspended and active
+    member = change(
+        member,
+        actor=actor,
+        user_name=user_name,
+        profile=profile or None,
+        # A directory that adopts a suspended local member doesn't thereby let them in again.
+        active=active if not known.needs_link else None,
+        directory=directory,
+        external_id=external_id if external_id is not None else UNSET,
+    )
+    return Provisioned(member, revived=revived and not known.needs_link, linked=known.needs_link)
+
+
+def link(member: Member, directory: Directory, external_id: str | None) -> None:
+    """Say that this member is that person of the directory; the caller records it. Raises ExternalIdTaken by constraint."""
+    dead = Link.objects.filter(organization=member.organization_id, directory=directory, member=member)
+    if dead.exists():
+        dead.update(external_id=external_id, tombstoned_at=None, linked_at=timezone.now())
+        return
+    Link(
+        organization_id=member.organization_id,
+        directory=directory,
+        member=member,
+        external_id=external_id,
+        linked_at=timezone.now(),
+    ).save(force_insert=True)
+
+
+def _relink(member: Member, directory: Directory, external_id: str | None) -> dict[str, list[Any]]:
+    row = Link.objects.select_for_update().get(
+        organization=member.organization_id, directory=directory, member=member
+    )
+    if row.external_id == external_id:
+        return {}
+    before, row.external_id = row.external_id, external_id
+    row.save(update_fields=["external_id"])
+    return {"external_id": [before, external_id]}
+
+
+def _assign(
+    member: Member,
+    user_name: str | None,
+    profile: Mapping[str, Any] | None,
+    *,
+    email_unique: bool | None = None,
+) -> dict[str, list[Any]]:
+    """Set the fields and what derives from them on the object, and return what differs."""
+    changes: dict[str, list[Any]] = {}
+    if user_name is not None:
+        user_name = check_user_name(user_name)
+        if user_name != member.user_name:
+            changes["user_name"] = [member.user_name or None, user_name]
+            member.user_name, member.user_name_key = user_name, key_of(user_name)
+    if profile is not None:
+        changes |= differences(member.profile, profile)
+        member.profile = dict(profile)
+    if changes:
+        member.email = email_of(member.profile)
+        member.email_key = key_of(member.email)
+        member.display_name = display_name_of(member.profile, member.user_name)
+        if email_unique is None:
+            email_unique = Organization.objects.values_list("email_unique", flat=True).get(
+                pk=member.organization_id
+            )
+        member.email_claim = member.email_key if email_unique and member.email_key else None
+    return changes
+
+
+def _save_profile(member: Member) -> None:
+    member.version += 1
+    member.changed_at = timezone.now()
+    member.save(
+        update_fields=[
+            "user_name", "user_name_key", "profile", "email", "email_key", "email_claim", "display_name", "version", "changed_at",
+        ]
+    )  # fmt: skip
+
+
+def _reactivate_locked(member: Member, *, actor: Actor, reason: str) -> None:
+    if member.state == Member.State.OFFBOARDED:
+        message = "An administrator offboarded this person: only an administrator can reinstate them, in the console or by the API."
+        raise Offboarded(message, field="active")
+    exits.let_in_locked(member, actor=actor, event=Event.MEMBER_REACTIVATE, reason=reason)

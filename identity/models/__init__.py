@@ -1,0 +1,14 @@
+"""The tables of the domain, one noun a file."""
+
+from identity.models.access import FirstAccess, Grant, Role, RoleAssignment
+from identity.models.credential import DataKey, Session, Token
+from identity.models.directory import Directory, Link
+from identity.models.group import Group, Membership, PendingMembership
+from identity.models.member import ActivePeriod, Invitation, Member
+from identity.models.organization import Domain, Organization
+from identity.models.resource import Kind, Resource
+
+__all__ = [
+    "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "Invitation", "Kind", "Link", "Member",
+    "Membership", "Organization", "PendingMembership", "Resource", "Role", "RoleAssignment", "Session", "Token",
+]  # fmt: skip

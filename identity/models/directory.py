@@ -1,0 +1,51 @@
+"""Places people come from, and who came from where."""
+
+from django.db import models
+from django.db.models import Q
+
+from identity.models.tenant import TenantModel, reference
+
+
+class Directory(TenantModel):
+    """A SCIM client (with its tokens) or a pull connector. External ids are unique within it, never in the organization."""
+
+    kind = models.TextField(default="scim")
+    name = models.TextField()
+    idp = models.TextField(default="generic")
+    settings = models.JSONField(default=dict)
+    defaults = models.JSONField(default=dict)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_heard_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["organization", "name"], name="directory_name"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Link(TenantModel):
+    """This member is that person of the directory. A directory sees and alters only members with a live link.
+
+    A tombstone says that the directory itself deleted the person: late news must not resurrect them.
+    `source_version` is the directory's own version of what it last told us, where it has one.
+    """
+
+    directory = reference("identity.Directory", "links")
+    member = reference("identity.Member", "links")
+    external_id = models.TextField(null=True)
+    source_version = models.TextField(blank=True)
+    linked_at = models.DateTimeField()
+    tombstoned_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["organization", "directory", "external_id"],
+                condition=Q(tombstoned_at__isnull=True),
+                name="link_external_id",
+            ),
+            models.UniqueConstraint(fields=["organization", "directory", "member"], name="link_member"),
+        )
+        indexes = (models.Index(fields=["organization", "member"], name="link_by_member"),)

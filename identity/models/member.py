@@ -1,0 +1,131 @@
+"""A person in one organization, the times when they were active, and invitations."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from identity.models.tenant import TenantModel, reference
+
+
+class MemberManager(BaseUserManager["Member"]):
+    """Members are made by `identity.members.provision` alone; this is only Django's required name."""
+
+
+class Member(AbstractBaseUser, TenantModel):
+    """A person in one organization. The same human in two organizations is two members.
+
+    `profile` holds the descriptive attributes under the names of RFC 7643 section 4.1 (and extension URNs); the columns beside it
+    that people search and match by are derived from it by the verbs. `version` grows by one with each change.
+    `session_epoch` is copied into sessions and tokens of the member: raising it ends them all.
+    """
+
+    class State(models.TextChoices):
+        """Suspended keeps access dormant and can come back by machine; offboarded has none and comes back by an administrator."""
+
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+        OFFBOARDED = "offboarded"
+
+    last_login = None
+    user_name = models.TextField()
+    user_name_key = models.TextField()
+    email = models.TextField(blank=True)
+    email_key = models.TextField(blank=True)
+    email_claim = models.TextField(null=True)
+    display_name = models.TextField(blank=True)
+    profile = models.JSONField(default=dict)
+    state = models.TextField(choices=State.choices, default=State.ACTIVE)
+    state_reason = models.TextField(blank=True)
+    version = models.BigIntegerField(default=1)
+    session_epoch = models.IntegerField(default=0)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    suspended_at = models.DateTimeField(null=True)
+    offboarded_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    last_sign_in_at = models.DateTimeField(null=True)
+
+    USERNAME_FIELD = "user_name"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[MemberManager] = MemberManager()
+
+    class Meta:
+        constraints = (
+            # An offboarded member gives the user name free: a new hire may get it.
+            models.UniqueConstraint(
+                fields=["organization", "user_name_key"],
+                condition=~Q(state="offboarded"),
+                name="member_user_name",
+            ),
+            # Filled only where the organization wants one member an address.
+            models.UniqueConstraint(
+                fields=["organization", "email_claim"], condition=~Q(state="offboarded"), name="member_email"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["organization", "email_key"], name="member_email_key"),
+            models.Index(fields=["organization", "changed_at", "id"], name="member_changed"),
+            models.Index("organization", Lower("display_name"), "id", name="member_display_name"),
+            models.Index(fields=["ends_at"], condition=Q(ends_at__isnull=False), name="member_ends_at"),
+            models.Index(fields=["suspended_at"], condition=Q(state="suspended"), name="member_suspended_at"),
+            GinIndex(fields=["profile"], name="member_profile", opclasses=["jsonb_path_ops"]),
+        )
+
+    def __str__(self) -> str:
+        return self.user_name
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        """Whether the member may come in."""
+        return self.state == self.State.ACTIVE
+
+    def has_perm(self, *_: Any) -> bool:
+        """Answer Django's question with no: capabilities are roles (identity.roles)."""
+        return False
+
+
+class ActivePeriod(TenantModel):
+    """One stretch of time in which the member was active."""
+
+    member = reference("identity.Member", "active_periods")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["organization", "member"],
+                condition=Q(ended_at__isnull=True),
+                name="active_period_open_once",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["organization", "member", "started_at"], name="active_period_member"),
+        )
+
+
+class Invitation(TenantModel):
+    """An address that may join, until it is accepted, withdrawn or expired. `grants` and `roles` come with joining."""
+
+    email = models.TextField()
+    email_key = models.TextField()
+    roles = models.JSONField(default=list)
+    grants = models.JSONField(default=list)
+    member = reference("identity.Member", "invitations", null=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["organization", "email_key"],
+                condition=Q(accepted_at__isnull=True, withdrawn_at__isnull=True),
+                name="invitation_open_once",
+            ),
+        )

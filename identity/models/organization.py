@@ -1,0 +1,72 @@
+"""A customer, and the e-mail domains that it has proved."""
+
+from django.db import models
+from django.db.models import Q
+
+from audit.ids import uuid7
+from identity.models.tenant import TenantModel
+
+
+class Organization(models.Model):
+    """A customer. One of them is the operating organization, whose members run the whole server."""
+
+    class AccessModel(models.TextChoices):
+        """Which kinds of resources an organization begins with."""
+
+        PORTFOLIO_ASSET = "portfolio_asset"
+        COMPANY_SHOP = "company_shop"
+
+    class State(models.TextChoices):
+        """A suspended organization keeps its data and lets nobody in."""
+
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.TextField()
+    slug = models.TextField(unique=True)
+    access_model = models.TextField(choices=AccessModel.choices)
+    state = models.TextField(choices=State.choices, default=State.ACTIVE)
+    is_operating = models.BooleanField(default=False)
+    email_unique = models.BooleanField(default=False)
+    grace_days = models.PositiveIntegerField(default=30)
+    session_hours = models.PositiveIntegerField(default=24)
+    defaults = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["is_operating"], condition=Q(is_operating=True), name="one_operating_organization"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Domain(TenantModel):
+    """An e-mail domain. Several organizations may claim one, a single one may have proved it."""
+
+    class Proof(models.TextChoices):
+        """How it was proved."""
+
+        DNS = "dns"
+        OPERATOR = "operator"
+
+    name = models.TextField()
+    challenge = models.TextField()
+    proof = models.TextField(choices=Proof.choices, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    proved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["organization", "name"], name="domain_once_in_organization"),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(proved_at__isnull=False), name="domain_proved_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

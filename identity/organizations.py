@@ -1,0 +1,202 @@
+"""Verbs on organizations."""
+
+import re
+from typing import Any
+
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from identity import tenancy
+from identity.errors import Invalid, NotFound
+from identity.models import Kind, Member, Organization, Role
+from identity.roles import BUILT_IN
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NAME_LENGTH_MAX = 200
+_LIMITS = {"grace_days": (0, 3650), "session_hours": (1, 24 * 30)}
+_PLAIN = ("name", "email_unique", "grace_days", "session_hours", "defaults")
+
+# Each kind with its parent and its permissions, weak to strong.
+PRESETS: dict[str, tuple[tuple[str, str | None, tuple[str, ...]], ...]] = {
+    Organization.AccessModel.PORTFOLIO_ASSET: (
+        ("portfolio", None, ("view", "edit")),
+        ("asset", "portfolio", ("view", "edit")),
+    ),
+    Organization.AccessModel.COMPANY_SHOP: (
+        ("company", None, ("access",)),
+        ("shop", "company", ("access",)),
+        ("shop_country", "shop", ("access",)),
+    ),
+}
+
+
+def create(
+    *, name: str, slug: str, access_model: str, actor: Actor, is_operating: bool = False
+) -> Organization:
+    """Create an organization with the kinds of its access model and the built-in roles.
+
+    Raises Invalid, and NameTaken for a slug in use.
+    """
+    _check_name(name)
+    if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
+        message = "A slug is 1 to 63 lowercase letters, digits and hyphens, beginning and ending with a letter or digit."
+        raise Invalid(message, field="slug")
+    if access_model not in PRESETS:
+        message = f"access_model is one of {', '.join(sorted(PRESETS))}."
+        raise Invalid(message, field="access_model")
+    organization = Organization(
+        name=name.strip(), slug=slug, access_model=access_model, is_operating=is_operating
+    )
+    with tenancy.change(organization):
+        organization.save(force_insert=True)
+        kinds: dict[str, Kind] = {}
+        for kind, parent, permissions in PRESETS[access_model]:
+            kinds[kind] = Kind(
+                organization=organization,
+                name=kind,
+                parent=kinds[parent] if parent else None,
+                permissions=list(permissions),
+            )
+        Kind.objects.bulk_create(kinds.values())
+        Role.objects.bulk_create(
+            Role(
+                organization=organization,
+                name=role,
+                label=label,
+                capabilities=list(capabilities),
+                built_in=True,
+            )
+            for role, (label, capabilities) in BUILT_IN.items()
+        )
+        record(
+            Event.ORGANIZATION_CREATE,
+            organization_id=organization.pk,
+            actor=actor,
+            subject=subject_of(organization),
+            changes={
+                "name": [None, organization.name],
+                "slug": [None, slug],
+                "access_model": [None, access_model],
+            },
+            data={"kinds": list(kinds), "roles": list(BUILT_IN)},
+        )
+    return organization
+
+
+def change(organization: Organization, *, actor: Actor, **values: Any) -> Organization:
+    """Change name, email_unique, grace_days, session_hours or defaults; returns the organization as it then is. Raises Invalid."""
+    unknown = sorted(set(values) - set(_PLAIN))
+    if unknown:
+        message = f"These cannot be changed: {', '.join(unknown)}."
+        raise Invalid(message, field=unknown[0])
+    _check_values(values)
+    with tenancy.change(organization):
+        locked = Organization.objects.select_for_update().get(pk=organization.pk)
+        changes = {
+            field: [getattr(locked, field), value]
+            for field, value in values.items()
+            if getattr(locked, field) != value
+        }
+        if not changes:
+            return locked
+        for field, (_, value) in changes.items():
+            setattr(locked, field, value)
+        if "email_unique" in changes:
+            _claim_emails(locked)
+        locked.save(update_fields=list(changes))
+        record(
+            Event.ORGANIZATION_CHANGE,
+            organization_id=locked.pk,
+            actor=actor,
+            subject=subject_of(locked),
+            changes=changes,
+        )
+    return locked
+
+
+def suspend(organization: Organization, *, actor: Actor, reason: str = "") -> Organization:
+    """Keep everybody of the organization out, and its data as it is."""
+    return _set_state(organization, Organization.State.SUSPENDED, Event.ORGANIZATION_SUSPEND, actor, reason)
+
+
+def resume(organization: Organization, *, actor: Actor, reason: str = "") -> Organization:
+    """Let a suspended organization's people in again."""
+    return _set_state(organization, Organization.State.ACTIVE, Event.ORGANIZATION_RESUME, actor, reason)
+
+
+def by_slug_or_id(value: str) -> Organization:
+    """Return the organization of that slug or id, visible in the tenancy of the caller. Raises NotFound."""
+    found = Organization.objects.filter(slug=value).first()
+    if found is None and re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value):
+        found = Organization.objects.filter(pk=value).first()
+    if found is None:
+        message = "There is no such organization."
+        raise NotFound(message)
+    return found
+
+
+def operating() -> Organization | None:
+    """Return the operating organization, or None before it is set up."""
+    with tenancy.everywhere("the operating organization"):
+        return Organization.objects.filter(is_operating=True).first()
+
+
+def subject_of(organization: Organization) -> Subject:
+    """Return the organization as the record names it."""
+    return Subject("organization", str(organization.pk), organization.name)
+
+
+def _set_state(
+    organization: Organization, state: str, event: Event, actor: Actor, reason: str
+) -> Organization:
+    with tenancy.change(organization):
+        locked = Organization.objects.select_for_update().get(pk=organization.pk)
+        if locked.state == state:
+            return locked
+        if locked.is_operating:
+            message = "The operating organization runs this server and cannot be suspended."
+            raise Invalid(message)
+        before, locked.state = locked.state, state
+        locked.save(update_fields=["state"])
+        record(
+            event,
+            organization_id=locked.pk,
+            actor=actor,
+            subject=subject_of(locked),
+            changes={"state": [before, state]},
+            data={"reason": reason},
+        )
+    return locked
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= _NAME_LENGTH_MAX:
+        message = f"A name has 1 to {_NAME_LENGTH_MAX} characters."
+        raise Invalid(message, field="name")
+
+
+def _check_values(values: dict[str, Any]) -> None:
+    if "name" in values:
+        _check_name(values["name"])
+    for field, (low, high) in _LIMITS.items():
+        value = values.get(field, low)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            message = f"{field} is a whole number from {low} to {high}."
+            raise Invalid(message, field=field)
+    if not isinstance(values.get("email_unique", False), bool):
+        message = "email_unique is true or false."
+        raise Invalid(message, field="email_unique")
+    if not isinstance(values.get("defaults", {}), dict):
+        message = "defaults is an object with `grants` and `roles`."
+        raise Invalid(message, field="defaults")
+
+
+def _claim_emails(organization: Organization) -> None:
+    """Fill or empty the unique column of every member: the constraint refuses where two share an address."""
+    members = Member.objects.filter(organization=organization)
+    if not organization.email_unique:
+        members.update(email_claim=None)
+        return
+    for member in members.exclude(email_key="").only("id", "email_key"):
+        members.filter(pk=member.pk).update(email_claim=member.email_key, changed_at=timezone.now())

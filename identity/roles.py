@@ -1,0 +1,175 @@
+"""Roles: named sets of capabilities, and who holds them."""
+
+import re
+
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Line, Subject, record, record_all
+from identity import tenancy
+from identity.errors import Invalid, LastAdministrator, UnknownRole
+from identity.models import Member, Organization, Role, RoleAssignment
+from identity.models.access import Origin
+
+CAPABILITIES = (
+    "organization.write",
+    "members.read", "members.write",
+    "access.read", "access.write",
+    "resources.read", "resources.write",
+    "directories.read", "directories.write",
+    "connections.read", "connections.write",
+    "record.read",
+)  # fmt: skip
+
+ADMINISTRATOR = "organization_admin"
+BUILT_IN: dict[str, tuple[str, tuple[str, ...]]] = {
+    ADMINISTRATOR: ("Organization administrator", CAPABILITIES),
+    "member_manager": (
+        "Member manager",
+        ("members.read", "members.write", "access.read", "access.write", "resources.read"),
+    ),
+    "auditor": (
+        "Auditor",
+        (
+            "members.read",
+            "access.read",
+            "resources.read",
+            "directories.read",
+            "connections.read",
+            "record.read",
+        ),
+    ),
+    "member": ("Member", ()),
+}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def define(
+    organization: Organization,
+    name: str,
+    *,
+    actor: Actor,
+    label: str = "",
+    capabilities: list[str] | None = None,
+) -> Role:
+    """Add a role of the organization's own. Raises Invalid, NameTaken."""
+    wanted = capabilities or []
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        message = "A role's name is lowercase letters, digits and underscores, beginning with a letter."
+        raise Invalid(message, field="name")
+    unknown = sorted(set(wanted) - set(CAPABILITIES))
+    if unknown:
+        message = f"There is no capability {unknown[0]}."
+        raise Invalid(message, field="capabilities")
+    with tenancy.change(organization):
+        role = Role.objects.create(
+            organization=organization, name=name, label=label or name, capabilities=wanted
+        )
+        record(
+            Event.ROLE_DEFINE,
+            organization_id=organization.pk,
+            actor=actor,
+            subject=Subject("role", str(role.pk), name),
+            changes={"capabilities": [None, wanted]},
+        )
+    return role
+
+
+def replace(member: Member, names: list[str], *, actor: Actor) -> None:
+    """Give the member exactly these roles, as an administrator's edit: no machine path touches them afterwards.
+
+    Raises UnknownRole, LastAdministrator.
+    """
+    with tenancy.change(member.organization_id):
+        roles = {
+            role.name: role
+            for role in Role.objects.filter(organization=member.organization_id, name__in=names)
+        }
+        missing = sorted(set(names) - set(roles))
+        if missing:
+            message = f"The organization has no role {missing[0]}."
+            raise UnknownRole(message, field="roles")
+        Member.objects.select_for_update().get(pk=member.pk)
+        current = {held.role.name: held for held in _open(member)}
+        if ADMINISTRATOR in current and ADMINISTRATOR not in roles:
+            _check_last_administrator(member)
+        end(member, [held for name, held in current.items() if name not in roles], actor=actor, held=True)
+        _open(member).update(held=True)
+        give(member, [role for name, role in roles.items() if name not in current], Origin.ADMIN, actor=actor)
+
+
+def give(member: Member, roles: list[Role], origin: str, *, actor: Actor) -> None:
+    """Assign the roles that the member lacks; the caller holds the member's lock and the transaction."""
+    now = timezone.now()
+    made = RoleAssignment.objects.bulk_create(
+        [
+            RoleAssignment(
+                organization_id=member.organization_id, member=member, role=role, origin=origin,
+                held=origin == Origin.ADMIN, started_at=now,
+            )
+            for role in roles
+        ]
+    )  # fmt: skip
+    record_all(
+        _line(Event.ROLE_ASSIGN, member, assignment, actor, [None, assignment.role.name])
+        for assignment in made
+    )
+
+
+def end(member: Member, assignments: list[RoleAssignment], *, actor: Actor, held: bool = False) -> None:
+    """End the assignments; the caller holds the member's lock and the transaction. `held`: an administrator did it."""
+    now = timezone.now()
+    ids = [assignment.pk for assignment in assignments]
+    if ids:
+        RoleAssignment.objects.filter(organization=member.organization_id, pk__in=ids).update(ended_at=now)
+        if held:
+            RoleAssignment.objects.filter(organization=member.organization_id, pk__in=ids).update(held=True)
+        record_all(
+            _line(Event.ROLE_REVOKE, member, assignment, actor, [assignment.role.name, None])
+            for assignment in assignments
+        )
+
+
+def capabilities_of(member: Member) -> frozenset[str]:
+    """Return what the member may do in the organization: the union of their roles' capabilities; empty unless active."""
+    if not member.is_active:
+        return frozenset()
+    with tenancy.of(member.organization_id):
+        return frozenset(capability for held in _open(member) for capability in held.role.capabilities)
+
+
+def names_of(member: Member) -> list[str]:
+    """Return the names of the member's roles, sorted."""
+    with tenancy.of(member.organization_id):
+        return sorted(held.role.name for held in _open(member))
+
+
+def _open(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a query set
+    return RoleAssignment.objects.filter(
+        organization=member.organization_id, member=member, ended_at__isnull=True
+    ).select_related("role")
+
+
+def _check_last_administrator(member: Member) -> None:
+    others = RoleAssignment.objects.filter(
+        organization=member.organization_id,
+        role__name=ADMINISTRATOR,
+        ended_at__isnull=True,
+        member__state=Member.State.ACTIVE,
+    ).exclude(member=member)
+    if not others.exists():
+        message = "This is the organization's last administrator: make somebody else administrator first."
+        raise LastAdministrator(message, field="roles")
+
+
+def _line(
+    event: Event, member: Member, assignment: RoleAssignment, actor: Actor, change: list[str | None]
+) -> Line:
+    return Line(
+        event,
+        member.organization_id,
+        actor,
+        Subject("member", str(member.pk), member.user_name),
+        changes={"role": change},
+        data={"origin": assignment.origin, "assignment": str(assignment.pk)},
+    )

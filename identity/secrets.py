@@ -1,0 +1,91 @@
+"""Secrets at rest: sealed under a data key of the organization, which a master key from the environment wraps.
+
+AES-256-GCM (NIST SP 800-38D). The additional data names organization and place (table, row, field), so that a sealed value
+moved elsewhere does not open. Layout: version byte ‖ 12-byte nonce ‖ ciphertext with tag.
+"""
+
+import base64
+import hashlib
+import os
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+from identity import tenancy
+from identity.models import DataKey
+
+_VERSION = b"\x01"
+_NONCE_LENGTH = 12
+_unwrapped: dict[tuple[UUID, bytes], bytes] = {}
+
+
+class UnsealError(RuntimeError):
+    """A sealed value does not open: another master key, another place, or altered."""
+
+
+def seal(organization_id: UUID, context: str, plaintext: bytes) -> bytes:
+    """Return `plaintext` sealed for this organization and place; `context` reads as "table:row:field"."""
+    return _encrypt(_data_key(organization_id), f"{organization_id}|{context}".encode(), plaintext)
+
+
+def open_(organization_id: UUID, context: str, sealed: bytes) -> bytes:
+    """Return what was sealed. Raises UnsealError."""
+    return _decrypt(_data_key(organization_id), f"{organization_id}|{context}".encode(), bytes(sealed))
+
+
+def rewrap(organization_id: UUID) -> None:
+    """Wrap the organization's data key with the current master key, after a rotation of that."""
+    key = _data_key(organization_id)
+    master_id, master = _masters()[0]
+    with tenancy.of(organization_id):
+        DataKey.objects.filter(organization_id=organization_id).update(
+            master_key_id=master_id, wrapped=_encrypt(master, organization_id.bytes, key)
+        )
+
+
+def _data_key(organization_id: UUID) -> bytes:
+    with tenancy.of(organization_id):
+        row = DataKey.objects.filter(organization_id=organization_id).first()
+        if row is None:
+            master_id, master = _masters()[0]
+            wrapped = _encrypt(master, organization_id.bytes, os.urandom(32))
+            DataKey.objects.bulk_create(
+                [DataKey(organization_id=organization_id, master_key_id=master_id, wrapped=wrapped)],
+                ignore_conflicts=True,
+            )
+            row = DataKey.objects.get(organization_id=organization_id)
+    cached = (organization_id, bytes(row.wrapped))
+    if cached not in _unwrapped:
+        masters = dict(_masters())
+        if row.master_key_id not in masters:
+            message = (
+                f"The data key of organization {organization_id} is wrapped by master key {row.master_key_id},"
+                " which is neither ROLLCALL_MASTER_KEY nor among ROLLCALL_MASTER_KEYS_OLD."
+            )
+            raise UnsealError(message)
+        _unwrapped[cached] = _decrypt(masters[row.master_key_id], organization_id.bytes, cached[1])
+    return _unwrapped[cached]
+
+
+def _masters() -> list[tuple[str, bytes]]:
+    keys = [settings.ROLLCALL_MASTER_KEY, *settings.ROLLCALL_MASTER_KEYS_OLD]
+    decoded = [key if isinstance(key, bytes) else base64.b64decode(key) for key in keys]
+    return [(hashlib.sha256(key).hexdigest()[:16], key) for key in decoded]
+
+
+def _encrypt(key: bytes, additional: bytes, plaintext: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_LENGTH)
+    return _VERSION + nonce + AESGCM(key).encrypt(nonce, plaintext, additional)
+
+
+def _decrypt(key: bytes, additional: bytes, sealed: bytes) -> bytes:
+    version, nonce, body = sealed[:1], sealed[1 : 1 + _NONCE_LENGTH], sealed[1 + _NONCE_LENGTH :]
+    try:
+        if version != _VERSION:
+            raise InvalidTag
+        return AESGCM(key).decrypt(nonce, body, additional)
+    except InvalidTag as error:
+        message = "A sealed value does not open: wrong master key, moved from another place, or altered."
+        raise UnsealError(message) from error

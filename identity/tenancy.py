@@ -1,0 +1,83 @@
+"""Which organization the running transaction works for; PostgreSQL shows the rows of no other.
+
+Outside these blocks no tenant row is visible: row-level security compares every row with a setting that lives as
+long as the transaction (`set_config(…, true)`), so that nothing can leak into the next user of the connection.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+
+from audit.schema import EVERYWHERE_SETTING, ORGANIZATION_SETTING
+from identity.errors import refusal_of
+from identity.models import Organization
+
+_SET = f"SELECT set_config('{ORGANIZATION_SETTING}', %s, true), set_config('{EVERYWHERE_SETTING}', %s, true)"
+_NOWHERE = ("", "")
+_ATTRIBUTE = "rollcall_tenant"
+
+
+@contextmanager
+def of(organization: Organization | UUID) -> Iterator[None]:
+    """Work for one organization: opens a transaction, or joins the open one where that works for the same organization."""
+    tenant = (str(organization.pk if isinstance(organization, Organization) else organization), "")
+    if connection.in_atomic_block and getattr(connection, _ATTRIBUTE, _NOWHERE) == tenant:
+        yield
+        return
+    with _set(tenant):
+        yield
+
+
+@contextmanager
+def change(organization: Organization | UUID) -> Iterator[None]:
+    """Open the transaction of a verb. Within another one it is a savepoint, so that a refused verb leaves nothing behind.
+
+    A constraint that refuses becomes the Refusal that it stands for: verbs insert and let the database decide, since
+    looking first would be a race.
+    """
+    try:
+        if connection.in_atomic_block:
+            with transaction.atomic(), of(organization):
+                yield
+        else:
+            with of(organization):
+                yield
+    except IntegrityError as error:
+        refusal = refusal_of(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+@contextmanager
+def everywhere(why: str) -> Iterator[None]:
+    """Work across organizations: the one exception. `why` says to the reader what for, as "token look-up"."""
+    if not why:
+        message = "tenancy.everywhere() wants its reason."
+        raise ValueError(message)
+    with _set(("", "on")):
+        yield
+
+
+@contextmanager
+def _set(tenant: tuple[str, str]) -> Iterator[None]:
+    before = getattr(connection, _ATTRIBUTE, _NOWHERE) if connection.in_atomic_block else _NOWHERE
+    with transaction.atomic():
+        _apply(tenant)
+        try:
+            yield
+        except BaseException:
+            # The rollback, to the savepoint or of everything, takes the setting back by itself.
+            setattr(connection, _ATTRIBUTE, before)
+            raise
+        if before != _NOWHERE:
+            _apply(before)
+        setattr(connection, _ATTRIBUTE, before)
+
+
+def _apply(tenant: tuple[str, str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_SET, tenant)
+    setattr(connection, _ATTRIBUTE, tenant)

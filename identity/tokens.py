@@ -1,0 +1,156 @@
+"""Bearer tokens: shown once, kept as a prefix to find them by and a digest to compare."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from identity import tenancy
+from identity.errors import Invalid
+from identity.models import Directory, Member, Organization, Token
+from identity.roles import CAPABILITIES
+
+_PREFIX_LENGTH = 12
+_SECRET_BYTES = 32
+_LENGTH_MAX = 200
+_AGE_DAYS_DEFAULT = 365
+_AGE_DAYS_MAX = 1825
+_USE_NOTED_EVERY = timedelta(minutes=1)
+SCIM_SCOPE = "scim"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A token that is genuine. `refusal` is empty for a usable one, else why not: expired, revoked, owner_out, organization_suspended."""
+
+    token: Token
+    organization: Organization
+    refusal: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts with this token, as the record names them."""
+        if self.token.directory_id:
+            return Actor(
+                "directory",
+                str(self.token.directory_id),
+                f"{self.token.directory.name} ({self.token.prefix})",
+            )
+        return Actor("token", str(self.token.pk), f"{self.token.member.user_name} ({self.token.prefix})")
+
+
+def issue(
+    owner: Member | Directory,
+    *,
+    actor: Actor,
+    scopes: list[str] | None = None,
+    name: str = "",
+    expires_at: datetime | None = None,
+) -> tuple[Token, str]:
+    """Issue a token and return it with its secret, which is shown this once.
+
+    A directory's token has the scope `scim`; a member's any of the capabilities. Without `expires_at` it lives a year. Raises Invalid.
+    """
+    now = timezone.now()
+    expires_at = expires_at or now + timedelta(days=_AGE_DAYS_DEFAULT)
+    if not now < expires_at <= now + timedelta(days=_AGE_DAYS_MAX):
+        message = f"A token expires in the future and within {_AGE_DAYS_MAX} days."
+        raise Invalid(message, field="expires_at")
+    is_directory = isinstance(owner, Directory)
+    wanted = [SCIM_SCOPE] if is_directory else list(scopes or [])
+    unknown = sorted(set(wanted) - {*CAPABILITIES, SCIM_SCOPE})
+    if unknown:
+        message = f"There is no scope {unknown[0]}; choose from {', '.join(CAPABILITIES)}."
+        raise Invalid(message, field="scopes")
+    prefix = ("rcd_" if is_directory else "rcm_") + secrets.token_hex(_PREFIX_LENGTH // 2)
+    secret = f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+    with tenancy.change(owner.organization_id):
+        epoch = 0
+        if isinstance(owner, Member):
+            owner = Member.objects.select_for_update().get(pk=owner.pk)
+            if not owner.is_active:
+                message = "Only an active member can have a token."
+                raise Invalid(message)
+            epoch = owner.session_epoch
+        token = Token(
+            organization_id=owner.organization_id, prefix=prefix, digest=_digest(secret), name=name, scopes=wanted,
+            member=None if isinstance(owner, Directory) else owner, directory=owner if isinstance(owner, Directory) else None,
+            epoch=epoch, created_at=now, expires_at=expires_at,
+        )  # fmt: skip
+        token.save(force_insert=True)
+        record(
+            Event.TOKEN_ISSUE,
+            organization_id=owner.organization_id,
+            actor=actor,
+            subject=Subject("token", str(token.pk), prefix),
+            data={
+                "owner": str(owner.pk),
+                "owner_kind": "directory" if is_directory else "member",
+                "scopes": wanted,
+                "expires_at": expires_at,
+            },
+        )
+    return token, secret
+
+
+def revoke(token: Token, *, actor: Actor, reason: str = "") -> None:
+    """Revoke the token: the next request with it is refused."""
+    with tenancy.change(token.organization_id):
+        revoked = Token.objects.filter(
+            organization=token.organization_id, pk=token.pk, revoked_at__isnull=True
+        ).update(revoked_at=timezone.now())
+        if revoked:
+            record(
+                Event.TOKEN_REVOKE,
+                organization_id=token.organization_id,
+                actor=actor,
+                subject=Subject("token", str(token.pk), token.prefix),
+                data={"reason": reason},
+            )
+
+
+def find(secret: str) -> Found | None:
+    """Return the token of this secret, usable or not, or None for a secret that we never issued."""
+    prefix, _, rest = secret.rpartition("_") if len(secret) <= _LENGTH_MAX else ("", "", "")
+    head = secret[: 4 + _PREFIX_LENGTH]
+    if not rest or not prefix or not secret.startswith(("rcd_", "rcm_")):
+        return None
+    with tenancy.everywhere("token look-up"):
+        token = (
+            Token.objects.select_related("organization", "member", "directory").filter(prefix=head).first()
+        )
+    if token is None or not compare_digest(bytes(token.digest), _digest(secret)):
+        return None
+    return Found(token, token.organization, _refusal(token))
+
+
+def note_use(token: Token) -> None:
+    """Remember when the token was last used, to the minute."""
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at >= _USE_NOTED_EVERY:
+        with tenancy.of(token.organization_id):
+            Token.objects.filter(organization=token.organization_id, pk=token.pk).update(last_used_at=now)
+
+
+def _refusal(token: Token) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at is not None and token.expires_at <= timezone.now():
+        return "expired"
+    if token.organization.state != Organization.State.ACTIVE:
+        return "organization_suspended"
+    if token.member is not None and (not token.member.is_active or token.member.session_epoch != token.epoch):
+        return "owner_out"
+    if token.directory is not None and not token.directory.active:
+        return "owner_out"
+    return ""
+
+
+def _digest(secret: str) -> bytes:
+    """The secret has 256 random bits, so a plain digest withstands guessing."""
+    return hashlib.sha256(secret.encode()).digest()
