@@ -1,0 +1,65 @@
+"""Who sits at the browser: the session cookie, read on every request."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from identity import sessions
+from identity.models import Member, Session
+
+_UNREAD = object()
+
+
+class SessionMiddleware:
+    """Set `request.member_session` (a Session or None) and `request.user`, both looked up when somebody asks.
+
+    State of member, organization and session is checked on every request, so that whoever is shut out is out at once.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.user = SimpleLazyObject(lambda: _user(request))  # type: ignore[assignment]
+        response = self.get_response(request)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and getattr(request, "_member_session", _UNREAD) is None:
+            forget(response)
+        return response
+
+
+def session_of(request: HttpRequest) -> Session | None:
+    """Return the open session of this browser, or None."""
+    found = getattr(request, "_member_session", _UNREAD)
+    if found is _UNREAD:
+        found = sessions.find(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
+        request._member_session = found  # type: ignore[attr-defined]  # noqa: SLF001 - the request carries it
+        if found is not None:
+            sessions.note_seen(found)
+    return found  # type: ignore[no-any-return]
+
+
+def remember(response: HttpResponse, value: str, session: Session) -> None:
+    """Give the browser the cookie of a session just started."""
+    response.set_cookie(
+        settings.SESSION_COOKIE_NAME,
+        value,
+        expires=session.expires_at,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+
+
+def forget(response: HttpResponse) -> None:
+    """Take the cookie from the browser."""
+    if settings.SESSION_COOKIE_NAME not in response.cookies:
+        response.delete_cookie(settings.SESSION_COOKIE_NAME, path="/", samesite="Lax")
+
+
+def _user(request: HttpRequest) -> Member | AnonymousUser:
+    session = session_of(request)
+    return session.member if session is not None else AnonymousUser()

@@ -1,0 +1,121 @@
+"""The record: nothing changes without an entry, and no entry changes."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from audit import sequencer
+from audit.events import Event
+from audit.models import Detail, Entry, Position
+from audit.record import Actor, OutsideTransactionError, Subject, commitment, record
+from identity import members, tenancy
+from identity.models import Member
+
+ACTOR = Actor("member", "1", "Ada")
+
+
+def entries(organization, **filters):
+    with tenancy.of(organization):
+        return list(Entry.objects.filter(organization_id=organization.pk, **filters).order_by("id"))
+
+
+def test_an_entry_outside_a_transaction_is_refused(acme):
+    with pytest.raises(OutsideTransactionError):
+        record(Event.MEMBER_CHANGE, organization_id=acme.pk, actor=ACTOR, subject=Subject("member", "1"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda jane: Member.objects.filter(pk=jane.pk).update(display_name="Somebody"),
+        lambda jane: Member.objects.bulk_update([jane], ["state"]),
+        lambda jane: connection.cursor().execute("UPDATE identity_member SET email = 'x'"),
+        lambda jane: connection.cursor().execute("DELETE FROM identity_activeperiod"),
+        lambda jane: connection.cursor().execute(
+            "INSERT INTO identity_role (id, organization_id, name, label, capabilities, built_in, created_at)"
+            " VALUES (gen_random_uuid(), %s, 'shadow', '', '{}', false, now())",
+            [jane.organization_id],
+        ),
+    ],
+)
+def test_an_unrecorded_change_cannot_be_committed(jane, change):
+    with pytest.raises(IntegrityError, match="Unrecorded"), tenancy.of(jane.organization_id):
+        change(jane)
+    with tenancy.of(jane.organization_id):
+        assert Member.objects.get(pk=jane.pk).display_name == "Jane Jones"
+
+
+def test_an_entry_of_another_organization_does_not_count(jane, globex):
+    with pytest.raises(IntegrityError, match="Unrecorded"), tenancy.everywhere("test"):
+        record(Event.MEMBER_CHANGE, organization_id=globex.pk, actor=ACTOR, subject=Subject("member", "1"))
+        Member.objects.filter(pk=jane.pk).update(display_name="Somebody")
+
+
+def test_an_entry_of_an_earlier_transaction_does_not_count(jane):
+    members.suspend(jane, actor=ACTOR)
+    with pytest.raises(IntegrityError, match="Unrecorded"), tenancy.of(jane.organization_id):
+        Member.objects.filter(pk=jane.pk).update(display_name="Somebody")
+
+
+@pytest.mark.parametrize("table", ["audit_entry", "audit_detail", "audit_position"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET organization_id = organization_id", "DELETE FROM {}", "TRUNCATE {}"])
+def test_the_application_cannot_alter_the_record(acme, table, statement):
+    sequencer.run()
+    with pytest.raises(Exception, match="append-only|permission denied"), tenancy.of(acme):
+        connection.cursor().execute(statement.format(table))
+
+
+@pytest.mark.parametrize("table", ["audit_entry", "audit_detail", "audit_position"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET organization_id = organization_id", "DELETE FROM {}", "TRUNCATE {}"])
+def test_not_even_a_superuser_alters_the_record_by_accident(acme, eraser, table, statement):
+    sequencer.run()
+    with pytest.raises(Exception, match="append-only"):
+        eraser.execute(statement.format(table))
+
+
+def test_the_application_cannot_forge_the_queue(acme):
+    with pytest.raises(Exception, match="permission denied"), tenancy.of(acme):
+        connection.cursor().execute(
+            "INSERT INTO audit_unsequenced VALUES (gen_random_uuid(), %s, pg_current_xact_id(), now())", [acme.pk]
+        )
+
+
+def test_the_commitment_proves_the_detail_and_survives_its_erasure(acme):
+    entry = entries(acme)[0]
+    with tenancy.of(acme):
+        detail = Detail.objects.get(pk=entry.pk)
+    assert bytes(entry.commitment) == commitment(bytes(detail.salt), detail.body)
+    with tenancy.of(acme), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('rollcall.erasing', 'on', true)")
+        Detail.objects.filter(pk=entry.pk).delete()
+    assert entries(acme)[0].commitment == entry.commitment
+
+
+def test_hostile_text_is_recorded_and_still_proved(acme):
+    with tenancy.change(acme):
+        entry_id = record(
+            Event.MEMBER_CHANGE,
+            organization_id=acme.pk,
+            actor=ACTOR,
+            subject=Subject("member", "1", "nul \0 surrogate \ud800"),
+            changes={"n\0": [1.5, {"deep": ["\0", None, True, 2**70]}]},
+        )
+    with tenancy.of(acme):
+        entry, detail = Entry.objects.get(pk=entry_id), Detail.objects.get(pk=entry_id)
+    assert bytes(entry.commitment) == commitment(bytes(detail.salt), detail.body)
+
+
+def test_every_entry_gets_its_place_without_a_gap(acme, globex, jane):
+    sequencer.run()
+    with tenancy.everywhere("test"):
+        for organization in (acme, globex):
+            places = list(Position.objects.filter(organization_id=organization.pk).values_list("seq", flat=True).order_by("seq"))
+            assert places == list(range(1, len(places) + 1))
+            assert len(places) == Entry.objects.filter(organization_id=organization.pk).count()
+
+
+def test_a_rolled_back_change_leaves_no_entry(acme, jane):
+    before = len(entries(acme))
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        members.suspend(jane, actor=ACTOR)
+        raise ZeroDivisionError
+    assert len(entries(acme)) == before
