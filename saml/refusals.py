@@ -1,0 +1,276 @@
+"""The one catalogue of reasons for which a SAML message is refused: code, what it means, what to do about it.
+
+The codes are stable: they stand in the sign-in log, in the record and in the API. Where to click in which
+identity provider stands with that provider, in `saml/presets/`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a code means and what the administrator should do; both are whole sentences, without secrets."""
+
+    means: str
+    fix: str
+
+
+_OURS = "Copy the value again from this connection's page into the identity provider."
+_ATTACK = (
+    "No identity provider sends this. If it happens again, ask your security team to look at the sign-in log."
+)
+_CLOCK = "Check the identity provider's clock, or raise this connection's clock skew (at most 300 s)."
+_RETRY = "Start again from the sign-in link."
+_RELOAD = "Load the identity provider's metadata again, or paste its current signing certificate."
+
+CATALOGUE: dict[str, Advice] = {
+    # The message as bytes and as a tree
+    "too_large": Advice(
+        "The message is larger or more deeply nested than any sign-in needs.",
+        "Send fewer attributes, above all fewer groups.",
+    ),
+    "encoding": Advice(
+        "The message is not base64 of UTF-8 text.",
+        "Let the identity provider send UTF-8; a proxy on the way may have changed the form.",
+    ),
+    "xml_policy": Advice(
+        "The message holds a comment, DOCTYPE, CDATA, processing instruction or a relative namespace.",
+        _ATTACK,
+    ),
+    "malformed_xml": Advice(
+        "The message is not well-formed XML.", "The form was cut or changed on its way; try again."
+    ),
+    "structure": Advice(
+        "The message does not have the shape of a SAML response.",
+        "Check that the identity provider sends a SAML 2.0 Response by HTTP-POST.",
+    ),
+    "version": Advice("The message is not SAML 2.0.", "Choose SAML 2.0 in the identity provider."),
+    "nested_assertion": Advice("An assertion or response is hidden inside another element.", _ATTACK),
+    "duplicate_id": Advice("Two elements carry the same ID.", _ATTACK),
+    "signature_count": Advice("An element carries more than one signature.", _ATTACK),
+    "assertion_count": Advice(
+        "The response holds no assertion, or more than one.",
+        "Send exactly one assertion, plain or encrypted.",
+    ),
+    # Signatures
+    "no_trust": Advice("This connection has no signing certificate of its identity provider.", _RELOAD),
+    "assertion_not_signed": Advice(
+        "The assertion is not signed, and this connection asks for it.",
+        "Let the identity provider sign assertions, or change what this connection wants signed.",
+    ),
+    "response_not_signed": Advice(
+        "The response is not signed, and this connection asks for it.",
+        "Let the identity provider sign responses, or change what this connection wants signed.",
+    ),
+    "assertion_signature": Advice(
+        "The assertion's signature was not made with a key of this connection.", _RELOAD
+    ),
+    "response_signature": Advice(
+        "The response's signature was not made with a key of this connection.", _RELOAD
+    ),
+    "reference": Advice("The signature does not cover exactly the element that it stands in.", _ATTACK),
+    "transforms": Advice(
+        "The signature uses a transform other than enveloped-signature and exclusive canonicalization.",
+        "Choose exclusive canonicalization in the identity provider.",
+    ),
+    "c14n": Advice(
+        "The signature uses a canonicalization other than exclusive C14N without comments.",
+        "Choose exclusive canonicalization in the identity provider.",
+    ),
+    "weak_algorithm": Advice(
+        "The signature uses an algorithm that is no longer safe, as SHA-1.",
+        "Choose RSA-SHA256 or better in the identity provider.",
+    ),
+    "weak_key": Advice(
+        "The signing key is too short: RSA needs 2048 bits, ECDSA 256.",
+        "Make a new signing certificate in the identity provider.",
+    ),
+    # Who sent it, to whom
+    "issuer_mismatch": Advice(
+        "The message comes from another issuer than this connection's identity provider.",
+        "Compare the identity provider's entity ID with this connection's; check that the right tile was used.",
+    ),
+    "destination": Advice(
+        "The response was meant for another address.",
+        "Set the ACS URL to the one of this connection. " + _OURS,
+    ),
+    "destination_missing": Advice(
+        "The signed response names no destination.",
+        "Let the identity provider send Destination, or waive it for this connection.",
+    ),
+    "status": Advice(
+        "The identity provider refused the sign-in.",
+        "Look at the identity provider's own log; often the person is not assigned to the application.",
+    ),
+    # Encryption
+    "no_decryption_key": Advice(
+        "The assertion is encrypted, but this connection has no key to open it.",
+        "Give this connection's certificate to the identity provider, or switch encryption off there.",
+    ),
+    "decryption": Advice(
+        "The encrypted part cannot be opened.",
+        "Give this connection's current certificate to the identity provider as encryption certificate.",
+    ),
+    "weak_key_transport": Advice(
+        "The encryption key is wrapped by RSA 1.5, which is not safe.", "Choose RSA-OAEP for key transport."
+    ),
+    "weak_encryption": Advice(
+        "The assertion is encrypted with an algorithm that is not allowed here.",
+        "Choose AES-128-GCM or AES-256-GCM.",
+    ),
+    "cbc_not_allowed": Advice(
+        "The assertion is encrypted with AES-CBC and the response around it is not signed.",
+        "Choose AES-GCM, or sign the response, or allow CBC for this connection.",
+    ),
+    "not_encrypted": Advice(
+        "The assertion is not encrypted, and this connection asks for it.",
+        "Switch assertion encryption on in the identity provider.",
+    ),
+    "encrypted_attribute": Advice("Single attributes are encrypted.", "Encrypt the whole assertion instead."),
+    # Conditions and confirmation
+    "audience_missing": Advice(
+        "The assertion names no audience.", "Set the audience to this connection's entity ID. " + _OURS
+    ),
+    "audience": Advice(
+        "The assertion was made for another service.",
+        "Set the audience to this connection's entity ID, letter by letter. " + _OURS,
+    ),
+    "expired": Advice("The assertion is no longer valid.", _CLOCK),
+    "not_yet_valid": Advice("The assertion is not valid yet.", _CLOCK),
+    "condition_unknown": Advice(
+        "The assertion holds a condition that is not known here.",
+        "Remove the custom condition in the identity provider.",
+    ),
+    "no_bearer": Advice(
+        "The assertion holds no bearer confirmation of its subject.",
+        "Choose the web browser SSO profile in the identity provider.",
+    ),
+    "recipient": Advice(
+        "The assertion was made for another ACS URL.",
+        "Set the recipient to the ACS URL of this connection. " + _OURS,
+    ),
+    "bearer_no_expiry": Advice(
+        "The bearer confirmation has no end.", "Let the identity provider send NotOnOrAfter."
+    ),
+    "bearer_not_before": Advice(
+        "The bearer confirmation has a beginning, which the standard forbids.",
+        "Remove NotBefore from the subject confirmation.",
+    ),
+    "in_response_to": Advice("The response answers a request that is not open in this connection.", _RETRY),
+    "unsolicited": Advice(
+        "The sign-in began at the identity provider, which this connection does not allow.",
+        "Start from this connection's sign-in link, or allow sign-in that begins at the identity provider.",
+    ),
+    "browser_binding": Advice(
+        "The browser did not send the login cookie of the browser that began.",
+        "Start again in one browser, at the public address, with cookies allowed.",
+    ),
+    "request_expired": Advice("The sign-in took too long.", _RETRY),
+    "authn_statement": Advice(
+        "The assertion does not say that the person signed in.",
+        "Choose the web browser SSO profile in the identity provider.",
+    ),
+    "authn_context": Advice(
+        "The person signed in by another method than this connection asks for.",
+        "Change this connection's requested context, or the sign-in policy at the identity provider.",
+    ),
+    "authn_instant": Advice(
+        "The person did not sign in anew although this connection asks for it.",
+        "Let the identity provider honor ForceAuthn.",
+    ),
+    "session_expired": Advice(
+        "The session at the identity provider is already over.", "Sign in at the identity provider again."
+    ),
+    "replay": Advice("This response was used before.", _RETRY),
+    # The person
+    "name_id_missing": Advice(
+        "The assertion names no NameID.", "Let the identity provider send a NameID that never changes."
+    ),
+    "value_too_long": Advice(
+        "A NameID or attribute is longer than is kept here.",
+        "Send a shorter NameID (at most 1024 characters) and shorter attributes.",
+    ),
+    "attribute_missing": Advice(
+        "An attribute that this connection needs is not in the assertion.",
+        "Release the e-mail address, or change the attribute mapping of this connection.",
+    ),
+    "attribute_invalid": Advice(
+        "An attribute does not have the form that its mapping needs.",
+        "Compare the attributes received with the attribute mapping of this connection.",
+    ),
+    "user_inactive": Advice(
+        "This person is suspended or offboarded here.",
+        "Reactivate the person in the directory, or reinstate them in the console.",
+    ),
+    "not_invited": Advice(
+        "This connection lets only invited people in, and nobody by this name is invited.",
+        "Invite the person, or let the directory create them, or change the join policy.",
+    ),
+    "domain_not_verified": Advice(
+        "The e-mail address does not lie in a domain that the organization has proved.",
+        "Prove the domain, or allow others for this connection.",
+    ),
+    "ambiguous_member": Advice(
+        "More than one member fits this sign-in.",
+        "Give the members different user names, or let the NameID be the user name.",
+    ),
+    "member_linked": Advice(
+        "The member who fits is already bound to another identity of this connection.",
+        "Unlink the member's former identity first, then sign in again.",
+    ),
+    "user_name_taken": Advice(
+        "A member with this user name exists and could not be matched.",
+        "Link the member by hand, or send another user name.",
+    ),
+    # The connection
+    "not_configured": Advice(
+        "This connection has no identity provider yet.", "Load the identity provider's metadata."
+    ),
+    "connection_inactive": Advice(
+        "This connection is switched off.", "Switch the connection on, or use another sign-in link."
+    ),
+    # Logout
+    "logout_not_signed": Advice(
+        "The logout message is not signed.", "Let the identity provider sign logout messages."
+    ),
+    "logout_signature": Advice(
+        "The logout message's signature was not made with a key of this connection.", _RELOAD
+    ),
+    "logout_expired": Advice("The logout message is too old.", _CLOCK),
+    "logout_replay": Advice("This logout message was used before.", "Nothing to do."),
+    "logout_unsolicited": Advice("A logout answer came that was not asked for.", "Nothing to do."),
+    # Metadata
+    "metadata_kind": Advice(
+        "The metadata does not describe an identity provider.",
+        "Use the identity provider's metadata, not the service provider's.",
+    ),
+    "metadata_many": Advice(
+        "The metadata describes more than one identity provider.", "Use the metadata of this one application."
+    ),
+    "metadata_expired": Advice("The metadata says that it is no longer valid.", "Download it again."),
+    "metadata_certificate": Advice(
+        "A certificate cannot be read.", "Paste the certificate as PEM or as bare base64."
+    ),
+    "metadata_no_key": Advice(
+        "The metadata holds no signing certificate.",
+        "Download it again; the application may not be finished in the identity provider.",
+    ),
+    "metadata_endpoint": Advice(
+        "An address is not an https address with a host, or no sign-on address is offered.",
+        "Use the https sign-on address with HTTP-Redirect or HTTP-POST.",
+    ),
+    "metadata_fetch": Advice(
+        "The metadata cannot be loaded from its address.",
+        "Open the address in a browser; upload the file instead.",
+    ),
+}
+
+
+class Refused(Exception):
+    """A message or metadata that is not accepted: `code` is a key of CATALOGUE, `detail` is for administrators."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.code = code
+        self.advice = CATALOGUE[code]
+        self.detail = detail[:500]
+        super().__init__(f"{code}: {detail}" if detail else code)

@@ -1,0 +1,120 @@
+"""Verify the signature of one very element, by keys from the configuration alone (rule 5)."""
+
+import base64
+import binascii
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import xmlsec
+
+from saml import names
+from saml.names import DS
+from saml.refusals import Refused
+from saml.snapshot import TrustedKey
+from saml.xml import Element, Tree
+
+RSA_BITS_MIN = 2048
+EC_BITS_MIN = 256
+
+_EMPTY_DIGESTS = {hashlib.new(name, b"").digest() for name in ("sha1", "sha256", "sha384", "sha512")}
+_REFERENCE_PARTS = [f"{{{DS}}}Transforms", f"{{{DS}}}DigestMethod", f"{{{DS}}}DigestValue"]
+_STEPS = ([names.ENVELOPED, names.EXCLUSIVE_C14N], [names.ENVELOPED])
+_INCLUSIVE = f"{{{names.EXCLUSIVE_C14N}}}InclusiveNamespaces"
+
+
+def signature_of(element: Element) -> Element | None:
+    """Return the one Signature that is a direct child of `element`; `saml.xml` has refused a second."""
+    return element.find(f"{{{DS}}}Signature")
+
+
+def verify(
+    tree: Tree, element: Element, keys: tuple[TrustedKey, ...], *, sha1: bool, code: str
+) -> TrustedKey:
+    """Return the trusted key that signed `element`, all of it but the Signature itself.
+
+    Refuses (`Refused`): reference, transforms, c14n, weak_algorithm, weak_key, structure, or `code` when no
+    key fits. KeyInfo is never read: a key comes from the configuration or not at all.
+    """
+    signature = signature_of(element)
+    if signature is None:
+        raise Refused(code, "no signature")
+    kind = _check_signed_info(tree, element, signature, sha1=sha1, code=code)
+    fitting = [key for key in keys if key.kind == kind]
+    if fitting and not any(_long_enough(key) for key in fitting):
+        raise Refused("weak_key", f"{fitting[0].bits} bits")
+    # Only the attribute "ID" is made known, and `saml.xml` has seen that each value stands once.
+    xmlsec.tree.add_ids(tree.root, ["ID"])
+    for key in filter(_long_enough, fitting):
+        context = xmlsec.SignatureContext()
+        context.key = key.key
+        try:
+            context.verify(signature)
+        except xmlsec.Error:
+            continue
+        return key
+    raise Refused(code)
+
+
+def _long_enough(key: TrustedKey) -> bool:
+    return key.bits >= (RSA_BITS_MIN if key.kind == "rsa" else EC_BITS_MIN)
+
+
+def _check_signed_info(tree: Tree, element: Element, signature: Element, *, sha1: bool, code: str) -> str:
+    """Check what is signed and how, before any arithmetic; return the kind of key that is needed."""
+    children = [str(child.tag) for child in signature]
+    expected = [f"{{{DS}}}SignedInfo", f"{{{DS}}}SignatureValue", f"{{{DS}}}KeyInfo"]
+    if children not in (expected, expected[:2]):
+        raise Refused("reference", "the signature holds more than it should")
+    info = signature[0]
+    tags = [str(child.tag) for child in info]
+    if tags != [f"{{{DS}}}CanonicalizationMethod", f"{{{DS}}}SignatureMethod", f"{{{DS}}}Reference"]:
+        raise Refused("reference", "not exactly one reference")
+    canonicalization, method, reference = info
+    if not _exclusive(canonicalization):
+        raise Refused("c14n", str(canonicalization.get("Algorithm"))[:100])
+    kind = names.SIGNATURE_METHODS.get(method.get("Algorithm", ""))
+    if kind is None and sha1:
+        kind = names.SHA1_SIGNATURE_METHODS.get(method.get("Algorithm", ""))
+    if kind is None or len(method):
+        raise Refused("weak_algorithm", str(method.get("Algorithm"))[:100])
+    _check_reference(tree, element, reference, sha1=sha1, code=code)
+    return kind
+
+
+def _check_reference(tree: Tree, element: Element, reference: Element, *, sha1: bool, code: str) -> None:
+    identity = element.get("ID")
+    if not identity or reference.get("URI") != "#" + identity or tree.ids.get(identity) is not element:
+        raise Refused("reference", str(reference.get("URI"))[:100])
+    parts: list[Any] = list(reference)
+    if [str(part.tag) for part in parts] != _REFERENCE_PARTS:
+        raise Refused("transforms", "the reference does not hold what it should")
+    transforms, digest_method, digest_value = parts
+    if len(digest_value) or len(digest_method):
+        raise Refused("reference", "the digest holds elements")
+    steps = [step.get("Algorithm") for step in transforms]
+    if steps not in _STEPS or len(transforms[0]):
+        raise Refused("transforms", " ".join(map(str, steps))[:200])
+    if len(steps) > 1 and not _exclusive(transforms[1]):
+        raise Refused("transforms", "the canonicalization holds more than a prefix list")
+    algorithm = digest_method.get("Algorithm", "")
+    if algorithm not in names.DIGEST_METHODS and not (sha1 and algorithm == names.SHA1_DIGEST):
+        raise Refused("weak_algorithm", algorithm[:100])
+    try:
+        digest = base64.b64decode("".join((digest_value.text or "").split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused(code, "the digest is not base64") from error
+    if digest in _EMPTY_DIGESTS:
+        raise Refused(code, "the digest of nothing")
+
+
+def _exclusive(element: Element) -> bool:
+    """Exclusive C14N without comments, with at most a list of inclusive prefixes (exc-c14n 3)."""
+    return element.get("Algorithm") == names.EXCLUSIVE_C14N and all(
+        child.tag == _INCLUSIVE for child in element
+    )
+
+
+def sha1_allowed(until: datetime | None, now: datetime) -> bool:
+    """SHA-1 is allowed only by a switch that ends by itself."""
+    return until is not None and now < until
