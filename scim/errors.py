@@ -1,0 +1,177 @@
+"""What a client is told when it is refused: one catalogue of codes, each with status, scimType and one sentence."""
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+ECHO_CHARACTERS_MAX = 120
+ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+
+class Kind(NamedTuple):
+    """One line of the catalogue; `detail` is written for the administrator of an identity provider."""
+
+    status: int
+    scim_type: str | None
+    detail: str
+
+
+class Code(StrEnum):
+    """The stable codes, as clients and the record see them."""
+
+    TOKEN_MISSING = "token_missing"  # noqa: S105 - a code
+    TOKEN_UNKNOWN = "token_unknown"  # noqa: S105 - a code
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a code
+    TOKEN_SCOPE = "token_scope"  # noqa: S105 - a code
+    DIRECTORY_CLOSED = "directory_closed"
+    BODY_TOO_LARGE = "body_too_large"
+    BODY_NOT_JSON = "body_not_json"
+    BODY_NOT_OBJECT = "body_not_object"
+    BODY_TOO_DEEP = "body_too_deep"
+    BODY_CHARACTER = "body_character"
+    MEDIA_TYPE = "media_type"
+    SCHEMA_WRONG = "schema_wrong"
+    PATCH_EMPTY = "patch_empty"
+    TOO_MANY_OPERATIONS = "too_many_operations"
+    OPERATION_UNKNOWN = "operation_unknown"
+    OPERATION_SHAPE = "operation_shape"
+    PATH_SYNTAX = "path_syntax"
+    PATH_UNKNOWN = "path_unknown"
+    NOTHING_RESOLVED = "nothing_resolved"
+    NO_TARGET = "no_target"
+    TARGET_MISSING = "target_missing"
+    VALUE_MISSING = "value_missing"
+    VALUE_WRONG = "value_wrong"
+    VALUE_REQUIRED = "value_required"
+    VALUE_TOO_LONG = "value_too_long"
+    TOO_MANY_VALUES = "too_many_values"
+    READ_ONLY = "read_only"
+    ID_DIFFERS = "id_differs"
+    PASSWORD_NOT_KEPT = "password_not_kept"  # noqa: S105 - a code
+    FILTER_SYNTAX = "filter_syntax"
+    FILTER_TOO_LONG = "filter_too_long"
+    FILTER_TOO_COMPLEX = "filter_too_complex"
+    FILTER_UNKNOWN = "filter_unknown"
+    FILTER_UNSUPPORTED = "filter_unsupported"
+    FILTER_VALUE = "filter_value"
+    PARAMETER_WRONG = "parameter_wrong"
+    SORT_UNKNOWN = "sort_unknown"
+    CURSOR_WRONG = "cursor_wrong"
+    CURSOR_EXPIRED = "cursor_expired"
+    COUNT_TOO_LARGE = "count_too_large"
+    NOT_FOUND = "not_found"
+    NO_ENDPOINT = "no_endpoint"
+    METHOD = "method"
+    VERSION_CHANGED = "version_changed"
+    USER_NAME_TAKEN = "user_name_taken"
+    EMAIL_TAKEN = "email_taken"
+    EXTERNAL_ID_TAKEN = "external_id_taken"
+    NAME_TAKEN = "name_taken"
+    EMAIL_NOT_PROVED = "email_not_proved"
+    OFFBOARDED = "offboarded"
+    LAST_OWNER = "last_owner"
+    EMPTIES_GROUP = "empties_group"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+    REFUSED = "refused"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    BULK_OPERATION = "bulk_operation"
+    BULK_REFERENCE = "bulk_reference"
+
+
+# scimType is from RFC 7644 §3.12, table 9, and is left out where the table knows none.
+CATALOGUE: dict[Code, Kind] = {
+    # Who is asking
+    Code.TOKEN_MISSING: Kind(401, None, "Send the directory's token as “Authorization: Bearer …”."),
+    Code.TOKEN_UNKNOWN: Kind(401, None, "This token is not known here; make a new one in Rollcall and paste it again."),
+    Code.TOKEN_EXPIRED: Kind(401, None, "This token has expired; make a new one in Rollcall and paste it again."),
+    Code.TOKEN_REVOKED: Kind(401, None, "This token was revoked; make a new one in Rollcall and paste it again."),
+    Code.TOKEN_SCOPE: Kind(403, None, "This token may not do this; use a token that was made for this directory."),
+    Code.DIRECTORY_CLOSED: Kind(403, None, "This directory is switched off in Rollcall; switch it on to provision again."),
+    # What was sent
+    Code.BODY_TOO_LARGE: Kind(413, None, "The request is larger than {limit} bytes; send it in several parts."),
+    Code.BODY_NOT_JSON: Kind(400, "invalidSyntax", "The body is not valid JSON: {why}."),
+    Code.BODY_NOT_OBJECT: Kind(400, "invalidSyntax", "The body must be one JSON object."),
+    Code.BODY_TOO_DEEP: Kind(400, "invalidSyntax", "The JSON is nested deeper than {limit} levels."),
+    Code.BODY_CHARACTER: Kind(400, "invalidValue", "The text holds a character that cannot be stored (NUL or half of a pair)."),
+    Code.MEDIA_TYPE: Kind(415, None, "Send the body as application/scim+json."),
+    Code.SCHEMA_WRONG: Kind(400, "invalidSyntax", "“schemas” does not name {urn}."),
+    Code.PATCH_EMPTY: Kind(400, "invalidSyntax", "“Operations” must be a list with at least one operation."),
+    Code.TOO_MANY_OPERATIONS: Kind(413, "tooMany", "A request holds at most {limit} operations."),
+    Code.OPERATION_UNKNOWN: Kind(400, "invalidSyntax", "“op” must be add, replace or remove, not {op}."),
+    Code.OPERATION_SHAPE: Kind(400, "invalidSyntax", "Operation {index} must be an object with “op”, “path” and “value”."),
+    Code.PATH_SYNTAX: Kind(400, "invalidPath", "The path “{path}” cannot be read: {why}."),
+    Code.PATH_UNKNOWN: Kind(400, "invalidPath", "No attribute is at “{path}”; take it out of the attribute mapping."),
+    Code.NOTHING_RESOLVED: Kind(400, "invalidPath", "Nothing in this request is an attribute that can be changed here: {names}."),
+    Code.NO_TARGET: Kind(400, "noTarget", "The path “{path}” needs an attribute that can be chosen from."),
+    Code.TARGET_MISSING: Kind(400, "noTarget", "No value matches “{path}”, and its filter does not say what to create."),
+    Code.VALUE_MISSING: Kind(400, "invalidValue", "The operation on “{path}” has no value."),
+    Code.VALUE_WRONG: Kind(400, "invalidValue", "“{path}” must be {expected}."),
+    Code.VALUE_REQUIRED: Kind(400, "invalidValue", "“{path}” is required."),
+    Code.VALUE_TOO_LONG: Kind(400, "invalidValue", "“{path}” is longer than {limit} characters."),
+    Code.TOO_MANY_VALUES: Kind(400, "invalidValue", "“{path}” holds more than {limit} values."),
+    Code.READ_ONLY: Kind(400, "mutability", "“{path}” is set by Rollcall and cannot be changed."),
+    Code.ID_DIFFERS: Kind(400, "mutability", "The id in the body is not the one in the address."),
+    Code.PASSWORD_NOT_KEPT: Kind(400, "invalidPath", "Rollcall keeps no passwords of provisioned people; switch password sync off."),
+    Code.FILTER_SYNTAX: Kind(400, "invalidFilter", "The filter cannot be read at position {position}: {why}."),
+    Code.FILTER_TOO_LONG: Kind(400, "invalidFilter", "The filter is longer than {limit} characters."),
+    Code.FILTER_TOO_COMPLEX: Kind(400, "invalidFilter", "The filter is nested deeper than {limit} levels or holds too many terms."),
+    Code.FILTER_UNKNOWN: Kind(400, "invalidFilter", "The filter names “{path}”, which is no attribute here."),
+    Code.FILTER_UNSUPPORTED: Kind(400, "invalidFilter", "“{path}” cannot be compared with {operator}."),
+    Code.FILTER_VALUE: Kind(400, "invalidFilter", "“{path}” is compared with a value that is not {expected}."),
+    Code.PARAMETER_WRONG: Kind(400, "invalidValue", "The parameter “{name}” must be {expected}."),
+    Code.SORT_UNKNOWN: Kind(400, "invalidPath", "Results cannot be sorted by “{path}”."),
+    Code.CURSOR_WRONG: Kind(400, "invalidCursor", "The cursor cannot be read; start again without one."),
+    Code.CURSOR_EXPIRED: Kind(400, "expiredCursor", "The cursor has expired; start again without one."),
+    Code.COUNT_TOO_LARGE: Kind(400, "invalidCount", "At most {limit} results come on one page."),
+    # What is there
+    Code.NOT_FOUND: Kind(404, None, "No such {what} in this directory."),
+    Code.NO_ENDPOINT: Kind(404, None, "There is nothing at this address; the base address ends with /scim/v2."),
+    Code.METHOD: Kind(405, None, "{method} is not possible here."),
+    Code.VERSION_CHANGED: Kind(412, None, "The resource has changed meanwhile; read it again."),
+    Code.USER_NAME_TAKEN: Kind(409, "uniqueness", "Another person here already has this userName."),
+    Code.EMAIL_TAKEN: Kind(409, "uniqueness", "Another person here already has this e-mail address."),
+    Code.EXTERNAL_ID_TAKEN: Kind(409, "uniqueness", "Another resource of this directory already has this externalId."),
+    Code.NAME_TAKEN: Kind(409, "uniqueness", "Another group here already has this displayName."),
+    Code.EMAIL_NOT_PROVED: Kind(409, "uniqueness", "This person exists; prove their e-mail domain in Rollcall to link them."),
+    Code.OFFBOARDED: Kind(409, "uniqueness", "An administrator offboarded this person; reinstate them in Rollcall first."),
+    Code.LAST_OWNER: Kind(409, None, "This is the last owner of the organization; make somebody else an owner first."),
+    Code.EMPTIES_GROUP: Kind(400, "invalidValue", "This would remove all {count} members of the group; name the members to remove."),
+    Code.CONFLICT: Kind(409, None, "The change conflicts with another; send it again."),
+    Code.INVALID: Kind(400, "invalidValue", "{message}"),
+    Code.REFUSED: Kind(409, None, "{message}"),
+    Code.TOO_MANY_REQUESTS: Kind(429, None, "Too many requests; wait {seconds} seconds."),
+    # Bulk
+    Code.BULK_OPERATION: Kind(400, "invalidSyntax", "Bulk operation {index} cannot be read: {why}."),
+    Code.BULK_REFERENCE: Kind(409, "invalidValue", "The bulkId “{bulk_id}” could not be resolved."),
+}  # fmt: skip
+
+
+class ScimError(Exception):
+    """A request is refused; `code` is a line of the catalogue and `facts` fill the blanks of its sentence."""
+
+    def __init__(self, code: Code, headers: dict[str, str] | None = None, **facts: Any) -> None:
+        kind = CATALOGUE[code]
+        self.code = code
+        self.status = kind.status
+        self.scim_type = kind.scim_type
+        self.detail = kind.detail.format(**{name: shorten(value) for name, value in facts.items()})
+        self.headers = headers or {}
+        super().__init__(self.detail)
+
+    def document(self) -> dict[str, Any]:
+        """Return the body of the answer (RFC 7644 §3.12), with our own stable code beside the standard's."""
+        shown: dict[str, Any] = {"schemas": [ERROR_URN], "status": str(self.status)}
+        if self.scim_type:
+            shown["scimType"] = self.scim_type
+        shown["detail"] = self.detail
+        shown["code"] = self.code.value
+        return shown
+
+
+def shorten(value: Any) -> Any:
+    """Keep an echoed piece of input short and printable, so that nobody writes into an admin's log through it."""
+    if not isinstance(value, str):
+        return value
+    printable = "".join(each if each.isprintable() else "�" for each in value[:ECHO_CHARACTERS_MAX])
+    return printable + "…" if len(value) > ECHO_CHARACTERS_MAX else printable
