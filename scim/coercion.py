@@ -1,0 +1,193 @@
+"""Brings a value to the type its schema asks for, where it is clear what was meant; refuses it otherwise."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Any
+
+from scim.errors import Code, ScimError
+from scim.operations import Notices
+from scim.schemas.attribute import Attribute
+
+TEXT_CHARACTERS_MAX = 4096
+BINARY_CHARACTERS_MAX = 65536
+VALUES_MAX = 500
+
+_EXPECTED = {
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "decimal": "a number",
+    "dateTime": "a date and time as 2026-01-31T12:00:00Z",
+    "reference": "an address",
+    "binary": "text in base64",
+    "complex": "an object",
+}
+
+
+def value_of(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any:
+    """Return the value in the type of the attribute, None where it is unassigned; ScimError value_wrong otherwise.
+
+    Null and the empty list mean "unassigned" (RFC 7643 §2.5).
+    """
+    if value is None or value == []:
+        return None
+    if attribute.multi_valued:
+        return _several(attribute, value, notices, path)
+    return _one(attribute, value, notices, path)
+
+
+def one_of(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any:
+    """Return one value of a multi-valued attribute, None where it is unassigned; ScimError value_wrong otherwise."""
+    return None if value is None else _one(attribute, value, notices, path)
+
+
+def _several(attribute: Attribute, value: Any, notices: Notices, path: str) -> list[Any] | None:
+    if not isinstance(value, list):
+        notices.add("coerced", path, "a single value in place of a list")
+        value = [value]
+    if len(value) > VALUES_MAX:
+        raise ScimError(Code.TOO_MANY_VALUES, path=path, limit=VALUES_MAX)
+    found = []
+    for each in value:
+        one = _one(attribute, each, notices, path) if each is not None else None
+        if one is not None and one not in found:
+            found.append(one)
+    return one_primary(found, notices, path) or None
+
+
+def one_primary(values: list[Any], notices: Notices, path: str) -> list[Any]:
+    """Leave `primary` true on the last value that claims it: RFC 7643 §2.4 allows one, clients send two."""
+    claims = [each for each in values if isinstance(each, dict) and each.get("primary") is True]
+    if not claims[1:]:
+        return values
+    notices.add("two_primaries", path, "the last one is kept")
+    earlier = [id(each) for each in claims[:-1]]
+    return [{**each, "primary": False} if id(each) in earlier else each for each in values]
+
+
+def _one(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any:
+    if attribute.type == "complex":
+        return _complex(attribute, value, notices, path)
+    if isinstance(value, list) and len(value) == 1:
+        notices.add("coerced", path, "taken out of a list of one")
+        value = value[0]
+    if isinstance(value, dict) and {key.lower() for key in value} & {"value"}:
+        notices.add("coerced", path, "taken out of an object with “value”")
+        value = next(held for key, held in value.items() if key.lower() == "value")
+    if value is None:
+        return None
+    return _SIMPLE[attribute.type](attribute, value, notices, path)
+
+
+def _complex(attribute: Attribute, value: Any, notices: Notices, path: str) -> dict[str, Any] | None:
+    if isinstance(value, list) and len(value) == 1:
+        # Entra sends a manager as a list of one.
+        notices.add("coerced", path, "taken out of a list of one")
+        value = value[0]
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        # Entra sends a manager as text, others send an e-mail address as text.
+        main = attribute.sub("value") or attribute.sub("formatted")
+        if main is not None:
+            notices.add("coerced", path, f"text taken as “{main.name}”")
+            value = {main.name: value}
+    if not isinstance(value, dict):
+        raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED["complex"])
+    value = _unwrapped(attribute, value, notices, path)
+    found: dict[str, Any] = {}
+    for name, held in value.items():
+        sub = attribute.sub(name)
+        if sub is None:
+            if held is not None:
+                notices.add("unknown_attribute", f"{path}.{name}", "left out")
+            continue
+        coerced = value_of(sub, held, notices, f"{path}.{sub.name}")
+        if coerced is not None:
+            found[sub.name] = coerced
+    return found or None
+
+
+def _unwrapped(attribute: Attribute, value: dict[str, Any], notices: Notices, path: str) -> dict[str, Any]:
+    """Entra without its flag writes the whole role as JSON text inside `value`, and `displayName` for `display`."""
+    if attribute.name not in {"roles", "entitlements"}:
+        return value
+    text = value.get("value")
+    if isinstance(text, str) and text.startswith("{"):
+        try:
+            inside = json.loads(text)
+        except ValueError:
+            return value
+        if isinstance(inside, dict) and isinstance(inside.get("value"), str):
+            notices.add("coerced", path, "an object written as text")
+            value = {**value, **inside}
+    if "displayName" in value and "display" not in value:
+        value = {**value, "display": value["displayName"]}
+        value.pop("displayName")
+    return value
+
+
+def _text(attribute: Attribute, value: Any, notices: Notices, path: str) -> str | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        notices.add("coerced", path, "a number taken as text")
+        value = str(value)
+    if not isinstance(value, str):
+        raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type])
+    limit = BINARY_CHARACTERS_MAX if attribute.type == "binary" else TEXT_CHARACTERS_MAX
+    if len(value) > limit:
+        raise ScimError(Code.VALUE_TOO_LONG, path=path, limit=limit)
+    # Empty text is what several clients send for "nothing"; stored, it would come back as a value.
+    return value or None
+
+
+def _boolean(attribute: Attribute, value: Any, notices: Notices, path: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    # Entra sends booleans as text: "False". Keycloak: "false".
+    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+        notices.add("coerced", path, "true or false written as text")
+        return value.strip().lower() == "true"
+    raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type])
+
+
+def _number(attribute: Attribute, value: Any, notices: Notices, path: str) -> int | float:
+    if isinstance(value, str):
+        try:
+            value = int(value) if attribute.type == "integer" else float(value)
+        except ValueError:
+            raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type]) from None
+        notices.add("coerced", path, "a number written as text")
+    if isinstance(value, bool) or not isinstance(value, int if attribute.type == "integer" else int | float):
+        raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type])
+    return value
+
+
+def _moment(attribute: Attribute, value: Any, notices: Notices, path: str) -> str | None:
+    text = _text(attribute, value, notices, path)
+    try:
+        if text is not None:
+            datetime.fromisoformat(text)
+    except ValueError:
+        raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type]) from None
+    return text
+
+
+def _binary(attribute: Attribute, value: Any, notices: Notices, path: str) -> str | None:
+    text = _text(attribute, value, notices, path)
+    try:
+        if text is not None:
+            base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type]) from None
+    return text
+
+
+_SIMPLE = {
+    "string": _text,
+    "reference": _text,
+    "boolean": _boolean,
+    "integer": _number,
+    "decimal": _number,
+    "dateTime": _moment,
+    "binary": _binary,
+}

@@ -1,0 +1,112 @@
+"""Reads what clients write about a group's members, and folds it into the fewest changes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from scim.errors import Code, ScimError
+from scim.filter.ast import AttributePath, Comparison, Filter, Or
+from scim.operations import Notices, Operation
+from scim.path import Path
+from scim.schemas.group import MEMBERS
+from scim.schemas.resource_type import Place
+
+MEMBERS_MAX = 200_000
+ID_CHARACTERS_MAX = 256
+
+_PLACE = Place(None, MEMBERS, None)
+
+
+def operation(verb: str, target: Path, written: str, value: tuple[Any] | None, notices: Notices) -> Operation:
+    """Return the canonical form of add, replace or remove on `members`; `value` None means that none was sent.
+
+    ScimError: filter_unsupported, value_missing, value_wrong, too_many_values.
+    """
+    if target.inner is not None:
+        chosen = chosen_ids(target.inner)
+        if chosen is None:
+            raise ScimError(
+                Code.FILTER_UNSUPPORTED, path=written, operator="anything but members[value eq …]"
+            )
+        return Operation(
+            "member_remove" if verb == "remove" else "member_add", _PLACE, chosen, written=written
+        )
+    if value is None and verb != "remove":
+        raise ScimError(Code.VALUE_MISSING, path=written)
+    ids = read_ids(value[0] if value else None, notices)
+    if target.sub or target.attribute.sub:
+        return Operation("member_remove" if verb == "remove" else "member_add", _PLACE, ids, written=written)
+    if verb == "remove":
+        if value is None or value[0] is None:
+            return Operation("set", _PLACE, (), written=written)
+        # By the letter of RFC 7644 section 3.5.2.2 this empties the group; Entra, JumpCloud and authentik mean these people.
+        notices.add("remove_by_value" if ids else "remove_nothing", written)
+        return Operation("member_remove", _PLACE, ids, written=written)
+    return Operation("set" if verb == "replace" else "member_add", _PLACE, ids, written=written)
+
+
+def read_ids(value: Any, notices: Notices) -> tuple[str, ...]:
+    """Return the ids in a list of members, each once, in their order."""
+    if value is None:
+        return ()
+    listed = value if isinstance(value, list) else [value]
+    if len(listed) > MEMBERS_MAX:
+        raise ScimError(Code.TOO_MANY_VALUES, path="members", limit=MEMBERS_MAX)
+    ids: dict[str, None] = {}
+    for each in listed:
+        found = each.get("value") if isinstance(each, dict) else each
+        if isinstance(each, dict) and found is None and isinstance(each.get("$ref"), str):
+            found = each["$ref"].rstrip("/").rpartition("/")[2]
+        if found is None or not isinstance(each, dict) or each.get("value") is None:
+            notices.add("member_reference", "members")
+        if isinstance(found, int) and not isinstance(found, bool):
+            found = str(found)
+        if not isinstance(found, str) or not found.strip() or len(found) > ID_CHARACTERS_MAX:
+            raise ScimError(Code.VALUE_WRONG, path="members.value", expected="the id of a person")
+        ids[found.strip()] = None
+    return tuple(ids)
+
+
+def chosen_ids(inner: Filter) -> tuple[str, ...] | None:
+    """Return the ids that `value eq "a" or value eq "b"` names; None for any other filter."""
+    ids = []
+    for each in inner.terms if isinstance(inner, Or) else (inner,):
+        if not (isinstance(each, Comparison) and each.operator == "eq" and isinstance(each.value, str)):
+            return None
+        if each.path != AttributePath(None, each.path.name) or each.path.name.lower() != "value":
+            return None
+        ids.append(each.value)
+    return tuple(ids)
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a request does to the membership of one group, all its operations taken together.
+
+    `replaced` says that `added` is to be the whole of it; else `added` come and `removed` go.
+    """
+
+    replaced: bool = False
+    added: dict[str, None] = field(default_factory=dict)
+    removed: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return not (self.replaced or self.added or self.removed)
+
+
+def folded(operations: Iterable[Operation]) -> Changes:
+    """Return the net effect of operations on `members`, in their order: the last word on each person counts."""
+    changes = Changes()
+    for each in operations:
+        ids = dict.fromkeys(each.value)
+        if each.kind == "set":
+            changes = Changes(replaced=True, added=ids)
+        elif each.kind == "member_add":
+            changes.added |= ids
+            changes.removed = {one: None for one in changes.removed if one not in ids}
+        else:
+            changes.added = {one: None for one in changes.added if one not in ids}
+            changes.removed |= ids
+    return changes

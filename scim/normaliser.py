@@ -1,0 +1,280 @@
+"""Turns what clients send, in any of their dialects, into canonical operations and resources, with notices on what was bent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from scim import coercion, membership, path
+from scim.errors import Code, ScimError
+from scim.filter.ast import AttributePath
+from scim.filter.match import matches
+from scim.operations import Notices, Operation
+from scim.patch import apply
+from scim.path import Path
+from scim.schemas.attribute import Attribute
+from scim.schemas.common import SCHEMAS
+from scim.schemas.group import MEMBERS
+from scim.schemas.resource_type import Place, ResourceType
+
+PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+OPERATIONS_MAX = 1000
+
+# Passwords have no attribute here: sent along they are dropped, sent alone they are refused.
+_PASSWORD = "password"  # noqa: S105 - the name of an attribute
+_UNSENT = object()
+
+
+@dataclass(slots=True)
+class Patch:
+    """A PATCH, understood."""
+
+    operations: list[Operation]
+    notices: Notices
+
+
+@dataclass(slots=True)
+class Resource:
+    """A POST or PUT, understood: attributes by their schema names, and for a group the ids of its members (None: not sent)."""
+
+    attributes: dict[str, Any]
+    members: tuple[str, ...] | None
+    notices: Notices
+
+
+def patch(body: dict[str, Any], kind: ResourceType, resource_id: str | None = None) -> Patch:
+    """Read the body of a PATCH (RFC 7644 §3.5.2). `resource_id` is the id in the address, to compare with one in the body.
+
+    ScimError: patch_empty, too_many_operations, operation_shape, operation_unknown, path_syntax, read_only, value_wrong …, and
+    nothing_resolved when no operation names anything that is here.
+    """
+    notices = Notices()
+    listed = next((held for key, held in body.items() if key.lower() == "operations"), None)
+    if isinstance(listed, dict):
+        listed = [listed]
+    if not isinstance(listed, list) or not listed:
+        raise ScimError(Code.PATCH_EMPTY)
+    if len(listed) > OPERATIONS_MAX:
+        raise ScimError(Code.TOO_MANY_OPERATIONS, limit=OPERATIONS_MAX)
+    if PATCH_URN not in _listed_schemas(body):
+        notices.add("schemas_missing", "schemas")
+    reading = _Reading(kind, resource_id, notices)
+    operations: list[Operation] = []
+    for index, written in enumerate(listed, 1):
+        if not isinstance(written, dict):
+            raise ScimError(Code.OPERATION_SHAPE, index=index)
+        operations.extend(reading.operation(written, index))
+    if not reading.resolved:
+        if reading.unresolved == [_PASSWORD]:
+            raise ScimError(Code.PASSWORD_NOT_KEPT)
+        raise ScimError(Code.NOTHING_RESOLVED, names=", ".join(reading.unresolved) or "it is empty")
+    return Patch(operations, notices)
+
+
+def resource(body: dict[str, Any], kind: ResourceType, resource_id: str | None = None) -> Resource:
+    """Read the body of a POST or PUT; read-only attributes are left out (RFC 7644 §3.3, §3.5.1).
+
+    ScimError: value_required, value_wrong, id_differs …
+    """
+    notices = Notices()
+    if not any(each.lower() in kind.urns for each in _listed_schemas(body)):
+        notices.add("schemas_missing", "schemas")
+    reading = _Reading(kind, resource_id, notices)
+    attributes: dict[str, Any] = {}
+    members: tuple[str, ...] | None = None
+    later: list[Operation] = []
+    for key, value in body.items():
+        attribute = kind.core.get(key.lower())
+        if attribute is not None and _is_plain(attribute):
+            held = coercion.value_of(attribute, value, notices, attribute.name)
+            if held is not None:
+                attributes[attribute.name] = held
+            continue
+        for each in reading.keyed("replace", key, value):
+            if each.kind == "set" and each.attribute is MEMBERS:
+                members = each.value
+            elif each.value is not None:
+                later.append(each)
+    if later:
+        attributes, _ = apply(attributes, later, kind, notices)
+    missing = next((name for name in kind.required if not attributes.get(name)), None)
+    if missing is not None:
+        raise ScimError(Code.VALUE_REQUIRED, path=missing)
+    return Resource(attributes, members, notices)
+
+
+class _Reading:
+    """One request while it is read: what has been understood so far."""
+
+    def __init__(self, kind: ResourceType, resource_id: str | None, notices: Notices) -> None:
+        self.kind = kind
+        self.resource_id = resource_id
+        self.notices = notices
+        self.resolved = False
+        self.unresolved: list[str] = []
+
+    def operation(self, written: dict[str, Any], index: int) -> Iterator[Operation]:
+        """Read one entry of Operations."""
+        fields = {key.lower(): held for key, held in written.items()}
+        verb = fields.get("op")
+        if not isinstance(verb, str):
+            raise ScimError(Code.OPERATION_SHAPE, index=index)
+        if verb not in {"add", "replace", "remove"}:
+            self.notices.add("operation_case", verb)
+            verb = verb.lower()
+            if verb not in {"add", "replace", "remove"}:
+                raise ScimError(Code.OPERATION_UNKNOWN, op=fields["op"])
+        target = fields.get("path")
+        if target is not None and not isinstance(target, str):
+            raise ScimError(Code.OPERATION_SHAPE, index=index)
+        value = fields.get("value", _UNSENT)
+        if target is not None and target.strip():
+            yield from self.place(verb, target.strip(), value, explicit=True)
+            return
+        if verb == "remove":
+            raise ScimError(Code.NO_TARGET, path="")
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+            self.notices.add("wrapped_value", "value")
+            value = value[0]
+        if not isinstance(value, dict):
+            raise ScimError(
+                Code.VALUE_WRONG,
+                path="value",
+                expected="an object of attributes, as the operation has no path",
+            )
+        for key, held in value.items():
+            yield from self.keyed(verb, key, held)
+
+    def keyed(self, verb: str, key: str, value: Any) -> Iterator[Operation]:
+        """Read one attribute of a path-less operation or of a whole resource; its key may be a path (Entra with its flag)."""
+        if key.lower() == "id":
+            if self.resource_id is not None and value is not None and value != self.resource_id:
+                raise ScimError(Code.ID_DIFFERS)
+            self.notices.add("read_only", "id", "left out")
+            return
+        if key.lower() == "schemas":
+            return
+        try:
+            yield from self.place(verb, key, value, explicit=False)
+        except ScimError as error:
+            if error.code != Code.PATH_SYNTAX:
+                raise
+            self.unknown(key)
+
+    def unknown(self, name: str) -> None:
+        """Leave out what no schema has, and say so."""
+        self.unresolved.append(name)
+        self.notices.add("unknown_attribute", name, "left out")
+
+    def place(self, verb: str, written: str, value: Any, *, explicit: bool) -> Iterator[Operation]:
+        """Read one verb on one written path."""
+        if written.lower() == _PASSWORD and self.kind.name == "User":
+            self.unresolved.append(_PASSWORD)
+            self.notices.add("password", _PASSWORD, "not kept")
+            return
+        target = path.parse(written)
+        place = self.found(target)
+        if place is None:
+            if value is not None:
+                self.unknown(written)
+            return
+        if not explicit and (target.inner is not None or target.sub or target.attribute.sub):
+            self.notices.add("dotted_key", written)
+        if place.attribute is None:
+            yield from self.extension(verb, place, written, value)
+            return
+        if self.is_ours(place, written, explicit=explicit):
+            return
+        if target.inner is not None:
+            if not (place.attribute.multi_valued and place.attribute.type == "complex"):
+                raise ScimError(Code.NO_TARGET, path=written)
+            # Also when there is no value yet, a filter must name parts that exist.
+            matches(target.inner, {}, place.attribute)
+        self.resolved = True
+        if place.attribute is MEMBERS:
+            sent = value is not _UNSENT
+            yield membership.operation(verb, target, written, (value,) if sent else None, self.notices)
+        else:
+            yield self.change(verb, place, target, written, value)
+
+    def is_ours(self, place: Place, written: str, *, explicit: bool) -> bool:
+        """Tell whether a place is for us alone to write; asked for by its path it is refused, else left out."""
+        ours = {attribute.mutability for attribute in place if isinstance(attribute, Attribute)}
+        if place.attribute is SCHEMAS:
+            self.resolved = self.resolved or explicit
+        elif "readOnly" not in ours:
+            return False
+        elif explicit:
+            raise ScimError(Code.READ_ONLY, path=written)
+        self.unresolved.append(written)
+        self.notices.add("read_only", written, "left out")
+        return True
+
+    def found(self, target: Path) -> Place | None:
+        """Resolve a path; names that only an extension knows are looked for there."""
+        attribute = target.attribute
+        if target.sub is not None:
+            attribute = AttributePath(attribute.urn, attribute.name, target.sub)
+        place = self.kind.find(attribute)
+        if place is None and attribute.urn is None:
+            for each in self.kind.extensions:
+                place = self.kind.find(AttributePath(each.id, attribute.name, attribute.sub))
+                if place is not None:
+                    self.notices.add("stray_attribute", str(attribute), "taken as part of the extension")
+                    break
+        return place
+
+    def extension(self, verb: str, place: Place, written: str, value: Any) -> Iterator[Operation]:
+        """Read a verb on a schema's URN: on each of the attributes below it."""
+        urn = place.extension or self.kind.schema.id
+        if verb == "remove" or value is None:
+            if place.extension is None:
+                raise ScimError(Code.READ_ONLY, path=written)
+            self.resolved = True
+            for attribute in self.kind.urns[urn.lower()].attributes:
+                yield Operation("remove", Place(place.extension, attribute, None), written=written)
+            return
+        if not isinstance(value, dict):
+            raise ScimError(Code.VALUE_WRONG, path=written, expected="an object of attributes")
+        for key, held in value.items():
+            yield from self.place(verb, f"{urn}:{key}", held, explicit=False)
+
+    def change(self, verb: str, place: Place, target: Path, written: str, value: Any) -> Operation:
+        """Read a verb on an attribute that is not membership."""
+        attribute = place.sub or place.attribute
+        assert attribute is not None  # noqa: S101 - place() has sorted this out
+        if verb != "remove" and value is _UNSENT:
+            raise ScimError(Code.VALUE_MISSING, path=written)
+        one = target.inner is not None and place.sub is None
+        if verb == "remove":
+            listed = value not in (_UNSENT, None, []) and attribute.multi_valued and not one
+            wanted = coercion.value_of(attribute, value, self.notices, written) if listed else None
+            if value == [] and attribute.multi_valued:
+                self.notices.add("remove_nothing", written)
+                wanted = []
+            return Operation("remove", place, wanted, target.inner, written)
+        if one:
+            coerced = coercion.one_of(attribute, value, self.notices, written)
+        else:
+            coerced = coercion.value_of(attribute, value, self.notices, written)
+        if coerced is None:
+            self.notices.add("null_value", written)
+            return Operation(
+                "remove",
+                place,
+                [] if verb == "add" and attribute.multi_valued else None,
+                target.inner,
+                written,
+            )
+        appended = verb == "add" and (one or (attribute.multi_valued and place.sub is None))
+        return Operation("append" if appended else "set", place, coerced, target.inner, written)
+
+
+def _is_plain(attribute: Attribute) -> bool:
+    return attribute.mutability == "readWrite" and attribute is not MEMBERS and attribute is not SCHEMAS
+
+
+def _listed_schemas(body: dict[str, Any]) -> list[str]:
+    listed = next((held for key, held in body.items() if key.lower() == "schemas"), None)
+    if isinstance(listed, str):
+        return [listed]
+    return [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []

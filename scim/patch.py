@@ -1,0 +1,148 @@
+"""Applies canonical operations to a resource: pure, values in and values out (RFC 7644 §3.5.2.1–3)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from scim import coercion
+from scim.errors import Code, ScimError
+from scim.filter.ast import And, Comparison, Filter
+from scim.filter.match import comparable, matches, part
+from scim.operations import Notices, Operation
+from scim.schemas.attribute import Attribute
+from scim.schemas.resource_type import ResourceType
+
+Resource = dict[str, Any]
+
+
+def apply(
+    resource: Resource, operations: Iterable[Operation], kind: ResourceType, notices: Notices | None = None
+) -> tuple[Resource, bool]:
+    """Return the resource after the operations, and whether it differs from before; what was given stays untouched.
+
+    ScimError: target_missing, value_required, too_many_values. Operations on membership do not belong here.
+    """
+    notices = notices or Notices()
+    after = dict(resource)
+    for operation in operations:
+        extension = operation.place.extension
+        held = after if extension is None else dict(after.get(extension) or {})
+        _change(held, operation, notices)
+        if extension is not None and held:
+            after[extension] = held
+        elif extension is not None:
+            after.pop(extension, None)
+    for name in kind.required:
+        if name in resource and not after.get(name):
+            raise ScimError(Code.VALUE_REQUIRED, path=name)
+    return after, after != resource
+
+
+def _change(held: Resource, operation: Operation, notices: Notices) -> None:
+    attribute = operation.attribute
+    before = held.get(attribute.name)
+    if attribute.multi_valued:
+        after: Any = _several(before or [], operation, notices)
+    elif attribute.type == "complex":
+        after = _parts(before or {}, operation)
+    else:
+        after = None if operation.kind == "remove" else operation.value
+    if after is None or after in ([], {}):
+        held.pop(attribute.name, None)
+    else:
+        held[attribute.name] = after
+
+
+def _parts(before: Resource, operation: Operation) -> Resource:
+    """Change a complex attribute: the given parts are set, the others stay (RFC 7644 §3.5.2.3)."""
+    sub = operation.place.sub
+    if operation.kind == "remove":
+        return {} if sub is None else {name: value for name, value in before.items() if name != sub.name}
+    return {**before, **operation.value} if sub is None else {**before, sub.name: operation.value}
+
+
+def _several(before: list[Any], operation: Operation, notices: Notices) -> list[Any]:
+    attribute = operation.attribute
+    chooses = operation.inner is not None or operation.place.sub is not None
+    after = _chosen(before, operation, notices) if chooses else _whole(before, operation)
+    if len(after) > coercion.VALUES_MAX:
+        raise ScimError(Code.TOO_MANY_VALUES, path=attribute.name, limit=coercion.VALUES_MAX)
+    if operation.kind == "remove":
+        return after
+    return _single_primary(before, after)
+
+
+def _whole(before: list[Any], operation: Operation) -> list[Any]:
+    if operation.kind == "set":
+        return list(operation.value)
+    if operation.kind == "append":
+        return before + [each for each in operation.value if each not in before]
+    if operation.value is None:
+        return []
+    # Remove with a list of values takes away those alone: Entra sends it for roles as it does for members.
+    unwanted = [_identity(each) for each in operation.value]
+    return [each for each in before if _identity(each) not in unwanted]
+
+
+def _identity(value: Any) -> Any:
+    return value["value"] if isinstance(value, dict) and "value" in value else value
+
+
+def _chosen(before: list[Any], operation: Operation, notices: Notices) -> list[Any]:
+    """Change the values that the filter chooses, all of them where there is no filter; create one where none is."""
+    attribute, inner, sub = operation.attribute, operation.inner, operation.place.sub
+    after = []
+    found = False
+    for each in before:
+        if inner is not None and not matches(inner, each, attribute):
+            after.append(each)
+            continue
+        found = True
+        changed = _element(each, operation)
+        if changed:
+            after.append(changed)
+    if found or operation.kind == "remove":
+        return after
+    created = from_filter(inner, attribute) if inner is not None else {}
+    if created is None:
+        raise ScimError(Code.TARGET_MISSING, path=operation.written)
+    notices.add("created_value", operation.written)
+    after.append(
+        {**created, sub.name: operation.value} if sub is not None else {**created, **operation.value}
+    )
+    return after
+
+
+def _element(element: Resource, operation: Operation) -> Resource:
+    sub = operation.place.sub
+    if sub is not None:
+        rest = {name: value for name, value in element.items() if name != sub.name}
+        return rest if operation.kind == "remove" else {**element, sub.name: operation.value}
+    if operation.kind == "remove":
+        return {}
+    if operation.kind == "append":
+        return {**element, **operation.value}
+    # A replaced value keeps what the filter chose it by: a new "work" e-mail is still the one for work.
+    created = from_filter(operation.inner, operation.attribute) if operation.inner is not None else None
+    return {**(created or {}), **operation.value}
+
+
+def from_filter(tree: Filter, attribute: Attribute) -> Resource | None:
+    """Return the value that `a eq 1 and b eq 2` describes; None for a filter that describes no single one."""
+    created: Resource = {}
+    for each in tree.terms if isinstance(tree, And) else (tree,):
+        if not isinstance(each, Comparison) or each.operator != "eq":
+            return None
+        sub = part(each.path, attribute)
+        value = comparable(each, sub)
+        if value is not None:
+            created[sub.name] = value
+    return created
+
+
+def _single_primary(before: list[Any], after: list[Any]) -> list[Any]:
+    """Where a new value claims to be the primary one, the old one gives way (RFC 7644 §3.5.2)."""
+    claims = [each for each in after if isinstance(each, dict) and each.get("primary") is True]
+    if not claims[1:]:
+        return after
+    newest = next((each for each in reversed(claims) if each not in before), claims[-1])
+    return [{**each, "primary": False} if each in claims and each is not newest else each for each in after]

@@ -1,0 +1,94 @@
+"""The identity providers as tables: what each of them gets wrong, and where our answers differ by client."""
+
+from typing import Literal, NamedTuple
+
+
+class Profile(NamedTuple):
+    """What depends on the client. Everything else is decided by the schema and holds for all."""
+
+    name: str
+    label: str
+    # Entra wants no member list back; Okta and others read the body of a group's PATCH.
+    group_patch_answer: Literal["empty", "body"] = "body"
+    # Part of the User-Agent that gives the client away.
+    user_agent: str = ""
+
+
+PROFILES: dict[str, Profile] = {
+    each.name: each
+    for each in (
+        Profile("generic", "Any SCIM 2.0 client"),
+        Profile("okta", "Okta, application from its catalogue", user_agent="okta scim client"),
+        Profile("okta_wizard", "Okta, application from its wizard"),
+        Profile("entra", "Microsoft Entra ID", "empty", user_agent="azure ad"),
+        Profile("entra_flag", "Microsoft Entra ID with aadOptscim062020", "empty"),
+        Profile("onelogin", "OneLogin", user_agent="onelogin"),
+        Profile("ping", "PingOne and PingFederate", user_agent="ping"),
+        Profile("jumpcloud", "JumpCloud", user_agent="jumpcloud"),
+        Profile("google", "Google Workspace", user_agent="google-auto-provisioning"),
+        Profile("authentik", "authentik", user_agent="authentik"),
+        Profile("keycloak", "Keycloak", user_agent="keycloak"),
+        Profile("rippling", "Rippling", user_agent="rippling"),
+    )
+}
+# The names that a directory may have been given for the same client.
+_SAME = {"entra_id": "entra", "azure": "entra", "azuread": "entra", "pingone": "ping", "pingfederate": "ping"}
+
+
+def profile_of(idp: str) -> Profile:
+    """Return the profile chosen on a directory, the generic one where none is."""
+    name = idp.lower().replace("-", "_")
+    return PROFILES.get(_SAME.get(name, name), PROFILES["generic"])
+
+
+def seen_in(user_agent: str, query: str) -> str:
+    """Return the name of the client that traffic gives away, or "" when it doesn't."""
+    if "aadoptscim062020" in query.lower():
+        return "entra_flag"
+    agent = user_agent.lower()
+    return next((each.name for each in PROFILES.values() if each.user_agent and each.user_agent in agent), "")
+
+
+class Quirk(NamedTuple):
+    """One deviation from the RFCs: who does it, how we know, and what we make of it. Its code appears in the notices."""
+
+    clients: str
+    seen: str
+    made: str
+
+
+QUIRKS: dict[str, Quirk] = {
+    "operation_case": Quirk(
+        "Entra without its flag", "Microsoft's sample requests: “Add”, “Replace”, “Remove”", "read in any case of letters"
+    ),
+    "coerced": Quirk(
+        "Entra, Keycloak, OneLogin, Okta",
+        "“False” for false; a manager as text or as a list of one; a value in an object; numbers as text; roles as JSON in text",
+        "brought to the schema's type",
+    ),
+    "two_primaries": Quirk("several", "two values with primary:true", "the last one keeps it"),
+    "unknown_attribute": Quirk(
+        "Entra, OneLogin, Okta", "attributes of the administrator's mapping that no schema has", "left out, and said so"
+    ),
+    "stray_attribute": Quirk(
+        "Entra", "department and manager at the top, without the enterprise URN", "put under the extension that has it"
+    ),
+    "dotted_key": Quirk(
+        "Entra with its flag", "keys as “name.givenName”, “urn:…:User:department” or a value path in a path-less operation",
+        "read as paths",
+    ),
+    "read_only": Quirk("Okta", "PUT echoes id, meta, groups and display from the last GET", "left out"),
+    "password": Quirk("Okta", "POST carries a password", "not kept"),
+    "remove_by_value": Quirk(
+        "Entra without its flag, JumpCloud, authentik", "remove with path “members” and the people in “value”",
+        "only those are removed, where the RFC would empty the group",
+    ),
+    "remove_nothing": Quirk("several", "remove with an empty list in “value”", "nothing is removed"),
+    "null_value": Quirk("Entra, Okta", "add or replace with null or an empty list", "read as remove (RFC 7643 section 2.5)"),
+    "schemas_missing": Quirk("OneLogin", "no “schemas”, or URNs of SCIM 1", "the address already says what it is"),
+    "wrapped_value": Quirk("several", "a path-less operation's object in a list of one", "taken out of the list"),
+    "member_reference": Quirk("several", "a member as bare text or by $ref alone", "read as its id"),
+    "created_value": Quirk(
+        "Entra", 'add or replace on emails[type eq "work"].value where no such value is', "the value is created from the filter"
+    ),
+}  # fmt: skip

@@ -1,0 +1,155 @@
+"""Every client's dialect comes down to the same few operations, and what was bent is said."""
+
+from typing import Any
+
+import pytest
+
+from scim import membership, normaliser
+from scim.errors import ScimError
+from scim.patch import apply
+from scim.profiles import QUIRKS
+from scim.schemas import GROUPS, USERS
+from tests.scim import golden_files
+
+KINDS = {"User": USERS, "Group": GROUPS}
+
+
+@pytest.mark.parametrize("name", golden_files.NAMES)
+def test_what_a_client_sends_has_its_effect(name: str) -> None:
+    golden = golden_files.load(name, id="me")
+    kind = KINDS[golden["type"]]
+    if golden["method"] == "PATCH":
+        read = normaliser.patch(golden["body"], kind, "me")
+        ours = [each for each in read.operations if each.attribute.name != "members"]
+        after, _ = apply(golden["before"], ours, kind, read.notices)
+        changes = membership.folded([each for each in read.operations if each.attribute.name == "members"])
+        notices = read.notices
+    else:
+        resource = normaliser.resource(golden["body"], kind, "me")
+        after, notices = resource.attributes, resource.notices
+        changes = membership.Changes(resource.members is not None, dict.fromkeys(resource.members or ()))
+    assert after == golden["after"]
+    assert sorted(each.code for each in notices.found) == golden["notices"]
+    if "members" in golden:
+        before = [] if changes.replaced else golden["members"]["before"]
+        assert sorted({*before, *changes.added} - set(changes.removed)) == golden["members"]["after"]
+
+
+def test_every_notice_is_a_known_quirk_and_every_quirk_has_its_golden_file() -> None:
+    seen = {code for name in golden_files.NAMES for code in golden_files.load(name)["notices"]}
+    assert seen == set(QUIRKS)
+
+
+def read_patch(*operations: Any, kind: str = "User") -> Any:
+    return normaliser.patch(
+        {"schemas": [normaliser.PATCH_URN], "Operations": list(operations)}, KINDS[kind], "me"
+    )
+
+
+REFUSED: list[tuple[str, Any, str]] = [
+    ("User", {"op": "replace", "path": "nothing", "value": 1}, "nothing_resolved"),
+    ("User", {"op": "replace", "path": "emails.nothing", "value": 1}, "nothing_resolved"),
+    ("User", {"op": "replace", "value": {"nothing": 1, "id": "me"}}, "nothing_resolved"),
+    ("User", {"op": "replace", "value": {}}, "nothing_resolved"),
+    ("User", {"op": "replace", "value": {"groups": []}}, "nothing_resolved"),
+    ("User", {"op": "replace", "path": "password", "value": "x"}, "password_not_kept"),
+    ("User", {"op": "replace", "path": "id", "value": "x"}, "read_only"),
+    ("User", {"op": "replace", "path": "meta.version", "value": "x"}, "read_only"),
+    ("User", {"op": "add", "path": "groups", "value": [{"value": "g"}]}, "read_only"),
+    ("User", {"op": "replace", "value": {"id": "other", "title": "x"}}, "id_differs"),
+    ("User", {"op": "replace", "path": "emails[type eq", "value": "x"}, "path_syntax"),
+    ("User", {"op": "replace", "path": "emails[nothing eq 1].value", "value": "x"}, "filter_unknown"),
+    ("User", {"op": "replace", "path": 'title[value eq "x"]', "value": "x"}, "no_target"),
+    ("User", {"op": "replace", "path": "title", "value": {"a": 1}}, "value_wrong"),
+    ("User", {"op": "replace", "path": "title", "value": ["a", "b"]}, "value_wrong"),
+    ("User", {"op": "replace", "path": "title", "value": True}, "value_wrong"),
+    ("User", {"op": "replace", "path": "title", "value": "x" * 5000}, "value_too_long"),
+    ("User", {"op": "replace", "path": "active", "value": "maybe"}, "value_wrong"),
+    ("User", {"op": "replace", "path": "active", "value": 1}, "value_wrong"),
+    ("User", {"op": "replace", "path": "emails", "value": [True]}, "value_wrong"),
+    (
+        "User",
+        {"op": "replace", "path": "emails", "value": [{"value": str(i)} for i in range(501)]},
+        "too_many_values",
+    ),
+    ("User", {"op": "replace", "path": "x509Certificates", "value": [{"value": "~"}]}, "value_wrong"),
+    ("User", {"op": "replace", "path": "title"}, "value_missing"),
+    ("User", {"op": "replace", "path": 7, "value": 1}, "operation_shape"),
+    ("User", {"op": "replace", "value": "x"}, "value_wrong"),
+    ("User", {"op": "remove"}, "no_target"),
+    ("User", {"op": "move", "path": "title"}, "operation_unknown"),
+    ("User", {"path": "title"}, "operation_shape"),
+    ("User", "replace", "operation_shape"),
+    ("Group", {"op": "add", "path": "members", "value": [{"display": "x"}]}, "value_wrong"),
+    ("Group", {"op": "add", "path": "members", "value": [[]]}, "value_wrong"),
+    ("Group", {"op": "remove", "path": 'members[display sw "x"]'}, "filter_unsupported"),
+    ("Group", {"op": "add", "path": "members"}, "value_missing"),
+]
+
+
+@pytest.mark.parametrize(("kind", "operation", "code"), REFUSED)
+def test_a_patch_that_means_nothing_is_refused(kind: str, operation: Any, code: str) -> None:
+    with pytest.raises(ScimError) as refused:
+        read_patch(operation, kind=kind)
+    assert refused.value.code == code
+    assert refused.value.status == 400
+
+
+def test_a_patch_that_resolves_in_part_does_that_part() -> None:
+    read = read_patch({"op": "replace", "value": {"title": "Clerk", "nothing": 1, "password": "x"}})
+    assert [(each.kind, each.attribute.name, each.value) for each in read.operations] == [
+        ("set", "title", "Clerk")
+    ]
+    assert [each.code for each in read.notices.found] == ["unknown_attribute", "password"]
+
+
+def test_a_patch_has_a_limit_of_operations() -> None:
+    with pytest.raises(ScimError) as refused:
+        read_patch(*[{"op": "replace", "path": "title", "value": "x"}] * (normaliser.OPERATIONS_MAX + 1))
+    assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("body", [{}, {"Operations": []}, {"Operations": "x"}, {"Operations": None}])
+def test_a_patch_without_operations_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(ScimError) as refused:
+        normaliser.patch(body, USERS)
+    assert refused.value.code == "patch_empty"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "value_required"),
+        ({"userName": None}, "value_required"),
+        ({"userName": ""}, "value_required"),
+        ({"userName": {"a": 1}}, "value_wrong"),
+        ({"userName": "a", "name": 1.5}, "value_wrong"),
+        ({"userName": "a", "emails": [[]]}, "value_wrong"),
+        ({"userName": "a", "id": "other"}, "id_differs"),
+    ],
+)
+def test_a_resource_that_cannot_be_is_refused(body: dict[str, Any], code: str) -> None:
+    with pytest.raises(ScimError) as refused:
+        normaliser.resource(body, USERS, "me")
+    assert refused.value.code == code
+
+
+def test_the_last_word_on_each_member_counts() -> None:
+    read = read_patch(
+        {"op": "add", "path": "members", "value": [{"value": "a"}, {"value": "b"}]},
+        {"op": "remove", "path": 'members[value eq "a" or value eq "c"]'},
+        {"op": "add", "path": "members", "value": [{"value": "c"}]},
+        kind="Group",
+    )
+    changes = membership.folded(read.operations)
+    assert (changes.replaced, list(changes.added), list(changes.removed)) == (False, ["b", "c"], ["a"])
+
+
+def test_removing_all_members_then_adding_is_a_replacement() -> None:
+    read = read_patch(
+        {"op": "remove", "path": "members"},
+        {"op": "add", "path": "members", "value": [{"value": "a"}]},
+        kind="Group",
+    )
+    changes = membership.folded(read.operations)
+    assert (changes.replaced, list(changes.added), list(changes.removed)) == (True, ["a"], [])
