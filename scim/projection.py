@@ -1,0 +1,113 @@
+"""Which attributes of a resource an answer shows: `attributes` and `excludedAttributes` (RFC 7644 §3.9), compiled once."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from scim.filter.grammar import attribute_path
+from scim.schemas.resource_type import ResourceType
+
+NAMES_MAX = 100
+
+# What is chosen of one attribute: all of it, or the parts named.
+_Chosen = dict[tuple[str | None, str], frozenset[str] | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projection:
+    """A choice of attributes. `included` None means all of those shown by default."""
+
+    included: _Chosen | None
+    excluded: _Chosen
+    always: frozenset[str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left out."""
+        return self.included is None and not self.excluded
+
+    def shows(self, name: str) -> bool:
+        """Tell whether a core attribute is shown at all, so that what isn't shown need not be read."""
+        key = (None, name)
+        if self.included is not None and key not in self.included:
+            return False
+        return key not in self.excluded or self.excluded[key] is not None
+
+    def __call__(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """Return the chosen part of a resource."""
+        if self.is_whole:
+            return resource
+        shown: dict[str, Any] = {}
+        for name, value in resource.items():
+            if name in self.always:
+                shown[name] = value
+            elif name.startswith("urn:") and isinstance(value, dict):
+                inside = {sub: self._chosen((name, sub), held) for sub, held in value.items()}
+                inside = {sub: held for sub, held in inside.items() if held is not None}
+                if inside:
+                    shown[name] = inside
+            else:
+                held = self._chosen((None, name), value)
+                if held is not None:
+                    shown[name] = held
+        return shown
+
+    def _chosen(self, key: tuple[str | None, str], value: Any) -> Any:
+        if self.included is not None:
+            if key not in self.included:
+                return None
+            value = _keep(value, self.included[key])
+        if key in self.excluded:
+            parts = self.excluded[key]
+            value = None if parts is None else _drop(value, parts)
+        return value
+
+
+@lru_cache(maxsize=512)
+def compiled(kind: ResourceType, attributes: str, excluded: str) -> Projection:
+    """Return the projection of two comma-separated lists; names that no schema has choose nothing."""
+    always = frozenset(each.name for each in kind.core.values() if each.returned == "always")
+    included = _read(kind, attributes) if attributes.strip() else None
+    left_out = {key: parts for key, parts in _read(kind, excluded).items() if key[1] not in always}
+    return Projection(included, left_out, always)
+
+
+def _read(kind: ResourceType, listed: str) -> _Chosen:
+    chosen: _Chosen = {}
+    for written in listed.split(",")[:NAMES_MAX]:
+        path = attribute_path(written.strip())
+        place = kind.find(path) if path is not None else None
+        if place is None:
+            continue
+        if place.attribute is None:
+            schema = kind.schema if place.extension is None else kind.urns[place.extension.lower()]
+            chosen.update({(place.extension, each.name): None for each in schema.attributes})
+            continue
+        key = (place.extension, place.attribute.name)
+        if place.sub is None:
+            chosen[key] = None
+        elif chosen.get(key, frozenset()) is not None:
+            chosen[key] = (chosen.get(key) or frozenset()) | {place.sub.name}
+    return chosen
+
+
+def _keep(value: Any, parts: frozenset[str] | None) -> Any:
+    if parts is None:
+        return value
+    if isinstance(value, list):
+        return [each for each in (_keep(each, parts) for each in value) if each] or None
+    return (
+        {name: held for name, held in value.items() if name in parts} or None
+        if isinstance(value, dict)
+        else value
+    )
+
+
+def _drop(value: Any, parts: frozenset[str]) -> Any:
+    if isinstance(value, list):
+        return [each for each in (_drop(each, parts) for each in value) if each] or None
+    return (
+        {name: held for name, held in value.items() if name not in parts} or None
+        if isinstance(value, dict)
+        else value
+    )
