@@ -45,6 +45,11 @@ def rewrap(organization_id: UUID) -> None:
         )
 
 
+def forget() -> None:
+    """Forget the unwrapped keys of this process (tests, and after a rotation)."""
+    _unwrapped.clear()
+
+
 def _data_key(organization_id: UUID) -> bytes:
     with tenancy.of(organization_id):
         row = DataKey.objects.filter(organization_id=organization_id).first()
