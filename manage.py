@@ -5,9 +5,10 @@ import os
 import sys
 from typing import Final
 
-# These never speak to a database, or (up) start it themselves.
+# These never speak to a database, or (up) start it themselves when they are sure to run.
 WITHOUT_DATABASE: Final = frozenset(
     {"help", "--help", "--version", "check", "collectstatic", "makemigrations", "spectacular", "up"}
+    | {"serve", "work", "clock"}
 )
 
 
@@ -15,12 +16,19 @@ def main(arguments: list[str]) -> None:
     """Run the command, on the embedded servers when the environment names none."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from config import local
+    from config.embedded import EmbeddedError
+    from config.environment import SettingError
+    from config.roles import RoleError
 
     command = arguments[1] if len(arguments) > 1 else "help"
-    local.use(start_servers=command not in WITHOUT_DATABASE)
+    try:
+        local.use(command, arguments[2:], start_servers=command not in WITHOUT_DATABASE)
+        from django.conf import settings
+        from django.core.management import execute_from_command_line
 
-    from django.core.management import execute_from_command_line
-
+        settings.DEBUG  # noqa: B018 - reads all settings now, so that a wrong one ends here
+    except (SettingError, RoleError, EmbeddedError) as error:
+        sys.exit(f"Rollcall does not start: {error}")
     execute_from_command_line(arguments)
 
 

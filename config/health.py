@@ -1,18 +1,82 @@
 """Liveness, readiness and metrics, outside every protocol."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from hmac import compare_digest
+from ipaddress import ip_address
+from typing import Final
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from audit import sequencer
+from config import metrics as counters
+from config.middleware import client_address
+from tasks.broker import client
+
+LAG_SECONDS_MAX: Final = 60.0
+UNREACHABLE: Final = "unreachable"
 
 
+@require_safe
+@never_cache
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Say that this process answers; touches nothing else."""
+    """Say that this process answers; touches neither database nor broker."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@require_safe
+@never_cache
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """Say whether requests can be served."""
-    return JsonResponse({"ready": True})
+    """Say whether everything is up: 200 or 503, with one word for each thing that was looked at."""
+    checks = {"database": "ok", "migrations": "ok", "sequencer": "ok", "broker": "ok"}
+    try:
+        connection.ensure_connection()
+        waiting = _migrations_waiting()
+        if waiting:
+            checks["migrations"] = f"{waiting} waiting"
+            checks["sequencer"] = "unknown"
+        elif (lag := sequencer.lag_seconds()) > LAG_SECONDS_MAX:
+            checks["sequencer"] = f"{lag:.0f} seconds behind"
+    except DatabaseError:
+        checks |= {"database": UNREACHABLE, "migrations": "unknown", "sequencer": "unknown"}
+    try:
+        client(settings.REDIS_URL).ping()
+    except redis.RedisError:
+        checks["broker"] = UNREACHABLE
+    ready = all(word == "ok" for word in checks.values())
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
 
-def metrics(_request: HttpRequest) -> HttpResponse:
-    """Give the counters."""
-    return HttpResponse("", content_type="text/plain")
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Give the counters to the allowed networks, or to whoever has the token; others learn nothing is here."""
+    if not (_has_token(request) or _from_allowed_network(request)):
+        raise Http404
+    return HttpResponse(counters.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _migrations_waiting() -> int:
+    loader = MigrationLoader(connection)
+    return len(set(loader.disk_migrations or ()) - set(loader.applied_migrations))
+
+
+def _has_token(request: HttpRequest) -> bool:
+    wanted: str = settings.ROLLCALL_METRICS_TOKEN
+    return bool(wanted) and compare_digest(
+        request.headers.get("Authorization", "").encode(), f"Bearer {wanted}".encode()
+    )
+
+
+def _from_allowed_network(request: HttpRequest) -> bool:
+    if not settings.ROLLCALL_TRUSTED_PROXIES and "X-Forwarded-For" in request.headers:
+        return False  # a proxy that we were not told of: its own address says nothing about the caller
+    try:
+        address = ip_address(client_address(request))
+    except ValueError:
+        return False
+    return any(address in network for network in settings.ROLLCALL_METRICS_NETWORKS)

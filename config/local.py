@@ -1,20 +1,73 @@
-"""What a developer's machine gets without asking: development mode and the embedded servers.
+"""What a developer's machine gets without asking: development mode, the embedded servers, an application role.
 
 A production environment names its database; when `DATABASE_URL` is missing, a command run through `manage.py`
 works on the data directory (`ROLLCALL_DATA`, by default `var/`). Web and worker processes never come here:
 started without their settings they stop, unless the supervisor handed them over.
 """
 
+import argparse
 import os
 
-from config import embedded
+import psycopg
+
+from config import embedded, roles
+from config.embedded.state import load_secrets
 from config.environment import data_directory
 
 
-def use(*, start_servers: bool) -> None:
-    """Choose development mode and, if asked, have the embedded servers run while this process lives."""
-    if os.environ.get("DATABASE_URL"):
-        return
-    os.environ.setdefault("ROLLCALL_DEBUG", "true")
-    if os.environ["ROLLCALL_DEBUG"] == "true" and start_servers:
+def use(command: str, arguments: list[str], *, start_servers: bool) -> None:
+    """Complete the environment before the settings read it, and start the embedded servers if they are needed.
+
+    `up` is development mode unless ROLLCALL_DEBUG says otherwise, also on servers that the environment names.
+    Raises RoleError or EmbeddedError.
+    """
+    if command == "up":
+        os.environ.update(_options_of_up(arguments))
+    if command == "up" or not os.environ.get("DATABASE_URL"):
+        os.environ.setdefault("ROLLCALL_DEBUG", "true")
+    if os.environ.get("ROLLCALL_DEBUG") == "true" and start_servers and not servers_named():
         embedded.ensure(data_directory())
+    if command in {"up", "prepare_database"}:
+        split_roles()
+
+
+def split_roles() -> None:
+    """Where DATABASE_URL alone is given and its role owns the tables, work through a role of our own instead."""
+    given = os.environ.get("DATABASE_URL")
+    if not given or os.environ.get("DATABASE_OWNER_URL"):
+        return
+    try:
+        powerful = roles.powers(given)
+    except psycopg.Error as error:
+        message = f"DATABASE_URL: the database does not answer: {error}"
+        raise roles.RoleError(message) from None
+    if not powerful:
+        return
+    key = os.environ.get("ROLLCALL_SECRET_KEY")
+    if not key and os.environ.get("ROLLCALL_DEBUG") == "true":
+        key = load_secrets(data_directory()).secret_key
+    if key:  # else the settings refuse the missing key by name
+        os.environ["DATABASE_OWNER_URL"] = given
+        os.environ["DATABASE_URL"] = roles.application_url(given, key)
+
+
+def servers_named() -> bool:
+    """Tell whether the environment names both servers, so that none of ours is needed."""
+    return bool(os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
+
+
+def _options_of_up(arguments: list[str]) -> dict[str, str]:
+    """Read the options of `up` that settings depend on; the command itself checks and explains all of them."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--data")
+    parser.add_argument("--port", default="8000")
+    parser.add_argument("--bind", default="127.0.0.1")
+    try:
+        options, _ = parser.parse_known_args(arguments)
+    except argparse.ArgumentError:
+        return {}
+    values = {"ROLLCALL_DATA": options.data} if options.data else {}
+    if not os.environ.get("ROLLCALL_PUBLIC_URL"):
+        host = "localhost" if options.bind in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.bind  # noqa: S104
+        values["ROLLCALL_PUBLIC_URL"] = f"http://{host}:{options.port}"
+    return values

@@ -1,41 +1,67 @@
-"""Know each request: its id, where it came from and through which door, for the record and the logs."""
+"""Know each request: its id, where it came from and through which door, for the record, the logs and the counters."""
 
 import re
+import time
 import uuid
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Final
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bound_contextvars
+
+from audit import context
+from config import metrics
 
 # What a proxy or a client may hand us: nothing that could break a log line or fill a column.
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 USER_AGENT_LENGTH: Final = 300
 DOORS: Final = (("/scim/", "scim"), ("/saml2/", "saml"), ("/api/", "api"))
+QUIET: Final = frozenset({"healthz", "readyz", "metrics"})
+
+log = structlog.get_logger("rollcall.request")
 
 
 class RequestContextMiddleware:
-    """Bind request id, address, user agent and source for everything that happens in the request."""
+    """Bind request id, address, user agent and source for everything that happens in the request; count and log it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with the request id in X-Request-ID."""
+        begun = time.perf_counter()
         given = request.headers.get("X-Request-ID", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-        if find_spec("audit") and find_spec("audit.context"):
-            import_module("audit.context").bind(
-                request_id=request_id,
-                ip=client_address(request),
-                user_agent=request.headers.get("User-Agent", "")[:USER_AGENT_LENGTH],
-                source=source(request.path_info),
-            )
-        response = self.get_response(request)
+        door = source(request.path_info)
+        known = {
+            "request_id": request_id,
+            "ip": client_address(request),
+            "user_agent": request.headers.get("User-Agent", "")[:USER_AGENT_LENGTH],
+            "source": door,
+        }
+        with context.bind(**known), bound_contextvars(request_id=request_id, source=door):
+            response = self.get_response(request)
+            self._tell(request, response, door, time.perf_counter() - begun)
         response["X-Request-ID"] = request_id
         return response
+
+    @staticmethod
+    def _tell(request: HttpRequest, response: HttpResponse, door: str, seconds: float) -> None:
+        # The route and not the path: paths carry ids, and an unknown path is anybody's text.
+        match = request.resolver_match
+        route = (match.view_name or match.route) if match else "unknown"
+        if route in QUIET:
+            return
+        metrics.count_request(door, route, response.status_code, seconds)
+        log.info(
+            "request",
+            method=request.method,
+            route=route,
+            status=response.status_code,
+            milliseconds=round(seconds * 1000, 1),
+        )
 
 
 def source(path: str) -> str:
@@ -43,10 +69,10 @@ def source(path: str) -> str:
     return next((name for prefix, name in DOORS if path.startswith(prefix)), "console")
 
 
-def client_address(request: HttpRequest) -> str | None:
-    """Give the caller's IP address: the one that the outermost of our own proxies saw."""
+def client_address(request: HttpRequest) -> str:
+    """Give the caller's IP address: the one that the outermost of our own proxies saw. Empty if unknown."""
     proxies: int = settings.ROLLCALL_TRUSTED_PROXIES
-    remote: str | None = request.META.get("REMOTE_ADDR") or None
+    remote: str = request.META.get("REMOTE_ADDR") or ""
     if not proxies:
         return remote
     chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]

@@ -10,9 +10,10 @@ from urllib.parse import parse_qs
 
 from csp.constants import NONCE
 
-from config import embedded
+from config import embedded, logs
 from config.embedded.state import load_secrets
 from config.environment import ROOT, Environment, SettingError, credentials, data_directory
+from tasks.timetable import QUEUE, beat_schedule
 
 env = Environment(os.environ)
 
@@ -51,6 +52,11 @@ SECRET_KEY = env.secret("ROLLCALL_SECRET_KEY", _local_secrets.secret_key if _loc
 SECRET_KEY_FALLBACKS = env.listing("ROLLCALL_SECRET_KEYS_OLD")
 ROLLCALL_MASTER_KEY = env.key("ROLLCALL_MASTER_KEY", _local_secrets.master_key if _local_secrets else None)
 ROLLCALL_MASTER_KEYS_OLD = env.keys("ROLLCALL_MASTER_KEYS_OLD")
+# The first operator, made by `manage.py prepare_database` when named.
+ROLLCALL_OPERATOR_EMAIL = env.text("ROLLCALL_OPERATOR_EMAIL", "")
+ROLLCALL_OPERATOR_PASSWORD = env.secret(
+    "ROLLCALL_OPERATOR_PASSWORD", None if ROLLCALL_OPERATOR_EMAIL else "", least=12
+)
 ROLLCALL_OPERATOR_TOKEN = env.secret("ROLLCALL_OPERATOR_TOKEN", "")
 
 # --- Applications ---------------------------------------------------------------------------------
@@ -135,13 +141,17 @@ def _database(name: str, default: str | None) -> dict[str, object]:
     }
 
 
+DATABASE_URL = env.text("DATABASE_URL", _local.database_url if _local else None)
+DATABASE_OWNER_URL = env.text(
+    "DATABASE_OWNER_URL", _local.owner_url if _local and not env.given("DATABASE_URL") else ""
+)
 DATABASES = {
     # The application's role: row-level security binds it.
-    "default": _database("DATABASE_URL", _local.database_url if _local else None),
+    "default": _database("DATABASE_URL", DATABASE_URL),
 }
 # The owner of the tables, for `migrate --database owner` alone; web and workers need not have it.
-if env.given("DATABASE_OWNER_URL") or (_local and not env.given("DATABASE_URL")):
-    DATABASES["owner"] = _database("DATABASE_OWNER_URL", _local.owner_url if _local else None)
+if DATABASE_OWNER_URL:
+    DATABASES["owner"] = _database("DATABASE_OWNER_URL", DATABASE_OWNER_URL)
 
 REDIS_URL = env.url("REDIS_URL", ("redis", "rediss"), _local.redis_url if _local else None).geturl()
 
@@ -231,3 +241,52 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
 }
+
+# --- Celery ------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = QUEUE
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Longer than the longest job, else it would be handed to a second worker while the first is at it.
+    "visibility_timeout": 3600,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "retry_on_timeout": False,
+    "max_retries": 1,
+    "interval_start": 0,
+}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = beat_schedule()
+# In memory: every job runs several times an hour, so a new clock has nothing to remember and needs no file.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+
+# --- Logs and metrics ----------------------------------------------------------------------------------
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logs.configure(
+    env.choice("ROLLCALL_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+    env.choice("ROLLCALL_LOG_FORMAT", ("json", "text"), "text" if ROLLCALL_DEBUG else "json"),
+)
+ROLLCALL_METRICS_NETWORKS = env.networks("ROLLCALL_METRICS_NETWORKS", ("127.0.0.0/8", "::1/128"))
+ROLLCALL_METRICS_TOKEN = env.secret("ROLLCALL_METRICS_TOKEN", "", least=16)
+
+# --- Web processes (read by `manage.py serve`) ----------------------------------------------------------
+
+ROLLCALL_WEB_WORKERS = env.integer("ROLLCALL_WEB_WORKERS", 2, least=1, most=64)
+ROLLCALL_WEB_THREADS = env.integer("ROLLCALL_WEB_THREADS", 4, least=1, most=64)

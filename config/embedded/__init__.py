@@ -15,9 +15,17 @@ from typing import IO
 
 from config import roles
 from config.embedded import postgres, valkey
-from config.embedded.state import Ports, free_port, load_ports, load_secrets, port_is_free, save_ports
+from config.embedded.state import (
+    EmbeddedError,
+    Ports,
+    free_port,
+    load_ports,
+    load_secrets,
+    port_is_free,
+    save_ports,
+)
 
-__all__ = ["Servers", "ensure", "ensure_running", "release", "stop", "urls"]
+__all__ = ["EmbeddedError", "Servers", "ensure", "ensure_running", "release", "running", "stop", "urls"]
 
 _in_use: dict[Path, IO[bytes]] = {}
 
@@ -32,12 +40,13 @@ class Servers:
     redis_url: str
 
 
-def ensure(data_dir: Path | str, *, durable: bool = True) -> Servers:
+def ensure(data_dir: Path | str, *, durable: bool = True, tied: bool = False) -> Servers:
     """Have both servers run for as long as this process lives, and give their addresses.
 
     Idempotent and safe against other processes doing the same. `durable=False` trades safety against power
-    loss for speed (tests). The servers stop when the last process that asked for them has ended.
-    Raises PostgresError or ValkeyError, naming the log.
+    loss for speed (tests); servers started `tied` also end when this process is killed.
+    The servers stop when the last process that asked for them has ended.
+    Raises EmbeddedError, naming the log.
     """
     directory = Path(data_dir).resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -45,10 +54,10 @@ def ensure(data_dir: Path | str, *, durable: bool = True) -> Servers:
         _in_use[directory] = users = (directory / "users.lock").open("ab")
         fcntl.flock(users, fcntl.LOCK_SH)
         atexit.register(release, directory, os.getpid())
-    return ensure_running(directory, durable=durable)
+    return ensure_running(directory, durable=durable, tied=tied)
 
 
-def ensure_running(directory: Path, *, durable: bool = True) -> Servers:
+def ensure_running(directory: Path, *, durable: bool = True, tied: bool = False) -> Servers:
     """Start whichever of the two servers is down, on the port it had before if that is still free."""
     with _start_lock(directory):
         secrets = load_secrets(directory)
@@ -57,11 +66,11 @@ def ensure_running(directory: Path, *, durable: bool = True) -> Servers:
         if not (postgres.is_running(directory) and postgres.answers(ports.postgres, secrets)):
             postgres.stop(directory)
             ports = Ports(ports.postgres if port_is_free(ports.postgres) else free_port(), ports.valkey)
-            postgres.start(directory, ports.postgres, secrets, durable=durable)
+            postgres.start(directory, ports.postgres, secrets, durable=durable, tied=tied)
         if not (valkey.is_running(directory) and valkey.answers(ports.valkey, secrets)):
             valkey.stop(directory)
             ports = Ports(ports.postgres, ports.valkey if port_is_free(ports.valkey) else free_port())
-            valkey.start(directory, ports.valkey, secrets)
+            valkey.start(directory, ports.valkey, secrets, tied=tied)
         if fresh or ports != known or not (directory / "ports.json").exists():
             save_ports(directory, ports)
         servers = urls(directory)
@@ -71,6 +80,11 @@ def ensure_running(directory: Path, *, durable: bool = True) -> Servers:
             )
             (directory / "roles.done").touch()
         return servers
+
+
+def running(data_dir: Path) -> bool:
+    """Tell whether the processes of both servers live (not whether they answer)."""
+    return postgres.is_running(data_dir) and valkey.is_running(data_dir)
 
 
 def urls(data_dir: Path | str) -> Servers:

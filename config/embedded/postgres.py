@@ -11,7 +11,7 @@ from typing import Final
 import psutil
 import psycopg
 
-from config.embedded.state import LOCALHOST, Secrets, wheel_path
+from config.embedded.state import LOCALHOST, EmbeddedError, Secrets, wheel_path
 from config.embedded.unprivileged import become, user_for
 
 SUPERUSER: Final = "postgres"
@@ -22,22 +22,17 @@ STOP_SECONDS: Final = 20.0
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 
 
-class PostgresError(RuntimeError):
-    """The embedded PostgreSQL could not be made or started; the message names its log."""
-
-
 def directory(data_dir: Path) -> Path:
     """Give the cluster's own directory."""
     return data_dir / "postgres"
 
 
-def start(data_dir: Path, port: int, secrets: Secrets, *, durable: bool) -> None:
+def start(data_dir: Path, port: int, secrets: Secrets, *, durable: bool, tied: bool) -> None:
     """Start the server and return when it accepts connections. The caller holds the start lock."""
     cluster = directory(data_dir)
     _forget_stale_pid(data_dir)
     if not (cluster / "PG_VERSION").exists():
         _create(cluster, secrets)
-    log = data_dir / "postgres.log"
     settings = {
         "listen_addresses": LOCALHOST,
         "port": str(port),
@@ -56,11 +51,11 @@ def start(data_dir: Path, port: int, secrets: Secrets, *, durable: bool) -> None
     for name, value in settings.items():
         arguments += ["-c", f"{name}={value}"]
     deadline = time.monotonic() + START_SECONDS
-    while not _try_start(data_dir, arguments, log, port, secrets, deadline):
+    while not _try_start(data_dir, arguments, port, secrets, deadline, tied=tied):
         # After kill -9 of the postmaster its old children hold the shared memory for a moment.
         if time.monotonic() > deadline:
-            message = f"The embedded PostgreSQL did not start; its log is {log}."
-            raise PostgresError(message)
+            message = f"The embedded PostgreSQL did not start; its log is {_log(data_dir)}."
+            raise EmbeddedError(message)
         time.sleep(0.2)
 
 
@@ -117,10 +112,10 @@ def answers(port: int, secrets: Secrets) -> bool:
 
 
 def _try_start(
-    data_dir: Path, arguments: list[str], log: Path, port: int, secrets: Secrets, deadline: float
+    data_dir: Path, arguments: list[str], port: int, secrets: Secrets, deadline: float, *, tied: bool
 ) -> bool:
     cluster = directory(data_dir)
-    with log.open("ab") as output:
+    with _log(data_dir).open("ab") as output:
         child = subprocess.Popen(  # noqa: S603 - our own binary and arguments
             arguments,
             stdin=subprocess.DEVNULL,
@@ -128,7 +123,7 @@ def _try_start(
             stderr=output,
             cwd="/",
             start_new_session=True,
-            preexec_fn=become(user_for(cluster), BINARIES, cluster),  # noqa: PLW1509 - system calls alone
+            preexec_fn=become(user_for(cluster), BINARIES, cluster, tied=tied),  # noqa: PLW1509 - system calls alone
         )
     _children[data_dir] = child
     while child.poll() is None:
@@ -139,6 +134,10 @@ def _try_start(
             break
         time.sleep(0.03)
     return False
+
+
+def _log(data_dir: Path) -> Path:
+    return data_dir / "postgres.log"
 
 
 def _create(cluster: Path, secrets: Secrets) -> None:
@@ -171,7 +170,7 @@ def _create(cluster: Path, secrets: Secrets) -> None:
         )
     if result.returncode != 0:
         message = f"initdb could not make the embedded database in {cluster}: {result.stderr.strip()}"
-        raise PostgresError(message)
+        raise EmbeddedError(message)
 
 
 def _forget_stale_pid(data_dir: Path) -> None:

@@ -15,6 +15,10 @@ PORTS_FILE: Final = "ports.json"
 LOCALHOST: Final = "127.0.0.1"
 
 
+class EmbeddedError(RuntimeError):
+    """An embedded server could not be made or started; the message names its log."""
+
+
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """Random values made once for a data directory; the file is readable by its owner alone."""
@@ -71,7 +75,7 @@ def wheel_path(package: str) -> Path:
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         message = f"The {package} wheel is not installed; `make up` installs it from requirements.txt."
-        raise RuntimeError(message)
+        raise EmbeddedError(message)
     return Path(found.origin).parent
 
 

@@ -8,9 +8,13 @@ capability instead: to search and read, and nothing else of root's.
 import ctypes
 import os
 import pwd
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from config.children import die_with_parent
+from config.embedded.state import EmbeddedError
 
 PR_SET_KEEPCAPS: Final = 8
 PR_CAP_AMBIENT: Final = 47
@@ -45,16 +49,18 @@ def user_for(directory: Path) -> tuple[int, int] | None:
             continue
         return entry.pw_uid, entry.pw_gid
     message = "Running as root needs a user named postgres or nobody to run PostgreSQL as; there is neither."
-    raise RuntimeError(message)
+    raise EmbeddedError(message)
 
 
-def become(user: tuple[int, int] | None, *needed: Path) -> Callable[[], None] | None:
+def become(user: tuple[int, int] | None, *needed: Path, tied: bool = False) -> Callable[[], None] | None:
     """Give the function that turns a forked child into the user, before it executes the program.
 
-    `needed` are the paths that the program must be able to reach.
+    `needed` are the paths that the program must be able to reach. `tied` stops it when we die (PostgreSQL takes
+    SIGINT as "end now, cleanly"); that must be arranged after the change of user, which forgets it.
     """
+    tie = die_with_parent(signal.SIGINT) if tied else None
     if user is None:
-        return None
+        return tie
     libc = ctypes.CDLL(
         None, use_errno=True
     )  # loaded before the fork: the child must not import or allocate much
@@ -73,6 +79,8 @@ def become(user: tuple[int, int] | None, *needed: Path) -> Callable[[], None] | 
             _check(libc.capset(ctypes.byref(_Header(CAPABILITY_VERSION_3, 0)), sets))
             _check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, keep, 0, 0))
         os.umask(0o077)
+        if tie is not None:
+            tie()
 
     return drop
 

@@ -5,6 +5,7 @@ writes nothing to disk.
 """
 
 import platform
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Final
 import psutil
 import redis
 
-from config.embedded.state import LOCALHOST, Secrets, wheel_path, write_private
+from config.children import die_with_parent
+from config.embedded.state import LOCALHOST, EmbeddedError, Secrets, wheel_path, write_private
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
@@ -21,11 +23,7 @@ STOP_SECONDS: Final = 5.0
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 
 
-class ValkeyError(RuntimeError):
-    """The embedded Valkey could not be started; the message names its log."""
-
-
-def start(data_dir: Path, port: int, secrets: Secrets) -> None:
+def start(data_dir: Path, port: int, secrets: Secrets, *, tied: bool) -> None:
     """Start the server and return when it answers. The caller holds the start lock."""
     home = data_dir / "valkey"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,6 +50,7 @@ def start(data_dir: Path, port: int, secrets: Secrets) -> None:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGTERM) if tied else None,  # noqa: PLW1509 - one system call
         )
     _children[data_dir] = child
     _pid_file(data_dir).write_text(str(child.pid))
@@ -61,7 +60,7 @@ def start(data_dir: Path, port: int, secrets: Secrets) -> None:
             child.kill()
             child.wait()
             message = f"The embedded Valkey did not start; its log is {log}."
-            raise ValkeyError(message)
+            raise EmbeddedError(message)
         time.sleep(0.02)
 
 

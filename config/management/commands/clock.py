@@ -1,0 +1,15 @@
+"""The clock (Celery beat): sends each job of the timetable to a worker when it is time."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from config import start
+
+
+class Command(BaseCommand):
+    help = "Run the clock of the timetable. Several at once are harmless."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        """Become the clock; it needs no database."""
+        start.become("celery", "--quiet", "--app=tasks.celery", "beat", "--loglevel=WARNING", "--pidfile=")

@@ -1,0 +1,135 @@
+"""Everything on one machine with one command: servers, database, demonstration, web, worker and clock."""
+
+import os
+import socket
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config import embedded, local, roles
+from config.children import Child
+from config.embedded.state import load_secrets
+from config.environment import ROOT
+from config.readiness import wait_until_ready
+from config.supervisor import AlreadyRunningError, Supervisor, alone
+
+OPERATOR: Final = "operator@rollcall.example"
+READY_SECONDS: Final = 60.0
+
+
+class Command(BaseCommand):
+    help = "Start PostgreSQL and Valkey (unless the environment names some), migrate, and run everything until Ctrl-C."
+    requires_system_checks: list[str] = []  # every child runs them
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="port of the web server (default 8000)")
+        parser.add_argument("--bind", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument("--empty", action="store_true", help="no demonstration data")
+        parser.add_argument("--data", type=Path, help="directory of everything that is kept (default var/)")
+
+    def handle(self, *_: Any, port: int, bind: str, empty: bool, **__: Any) -> None:
+        """Run until told to stop."""
+        data: Path = settings.ROLLCALL_DATA
+        _refuse_busy(bind, port)
+        try:
+            with alone(data):
+                self._run(data, bind, port, empty=empty)
+        except (AlreadyRunningError, embedded.EmbeddedError, roles.RoleError) as error:
+            raise CommandError(str(error)) from error
+
+    def _run(self, data: Path, bind: str, port: int, *, empty: bool) -> None:
+        first = not (data / "operator.shown").exists()
+        own_servers = not local.servers_named()
+        supervisor = Supervisor(data, _children(data, bind, port, empty=empty), self._say)
+        supervisor.listen()
+        try:
+            if own_servers:
+                self._say("Starting PostgreSQL and Valkey …")
+                embedded.ensure(data, tied=True)
+            self._say("Preparing the database …")
+            _prepare(data, empty=empty)
+            supervisor.tick()
+            if wait_until_ready(bind, port, READY_SECONDS, supervisor):
+                self._greet(data, first=first)
+                (data / "operator.shown").touch()
+            supervisor.run(*([lambda: self._mend(data)] if own_servers else []))
+        finally:
+            self._say("Stopping …")
+            supervisor.stop()
+            if own_servers:
+                embedded.release(data)
+
+    def _mend(self, data: Path) -> None:
+        if not embedded.running(data):
+            self._say("PostgreSQL or Valkey has died; starting it again.")
+            try:
+                embedded.ensure_running(data, tied=True)
+            except embedded.EmbeddedError as error:
+                self._say(str(error))  # the next tick tries again
+
+    def _greet(self, data: Path, *, first: bool) -> None:
+        url = settings.ROLLCALL_PUBLIC_URL
+        shown = (
+            load_secrets(data).operator_password
+            if first
+            else f"as shown at the first start; kept in {data}/secrets.json"
+        )
+        self._say(
+            f"\nRollcall is up.\n"
+            f"  Console      {url}/\n"
+            f"  Sign in as   {OPERATOR}\n"
+            f"  Password     {shown}\n"
+            f"  SCIM         {url}/scim/v2/\n"
+            f"  SAML         {url}/saml2/<connection>/metadata, …/acs, …/login\n"
+            f"  Logs         {data}/log/\n"
+            f"Ctrl-C stops everything.\n"
+        )
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def _children(data: Path, bind: str, port: int, *, empty: bool) -> list[Child]:
+    """List the processes, in the order of their start."""
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    environment = dict(os.environ)
+    commands = {
+        "web": [*manage, "serve", f"--bind={bind}", f"--port={port}"],
+        "worker": [*manage, "work"],
+        "clock": [*manage, "clock"],
+    }
+    if settings.ROLLCALL_DEBUG and not empty and find_spec("demo") and find_spec("demo.identity_provider"):
+        commands["identity-provider"] = [sys.executable, "-m", "demo.identity_provider"]
+    return [
+        Child(name, command, data / "log" / f"{name}.log", environment) for name, command in commands.items()
+    ]
+
+
+def _prepare(data: Path, *, empty: bool) -> None:
+    """Bring the database up to date in a process of its own, which reads the addresses of the servers just started."""
+    command = [sys.executable, str(ROOT / "manage.py"), "prepare_database", "--verbosity=0"]
+    environment = dict(os.environ)
+    if settings.ROLLCALL_DEBUG:
+        environment.setdefault("ROLLCALL_OPERATOR_EMAIL", OPERATOR)
+        environment.setdefault("ROLLCALL_OPERATOR_PASSWORD", load_secrets(data).operator_password)
+        command += [] if empty else ["--demonstration"]
+    if subprocess.run(command, check=False, env=environment, cwd=ROOT).returncode:  # noqa: S603 - our own command
+        raise CommandError("The database could not be prepared; the lines above say why.")
+
+
+def _refuse_busy(bind: str, port: int) -> None:
+    """End with a clear sentence when somebody listens there, before anything is started."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, OverflowError) as error:
+        message = f"Cannot listen on {bind} port {port}: {error}. `--port` chooses another one."
+        raise CommandError(message) from error

@@ -1,0 +1,93 @@
+"""Counters for Prometheus, added up over all web processes (PROMETHEUS_MULTIPROC_DIR), and two lags read on demand."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import registry as default_registry
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from audit import sequencer
+from tasks.broker import client
+from tasks.timetable import QUEUE
+
+_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+REQUESTS: Final = Counter(
+    "rollcall_requests_total",
+    "Requests answered, by door, route and class of status.",
+    ("protocol", "route", "status"),
+)
+SECONDS: Final = Histogram(
+    "rollcall_request_seconds",
+    "Time to answer a request, by door and route.",
+    ("protocol", "route"),
+    buckets=_BUCKETS,
+)
+OUTCOMES: Final = Counter(
+    "rollcall_outcomes_total",
+    "Entries of the record, by event, outcome and door.",
+    ("event", "outcome", "protocol"),
+)
+
+
+def count_request(protocol: str, route: str, status: int, seconds: float) -> None:
+    """Count one answered request; `status` is the HTTP status, counted by its class."""
+    REQUESTS.labels(protocol, route, f"{status // 100}xx").inc()
+    SECONDS.labels(protocol, route).observe(seconds)
+
+
+def render() -> bytes:
+    """Give all counters and lags in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(_Here())
+    registry.register(_Lags())
+    return generate_latest(registry)
+
+
+def forget(directory: Path) -> None:
+    """Remove the counters of former processes before the web processes start: they count from zero again."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for file in directory.glob("*.db"):
+        file.unlink(missing_ok=True)
+
+
+class _Here(Collector):
+    """The counters of this process alone, where it is the only one."""
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(list(default_registry.REGISTRY.collect()))
+
+
+class _Lags(Collector):
+    """What is waiting, read when asked. A server that is down shows as a missing line, not as an error."""
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            seconds = sequencer.lag_seconds()
+        except DatabaseError:
+            pass
+        else:
+            yield _gauge(
+                "rollcall_sequencer_lag_seconds", "Age of the oldest entry without its place.", seconds
+            )
+        try:
+            waiting = client(settings.REDIS_URL).llen(QUEUE)
+        except redis.RedisError:
+            return
+        yield _gauge("rollcall_queue_length", "Jobs that wait for a worker.", float(waiting))
+
+
+def _gauge(name: str, description: str, value: float) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(name, description)
+    gauge.add_metric([], value)
+    return gauge

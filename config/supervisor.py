@@ -1,0 +1,115 @@
+"""Keep a set of processes and the embedded servers running until told to stop, and leave none behind."""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import psutil
+
+from config.children import Child
+from config.embedded.state import write_private
+
+TICK_SECONDS: Final = 0.25
+STOP_SECONDS: Final = 8.0
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another supervisor works on the data directory."""
+
+
+@contextlib.contextmanager
+def alone(data_dir: Path) -> Iterator[None]:
+    """Be the one supervisor of a data directory; the kernel gives the lock back however we end."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            message = f"Rollcall already runs on {data_dir} (process {lock.read().strip() or 'unknown'})."
+            raise AlreadyRunningError(message) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        _end_leftovers(data_dir / "up.json")
+        yield
+
+
+class Supervisor:
+    """Starts the children in order, tends them, and stops them all."""
+
+    def __init__(self, data_dir: Path, children: Sequence[Child], tell: Callable[[str], None]) -> None:
+        self.children = children
+        self._known = data_dir / "up.json"
+        self.tell = tell
+        self._remembered: dict[int, float] = {}
+        self.stopping = False
+
+    def listen(self) -> None:
+        """Take Ctrl-C, SIGTERM and a closed terminal as the wish to stop."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop)
+
+    def run(self, *also: Callable[[], None]) -> None:
+        """Tend the children until asked to stop; `also` is called with every tick."""
+        while not self.stopping:
+            self.tick()
+            for look in also:
+                look()
+            time.sleep(TICK_SECONDS)
+
+    def tick(self) -> None:
+        """Start again whoever died, and remember who runs for a start after our own violent end."""
+        for child in self.children:
+            if news := child.tend():
+                self.tell(news)
+        running = {}
+        for child in self.children:
+            if child.process is not None and (born := _born(child.process.pid)) is not None:
+                running[child.process.pid] = born
+        if running != self._remembered:
+            self._remembered = running
+            write_private(self._known, json.dumps(running))
+
+    def stop(self) -> None:
+        """End all children: politely, and after a few seconds not."""
+        for child in self.children:
+            child.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline and any(
+            child.process is not None and child.process.poll() is None for child in self.children
+        ):
+            time.sleep(0.05)
+        for child in self.children:
+            child.kill()
+        self._known.unlink(missing_ok=True)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
+
+
+def _born(pid: int) -> float | None:
+    try:
+        born: float = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return None
+    return born
+
+
+def _end_leftovers(known: Path) -> None:
+    """End what a killed supervisor left behind; a process number that was given to another one is left alone."""
+    if not known.exists():
+        return
+    with contextlib.suppress(ValueError):
+        for number, born in json.loads(known.read_text()).items():
+            if _born(int(number)) == born:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(int(number), signal.SIGKILL)
+    known.unlink(missing_ok=True)

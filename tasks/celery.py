@@ -1,0 +1,55 @@
+"""The Celery application: jobs may run twice, late or beside themselves, and a dead broker delays nobody.
+
+The rows in PostgreSQL are the queue. The broker carries wake-ups alone, so whatever it loses comes again with the
+next tick of the timetable.
+"""
+
+import logging.config
+import os
+import uuid
+from typing import Any, Final
+
+from celery import Celery, Task
+from celery.signals import setup_logging
+from structlog.contextvars import bound_contextvars, get_contextvars
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+REQUEST_HEADER: Final = "rollcall_request_id"
+
+
+class Job(Task):
+    """A task that runs with the request id of whoever asked for it, in the logs and in the record."""
+
+    abstract = True
+
+    def apply_async(self, *args: Any, headers: dict[str, Any] | None = None, **options: Any) -> Any:
+        """Send the job off with the request id of the running request or job."""
+        request_id = get_contextvars().get("request_id")
+        if request_id:
+            headers = {**(headers or {}), REQUEST_HEADER: request_id}
+        return super().apply_async(*args, headers=headers, **options)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the job in its own context."""
+        from audit import context  # the settings must be loaded before models are
+
+        request_id = (self.request.headers or {}).get(REQUEST_HEADER) or self.request.id or str(uuid.uuid4())
+        with (
+            context.bind(request_id=request_id, source="system", ip="", user_agent=""),
+            bound_contextvars(request_id=request_id, job=self.name),
+        ):
+            return super().__call__(*args, **kwargs)
+
+
+app = Celery("rollcall", task_cls=Job)
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["tasks"], related_name="jobs")
+app.autodiscover_tasks(["tasks"], related_name="wake")
+
+
+@setup_logging.connect
+def _log_as_django_does(**_: object) -> None:
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)

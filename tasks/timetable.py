@@ -1,0 +1,31 @@
+"""When each job runs. Several clocks at once are harmless: a job claims the rows it works on."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+QUEUE: Final = "rollcall"
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """A job and the seconds from one run to the next."""
+
+    seconds: float
+    job: str
+
+
+TIMETABLE: Final = (
+    Every(5, "tasks.wake.sequence"),
+)  # fmt: skip
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Give the timetable in Celery's form. A tick expires with the next one: a stopped worker finds no pile of them."""
+    return {
+        entry.job: {
+            "task": entry.job,
+            "schedule": entry.seconds,
+            "options": {"expires": max(entry.seconds, 5)},
+        }
+        for entry in TIMETABLE
+    }
