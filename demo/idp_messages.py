@@ -111,16 +111,16 @@ def sign(element: Any, keys: KeyPair, answer: Answer | None = None) -> None:
     """Sign `element` (which carries an ID) by an enveloped signature."""
     knobs = answer or Answer("", None)
     signature = xmlsec.template.create(
-        element, xmlsec.Transform.EXCL_C14N, getattr(xmlsec.Transform, knobs.method), ns="ds"
+        element, xmlsec.constants.TransformExclC14N, _transform(knobs.method), ns="ds"
     )
     if knobs.signature_last:
         element.append(signature)
     else:
         element.insert(1 if element.find(f"{{{SAML}}}Issuer") is not None else 0, signature)
-    digest = getattr(xmlsec.Transform, knobs.digest)
+    digest = _transform(knobs.digest)
     reference = xmlsec.template.add_reference(signature, digest, uri="#" + element.get("ID"))
-    xmlsec.template.add_transform(reference, xmlsec.Transform.ENVELOPED)
-    xmlsec.template.add_transform(reference, xmlsec.Transform.EXCL_C14N)
+    xmlsec.template.add_transform(reference, xmlsec.constants.TransformEnveloped)
+    xmlsec.template.add_transform(reference, xmlsec.constants.TransformExclC14N)
     if knobs.key_info != "none":
         info = xmlsec.template.ensure_key_info(signature)
         if knobs.key_info == "name":
@@ -129,10 +129,15 @@ def sign(element: Any, keys: KeyPair, answer: Answer | None = None) -> None:
             xmlsec.template.x509_data_add_certificate(xmlsec.template.add_x509_data(info))
     xmlsec.tree.add_ids(element, ["ID"])
     context = xmlsec.SignatureContext()
-    context.key = xmlsec.Key.from_memory(keys.private_pem, xmlsec.KeyFormat.PEM)
+    key = xmlsec.Key.from_memory(keys.private_pem, xmlsec.constants.KeyDataFormatPem)
     if knobs.key_info == "x509":
-        context.key.load_cert_from_memory(keys.certificate_pem.encode(), xmlsec.KeyFormat.PEM)
+        key.load_cert_from_memory(keys.certificate_pem.encode(), xmlsec.constants.KeyDataFormatPem)
+    context.key = key
     context.sign(signature)
+
+
+def _transform(name: str) -> Any:
+    return getattr(xmlsec.Transform, name)  # type: ignore[attr-defined]
 
 
 def _at(moment: datetime, seconds: float) -> str:

@@ -71,7 +71,7 @@ def trusted_key(certificate: x509.Certificate, use: Literal["signing", "encrypti
         not_after=certificate.not_valid_after_utc,
         use=use,
         subject=certificate.subject.rfc4514_string(),
-        key=xmlsec.Key.from_memory(spki, xmlsec.KeyFormat.PEM),
+        key=xmlsec.Key.from_memory(spki, xmlsec.constants.KeyDataFormatPem),
     )
 
 

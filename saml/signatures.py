@@ -64,7 +64,7 @@ def _check_signed_info(tree: Tree, element: Element, signature: Element, *, sha1
     """Check what is signed and how, before any arithmetic; return the kind of key that is needed."""
     children = [str(child.tag) for child in signature]
     expected = [f"{{{DS}}}SignedInfo", f"{{{DS}}}SignatureValue", f"{{{DS}}}KeyInfo"]
-    if children not in (expected, expected[:2]):
+    if children not in (expected, expected[:2]) or len(signature[1]) or (signature.text or "").strip():
         raise Refused("reference", "the signature holds more than it should")
     info = signature[0]
     tags = [str(child.tag) for child in info]

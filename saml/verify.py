@@ -66,8 +66,6 @@ def verify(
     root = response.root
     _check_status(root)
     trace.add("status")
-    if response.assertion is None and response.encrypted is None:
-        raise Refused("assertion_count", "0")
     skew = timedelta(seconds=connection.skew_seconds)
     _check_issuer(root, connection, required=False)
     if response.assertion is not None:
@@ -179,6 +177,8 @@ def _open(response: ResponseTree, connection: ConnectionSnapshot, *, verified: b
         if connection.encryption == "required":
             raise Refused("not_encrypted")
         return response.tree, response.assertion
+    if response.encrypted is None:
+        raise Refused("assertion_count", "0")
     cbc = verified or connection.allow_cbc
     plaintext = decrypt(response.encrypted, connection.decryption_keys, cbc=cbc)
     tree = read_decrypted(plaintext, dict(response.encrypted.nsmap), response.tree.ids)

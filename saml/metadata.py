@@ -1,0 +1,222 @@
+"""Metadata, both ways: ours for the identity provider to load, and theirs, read as the hostile file it may be."""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from lxml import etree
+from saml2 import md, xmldsig
+
+from saml import certificates, names, times
+from saml.build import new_id
+from saml.keys import SigningKey, sign_element
+from saml.names import DS, MD, SAMLP
+from saml.refusals import Refused
+from saml.snapshot import ConnectionSnapshot
+
+BYTES_MAX = 2 * 1024 * 1024
+URL_CHARACTERS_MAX = 2000
+_BINDINGS: dict[str, Literal["redirect", "post"]] = {
+    names.BINDING_REDIRECT: "redirect",
+    names.BINDING_POST: "post",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IdpCertificate:
+    """A certificate as found, with what it may be used for."""
+
+    pem: str
+    use: Literal["signing", "encryption", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class IdpMetadata:
+    """What an identity provider says of itself."""
+
+    entity_id: str
+    sso_url: str
+    sso_binding: Literal["redirect", "post"]
+    certificates: tuple[IdpCertificate, ...]
+    slo_url: str = ""
+    slo_binding: Literal["redirect", "post"] = "redirect"
+    slo_response_url: str = ""
+    wants_signed_requests: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def read(document: bytes, now: datetime | None = None) -> IdpMetadata:
+    """Read one identity provider's metadata (SAML metadata 2.4.3).
+
+    Comments are allowed here, as files written by hand have them; DOCTYPE and entities are not. Refuses
+    (`Refused`): too_large, xml_policy, malformed_xml, metadata_kind, metadata_many, metadata_expired,
+    metadata_no_key, metadata_endpoint.
+    """
+    now = now or datetime.now(UTC)
+    root = _parse(document)
+    descriptors = [element for element in root.iter(f"{{{MD}}}IDPSSODescriptor") if _speaks_saml2(element)]
+    if not descriptors:
+        raise Refused("metadata_kind")
+    if len(descriptors) > 1:
+        raise Refused(
+            "metadata_many", ", ".join(str(d.getparent().get("entityID")) for d in descriptors)[:300]
+        )
+    descriptor = descriptors[0]
+    for element in (descriptor, *descriptor.iterancestors()):
+        end = element.get("validUntil")
+        if end and times.instant(end) <= now:
+            raise Refused("metadata_expired", end[:40])
+    entity_id = (descriptor.getparent().get("entityID") or "").strip()
+    if not entity_id or len(entity_id) > 1024:  # noqa: PLR2004 - SAML core 8.3.6
+        raise Refused("metadata_kind", "no entity ID")
+    found, warnings = _certificates(descriptor)
+    sso = _endpoints(descriptor, "SingleSignOnService")
+    if not sso:
+        raise Refused("metadata_endpoint", "no sign-on address with HTTP-Redirect or HTTP-POST")
+    slo = _endpoints(descriptor, "SingleLogoutService")
+    sso_binding: Literal["redirect", "post"] = "redirect" if "redirect" in sso else "post"
+    slo_binding: Literal["redirect", "post"] = "redirect" if "redirect" in slo or not slo else "post"
+    slo_url, slo_response_url = slo.get(slo_binding, ("", ""))
+    return IdpMetadata(
+        entity_id=entity_id,
+        sso_url=sso[sso_binding][0],
+        sso_binding=sso_binding,
+        certificates=found,
+        slo_url=slo_url,
+        slo_binding=slo_binding,
+        slo_response_url=slo_response_url,
+        wants_signed_requests=descriptor.get("WantAuthnRequestsSigned") in {"true", "1"},
+        warnings=warnings,
+    )
+
+
+def check_url(text: str) -> str:
+    """Return an address that a browser may be sent to: https with a host, or http on this very machine."""
+    try:
+        parts = urlsplit(text.strip())
+        host = parts.hostname or ""
+    except ValueError as error:
+        raise Refused("metadata_endpoint", text[:200]) from error
+    known = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    if not known or not host or parts.username or len(text) > URL_CHARACTERS_MAX or not text.isprintable():
+        raise Refused("metadata_endpoint", text[:200])
+    return text.strip()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parse(document: bytes) -> Any:
+    if len(document) > BYTES_MAX:
+        raise Refused("too_large", f"{len(document)} bytes of metadata")
+    if b"<!DOCTYPE" in document.upper() or b"<!ENTITY" in document.upper() or b"\0" in document:
+        # A NUL also betrays UTF-16, in which the words above could hide.
+        raise Refused("xml_policy", "DOCTYPE")
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        return etree.fromstring(document, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Refused("malformed_xml", str(error)[:200]) from error
+
+
+def _speaks_saml2(descriptor: Any) -> bool:
+    return SAMLP in (descriptor.get("protocolSupportEnumeration") or "").split()
+
+
+def _certificates(descriptor: Any) -> tuple[tuple[IdpCertificate, ...], tuple[str, ...]]:
+    found: dict[IdpCertificate, None] = {}
+    warnings: list[str] = []
+    for key in descriptor.findall(f"{{{MD}}}KeyDescriptor"):
+        use: Literal["signing", "encryption", "both"] = {
+            "signing": "signing",
+            "encryption": "encryption",
+        }.get(  # type: ignore[assignment]
+            key.get("use", ""), "both"
+        )
+        for element in key.iter(f"{{{DS}}}X509Certificate"):
+            try:
+                certificate = certificates.read(element.text or "")
+                certificates.trusted_key(certificate, use)
+            except Refused as refused:
+                warnings.append(str(refused))
+                continue
+            found[IdpCertificate(certificates.pem(certificate), use)] = None
+            if certificates.days_left(certificate) < 0:
+                warnings.append(f"certificate_expired: {certificate.subject.rfc4514_string()[:200]}")
+    if not any(certificate.use != "encryption" for certificate in found):
+        raise Refused("metadata_no_key", "; ".join(warnings)[:300])
+    return tuple(found), tuple(warnings)
+
+
+def _endpoints(descriptor: Any, name: str) -> dict[str, tuple[str, str]]:
+    """Return {binding: (location, response location)}; the first of each binding that we speak."""
+    found: dict[str, tuple[str, str]] = {}
+    for element in descriptor.findall(f"{{{MD}}}{name}"):
+        binding = _BINDINGS.get(element.get("Binding", ""))
+        if binding and binding not in found:
+            response = element.get("ResponseLocation")
+            found[binding] = (check_url(element.get("Location", "")), check_url(response) if response else "")
+    return found
+
+
+def service_provider(
+    connection: ConnectionSnapshot,
+    signing: SigningKey,
+    *,
+    published: list[str],
+    wants_encryption: bool,
+    signs_requests: bool,
+    name_id_format: str = "",
+) -> bytes:
+    """Return our signed metadata for one connection.
+
+    `published`: certificates as PEM, current first, the next one of a rollover behind it. An encryption key
+    is offered only where wanted, since AD FS and Shibboleth begin to encrypt as soon as they see one.
+    """
+    uses = ["signing", "encryption"] if wants_encryption else ["signing"]
+    descriptor = md.SPSSODescriptor(
+        protocol_support_enumeration=SAMLP,
+        authn_requests_signed=str(signs_requests).lower(),
+        want_assertions_signed=str(connection.signed in {"assertion", "both"}).lower(),
+        key_descriptor=[_key_descriptor(pem, use) for pem in published for use in uses],
+        single_logout_service=[
+            md.SingleLogoutService(binding=binding, location=connection.sls_url) for binding in _BINDINGS
+        ],
+        name_id_format=[md.NameIDFormat(text=name_id_format)] if name_id_format else [],
+        assertion_consumer_service=[
+            md.AssertionConsumerService(
+                binding=names.BINDING_POST, location=connection.acs_url, index="0", is_default="true"
+            )
+        ],
+    )
+    entity = md.EntityDescriptor(
+        id=new_id(),
+        entity_id=connection.entity_id,
+        valid_until=times.written(signing.certificate.not_valid_after_utc),
+        cache_duration="P1D",
+        spsso_descriptor=descriptor,
+    )
+    root = etree.fromstring(bytes(entity.to_string()))
+    sign_element(root, signing, at=0)
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def _key_descriptor(pem: str, use: str) -> md.KeyDescriptor:
+    bare = certificates.bare(certificates.read(pem))
+    data = xmldsig.X509Data(x509_certificate=xmldsig.X509Certificate(text=bare))
+    return md.KeyDescriptor(use=use, key_info=xmldsig.KeyInfo(x509_data=data))

@@ -1,0 +1,24 @@
+"""JumpCloud: signs the assertion as it comes; our metadata is imported there once."""
+
+from saml.presets.preset import Preset
+
+_SSO = "SSO Applications › this application › SSO"
+
+PRESET = Preset(
+    name="jumpcloud",
+    label="JumpCloud",
+    signed="either",
+    words={
+        "entity_id": "SP Entity ID",
+        "acs_url": "ACS URLs",
+        "login_url": "Login URL",
+        "relay_state": "Default RelayState",
+    },
+    where={
+        "audience": f"{_SSO} › SP Entity ID",
+        "recipient": f"{_SSO} › ACS URLs",
+        "assertion_not_signed": f"{_SSO} › Sign",
+        "attribute_missing": f"{_SSO} › Attributes",
+        "status": "SSO Applications › this application › User Groups",
+    },
+)

@@ -1,0 +1,26 @@
+"""PingFederate: signs the response as it comes."""
+
+from saml.presets.preset import Preset
+
+_CONNECTION = "Applications › SP Connections › this connection"
+
+PRESET = Preset(
+    name="pingfederate",
+    label="PingFederate",
+    signed="either",
+    slo_binding="post",
+    words={
+        "entity_id": "Partner's Entity ID (Connection ID)",
+        "acs_url": "Assertion Consumer Service URL",
+        "sls_url": "SLO Service URL",
+    },
+    where={
+        "audience": f"{_CONNECTION} › General Info › Partner's Entity ID",
+        "recipient": f"{_CONNECTION} › Browser SSO › Protocol Settings › Assertion Consumer Service URL",
+        "assertion_not_signed": f"{_CONNECTION} › Browser SSO › Protocol Settings › Signature Policy",
+        "response_not_signed": f"{_CONNECTION} › Browser SSO › Protocol Settings › Signature Policy",
+        "attribute_missing": f"{_CONNECTION} › Browser SSO › Assertion Creation › Attribute Contract",
+        "issuer_mismatch": f"{_CONNECTION} › General Info › Virtual Server IDs: each has an issuer of its own",
+    },
+    traps=("Choose the POST binding: Artifact is not spoken here.",),
+)

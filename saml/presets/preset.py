@@ -1,0 +1,29 @@
+"""The form that every preset fills in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from saml.snapshot import SignedPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One identity provider: defaults of a connection, its words for our values, its places to click."""
+
+    name: str
+    label: str
+    signed: SignedPolicy = "either"
+    """What this product signs as it comes; the import default of a connection."""
+    allow_cbc: bool = False
+    """Encrypts by AES-CBC inside unsigned responses as it comes."""
+    slo_binding: Literal["redirect", "post"] = "redirect"
+    signs_out: bool = True
+    """Whether the product knows single logout at all."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Our field (entity_id, acs_url, sls_url, login_url, relay_state) → the name on the product's screen."""
+    mapping: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Field of `saml.attributes` → raw names that this product uses."""
+    where: Mapping[str, str] = field(default_factory=dict)
+    """Refusal code → where to click."""
+    traps: tuple[str, ...] = ()
