@@ -12,6 +12,6 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         """Renew the application role's rights after each migration."""
-        from audit.privileges import grant_to_application  # noqa: PLC0415 - needs the settings
+        from audit.privileges import grant_to_application
 
         post_migrate.connect(grant_to_application, sender=self, dispatch_uid="audit.privileges")

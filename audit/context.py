@@ -16,7 +16,7 @@ class Context:
     user_agent: str = ""
 
 
-_current: ContextVar[Context] = ContextVar("audit_context", default=Context())
+_current: ContextVar[Context] = ContextVar("audit_context", default=Context())  # noqa: B039 - Context is frozen
 
 
 def current() -> Context:

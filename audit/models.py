@@ -8,7 +8,7 @@ from audit.ids import uuid7
 class TransactionIdField(models.Field):  # type: ignore[type-arg]  # only the stubs are generic
     """PostgreSQL's 64-bit transaction id (`xid8`), which never wraps."""
 
-    def db_type(self, connection: object) -> str:
+    def db_type(self, connection: object) -> str:  # noqa: ARG002 - Django's signature
         """Name the column type."""
         return "xid8"
 

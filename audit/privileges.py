@@ -16,7 +16,7 @@ def grant_to_application(using: str = "owner", **_: Any) -> None:
     """
     if using != "owner":
         return
-    role = sql.Identifier(settings.DATABASES["default"]["USER"])
+    role = sql.Identifier(str(settings.DATABASES["default"]["USER"]))
     with connections[using].cursor() as cursor:
         statements = [
             sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(role),

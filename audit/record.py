@@ -106,7 +106,7 @@ def record_all(lines: Iterable[Line]) -> list[UUID]:
     columns = [list(column) for column in zip(*rows, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, columns)
-    scheduled = {callback for _, callback, _ in connection.run_on_commit}
+    scheduled = {hook[1] for hook in connection.run_on_commit}
     for listener in _listeners:
         if listener not in scheduled:
             transaction.on_commit(listener)

@@ -10,7 +10,7 @@ _BATCH = 5000
 
 
 def run(batch: int = _BATCH) -> int:
-    """Number every committed entry that waits, and return how many there were.
+    """Give each committed entry that waits its number, and return how many there were.
 
     May run twice, late or beside itself: each organization's head row is locked by one sequencer at a time, and a
     killed one leaves its batch waiting. Each batch is a transaction of its own.

@@ -1,6 +1,7 @@
 """Who sits at the browser: the session cookie, read on every request."""
 
 from collections.abc import Callable
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -23,9 +24,13 @@ class SessionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request, and forget a cookie that opens nothing."""
         request.user = SimpleLazyObject(lambda: _user(request))  # type: ignore[assignment]
         response = self.get_response(request)
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and getattr(request, "_member_session", _UNREAD) is None:
+        if (
+            settings.SESSION_COOKIE_NAME in request.COOKIES
+            and getattr(request, "_member_session", _UNREAD) is None
+        ):
             forget(response)
         return response
 
@@ -38,7 +43,7 @@ def session_of(request: HttpRequest) -> Session | None:
         request._member_session = found  # type: ignore[attr-defined]  # noqa: SLF001 - the request carries it
         if found is not None:
             sessions.note_seen(found)
-    return found  # type: ignore[no-any-return]
+    return cast("Session | None", found)
 
 
 def remember(response: HttpResponse, value: str, session: Session) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -56,12 +57,12 @@ def confirm(domain: Domain, *, actor: Actor, proof: str = Domain.Proof.OPERATOR)
     return locked
 
 
-def has_proved(organization_id: object, email: str) -> bool:
+def has_proved(organization_id: UUID, email: str) -> bool:
     """Tell whether the address lies in a domain that this organization has proved (exactly: a subdomain is another domain)."""
     _, at, domain = email.rpartition("@")
     if not at:
         return False
-    with tenancy.of(organization_id):  # type: ignore[arg-type]
+    with tenancy.of(organization_id):
         return Domain.objects.filter(
             organization=organization_id, name=domain.strip().lower(), proved_at__isnull=False
         ).exists()

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import IntegrityError
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+class Refusal(Exception):
     """An expected no. `code` is stable, `message` one sentence that says what to do, `field` names the input at fault."""
 
     code: ClassVar[str] = "refused"

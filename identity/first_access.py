@@ -20,6 +20,11 @@ from identity.grants import GrantSpec
 from identity.models import FirstAccess, Grant, Member, Organization, Role, RoleAssignment
 from identity.models.access import Origin
 
+_Grants = tuple[tuple[GrantSpec, ...], dict[GrantSpec, str]]
+_Roles = tuple[tuple[str, ...], tuple[str, ...]]
+_NO_GRANTS: _Grants = ((), {})
+_NO_ROLES: _Roles = ((), ())
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -77,7 +82,8 @@ def apply_defaults(
             return Applied()
         own = Wanted.parse(source or {})
         fallback = Wanted.parse(Organization.objects.get(pk=member.organization_id).defaults)
-        given_grants, refused_grants, given_roles, refused_roles = (), {}, (), ()
+        given_grants, refused_grants = _NO_GRANTS
+        given_roles, refused_roles = _NO_ROLES
         specs, specs_origin = (
             (own.grants, origin) if own.grants is not None else (fallback.grants, Origin.ORGANIZATION_DEFAULT)
         )
@@ -101,7 +107,8 @@ def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool 
     """
     with tenancy.change(member.organization_id):
         member = Member.objects.select_for_update().get(pk=member.pk)
-        given_grants, refused_grants, given_roles, refused_roles = (), {}, (), ()
+        given_grants, refused_grants = _NO_GRANTS
+        given_roles, refused_roles = _NO_ROLES
         stages: list[str] = []
         if (wanted.grants is not None or final) and _begin(
             member, FirstAccess.Stage.ASSERTED_GRANTS, Origin.ASSERTED
@@ -146,9 +153,7 @@ def _begin(member: Member, stage: str, origin: str) -> bool:
     return True
 
 
-def _give_grants(
-    member: Member, specs: Iterable[GrantSpec], origin: str, actor: Actor
-) -> tuple[tuple[GrantSpec, ...], dict[GrantSpec, str]]:
+def _give_grants(member: Member, specs: Iterable[GrantSpec], origin: str, actor: Actor) -> _Grants:
     resolved = grants.resolve(member.organization_id, specs)
     spoken_for = set(
         Grant.objects.filter(organization=member.organization_id, member=member, held=True).values_list(
@@ -179,9 +184,7 @@ def _give_grants(
     return tuple(allowed), resolved.unknown
 
 
-def _give_roles(
-    member: Member, names: Iterable[str], origin: str, actor: Actor
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _give_roles(member: Member, names: Iterable[str], origin: str, actor: Actor) -> _Roles:
     wanted = list(dict.fromkeys(names))
     known = {
         role.name: role for role in Role.objects.filter(organization=member.organization_id, name__in=wanted)

@@ -70,7 +70,10 @@ def create(
     profile: Mapping[str, Any] | None = None,
     members: Iterable[str] = (),
 ) -> Group:
-    """Create a group with its first members (their ids as text; unknown ones become pending). Raises Invalid, NameTaken, ExternalIdTaken."""
+    """Create a group with its first members (ids as text; unknown ones become pending).
+
+    Raises Invalid, NameTaken, ExternalIdTaken.
+    """
     now = timezone.now()
     name = _checked_name(display_name)
     with tenancy.change(organization):
@@ -95,7 +98,7 @@ def change(
     *,
     actor: Actor,
     display_name: str | None = None,
-    external_id: str | None | _Unset = UNSET,
+    external_id: str | _Unset | None = UNSET,
     profile: Mapping[str, Any] | None = None,
     add: Iterable[str] = (),
     remove: Iterable[str] = (),
@@ -114,7 +117,8 @@ def change(
             raise Conflict(message)
         changes = _assign(locked, display_name, external_id, profile)
         removed: list[UUID] = []
-        added, pending = [], []
+        added: list[UUID] = []
+        pending: list[str] = []
         if replace is not None:
             wanted = list(replace)
             removed = _remove(locked, [], actor, everybody=True, keep=_ids(wanted)[0])
@@ -216,7 +220,7 @@ def _assign(
         if name != group.display_name:
             changes["display_name"] = [group.display_name, name]
             group.display_name, group.display_name_key = name, key_of(name)
-    if external_id != UNSET and external_id != group.external_id:
+    if external_id not in {UNSET, group.external_id}:
         changes["external_id"] = [group.external_id, external_id]
         group.external_id = external_id
     if profile is not None:
@@ -260,7 +264,7 @@ def _add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], lis
     known = {row[0] for row in rows}
     unknown = [str(member_id) for member_id in dict.fromkeys(ids) if member_id not in known] + strange
     if unknown and group.directory_id:
-        _park(group, unknown, actor)
+        _park(group, group.directory_id, unknown, actor)
     return [row[0] for row in rows if row[2]], unknown
 
 
@@ -287,12 +291,12 @@ def _remove(
     return [row[0] for row in rows]
 
 
-def _park(group: Group, values: list[str], actor: Actor) -> None:
+def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> None:
     now = timezone.now()
     PendingMembership.objects.bulk_create(
         [
             PendingMembership(
-                id=uuid7(), organization_id=group.organization_id, group=group, directory_id=group.directory_id,
+                id=uuid7(), organization_id=group.organization_id, group=group, directory_id=directory_id,
                 value=value[:NAME_LENGTH_MAX], named_at=now,
             )
             for value in dict.fromkeys(values)

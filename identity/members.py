@@ -68,7 +68,7 @@ def change(
     profile: Mapping[str, Any] | None = None,
     active: bool | None = None,
     directory: Directory | None = None,
-    external_id: str | None | _Unset = UNSET,
+    external_id: str | _Unset | None = UNSET,
     expected_version: int | None = None,
     reason: str = "",
 ) -> Member:
@@ -195,7 +195,7 @@ def _create(
     actor: Actor,
     user_name: str,
     profile: dict[str, Any],
-    active: bool,
+    active: bool,  # noqa: FBT001 - private, and always named by its variable
     directory: Directory | None,
     external_id: str | None,
 ) -> Member:
@@ -227,7 +227,7 @@ def _take_back(
     actor: Actor,
     user_name: str,
     profile: dict[str, Any],
-    active: bool,
+    active: bool,  # noqa: FBT001 - private, and always named by its variable
     directory: Directory | None,
     external_id: str | None,
 ) -> Provisioned:

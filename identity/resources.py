@@ -183,7 +183,7 @@ def _line(
     organization: Organization,
     actor: Actor,
     resource: Resource,
-    created: bool,
+    created: bool,  # noqa: FBT001 - private, beside its caller
     changes: dict[str, list[str | None]],
 ) -> Line | None:
     if not created and not changes:

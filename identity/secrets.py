@@ -87,10 +87,10 @@ def _encrypt(key: bytes, additional: bytes, plaintext: bytes) -> bytes:
 
 def _decrypt(key: bytes, additional: bytes, sealed: bytes) -> bytes:
     version, nonce, body = sealed[:1], sealed[1 : 1 + _NONCE_LENGTH], sealed[1 + _NONCE_LENGTH :]
+    message = "A sealed value does not open: wrong master key, moved from another place, or altered."
+    if version != _VERSION:
+        raise UnsealError(message)
     try:
-        if version != _VERSION:
-            raise InvalidTag
         return AESGCM(key).decrypt(nonce, body, additional)
     except InvalidTag as error:
-        message = "A sealed value does not open: wrong master key, moved from another place, or altered."
         raise UnsealError(message) from error

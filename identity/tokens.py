@@ -152,5 +152,5 @@ def _refusal(token: Token) -> str:
 
 
 def _digest(secret: str) -> bytes:
-    """The secret has 256 random bits, so a plain digest withstands guessing."""
+    """Return SHA-256 of the secret: its 256 random bits withstand guessing without a slow hash."""
     return hashlib.sha256(secret.encode()).digest()

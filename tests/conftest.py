@@ -35,7 +35,9 @@ def _named(url: str, name: str) -> str:
 def _template(connection: psycopg.Connection) -> str:
     """Name the migrated template database of this state of the migrations, making it if nobody has."""
     digest = hashlib.sha256()
-    for path in sorted([*ROOT.glob("*/migrations/*.py"), ROOT / "audit/schema.py", ROOT / "audit/privileges.py"]):
+    for path in sorted(
+        [*ROOT.glob("*/migrations/*.py"), ROOT / "audit/schema.py", ROOT / "audit/privileges.py"]
+    ):
         digest.update(path.name.encode() + path.read_bytes())
     name = f"template_{digest.hexdigest()[:16]}"
     connection.execute("SELECT pg_advisory_lock(7240)")
@@ -43,8 +45,12 @@ def _template(connection: psycopg.Connection) -> str:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return name
         unfinished = f"{name}_making"
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(unfinished)))
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER rollcall_owner").format(sql.Identifier(unfinished)))
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(unfinished))
+        )
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER rollcall_owner").format(sql.Identifier(unfinished))
+        )
         _use(unfinished)
         call_command("migrate", database="owner", verbosity=0)
         connections.close_all()
@@ -99,7 +105,9 @@ def db(eraser) -> Iterator[None]:
         )
     ]
     deletes = sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)) for table in tables)
-    eraser.execute(sql.SQL("SET session_replication_role = replica;{};RESET session_replication_role").format(deletes))
+    eraser.execute(
+        sql.SQL("SET session_replication_role = replica;{};RESET session_replication_role").format(deletes)
+    )
     yield
     connections.close_all()
 

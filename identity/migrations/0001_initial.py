@@ -10,426 +10,1026 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('user_name', models.TextField()),
-                ('user_name_key', models.TextField()),
-                ('email', models.TextField(blank=True)),
-                ('email_key', models.TextField(blank=True)),
-                ('email_claim', models.TextField(null=True)),
-                ('display_name', models.TextField(blank=True)),
-                ('profile', models.JSONField(default=dict)),
-                ('state', models.TextField(choices=[('active', 'Active'), ('suspended', 'Suspended'), ('offboarded', 'Offboarded')], default='active')),
-                ('state_reason', models.TextField(blank=True)),
-                ('version', models.BigIntegerField(default=1)),
-                ('session_epoch', models.IntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
-                ('changed_at', models.DateTimeField()),
-                ('suspended_at', models.DateTimeField(null=True)),
-                ('offboarded_at', models.DateTimeField(null=True)),
-                ('ends_at', models.DateTimeField(null=True)),
-                ('last_sign_in_at', models.DateTimeField(null=True)),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_name", models.TextField()),
+                ("user_name_key", models.TextField()),
+                ("email", models.TextField(blank=True)),
+                ("email_key", models.TextField(blank=True)),
+                ("email_claim", models.TextField(null=True)),
+                ("display_name", models.TextField(blank=True)),
+                ("profile", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[
+                            ("active", "Active"),
+                            ("suspended", "Suspended"),
+                            ("offboarded", "Offboarded"),
+                        ],
+                        default="active",
+                    ),
+                ),
+                ("state_reason", models.TextField(blank=True)),
+                ("version", models.BigIntegerField(default=1)),
+                ("session_epoch", models.IntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("changed_at", models.DateTimeField()),
+                ("suspended_at", models.DateTimeField(null=True)),
+                ("offboarded_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField(null=True)),
+                ("last_sign_in_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Directory',
+            name="Directory",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.TextField(default='scim')),
-                ('name', models.TextField()),
-                ('idp', models.TextField(default='generic')),
-                ('settings', models.JSONField(default=dict)),
-                ('defaults', models.JSONField(default=dict)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_heard_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.TextField(default="scim")),
+                ("name", models.TextField()),
+                ("idp", models.TextField(default="generic")),
+                ("settings", models.JSONField(default=dict)),
+                ("defaults", models.JSONField(default=dict)),
+                ("active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_heard_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.TextField()),
-                ('slug', models.TextField(unique=True)),
-                ('access_model', models.TextField(choices=[('portfolio_asset', 'Portfolio Asset'), ('company_shop', 'Company Shop')])),
-                ('state', models.TextField(choices=[('active', 'Active'), ('suspended', 'Suspended')], default='active')),
-                ('is_operating', models.BooleanField(default=False)),
-                ('email_unique', models.BooleanField(default=False)),
-                ('grace_days', models.PositiveIntegerField(default=30)),
-                ('session_hours', models.PositiveIntegerField(default=24)),
-                ('defaults', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.TextField()),
+                ("slug", models.TextField(unique=True)),
+                (
+                    "access_model",
+                    models.TextField(
+                        choices=[("portfolio_asset", "Portfolio Asset"), ("company_shop", "Company Shop")]
+                    ),
+                ),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[("active", "Active"), ("suspended", "Suspended")], default="active"
+                    ),
+                ),
+                ("is_operating", models.BooleanField(default=False)),
+                ("email_unique", models.BooleanField(default=False)),
+                ("grace_days", models.PositiveIntegerField(default=30)),
+                ("session_hours", models.PositiveIntegerField(default=24)),
+                ("defaults", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_operating', True)), fields=('is_operating',), name='one_operating_organization')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_operating", True)),
+                        fields=("is_operating",),
+                        name="one_operating_organization",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Kind',
+            name="Kind",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.TextField()),
-                ('permissions', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('parent', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='children', to='identity.kind')),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.TextField()),
+                (
+                    "permissions",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="children",
+                        to="identity.kind",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.TextField()),
-                ('email_key', models.TextField()),
-                ('roles', models.JSONField(default=list)),
-                ('grants', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('accepted_at', models.DateTimeField(null=True)),
-                ('withdrawn_at', models.DateTimeField(null=True)),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='invitations', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("email", models.TextField()),
+                ("email_key", models.TextField()),
+                ("roles", models.JSONField(default=list)),
+                ("grants", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("accepted_at", models.DateTimeField(null=True)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="invitations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Group',
+            name="Group",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('display_name', models.TextField()),
-                ('display_name_key', models.TextField()),
-                ('external_id', models.TextField(null=True)),
-                ('profile', models.JSONField(default=dict)),
-                ('version', models.BigIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('changed_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('directory', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='groups', to='identity.directory')),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("display_name", models.TextField()),
+                ("display_name_key", models.TextField()),
+                ("external_id", models.TextField(null=True)),
+                ("profile", models.JSONField(default=dict)),
+                ("version", models.BigIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("changed_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "directory",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="groups",
+                        to="identity.directory",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='FirstAccess',
+            name="FirstAccess",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('stage', models.TextField(choices=[('defaults', 'Defaults'), ('asserted_grants', 'Asserted Grants'), ('asserted_roles', 'Asserted Roles')])),
-                ('origin', models.TextField(choices=[('admin', 'Admin'), ('asserted', 'Asserted'), ('connection_default', 'Connection Default'), ('directory_default', 'Directory Default'), ('organization_default', 'Organization Default'), ('invitation', 'Invitation')])),
-                ('applied_at', models.DateTimeField()),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='first_access', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "stage",
+                    models.TextField(
+                        choices=[
+                            ("defaults", "Defaults"),
+                            ("asserted_grants", "Asserted Grants"),
+                            ("asserted_roles", "Asserted Roles"),
+                        ]
+                    ),
+                ),
+                (
+                    "origin",
+                    models.TextField(
+                        choices=[
+                            ("admin", "Admin"),
+                            ("asserted", "Asserted"),
+                            ("connection_default", "Connection Default"),
+                            ("directory_default", "Directory Default"),
+                            ("organization_default", "Organization Default"),
+                            ("invitation", "Invitation"),
+                        ]
+                    ),
+                ),
+                ("applied_at", models.DateTimeField()),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="first_access",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Domain',
+            name="Domain",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.TextField()),
-                ('challenge', models.TextField()),
-                ('proof', models.TextField(blank=True, choices=[('dns', 'Dns'), ('operator', 'Operator')])),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('proved_at', models.DateTimeField(null=True)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.TextField()),
+                ("challenge", models.TextField()),
+                ("proof", models.TextField(blank=True, choices=[("dns", "Dns"), ("operator", "Operator")])),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("proved_at", models.DateTimeField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='directory',
-            name='organization',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization'),
+            model_name="directory",
+            name="organization",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="%(class)ss",
+                to="identity.organization",
+            ),
         ),
         migrations.CreateModel(
-            name='DataKey',
+            name="DataKey",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('master_key_id', models.TextField()),
-                ('wrapped', models.BinaryField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('organization', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='data_key', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("master_key_id", models.TextField()),
+                ("wrapped", models.BinaryField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "organization",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="data_key",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ActivePeriod',
+            name="ActivePeriod",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='active_periods', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="active_periods",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='member',
-            name='organization',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization'),
+            model_name="member",
+            name="organization",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="%(class)ss",
+                to="identity.organization",
+            ),
         ),
         migrations.CreateModel(
-            name='PendingMembership',
+            name="PendingMembership",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('value', models.TextField()),
-                ('named_at', models.DateTimeField()),
-                ('directory', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='pending_memberships', to='identity.directory')),
-                ('group', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='pending_memberships', to='identity.group')),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("value", models.TextField()),
+                ("named_at", models.DateTimeField()),
+                (
+                    "directory",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="pending_memberships",
+                        to="identity.directory",
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="pending_memberships",
+                        to="identity.group",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Resource',
+            name="Resource",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('key', models.TextField()),
-                ('name', models.TextField()),
-                ('created_at', models.DateTimeField()),
-                ('retired_at', models.DateTimeField(null=True)),
-                ('kind', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='resources', to='identity.kind')),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
-                ('parent', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='children', to='identity.resource')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.TextField()),
+                ("name", models.TextField()),
+                ("created_at", models.DateTimeField()),
+                ("retired_at", models.DateTimeField(null=True)),
+                (
+                    "kind",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="resources",
+                        to="identity.kind",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="children",
+                        to="identity.resource",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('origin', models.TextField(choices=[('admin', 'Admin'), ('asserted', 'Asserted'), ('connection_default', 'Connection Default'), ('directory_default', 'Directory Default'), ('organization_default', 'Organization Default'), ('invitation', 'Invitation')])),
-                ('held', models.BooleanField(default=False)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('permission', models.TextField()),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='grants', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
-                ('resource', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='grants', to='identity.resource')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "origin",
+                    models.TextField(
+                        choices=[
+                            ("admin", "Admin"),
+                            ("asserted", "Asserted"),
+                            ("connection_default", "Connection Default"),
+                            ("directory_default", "Directory Default"),
+                            ("organization_default", "Organization Default"),
+                            ("invitation", "Invitation"),
+                        ]
+                    ),
+                ),
+                ("held", models.BooleanField(default=False)),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("permission", models.TextField()),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="grants",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
+                (
+                    "resource",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="grants",
+                        to="identity.resource",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Role',
+            name="Role",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.TextField()),
-                ('label', models.TextField(blank=True)),
-                ('capabilities', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
-                ('built_in', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.TextField()),
+                ("label", models.TextField(blank=True)),
+                (
+                    "capabilities",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(), default=list, size=None
+                    ),
+                ),
+                ("built_in", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RoleAssignment',
+            name="RoleAssignment",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('origin', models.TextField(choices=[('admin', 'Admin'), ('asserted', 'Asserted'), ('connection_default', 'Connection Default'), ('directory_default', 'Directory Default'), ('organization_default', 'Organization Default'), ('invitation', 'Invitation')])),
-                ('held', models.BooleanField(default=False)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='role_assignments', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
-                ('role', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='assignments', to='identity.role')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "origin",
+                    models.TextField(
+                        choices=[
+                            ("admin", "Admin"),
+                            ("asserted", "Asserted"),
+                            ("connection_default", "Connection Default"),
+                            ("directory_default", "Directory Default"),
+                            ("organization_default", "Organization Default"),
+                            ("invitation", "Invitation"),
+                        ]
+                    ),
+                ),
+                ("held", models.BooleanField(default=False)),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="role_assignments",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
+                (
+                    "role",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="assignments",
+                        to="identity.role",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('digest', models.BinaryField(unique=True)),
-                ('epoch', models.IntegerField()),
-                ('connection_id', models.UUIDField(null=True)),
-                ('name_id_digest', models.BinaryField(null=True)),
-                ('name_id', models.BinaryField(null=True)),
-                ('session_index', models.TextField(blank=True)),
-                ('ip', models.TextField(blank=True)),
-                ('user_agent', models.TextField(blank=True)),
-                ('started_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('end_reason', models.TextField(blank=True)),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='sessions', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("digest", models.BinaryField(unique=True)),
+                ("epoch", models.IntegerField()),
+                ("connection_id", models.UUIDField(null=True)),
+                ("name_id_digest", models.BinaryField(null=True)),
+                ("name_id", models.BinaryField(null=True)),
+                ("session_index", models.TextField(blank=True)),
+                ("ip", models.TextField(blank=True)),
+                ("user_agent", models.TextField(blank=True)),
+                ("started_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("end_reason", models.TextField(blank=True)),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="sessions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Token',
+            name="Token",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('prefix', models.TextField(unique=True)),
-                ('digest', models.BinaryField()),
-                ('name', models.TextField(blank=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
-                ('epoch', models.IntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('directory', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='tokens', to='identity.directory')),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='tokens', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("prefix", models.TextField(unique=True)),
+                ("digest", models.BinaryField()),
+                ("name", models.TextField(blank=True)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(), default=list, size=None
+                    ),
+                ),
+                ("epoch", models.IntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "directory",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="tokens",
+                        to="identity.directory",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('group', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='memberships', to='identity.group')),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "group",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="memberships",
+                        to="identity.group",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', 'member'], name='membership_by_member')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('organization', 'group', 'member'), name='membership_open_once')],
+                "indexes": [models.Index(fields=["organization", "member"], name="membership_by_member")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at__isnull", True)),
+                        fields=("organization", "group", "member"),
+                        name="membership_open_once",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Link',
+            name="Link",
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('external_id', models.TextField(null=True)),
-                ('source_version', models.TextField(blank=True)),
-                ('linked_at', models.DateTimeField()),
-                ('tombstoned_at', models.DateTimeField(null=True)),
-                ('directory', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='links', to='identity.directory')),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='links', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='identity.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=audit.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("external_id", models.TextField(null=True)),
+                ("source_version", models.TextField(blank=True)),
+                ("linked_at", models.DateTimeField()),
+                ("tombstoned_at", models.DateTimeField(null=True)),
+                (
+                    "directory",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="links",
+                        to="identity.directory",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="links",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="%(class)ss",
+                        to="identity.organization",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', 'member'], name='link_by_member')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('tombstoned_at__isnull', True)), fields=('organization', 'directory', 'external_id'), name='link_external_id'), models.UniqueConstraint(fields=('organization', 'directory', 'member'), name='link_member')],
+                "indexes": [models.Index(fields=["organization", "member"], name="link_by_member")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("tombstoned_at__isnull", True)),
+                        fields=("organization", "directory", "external_id"),
+                        name="link_external_id",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("organization", "directory", "member"), name="link_member"
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='kind',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='kind_name'),
+            model_name="kind",
+            constraint=models.UniqueConstraint(fields=("organization", "name"), name="kind_name"),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(condition=models.Q(('accepted_at__isnull', True), ('withdrawn_at__isnull', True)), fields=('organization', 'email_key'), name='invitation_open_once'),
+            model_name="invitation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("accepted_at__isnull", True), ("withdrawn_at__isnull", True)),
+                fields=("organization", "email_key"),
+                name="invitation_open_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='group',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('organization', 'directory', 'display_name_key'), name='group_name', nulls_distinct=False),
+            model_name="group",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("organization", "directory", "display_name_key"),
+                name="group_name",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='group',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('organization', 'directory', 'external_id'), name='group_external_id'),
+            model_name="group",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("organization", "directory", "external_id"),
+                name="group_external_id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='firstaccess',
-            constraint=models.UniqueConstraint(fields=('organization', 'member', 'stage'), name='first_access_once'),
+            model_name="firstaccess",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "member", "stage"), name="first_access_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='domain',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='domain_once_in_organization'),
+            model_name="domain",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "name"), name="domain_once_in_organization"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='domain',
-            constraint=models.UniqueConstraint(condition=models.Q(('proved_at__isnull', False)), fields=('name',), name='domain_proved_once'),
+            model_name="domain",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("proved_at__isnull", False)), fields=("name",), name="domain_proved_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='directory',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='directory_name'),
+            model_name="directory",
+            constraint=models.UniqueConstraint(fields=("organization", "name"), name="directory_name"),
         ),
         migrations.AddIndex(
-            model_name='activeperiod',
-            index=models.Index(fields=['organization', 'member', 'started_at'], name='active_period_member'),
+            model_name="activeperiod",
+            index=models.Index(fields=["organization", "member", "started_at"], name="active_period_member"),
         ),
         migrations.AddConstraint(
-            model_name='activeperiod',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('organization', 'member'), name='active_period_open_once'),
+            model_name="activeperiod",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("organization", "member"),
+                name="active_period_open_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='member',
-            index=models.Index(fields=['organization', 'email_key'], name='member_email_key'),
+            model_name="member",
+            index=models.Index(fields=["organization", "email_key"], name="member_email_key"),
         ),
         migrations.AddIndex(
-            model_name='member',
-            index=models.Index(fields=['organization', 'changed_at', 'id'], name='member_changed'),
+            model_name="member",
+            index=models.Index(fields=["organization", "changed_at", "id"], name="member_changed"),
         ),
         migrations.AddIndex(
-            model_name='member',
-            index=models.Index(models.F('organization'), django.db.models.functions.text.Lower('display_name'), models.F('id'), name='member_display_name'),
+            model_name="member",
+            index=models.Index(
+                models.F("organization"),
+                django.db.models.functions.text.Lower("display_name"),
+                models.F("id"),
+                name="member_display_name",
+            ),
         ),
         migrations.AddIndex(
-            model_name='member',
-            index=models.Index(condition=models.Q(('ends_at__isnull', False)), fields=['ends_at'], name='member_ends_at'),
+            model_name="member",
+            index=models.Index(
+                condition=models.Q(("ends_at__isnull", False)), fields=["ends_at"], name="member_ends_at"
+            ),
         ),
         migrations.AddIndex(
-            model_name='member',
-            index=models.Index(condition=models.Q(('state', 'suspended')), fields=['suspended_at'], name='member_suspended_at'),
+            model_name="member",
+            index=models.Index(
+                condition=models.Q(("state", "suspended")),
+                fields=["suspended_at"],
+                name="member_suspended_at",
+            ),
         ),
         migrations.AddIndex(
-            model_name='member',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['profile'], name='member_profile', opclasses=['jsonb_path_ops']),
+            model_name="member",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["profile"], name="member_profile", opclasses=["jsonb_path_ops"]
+            ),
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'offboarded'), _negated=True), fields=('organization', 'user_name_key'), name='member_user_name'),
+            model_name="member",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "offboarded"), _negated=True),
+                fields=("organization", "user_name_key"),
+                name="member_user_name",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'offboarded'), _negated=True), fields=('organization', 'email_claim'), name='member_email'),
+            model_name="member",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "offboarded"), _negated=True),
+                fields=("organization", "email_claim"),
+                name="member_email",
+            ),
         ),
         migrations.AddIndex(
-            model_name='pendingmembership',
-            index=models.Index(fields=['organization', 'directory', 'value'], name='pending_by_value'),
+            model_name="pendingmembership",
+            index=models.Index(fields=["organization", "directory", "value"], name="pending_by_value"),
         ),
         migrations.AddConstraint(
-            model_name='pendingmembership',
-            constraint=models.UniqueConstraint(fields=('organization', 'group', 'value'), name='pending_once'),
+            model_name="pendingmembership",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "group", "value"), name="pending_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='resource',
-            index=models.Index(fields=['organization', 'parent'], name='resource_parent'),
+            model_name="resource",
+            index=models.Index(fields=["organization", "parent"], name="resource_parent"),
         ),
         migrations.AddConstraint(
-            model_name='resource',
-            constraint=models.UniqueConstraint(fields=('organization', 'kind', 'key'), name='resource_key'),
+            model_name="resource",
+            constraint=models.UniqueConstraint(fields=("organization", "kind", "key"), name="resource_key"),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(fields=['organization', 'resource', 'member'], name='grant_by_resource'),
+            model_name="grant",
+            index=models.Index(fields=["organization", "resource", "member"], name="grant_by_resource"),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('organization', 'member', 'resource', 'permission'), name='grant_open_once'),
+            model_name="grant",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("organization", "member", "resource", "permission"),
+                name="grant_open_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='role',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='role_name'),
+            model_name="role",
+            constraint=models.UniqueConstraint(fields=("organization", "name"), name="role_name"),
         ),
         migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('organization', 'member', 'role'), name='role_assignment_open_once'),
+            model_name="roleassignment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("organization", "member", "role"),
+                name="role_assignment_open_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['organization', 'member'], name='session_by_member'),
+            model_name="session",
+            index=models.Index(fields=["organization", "member"], name="session_by_member"),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['organization', 'connection_id', 'name_id_digest'], name='session_by_name_id'),
+            model_name="session",
+            index=models.Index(
+                fields=["organization", "connection_id", "name_id_digest"], name="session_by_name_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='token',
-            index=models.Index(fields=['organization', 'member'], name='token_by_member'),
+            model_name="token",
+            index=models.Index(fields=["organization", "member"], name="token_by_member"),
         ),
         migrations.AddIndex(
-            model_name='token',
-            index=models.Index(fields=['organization', 'directory'], name='token_by_directory'),
+            model_name="token",
+            index=models.Index(fields=["organization", "directory"], name="token_by_directory"),
         ),
         migrations.AddIndex(
-            model_name='token',
-            index=models.Index(condition=models.Q(('revoked_at__isnull', True)), fields=['expires_at'], name='token_expires_at'),
+            model_name="token",
+            index=models.Index(
+                condition=models.Q(("revoked_at__isnull", True)),
+                fields=["expires_at"],
+                name="token_expires_at",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='token',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('directory__isnull', True), ('member__isnull', False)), models.Q(('directory__isnull', False), ('member__isnull', True)), _connector='OR'), name='token_has_one_owner'),
+            model_name="token",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("directory__isnull", True), ("member__isnull", False)),
+                    models.Q(("directory__isnull", False), ("member__isnull", True)),
+                    _connector="OR",
+                ),
+                name="token_has_one_owner",
+            ),
         ),
     ]

@@ -26,7 +26,7 @@ class Directory(TenantModel):
 
 
 class Link(TenantModel):
-    """This member is that person of the directory. A directory sees and alters only members with a live link.
+    """The word that a member is that person of the directory. A directory sees and alters only members with a live link.
 
     A tombstone says that the directory itself deleted the person: late news must not resurrect them.
     `source_version` is the directory's own version of what it last told us, where it has one.
@@ -34,7 +34,7 @@ class Link(TenantModel):
 
     directory = reference("identity.Directory", "links")
     member = reference("identity.Member", "links")
-    external_id = models.TextField(null=True)
+    external_id = models.TextField(null=True)  # noqa: DJ001 - absent is not empty: unique where present
     source_version = models.TextField(blank=True)
     linked_at = models.DateTimeField()
     tombstoned_at = models.DateTimeField(null=True)

@@ -12,7 +12,7 @@ class Group(TenantModel):
     directory = reference("identity.Directory", "groups", null=True)
     display_name = models.TextField()
     display_name_key = models.TextField()
-    external_id = models.TextField(null=True)
+    external_id = models.TextField(null=True)  # noqa: DJ001 - absent is not empty: unique where present
     profile = models.JSONField(default=dict)
     version = models.BigIntegerField(default=1)
     created_at = models.DateTimeField()

@@ -35,7 +35,7 @@ class Member(AbstractBaseUser, TenantModel):
     user_name_key = models.TextField()
     email = models.TextField(blank=True)
     email_key = models.TextField(blank=True)
-    email_claim = models.TextField(null=True)
+    email_claim = models.TextField(null=True)  # noqa: DJ001 - unique where present
     display_name = models.TextField(blank=True)
     profile = models.JSONField(default=dict)
     state = models.TextField(choices=State.choices, default=State.ACTIVE)

@@ -1,5 +1,7 @@
 """What every tenant table shares: a time-ordered key and its organization."""
 
+from typing import Any
+
 from django.db import models
 
 from audit.ids import uuid7
@@ -30,7 +32,7 @@ class TenantModel(models.Model):
 
 def reference(
     to: str, related_name: str, *, null: bool = False, indexed: bool = False
-) -> "models.ForeignKey":
+) -> "models.ForeignKey[Any, Any]":
     """Return a foreign key within the organization; its constraint is the migration's (audit.schema.refer)."""
     return models.ForeignKey(
         to,

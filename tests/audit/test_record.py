@@ -28,8 +28,8 @@ def test_an_entry_outside_a_transaction_is_refused(acme):
     [
         lambda jane: Member.objects.filter(pk=jane.pk).update(display_name="Somebody"),
         lambda jane: Member.objects.bulk_update([jane], ["state"]),
-        lambda jane: connection.cursor().execute("UPDATE identity_member SET email = 'x'"),
-        lambda jane: connection.cursor().execute("DELETE FROM identity_activeperiod"),
+        lambda _: connection.cursor().execute("UPDATE identity_member SET email = 'x'"),
+        lambda _: connection.cursor().execute("DELETE FROM identity_activeperiod"),
         lambda jane: connection.cursor().execute(
             "INSERT INTO identity_role (id, organization_id, name, label, capabilities, built_in, created_at)"
             " VALUES (gen_random_uuid(), %s, 'shadow', '', '{}', false, now())",
@@ -57,15 +57,19 @@ def test_an_entry_of_an_earlier_transaction_does_not_count(jane):
 
 
 @pytest.mark.parametrize("table", ["audit_entry", "audit_detail", "audit_position"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET organization_id = organization_id", "DELETE FROM {}", "TRUNCATE {}"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {} SET organization_id = organization_id", "DELETE FROM {}", "TRUNCATE {}"]
+)
 def test_the_application_cannot_alter_the_record(acme, table, statement):
     sequencer.run()
-    with pytest.raises(Exception, match="append-only|permission denied"), tenancy.of(acme):
+    with pytest.raises(Exception, match=r"append-only|permission denied"), tenancy.of(acme):
         connection.cursor().execute(statement.format(table))
 
 
 @pytest.mark.parametrize("table", ["audit_entry", "audit_detail", "audit_position"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET organization_id = organization_id", "DELETE FROM {}", "TRUNCATE {}"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {} SET organization_id = organization_id", "DELETE FROM {}", "TRUNCATE {}"]
+)
 def test_not_even_a_superuser_alters_the_record_by_accident(acme, eraser, table, statement):
     sequencer.run()
     with pytest.raises(Exception, match="append-only"):
@@ -75,7 +79,8 @@ def test_not_even_a_superuser_alters_the_record_by_accident(acme, eraser, table,
 def test_the_application_cannot_forge_the_queue(acme):
     with pytest.raises(Exception, match="permission denied"), tenancy.of(acme):
         connection.cursor().execute(
-            "INSERT INTO audit_unsequenced VALUES (gen_random_uuid(), %s, pg_current_xact_id(), now())", [acme.pk]
+            "INSERT INTO audit_unsequenced VALUES (gen_random_uuid(), %s, pg_current_xact_id(), now())",
+            [acme.pk],
         )
 
 
@@ -108,7 +113,11 @@ def test_every_entry_gets_its_place_without_a_gap(acme, globex, jane):
     sequencer.run()
     with tenancy.everywhere("test"):
         for organization in (acme, globex):
-            places = list(Position.objects.filter(organization_id=organization.pk).values_list("seq", flat=True).order_by("seq"))
+            places = list(
+                Position.objects.filter(organization_id=organization.pk)
+                .values_list("seq", flat=True)
+                .order_by("seq")
+            )
             assert places == list(range(1, len(places) + 1))
             assert len(places) == Entry.objects.filter(organization_id=organization.pk).count()
 

@@ -24,16 +24,26 @@ def test_a_tokens_secret_is_stored_nowhere(jane, eraser):
 def test_a_token_is_found_by_its_whole_secret_alone(jane):
     _, secret = tokens.issue(jane, scopes=["members.read"], actor=SETUP)
     assert tokens.find(secret).token.member == jane
-    for wrong in (secret[:-1], secret + "x", secret[:16], "", "x", "rcm_", "rcm_" + "0" * 300, secret.upper(), "rcd" + secret[3:]):
+    for wrong in (
+        secret[:-1],
+        secret + "x",
+        secret[:16],
+        "",
+        "x",
+        "rcm_",
+        "rcm_" + "0" * 300,
+        secret.upper(),
+        "rcd" + secret[3:],
+    ):
         assert tokens.find(wrong) is None
 
 
 @pytest.mark.parametrize(
     ("close", "refusal"),
     [
-        (lambda token, jane, acme: tokens.revoke(token, actor=SETUP), "revoked"),
-        (lambda token, jane, acme: members.suspend(jane, actor=SETUP), "revoked"),
-        (lambda token, jane, acme: organizations.suspend(acme, actor=SETUP), "organization_suspended"),
+        (lambda token, _jane, _acme: tokens.revoke(token, actor=SETUP), "revoked"),
+        (lambda _token, jane, _acme: members.suspend(jane, actor=SETUP), "revoked"),
+        (lambda _token, _jane, acme: organizations.suspend(acme, actor=SETUP), "organization_suspended"),
     ],
 )
 def test_a_closed_token_says_why(acme, jane, close, refusal):

@@ -58,7 +58,11 @@ def test_offboarding_ends_everything_and_says_so(equipped):
     )  # fmt: skip
     with tenancy.of(jane.organization_id):
         assert set(exits.preview(jane).values()) == {0}
-        events = list(Entry.objects.filter(organization_id=jane.organization_id).order_by("id").values_list("event", flat=True))
+        events = list(
+            Entry.objects.filter(organization_id=jane.organization_id)
+            .order_by("id")
+            .values_list("event", flat=True)
+        )
     assert events[-6:] == [
         "session.end", "token.revoke", "grant.end", "role.revoke", "group.member_remove", "member.offboard",
     ]  # fmt: skip
@@ -76,7 +80,12 @@ def test_a_thousand_sessions_and_tokens_die_in_one_transaction(acme, jane):
         )  # fmt: skip
         Token.objects.bulk_create(
             Token(
-                organization=acme, member=jane, prefix=f"rcm_{number}", digest=b"", created_at=now, expires_at=now + timedelta(days=1)
+                organization=acme,
+                member=jane,
+                prefix=f"rcm_{number}",
+                digest=b"",
+                created_at=now,
+                expires_at=now + timedelta(days=1),
             )
             for number in range(1000)
         )
@@ -107,7 +116,9 @@ def test_a_machine_does_not_bring_back_whom_an_administrator_offboarded(acme, ok
     for attempt in (
         lambda: members.reactivate(jane, actor=SETUP),
         lambda: members.change(jane, active=True, actor=SETUP),
-        lambda: members.provision(acme, user_name="jane", external_id="00u1", directory=okta.directory, actor=SETUP),
+        lambda: members.provision(
+            acme, user_name="jane", external_id="00u1", directory=okta.directory, actor=SETUP
+        ),
         lambda: members.provision(acme, user_name="JANE", directory=okta.directory, actor=SETUP),
     ):
         with pytest.raises(Offboarded):
@@ -117,9 +128,13 @@ def test_a_machine_does_not_bring_back_whom_an_administrator_offboarded(acme, ok
 
 
 def test_a_deleted_person_comes_as_somebody_new(acme, okta):
-    first = members.provision(acme, user_name="jane", external_id="00u1", directory=okta.directory, actor=SETUP).member
+    first = members.provision(
+        acme, user_name="jane", external_id="00u1", directory=okta.directory, actor=SETUP
+    ).member
     members.offboard(first, tombstone=okta.directory, actor=SETUP)
-    second = members.provision(acme, user_name="jane", external_id="00u1", directory=okta.directory, actor=SETUP)
+    second = members.provision(
+        acme, user_name="jane", external_id="00u1", directory=okta.directory, actor=SETUP
+    )
     assert second.created
     assert second.member.pk != first.pk
     with pytest.raises(UserNameTaken):
@@ -127,12 +142,24 @@ def test_a_deleted_person_comes_as_somebody_new(acme, okta):
 
 
 def test_a_suspended_person_who_is_created_again_is_revived_with_the_same_id(acme, okta):
-    first = members.provision(acme, user_name="jane", external_id="00u1", directory=okta.directory, actor=SETUP).member
+    first = members.provision(
+        acme, user_name="jane", external_id="00u1", directory=okta.directory, actor=SETUP
+    ).member
     members.suspend(first, actor=SETUP)
     again = members.provision(
-        acme, user_name="jane.new", external_id="00u1", directory=okta.directory, profile={"title": "CTO"}, actor=SETUP
+        acme,
+        user_name="jane.new",
+        external_id="00u1",
+        directory=okta.directory,
+        profile={"title": "CTO"},
+        actor=SETUP,
     )
-    assert (again.revived, again.member.pk, again.member.user_name, again.member.state) == (True, first.pk, "jane.new", "active")
+    assert (again.revived, again.member.pk, again.member.user_name, again.member.state) == (
+        True,
+        first.pk,
+        "jane.new",
+        "active",
+    )
 
 
 def test_the_times_of_activity_are_kept(jane):

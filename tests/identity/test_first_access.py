@@ -21,9 +21,18 @@ ROWS = {
         {"kind": "company", "id": "c2", "name": "Company 2"},
     ],
 }
-DEFAULT = {"portfolio_asset": GrantSpec("portfolio", "p1", "view"), "company_shop": GrantSpec("company", "c1", "access")}
-ASSERTED = {"portfolio_asset": GrantSpec("portfolio", "p2", "edit"), "company_shop": GrantSpec("company", "c2", "access")}
-BY_HAND = {"portfolio_asset": GrantSpec("asset", "a1", "edit"), "company_shop": GrantSpec("shop", "s1", "access")}
+DEFAULT = {
+    "portfolio_asset": GrantSpec("portfolio", "p1", "view"),
+    "company_shop": GrantSpec("company", "c1", "access"),
+}
+ASSERTED = {
+    "portfolio_asset": GrantSpec("portfolio", "p2", "edit"),
+    "company_shop": GrantSpec("company", "c2", "access"),
+}
+BY_HAND = {
+    "portfolio_asset": GrantSpec("asset", "a1", "edit"),
+    "company_shop": GrantSpec("shop", "s1", "access"),
+}
 
 
 def as_json(spec):
@@ -42,7 +51,9 @@ def line(spec, origin):
 def shop(request, db):
     organization = organizations.create(name="Shop", slug="shop", access_model=request.param, actor=SETUP)
     resources.register(organization, ROWS[request.param], actor=SETUP)
-    organizations.change(organization, defaults={"grants": [as_json(DEFAULT[request.param])], "roles": ["member"]}, actor=SETUP)
+    organizations.change(
+        organization, defaults={"grants": [as_json(DEFAULT[request.param])], "roles": ["member"]}, actor=SETUP
+    )
     return organizations.change(organization, actor=SETUP)
 
 
@@ -135,10 +146,16 @@ def test_unknown_and_foreign_resources_give_nothing_and_are_recorded(shop, acme)
         names=("auditor", "emperor"),
     )
     assert own(member) == {line(ASSERTED[shop.access_model], "asserted")}
-    assert sorted(applied.refused_grants.values()) == ["unknown_kind", "unknown_permission", "unknown_resource"]
+    assert sorted(applied.refused_grants.values()) == [
+        "unknown_kind",
+        "unknown_permission",
+        "unknown_resource",
+    ]
     assert applied.refused_roles == ("emperor",)
     with tenancy.of(shop):
-        refused = Entry.objects.filter(organization_id=shop.pk, outcome="refused").values_list("event", "reason")
+        refused = Entry.objects.filter(organization_id=shop.pk, outcome="refused").values_list(
+            "event", "reason"
+        )
         assert sorted(refused) == [
             ("grant.refuse", "unknown_kind"),
             ("grant.refuse", "unknown_permission"),

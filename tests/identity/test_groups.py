@@ -15,7 +15,9 @@ from tests.conftest import SETUP
 def people(acme, okta):
     """Give ten people of acme's Okta."""
     return [
-        members.provision(acme, user_name=f"p{number}", external_id=f"x{number}", directory=okta.directory, actor=SETUP).member
+        members.provision(
+            acme, user_name=f"p{number}", external_id=f"x{number}", directory=okta.directory, actor=SETUP
+        ).member
         for number in range(10)
     ]
 
@@ -32,7 +34,9 @@ def ids(people):
 def names(group):
     with tenancy.of(group.organization_id):
         return sorted(
-            Membership.objects.filter(group=group, ended_at__isnull=True).values_list("member__user_name", flat=True)
+            Membership.objects.filter(group=group, ended_at__isnull=True).values_list(
+                "member__user_name", flat=True
+            )
         )
 
 
@@ -61,14 +65,18 @@ def test_replacing_adds_and_removes_only_the_difference(staff, people):
 
 def test_a_change_that_changes_nothing_keeps_the_version(staff, people):
     group, _ = groups.change(staff, add=ids(people[:2]), actor=SETUP)
-    again, _ = groups.change(staff, add=ids(people[:2]), remove=ids(people[5:]), display_name="Staff", actor=SETUP)
+    again, _ = groups.change(
+        staff, add=ids(people[:2]), remove=ids(people[5:]), display_name="Staff", actor=SETUP
+    )
     assert again.version == group.version
 
 
 def test_unknown_people_are_awaited_and_join_when_they_arrive(acme, okta, staff):
     _, delta = groups.change(staff, add=["x77", "00000000-0000-4000-8000-000000000000"], actor=SETUP)
     assert sorted(delta.pending) == ["00000000-0000-4000-8000-000000000000", "x77"]
-    late = members.provision(acme, user_name="late", external_id="x77", directory=okta.directory, actor=SETUP).member
+    late = members.provision(
+        acme, user_name="late", external_id="x77", directory=okta.directory, actor=SETUP
+    ).member
     with tenancy.of(acme):
         named = groups.external_ids_of(late, okta.directory)
     groups.join_pending(late, okta.directory, named, actor=SETUP)
@@ -114,7 +122,9 @@ def test_suspended_people_stay_in_their_groups_and_offboarded_ones_leave(staff, 
     assert names(staff) == ["p0"]
 
 
-def test_one_more_member_costs_the_same_number_of_queries_in_a_large_group(staff, people, django_assert_num_queries):
+def test_one_more_member_costs_the_same_number_of_queries_in_a_large_group(
+    staff, people, django_assert_num_queries
+):
     groups.change(staff, add=ids(people[:1]), actor=SETUP)
     with django_assert_num_queries(_queries(lambda: groups.change(staff, add=ids(people[1:2]), actor=SETUP))):
         groups.change(staff, add=ids(people[2:3]), actor=SETUP)

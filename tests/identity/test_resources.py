@@ -66,9 +66,14 @@ def test_an_organization_can_define_kinds_of_its_own(acme, jane):
     resources.register(
         acme, [{"kind": "portfolio", "id": "p1"}, {"kind": "report", "id": "r1", "parent": "p1"}], actor=SETUP
     )
-    grants.replace(jane, [GrantSpec("portfolio", "p1", "view"), GrantSpec("report", "r1", "read")], actor=SETUP)
+    grants.replace(
+        jane, [GrantSpec("portfolio", "p1", "view"), GrantSpec("report", "r1", "read")], actor=SETUP
+    )
     # A report knows no "view": the portfolio's permission does not reach it.
-    assert [(a.kind, a.permission) for a in grants.effective(jane)] == [("portfolio", "view"), ("report", "read")]
+    assert [(a.kind, a.permission) for a in grants.effective(jane)] == [
+        ("portfolio", "view"),
+        ("report", "read"),
+    ]
     with pytest.raises(NameTaken):
         resources.define_kind(acme, "report", permissions=["read"], actor=SETUP)
 

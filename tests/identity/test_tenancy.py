@@ -13,7 +13,8 @@ from tests.conftest import SETUP, scim_client
 TENANT_TABLES = sorted(
     model._meta.db_table
     for model in apps.get_models()
-    if any(field.column == "organization_id" for field in model._meta.local_fields) or model._meta.db_table == "identity_organization"
+    if any(field.column == "organization_id" for field in model._meta.local_fields)
+    or model._meta.db_table == "identity_organization"
 )
 
 
@@ -27,7 +28,9 @@ def test_the_application_is_neither_owner_nor_superuser_nor_past_row_security(db
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = session_user")
         assert cursor.fetchone() == (False, False)
-        cursor.execute("SELECT count(*) FROM pg_tables WHERE tableowner = session_user AND schemaname = 'public'")
+        cursor.execute(
+            "SELECT count(*) FROM pg_tables WHERE tableowner = session_user AND schemaname = 'public'"
+        )
         assert cursor.fetchone() == (0,)
 
 
