@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -125,6 +125,25 @@ def offboard(
     """End everything the member holds, for good, and return the receipt. `tombstone`: this directory deleted them."""
     with tenancy.change(member.organization_id):
         return exits.offboard_locked(lock(member), actor=actor, reason=reason, tombstone=tombstone)
+
+
+def offboard_if_due(member: Member, *, actor: Actor) -> bool:
+    """Offboard the member if their end date has passed, as the locked row tells; tells whether it did."""
+    with tenancy.change(member.organization_id):
+        locked = lock(member)
+        if locked.ends_at is None or locked.ends_at > timezone.now():
+            return False
+        return not exits.offboard_locked(locked, actor=actor, reason="end date reached").already
+
+
+def offboard_if_grace_ended(member: Member, *, actor: Actor) -> bool:
+    """Offboard the member if they have been suspended for the organization's grace; tells whether it did."""
+    with tenancy.change(member.organization_id):
+        locked = lock(member)
+        grace = timedelta(days=Organization.objects.get(pk=locked.organization_id).grace_days)
+        if locked.suspended_at is None or locked.suspended_at + grace > timezone.now():
+            return False
+        return not exits.offboard_locked(locked, actor=actor, reason="grace period ended").already
 
 
 def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = "") -> Member:

@@ -114,6 +114,25 @@ def revoke(token: Token, *, actor: Actor, reason: str = "") -> None:
             )
 
 
+def expire(token: Token, *, actor: Actor) -> bool:
+    """Close a token whose time has passed, for the record; it opened nothing since then. Tells whether it did."""
+    with tenancy.change(token.organization_id):
+        closed = Token.objects.filter(
+            organization=token.organization_id,
+            pk=token.pk,
+            revoked_at__isnull=True,
+            expires_at__lte=timezone.now(),
+        ).update(revoked_at=timezone.now())
+        if closed:
+            record(
+                Event.TOKEN_EXPIRE,
+                organization_id=token.organization_id,
+                actor=actor,
+                subject=Subject("token", str(token.pk), token.prefix),
+            )
+    return bool(closed)
+
+
 def find(secret: str) -> Found | None:
     """Return the token of this secret, usable or not, or None for a secret that we never issued."""
     prefix, _, rest = secret.rpartition("_") if len(secret) <= _LENGTH_MAX else ("", "", "")
@@ -138,10 +157,10 @@ def note_use(token: Token) -> None:
 
 
 def _refusal(token: Token) -> str:
-    if token.revoked_at is not None:
-        return "revoked"
     if token.expires_at is not None and token.expires_at <= timezone.now():
         return "expired"
+    if token.revoked_at is not None:
+        return "revoked"
     if token.organization.state != Organization.State.ACTIVE:
         return "organization_suspended"
     if token.member is not None and (not token.member.is_active or token.member.session_epoch != token.epoch):

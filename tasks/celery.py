@@ -6,9 +6,11 @@ next tick of the timetable.
 
 import logging.config
 import os
+import time
 import uuid
 from typing import Any, Final
 
+import structlog
 from celery import Celery, Task
 from celery.signals import setup_logging
 from structlog.contextvars import bound_contextvars, get_contextvars
@@ -16,6 +18,8 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 REQUEST_HEADER: Final = "rollcall_request_id"
+
+log = structlog.get_logger("rollcall.jobs")
 
 
 class Job(Task):
@@ -39,7 +43,12 @@ class Job(Task):
             context.bind(request_id=request_id, source="system", ip="", user_agent=""),
             bound_contextvars(request_id=request_id, job=self.name),
         ):
-            return super().__call__(*args, **kwargs)
+            begun = time.perf_counter()
+            result = super().__call__(*args, **kwargs)
+            # A job that found nothing to do answers 0 or None, every few seconds: not news.
+            tell = log.info if result else log.debug
+            tell("job", milliseconds=round((time.perf_counter() - begun) * 1000, 1))
+            return result
 
 
 app = Celery("rollcall", task_cls=Job)

@@ -1,0 +1,51 @@
+"""Credentials whose time has passed: tokens, sessions, invitations."""
+
+from django.utils import timezone
+
+from audit.record import Actor
+from identity import invitations, sessions, tenancy, tokens
+from identity.models import Invitation, Session, Token
+from tasks.celery import app
+
+BATCH = 1000
+
+
+@app.task(name="tasks.jobs.credentials.expired_tokens")
+def expired_tokens() -> int:
+    """Close the tokens whose time has passed; answers how many."""
+    actor = Actor("job", "expired_tokens", "token expiry")
+    with tenancy.everywhere("tokens whose time has passed"):
+        due = list(
+            Token.objects.filter(expires_at__lte=timezone.now(), revoked_at__isnull=True).order_by(
+                "expires_at"
+            )[:BATCH]
+        )
+    return sum(tokens.expire(token, actor=actor) for token in due)
+
+
+@app.task(name="tasks.jobs.credentials.expired_sessions")
+def expired_sessions() -> int:
+    """Close the sessions whose time has passed; answers how many."""
+    actor = Actor("job", "expired_sessions", "session expiry")
+    with tenancy.everywhere("sessions whose time has passed"):
+        due = list(
+            Session.objects.filter(expires_at__lte=timezone.now(), ended_at__isnull=True)
+            .select_related("member")
+            .order_by("expires_at")[:BATCH]
+        )
+    for session in due:
+        sessions.end(session, actor=actor, reason="expired")
+    return len(due)
+
+
+@app.task(name="tasks.jobs.credentials.expired_invitations")
+def expired_invitations() -> int:
+    """Close the invitations whose time has passed; answers how many."""
+    actor = Actor("job", "expired_invitations", "invitation expiry")
+    with tenancy.everywhere("invitations whose time has passed"):
+        due = list(
+            Invitation.objects.filter(
+                expires_at__lte=timezone.now(), accepted_at__isnull=True, withdrawn_at__isnull=True
+            ).order_by("expires_at")[:BATCH]
+        )
+    return sum(invitations.expire(invitation, actor=actor) for invitation in due)

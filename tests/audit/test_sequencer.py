@@ -1,0 +1,115 @@
+"""The sequencer: a gapless place for every committed entry, whatever happens to sequencers and transactions."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from django.db import connections
+
+from audit import sequencer
+from audit.events import Event
+from audit.models import Entry, Position
+from audit.record import Subject, record
+from identity import tenancy
+from tests.conftest import SETUP
+
+
+def write(organization, label):
+    with tenancy.change(organization):
+        return record(
+            Event.MEMBER_CHANGE,
+            organization_id=organization.pk,
+            actor=SETUP,
+            subject=Subject("member", label, label),
+        )
+
+
+def places(organization):
+    with tenancy.of(organization):
+        return list(Position.objects.order_by("seq").values_list("seq", "entry_id"))
+
+
+def assert_complete(organization):
+    numbered = places(organization)
+    with tenancy.of(organization):
+        everything = set(Entry.objects.values_list("id", flat=True))
+    assert [seq for seq, _ in numbered] == list(range(1, len(numbered) + 1))
+    assert {entry_id for _, entry_id in numbered} == everything
+
+
+def test_an_entry_that_commits_late_gets_a_later_place_and_is_not_lost(acme):
+    started, finish = threading.Event(), threading.Event()
+
+    def slow():
+        with tenancy.change(acme):
+            entry = record(
+                Event.MEMBER_CHANGE, organization_id=acme.pk, actor=SETUP, subject=Subject("member", "slow")
+            )
+            started.set()
+            finish.wait(10)
+        connections.close_all()
+        return entry
+
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(slow)
+        started.wait(10)
+        quick = write(acme, "quick")
+        sequencer.run()
+        before = {entry: seq for seq, entry in places(acme)}
+        assert quick in before
+        finish.set()
+        late_id = late.result()
+    sequencer.run()
+    after = {entry: seq for seq, entry in places(acme)}
+    assert after[late_id] == max(before.values()) + 1
+    assert_complete(acme)
+
+
+def test_many_sequencers_beside_many_writers_neither_lose_nor_double(acme, globex):
+    def writer(number):
+        try:
+            for turn in range(15):
+                write(acme if (number + turn) % 3 else globex, f"{number}-{turn}")
+        finally:
+            connections.close_all()
+
+    def numberer(_):
+        try:
+            for _turn in range(25):
+                sequencer.run(batch=3)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(writer, number) for number in range(5)] + [
+            pool.submit(numberer, number) for number in range(3)
+        ]
+        for job in jobs:
+            job.result()
+    sequencer.run()
+    assert_complete(acme)
+    assert_complete(globex)
+
+
+def test_a_sequencer_killed_in_the_middle_leaves_its_batch_for_the_next(acme, environment):
+    for number in range(5):
+        write(acme, str(number))
+    with (
+        psycopg.connect(environment["DATABASE_URL"]) as doomed,
+        psycopg.connect(environment["DATABASE_URL"], autocommit=True) as killer,
+    ):
+        doomed.execute("SELECT audit_sequence(%s, 100)", [acme.pk])
+        with killer.transaction():
+            killer.execute("SELECT pg_terminate_backend(%s)", [doomed.info.backend_pid])
+        with pytest.raises(psycopg.OperationalError):
+            doomed.execute("SELECT 1")
+    assert places(acme) == []
+    sequencer.run()
+    assert_complete(acme)
+
+
+def test_the_lag_is_the_age_of_the_oldest_waiting_entry(acme):
+    assert sequencer.lag_seconds() > 0
+    sequencer.run()
+    assert sequencer.lag_seconds() == 0

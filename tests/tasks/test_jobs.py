@@ -1,0 +1,96 @@
+"""Jobs: what is due happens, once, whoever runs it how often."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import connections
+from django.utils import timezone
+
+from audit.models import Entry
+from identity import invitations, members, organizations, sessions, tenancy, tokens
+from identity.models import Invitation, Member, Session, Token
+from tasks.jobs import credentials, leavers
+from tests.conftest import SETUP, join
+
+
+def later(**delta):
+    return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)
+
+
+def states(organization):
+    with tenancy.of(organization):
+        return dict(Member.objects.values_list("user_name", "state"))
+
+
+def count(organization, event):
+    with tenancy.of(organization):
+        return Entry.objects.filter(event=event).count()
+
+
+def test_a_scheduled_end_offboards_when_it_comes(acme, globex, jane, gus):
+    members.schedule_end(jane, timezone.now() + timedelta(hours=1), actor=SETUP)
+    members.schedule_end(gus, timezone.now() + timedelta(hours=3), actor=SETUP)
+    assert leavers.scheduled_ends() == 0
+    with later(hours=2):
+        assert leavers.scheduled_ends() == 1
+        assert leavers.scheduled_ends() == 0
+    assert (states(acme), states(globex)) == (
+        {"jane@acme.example": "offboarded"},
+        {"gus@globex.example": "active"},
+    )
+    with tenancy.of(acme):
+        entry = Entry.objects.get(event="member.offboard")
+    assert (entry.actor_kind, entry.actor_id) == ("job", "scheduled_ends")
+
+
+def test_an_end_that_was_moved_in_the_meantime_does_not_come(jane):
+    stale = members.schedule_end(jane, timezone.now() + timedelta(hours=1), actor=SETUP)
+    members.schedule_end(jane, None, actor=SETUP)
+    with later(hours=2):
+        assert members.offboard_if_due(stale, actor=SETUP) is False
+
+
+@pytest.mark.parametrize(
+    ("grace_days", "days", "offboarded"), [(30, 29, 0), (30, 31, 1), (0, 0, 1), (5, 6, 1)]
+)
+def test_suspended_people_are_offboarded_after_the_grace_of_their_organization(
+    acme, jane, grace_days, days, offboarded
+):
+    organizations.change(acme, grace_days=grace_days, actor=SETUP)
+    members.suspend(jane, actor=SETUP)
+    with later(days=days, seconds=1):
+        assert leavers.grace_ends() == offboarded
+        assert leavers.grace_ends() == 0
+
+
+def test_a_job_beside_itself_does_it_once(acme):
+    for number in range(10):
+        members.schedule_end(join(acme, f"p{number}"), timezone.now() + timedelta(seconds=1), actor=SETUP)
+
+    def run(_):
+        try:
+            return leavers.scheduled_ends()
+        finally:
+            connections.close_all()
+
+    with later(minutes=1), ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(run, range(4))) == 10
+    assert count(acme, "member.offboard") == 10
+
+
+def test_credentials_are_closed_when_their_time_has_passed(acme, jane):
+    tokens.issue(jane, scopes=[], expires_at=timezone.now() + timedelta(hours=1), actor=SETUP)
+    sessions.start(jane, actor=SETUP, not_after=timezone.now() + timedelta(hours=1))
+    invitations.create(acme, "new@acme.example", expires_at=timezone.now() + timedelta(hours=1), actor=SETUP)
+    jobs = (credentials.expired_tokens, credentials.expired_sessions, credentials.expired_invitations)
+    assert [job() for job in jobs] == [0, 0, 0]
+    with later(hours=2):
+        assert [job() for job in jobs] == [1, 1, 1]
+        assert [job() for job in jobs] == [0, 0, 0]
+    with tenancy.of(acme):
+        assert Token.objects.get().revoked_at
+        assert Session.objects.get().end_reason == "expired"
+        assert Invitation.objects.get().withdrawn_at
+    assert [count(acme, event) for event in ("token.expire", "session.end", "invitation.expire")] == [1, 1, 1]
