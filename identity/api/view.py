@@ -1,0 +1,120 @@
+"""What every endpoint shares: who calls, what it takes, what it gives, and how its refusals are told."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar, cast
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer, Serializer
+from rest_framework.views import APIView
+
+from audit.record import Actor
+from identity.api import problems
+from identity.api.authentication import Caller, Credentials
+from identity.api.body import OnlyJson, StrictJson
+from identity.api.paging import Page, listing, page
+from identity.api.permissions import Entitled
+
+Shape = type[Serializer[Any]]
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class Described(AutoSchema):
+    """Describes an endpoint with the capabilities that it needs, and problem details for every refusal."""
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
+        """Append what the caller needs."""
+        needs = getattr(self.view, "needs", {}).get(self.method, ())
+        return f"{super().get_description()}\n\nNeeds: {', '.join(needs) or 'any credential'}."
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        refusal = self._get_response_for_code(  # type: ignore[no-untyped-call]
+            problems.Problem, "400", media_types=[problems.CONTENT_TYPE], direction=direction
+        )
+        return {**bodies, "4XX": {**refusal, "description": "Refused; nothing was changed."}}
+
+
+class _Schemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = Credentials
+    name = ["bearer", "session"]
+
+    def get_security_requirement(self, _schema: Any) -> list[dict[str, list[Any]]]:
+        """Either is enough."""
+        return [{"bearer": []}, {"session": []}]
+
+    def get_security_definition(self, _schema: Any) -> list[dict[str, Any]]:
+        """Return both schemes."""
+        return [
+            {"type": "http", "scheme": "bearer"},
+            {"type": "apiKey", "in": "cookie", "name": "rollcall_session"},
+        ]
+
+
+class ApiView(APIView):
+    """An endpoint: `needs` names the capabilities of each method as data, and its methods call verbs as `actor`."""
+
+    authentication_classes = [Credentials]
+    permission_classes = [Entitled]
+    parser_classes = [StrictJson]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = OnlyJson
+    metadata_class = None
+    schema = Described()
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
+        """Return the one that speaks problem details."""
+        return problems.handle
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls."""
+        return cast("Caller", self.request.auth)
+
+    @property
+    def actor(self) -> Actor:
+        """Who the record says it was."""
+        return self.caller.actor
+
+    def taken(self, shape: Shape, **options: Any) -> Any:
+        """Return the body, checked. Raises ValidationError."""
+        return _valid(shape(data=self.request.data, **options))
+
+    def asked(self, shape: Shape) -> dict[str, Any]:
+        """Return the query, checked. Raises ValidationError."""
+        return _valid(shape(data=self.request.query_params))  # type: ignore[no-any-return]
+
+    def paged(self, rows: Any, shape: Shape, query: Mapping[str, Any] | None = None) -> Response:
+        """Answer one page of `rows` in the given shape; the tenancy must be set."""
+        chosen = query if query is not None else self.asked(Page)
+        found, following = page(rows, chosen["limit"], chosen.get("after"))
+        return Response({"items": shape(found, many=True).data, "next": following})
+
+
+def describe(
+    operation: str,
+    *,
+    takes: Any = None,
+    gives: Any = None,
+    lists: Shape | None = None,
+    asks: Shape | None = None,
+    status: int = 200,
+) -> Callable[[Handler], Handler]:
+    """Describe a method of a view for OpenAPI: its operation id, body, answer (or the items of its page) and query."""
+    answer = listing(lists) if lists is not None else gives
+    return extend_schema(
+        operation_id=operation,
+        request=takes,
+        responses={status: answer},
+        parameters=[asks] if asks is not None else [Page] if lists is not None else None,
+    )
+
+
+def _valid(shape: BaseSerializer[Any]) -> Any:
+    shape.is_valid(raise_exception=True)
+    return shape.validated_data
