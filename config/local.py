@@ -1,18 +1,22 @@
 """What a developer's machine gets without asking: development mode, the embedded servers, an application role.
 
 A production environment names its database; when `DATABASE_URL` is missing, a command run through `manage.py`
-works on the data directory (`ROLLCALL_DATA`, by default `var/`). Web and worker processes never come here:
-started without their settings they stop, unless the supervisor handed them over.
+works on the data directory (`ROLLCALL_DATA`, by default `var/`). The processes of production never do so by
+themselves: started without their settings they stop, unless the supervisor handed them over.
 """
 
 import argparse
 import os
+from typing import Final
 
 import psycopg
 
 from config import embedded, roles
 from config.embedded.state import load_secrets
 from config.environment import data_directory
+
+# What compose.yml runs: a forgotten DATABASE_URL must stop these, and not turn them into a developer's machine.
+PRODUCTION: Final = frozenset({"prepare_database", "serve", "work", "clock"})
 
 
 def use(command: str, arguments: list[str], *, start_servers: bool) -> None:
@@ -23,7 +27,7 @@ def use(command: str, arguments: list[str], *, start_servers: bool) -> None:
     """
     if command == "up":
         os.environ.update(_options_of_up(arguments))
-    if command == "up" or not os.environ.get("DATABASE_URL"):
+    if command == "up" or not (os.environ.get("DATABASE_URL") or command in PRODUCTION):
         os.environ.setdefault("ROLLCALL_DEBUG", "true")
     if os.environ.get("ROLLCALL_DEBUG") == "true" and start_servers and not servers_named():
         embedded.ensure(data_directory())

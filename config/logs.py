@@ -102,8 +102,8 @@ def configure(level: str, style: str) -> dict[str, Any]:
             # One line a request comes from our own middleware; Django's would repeat it with the query.
             "django.request": {"level": "ERROR"},
             "django.server": {"handlers": [], "propagate": False},
-            "celery.app.trace": {"level": "WARNING"},
-            "celery.beat": {"level": "WARNING"},
+            "celery": {"level": "WARNING"},  # each job tells of itself, see tasks/celery.py
+            "celery.app.trace": {"level": "ERROR"},
             "saml2": {"level": "ERROR"},  # its warnings quote what it was given
         },
     }

@@ -18,7 +18,6 @@ from config import metrics
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 USER_AGENT_LENGTH: Final = 300
 DOORS: Final = (("/scim/", "scim"), ("/saml2/", "saml"), ("/api/", "api"))
-QUIET: Final = frozenset({"healthz", "readyz", "metrics"})
 
 log = structlog.get_logger("rollcall.request")
 
@@ -52,8 +51,6 @@ class RequestContextMiddleware:
         # The route and not the path: paths carry ids, and an unknown path is anybody's text.
         match = request.resolver_match
         route = (match.view_name or match.route) if match else "unknown"
-        if route in QUIET:
-            return
         metrics.count_request(door, route, response.status_code, seconds)
         log.info(
             "request",

@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     ),
 ]
 MIDDLEWARE = [
+    "config.health.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.RequestContextMiddleware",
@@ -132,6 +133,7 @@ def _database(name: str, default: str | None) -> dict[str, object]:
         "NAME": database,
         "USER": user,
         "PASSWORD": password,
+        # Kept for the life of the thread. A psycopg pool was measured as fast (docs/operations.md), and is one more part.
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
@@ -165,8 +167,13 @@ LANGUAGE_CODE = "en"
 # --- Static files ---------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = ROOT / "staticfiles"
+STATIC_ROOT = ROLLCALL_DATA / "static" if ROLLCALL_DEBUG else ROOT / "staticfiles"
+if ROLLCALL_DEBUG:
+    STATIC_ROOT.mkdir(
+        exist_ok=True
+    )  # nothing is collected there, but whitenoise warns of a missing directory
 WHITENOISE_USE_FINDERS = ROLLCALL_DEBUG
+WHITENOISE_AUTOREFRESH = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -1,16 +1,10 @@
-"""Every address of the server, by floor."""
+"""Every address of the server, by floor. Health and metrics answer before all this, see config/health.py."""
 
 from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from config import health
-
-urlpatterns: list[URLPattern | URLResolver] = [
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
-    path("metrics", health.metrics, name="metrics"),
-]
+urlpatterns: list[URLPattern | URLResolver] = []
 for _prefix, _module in (
     ("scim/v2/", "scim.urls"),
     ("saml2/", "saml.urls"),
