@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-ECHO_CHARACTERS_MAX = 120
+from identity import errors as refusals
+
+ECHO_CHARACTERS_MAX = 200
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 
@@ -23,20 +25,21 @@ class Code(StrEnum):
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a code
     TOKEN_SCOPE = "token_scope"  # noqa: S105 - a code
-    DIRECTORY_CLOSED = "directory_closed"
+    OWNER_OUT = "owner_out"
+    ORGANIZATION_SUSPENDED = "organization_suspended"
+    FORBIDDEN = "forbidden"
+    FORBIDDEN_FILTER = "forbidden_filter"
     BODY_TOO_LARGE = "body_too_large"
     BODY_NOT_JSON = "body_not_json"
     BODY_NOT_OBJECT = "body_not_object"
     BODY_TOO_DEEP = "body_too_deep"
     BODY_CHARACTER = "body_character"
     MEDIA_TYPE = "media_type"
-    SCHEMA_WRONG = "schema_wrong"
     PATCH_EMPTY = "patch_empty"
     TOO_MANY_OPERATIONS = "too_many_operations"
     OPERATION_UNKNOWN = "operation_unknown"
     OPERATION_SHAPE = "operation_shape"
     PATH_SYNTAX = "path_syntax"
-    PATH_UNKNOWN = "path_unknown"
     NOTHING_RESOLVED = "nothing_resolved"
     NO_TARGET = "no_target"
     TARGET_MISSING = "target_missing"
@@ -67,11 +70,9 @@ class Code(StrEnum):
     EMAIL_TAKEN = "email_taken"
     EXTERNAL_ID_TAKEN = "external_id_taken"
     NAME_TAKEN = "name_taken"
-    EMAIL_NOT_PROVED = "email_not_proved"
     OFFBOARDED = "offboarded"
-    LAST_OWNER = "last_owner"
+    LAST_ADMINISTRATOR = "last_administrator"
     EMPTIES_GROUP = "empties_group"
-    CONFLICT = "conflict"
     INVALID = "invalid"
     REFUSED = "refused"
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -87,7 +88,10 @@ CATALOGUE: dict[Code, Kind] = {
     Code.TOKEN_EXPIRED: Kind(401, None, "This token has expired; make a new one in Rollcall and paste it again."),
     Code.TOKEN_REVOKED: Kind(401, None, "This token was revoked; make a new one in Rollcall and paste it again."),
     Code.TOKEN_SCOPE: Kind(403, None, "This token may not do this; use a token that was made for this directory."),
-    Code.DIRECTORY_CLOSED: Kind(403, None, "This directory is switched off in Rollcall; switch it on to provision again."),
+    Code.OWNER_OUT: Kind(401, None, "This directory is switched off in Rollcall; switch it on to provision again."),
+    Code.ORGANIZATION_SUSPENDED: Kind(403, None, "This organization is suspended; ask whoever runs Rollcall."),
+    Code.FORBIDDEN: Kind(403, None, "This token may not do this."),
+    Code.FORBIDDEN_FILTER: Kind(403, None, "What the server can do is listed whole; ask without a filter."),
     # What was sent
     Code.BODY_TOO_LARGE: Kind(413, None, "The request is larger than {limit} bytes; send it in several parts."),
     Code.BODY_NOT_JSON: Kind(400, "invalidSyntax", "The body is not valid JSON: {why}."),
@@ -95,13 +99,11 @@ CATALOGUE: dict[Code, Kind] = {
     Code.BODY_TOO_DEEP: Kind(400, "invalidSyntax", "The JSON is nested deeper than {limit} levels."),
     Code.BODY_CHARACTER: Kind(400, "invalidValue", "The text holds a character that cannot be stored (NUL or half of a pair)."),
     Code.MEDIA_TYPE: Kind(415, None, "Send the body as application/scim+json."),
-    Code.SCHEMA_WRONG: Kind(400, "invalidSyntax", "“schemas” does not name {urn}."),
     Code.PATCH_EMPTY: Kind(400, "invalidSyntax", "“Operations” must be a list with at least one operation."),
     Code.TOO_MANY_OPERATIONS: Kind(413, "tooMany", "A request holds at most {limit} operations."),
     Code.OPERATION_UNKNOWN: Kind(400, "invalidSyntax", "“op” must be add, replace or remove, not {op}."),
     Code.OPERATION_SHAPE: Kind(400, "invalidSyntax", "Operation {index} must be an object with “op”, “path” and “value”."),
     Code.PATH_SYNTAX: Kind(400, "invalidPath", "The path “{path}” cannot be read: {why}."),
-    Code.PATH_UNKNOWN: Kind(400, "invalidPath", "No attribute is at “{path}”; take it out of the attribute mapping."),
     Code.NOTHING_RESOLVED: Kind(400, "invalidPath", "Nothing in this request is an attribute that can be changed here: {names}."),
     Code.NO_TARGET: Kind(400, "noTarget", "The path “{path}” needs an attribute that can be chosen from."),
     Code.TARGET_MISSING: Kind(400, "noTarget", "No value matches “{path}”, and its filter does not say what to create."),
@@ -133,11 +135,9 @@ CATALOGUE: dict[Code, Kind] = {
     Code.EMAIL_TAKEN: Kind(409, "uniqueness", "Another person here already has this e-mail address."),
     Code.EXTERNAL_ID_TAKEN: Kind(409, "uniqueness", "Another resource of this directory already has this externalId."),
     Code.NAME_TAKEN: Kind(409, "uniqueness", "Another group here already has this displayName."),
-    Code.EMAIL_NOT_PROVED: Kind(409, "uniqueness", "This person exists; prove their e-mail domain in Rollcall to link them."),
-    Code.OFFBOARDED: Kind(409, "uniqueness", "An administrator offboarded this person; reinstate them in Rollcall first."),
-    Code.LAST_OWNER: Kind(409, None, "This is the last owner of the organization; make somebody else an owner first."),
+    Code.OFFBOARDED: Kind(403, None, "An administrator offboarded this person; reinstate them in Rollcall first."),
+    Code.LAST_ADMINISTRATOR: Kind(409, None, "This is the organization's last administrator; make somebody else one first."),
     Code.EMPTIES_GROUP: Kind(400, "invalidValue", "This would remove all {count} members of the group; name the members to remove."),
-    Code.CONFLICT: Kind(409, None, "The change conflicts with another; send it again."),
     Code.INVALID: Kind(400, "invalidValue", "{message}"),
     Code.REFUSED: Kind(409, None, "{message}"),
     Code.TOO_MANY_REQUESTS: Kind(429, None, "Too many requests; wait {seconds} seconds."),
@@ -167,6 +167,27 @@ class ScimError(Exception):
         shown["detail"] = self.detail
         shown["code"] = self.code.value
         return shown
+
+
+_REFUSALS: dict[type[refusals.Refusal], Code] = {
+    refusals.NotFound: Code.NOT_FOUND,
+    refusals.UserNameTaken: Code.USER_NAME_TAKEN,
+    refusals.EmailTaken: Code.EMAIL_TAKEN,
+    refusals.ExternalIdTaken: Code.EXTERNAL_ID_TAKEN,
+    refusals.NameTaken: Code.NAME_TAKEN,
+    refusals.Conflict: Code.VERSION_CHANGED,
+    refusals.Offboarded: Code.OFFBOARDED,
+    refusals.OrganizationSuspended: Code.ORGANIZATION_SUSPENDED,
+    refusals.LastAdministrator: Code.LAST_ADMINISTRATOR,
+    refusals.Forbidden: Code.FORBIDDEN,
+    refusals.Invalid: Code.INVALID,
+}
+
+
+def of_refusal(refusal: refusals.Refusal) -> ScimError:
+    """Return a refusal of the domain in SCIM's words; one without a line of its own keeps its sentence, as a conflict."""
+    code = _REFUSALS.get(type(refusal), Code.REFUSED)
+    return ScimError(code, message=refusal.message, what="resource")
 
 
 def shorten(value: Any) -> Any:

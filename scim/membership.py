@@ -38,7 +38,7 @@ def operation(verb: str, target: Path, written: str, value: tuple[Any] | None, n
         return Operation("member_remove" if verb == "remove" else "member_add", _PLACE, ids, written=written)
     if verb == "remove":
         if value is None or value[0] is None:
-            return Operation("set", _PLACE, (), written=written)
+            return Operation("remove", _PLACE, (), written=written)
         # By the letter of RFC 7644 section 3.5.2.2 this empties the group; Entra, JumpCloud and authentik mean these people.
         notices.add("remove_by_value" if ids else "remove_nothing", written)
         return Operation("member_remove", _PLACE, ids, written=written)
@@ -83,10 +83,12 @@ def chosen_ids(inner: Filter) -> tuple[str, ...] | None:
 class Changes:
     """What a request does to the membership of one group, all its operations taken together.
 
-    `replaced` says that `added` is to be the whole of it; else `added` come and `removed` go.
+    `replaced` says that `added` is to be the whole of it; else `added` come and `removed` go. `emptied`: all were removed without being
+    named, which is more often a client's mistake than its wish.
     """
 
     replaced: bool = False
+    emptied: bool = False
     added: dict[str, None] = field(default_factory=dict)
     removed: dict[str, None] = field(default_factory=dict)
 
@@ -101,10 +103,11 @@ def folded(operations: Iterable[Operation]) -> Changes:
     changes = Changes()
     for each in operations:
         ids = dict.fromkeys(each.value)
-        if each.kind == "set":
-            changes = Changes(replaced=True, added=ids)
+        if each.kind in {"set", "remove"}:
+            changes = Changes(replaced=True, emptied=each.kind == "remove", added=ids)
         elif each.kind == "member_add":
             changes.added |= ids
+            changes.emptied = changes.emptied and not ids
             changes.removed = {one: None for one in changes.removed if one not in ids}
         else:
             changes.added = {one: None for one in changes.added if one not in ids}

@@ -18,7 +18,7 @@ class Operation:
 
     set: put the value there; of a complex attribute only the parts that are given.  append: add to what is there.  remove: take it
     away.  member_add, member_remove: people in or out of a group, `value` being a tuple of their ids.
-    `members` set or removed as a whole is a set with a tuple of ids.
+    `members` as a whole is set to, or removed, with a tuple of ids.
     """
 
     kind: Kind

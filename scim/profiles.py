@@ -21,8 +21,9 @@ PROFILES: dict[str, Profile] = {
         Profile("okta", "Okta, application from its catalogue", user_agent="okta scim client"),
         Profile("okta_wizard", "Okta, application from its wizard"),
         Profile("entra", "Microsoft Entra ID", "empty", user_agent="azure ad"),
-        Profile("entra_flag", "Microsoft Entra ID with aadOptscim062020", "empty"),
+        Profile("entra_scim2", "Microsoft Entra ID with aadOptscim062020", "empty"),
         Profile("onelogin", "OneLogin", user_agent="onelogin"),
+        Profile("onelogin_old", "OneLogin, its older connector"),
         Profile("ping", "PingOne and PingFederate", user_agent="ping"),
         Profile("jumpcloud", "JumpCloud", user_agent="jumpcloud"),
         Profile("google", "Google Workspace", user_agent="google-auto-provisioning"),
@@ -31,20 +32,17 @@ PROFILES: dict[str, Profile] = {
         Profile("rippling", "Rippling", user_agent="rippling"),
     )
 }
-# The names that a directory may have been given for the same client.
-_SAME = {"entra_id": "entra", "azure": "entra", "azuread": "entra", "pingone": "ping", "pingfederate": "ping"}
 
 
 def profile_of(idp: str) -> Profile:
     """Return the profile chosen on a directory, the generic one where none is."""
-    name = idp.lower().replace("-", "_")
-    return PROFILES.get(_SAME.get(name, name), PROFILES["generic"])
+    return PROFILES.get(idp, PROFILES["generic"])
 
 
 def seen_in(user_agent: str, query: str) -> str:
     """Return the name of the client that traffic gives away, or "" when it doesn't."""
     if "aadoptscim062020" in query.lower():
-        return "entra_flag"
+        return "entra_scim2"
     agent = user_agent.lower()
     return next((each.name for each in PROFILES.values() if each.user_agent and each.user_agent in agent), "")
 

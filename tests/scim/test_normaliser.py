@@ -27,7 +27,9 @@ def test_what_a_client_sends_has_its_effect(name: str) -> None:
     else:
         resource = normaliser.resource(golden["body"], kind, "me")
         after, notices = resource.attributes, resource.notices
-        changes = membership.Changes(resource.members is not None, dict.fromkeys(resource.members or ()))
+        changes = membership.Changes(
+            resource.members is not None, added=dict.fromkeys(resource.members or ())
+        )
     assert after == golden["after"]
     assert sorted(each.code for each in notices.found) == golden["notices"]
     if "members" in golden:

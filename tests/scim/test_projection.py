@@ -51,6 +51,9 @@ def test_the_chosen_attributes_are_shown(attributes: str, excluded: str, shown: 
      ("", "members.display", True)],
 )  # fmt: skip
 def test_it_is_known_beforehand_whether_members_are_needed(
-    attributes: str, excluded: str, shows: bool
+    attributes: str,
+    excluded: str,
+    *,
+    shows: bool,
 ) -> None:
     assert compiled(GROUPS, attributes, excluded).shows("members") is shows

@@ -1,0 +1,64 @@
+"""Who is calling: the bearer token names the directory, and the directory its organization."""
+
+from dataclasses import dataclass
+
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.request import Request
+
+from audit.record import Actor
+from identity import tokens
+from identity.models import Directory, Organization, Token
+from scim.errors import Code, ScimError
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="scim"'}
+_REJECTED = {"WWW-Authenticate": 'Bearer realm="scim", error="invalid_token"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A directory that speaks to us by one of its tokens; `is_authenticated` is for DRF."""
+
+    directory: Directory
+    organization: Organization
+    token: Token
+    actor: Actor
+    is_authenticated: bool = True
+
+
+class RefusedTokenError(ScimError):
+    """A genuine token that may not be used: we know whose it is, so the refusal goes into their record."""
+
+    def __init__(self, code: Code, found: tokens.Found) -> None:
+        super().__init__(code, _REJECTED)
+        self.found = found
+
+
+class DirectoryToken(BaseAuthentication):
+    """Takes `Authorization: Bearer <a directory's token>` (RFC 6750 §2.1)."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, Token]:
+        """Return the caller. ScimError token_missing, token_unknown; RefusedTokenError where the token is known."""
+        scheme, _, secret = get_authorization_header(request).decode("latin-1").strip().partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise ScimError(Code.TOKEN_MISSING, _CHALLENGE)
+        found = tokens.find(secret.strip())
+        if found is None:
+            raise ScimError(Code.TOKEN_UNKNOWN, _REJECTED)
+        if found.refusal:
+            raise RefusedTokenError(_CODES[found.refusal], found)
+        if found.token.directory is None or tokens.SCIM_SCOPE not in found.token.scopes:
+            raise RefusedTokenError(Code.TOKEN_SCOPE, found)
+        tokens.note_use(found.token)
+        return Caller(found.token.directory, found.organization, found.token, found.actor), found.token
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
+        """Return the challenge for a caller without a token."""
+        return _CHALLENGE["WWW-Authenticate"]
+
+
+_CODES = {
+    "expired": Code.TOKEN_EXPIRED,
+    "revoked": Code.TOKEN_REVOKED,
+    "owner_out": Code.OWNER_OUT,
+    "organization_suspended": Code.ORGANIZATION_SUSPENDED,
+}

@@ -1,0 +1,126 @@
+"""What this server can do, told to clients: ServiceProviderConfig, ResourceTypes, Schemas (RFC 7643 §5–7, RFC 7644 §4)."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from scim import paging, protocol
+from scim.door import Door, base_url, reply
+from scim.errors import Code, ScimError
+from scim.schemas import RESOURCE_TYPES, SCHEMAS
+
+# authentik cuts its PATCHes into pieces of bulk.maxOperations, also where bulk is not supported.
+BULK_OPERATIONS_MAX = 1000
+
+
+class ServiceProviderConfig(Door):
+    """What is supported, and within which limits."""
+
+    def get(self, request: Request) -> HttpResponse:
+        """Tell the truth: what is switched on here works, what doesn't work is off."""
+        _no_filter(request)
+        return reply(service_provider_config(base_url()))
+
+
+class ResourceTypes(Door):
+    """The kinds of resources."""
+
+    def get(self, request: Request) -> HttpResponse:
+        """List them."""
+        _no_filter(request)
+        base = base_url()
+        return _all([each.document(base) for each in RESOURCE_TYPES])
+
+
+class ResourceType(Door):
+    """One kind of resource."""
+
+    def get(self, request: Request, name: str) -> HttpResponse:
+        """Return it by name."""
+        _no_filter(request)
+        return _named([each.document(base_url()) for each in RESOURCE_TYPES], name)
+
+
+class Schemas(Door):
+    """The schemas."""
+
+    def get(self, request: Request) -> HttpResponse:
+        """List them."""
+        _no_filter(request)
+        base = base_url()
+        return _all([each.document(base) for each in SCHEMAS])
+
+
+class Schema(Door):
+    """One schema."""
+
+    def get(self, request: Request, name: str) -> HttpResponse:
+        """Return it by its URN."""
+        _no_filter(request)
+        return _named([each.document(base_url()) for each in SCHEMAS], name)
+
+
+class Nowhere(Door):
+    """Every other address: answered as SCIM answers, not with a page."""
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Take any method to the same refusal."""
+        self.http_method_names = [str(request.method).lower()]
+        setattr(self, str(request.method).lower(), self.nothing)
+        return super().dispatch(request, *args, **kwargs)
+
+    def nothing(self, _request: Request, **_: str) -> HttpResponse:
+        """Refuse."""
+        raise ScimError(Code.NO_ENDPOINT)
+
+
+def service_provider_config(base: str) -> dict[str, Any]:
+    """Return the document (RFC 7643 §5, and `pagination` of RFC 9865 §4)."""
+    return {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
+        "patch": {"supported": True},
+        "bulk": {
+            "supported": False,
+            "maxOperations": BULK_OPERATIONS_MAX,
+            "maxPayloadSize": protocol.BODY_BYTES_MAX,
+        },
+        "filter": {"supported": True, "maxResults": paging.COUNT_MAX},
+        "changePassword": {"supported": False},
+        "sort": {"supported": True},
+        "etag": {"supported": True},
+        "pagination": {
+            "cursor": False,
+            "index": True,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": paging.COUNT_DEFAULT,
+            "maxPageSize": paging.COUNT_MAX,
+        },
+        "authenticationSchemes": [
+            {
+                "type": "oauthbearertoken",
+                "name": "Token of the directory",
+                "description": "A bearer token that an administrator makes for this directory in Rollcall.",
+                "specUri": "https://www.rfc-editor.org/info/rfc6750",
+                "primary": True,
+            }
+        ],
+        "meta": {"resourceType": "ServiceProviderConfig", "location": f"{base}/ServiceProviderConfig"},
+    }
+
+
+def _all(documents: list[dict[str, Any]]) -> HttpResponse:
+    return reply(protocol.listing(documents, len(documents), 1))
+
+
+def _named(documents: list[dict[str, Any]], name: str) -> HttpResponse:
+    chosen = next((each for each in documents if each["id"].lower() == name.lower()), None)
+    if chosen is None:
+        raise ScimError(Code.NOT_FOUND, what="schema or resource type")
+    return reply(chosen)
+
+
+def _no_filter(request: Request) -> None:
+    """Refuse a filter here: what is left out would look like what isn't supported (RFC 7644 §4)."""
+    if "filter" in {name.lower() for name in request.query_params}:
+        raise ScimError(Code.FORBIDDEN_FILTER)

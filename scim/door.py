@@ -1,0 +1,114 @@
+"""The frame of every SCIM address: authentication before, SCIM's own errors after, refusals into the record."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from identity import tenancy
+from identity.errors import Refusal
+from identity.models import Token
+from scim import protocol
+from scim.authentication import Caller, DirectoryToken, RefusedTokenError
+from scim.errors import Code, ScimError, of_refusal
+
+_TOO_MANY = 429
+_BODY_TYPES = ("application/scim+json", "application/json", "text/json")
+
+
+class Door(APIView):
+    """A view of SCIM. Subclasses answer with `reply` and refuse by raising."""
+
+    authentication_classes = (DirectoryToken,)
+    permission_classes = ()
+    renderer_classes = ()
+    parser_classes = ()
+    metadata_class = None
+    schema = None  # SCIM describes itself, at /Schemas
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
+        """Answer every Accept in SCIM's one form: clients ask for all sorts of types and read this one."""
+        return None, protocol.MEDIA_TYPE
+
+    def get_exception_handler(self) -> Any:
+        """Have expected refusals answered here; bugs crash and are logged."""
+        return self.refuse
+
+    def refuse(self, error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+        """Answer a refusal in SCIM's form and record it where we know whose it is."""
+        if isinstance(error, Refusal):
+            error = of_refusal(error)
+        elif isinstance(error, exceptions.MethodNotAllowed):
+            error = ScimError(
+                Code.METHOD, {"Allow": ", ".join(self.allowed_methods)}, method=str(self.request.method)
+            )
+        if not isinstance(error, ScimError):
+            return None
+        _keep(error, context["request"])
+        return reply(error.document(), error.status, error.headers)
+
+
+def caller(request: Request) -> Caller:
+    """Return the directory that calls; authentication has seen to it that one does."""
+    user: Any = request.user
+    assert isinstance(user, Caller)  # noqa: S101 - a view without authentication is a bug
+    return user
+
+
+def base_url() -> str:
+    """Return the address of the service, without a slash at its end; every location derives from it."""
+    return f"{settings.ROLLCALL_PUBLIC_URL}/scim/v2"
+
+
+def read_body(request: Request) -> dict[str, Any]:
+    """Return the JSON object that was sent. ScimError media_type, body_too_large, body_not_json, and so on."""
+    kind = (request.content_type or "").partition(";")[0].strip().lower()
+    if kind not in _BODY_TYPES:
+        raise ScimError(Code.MEDIA_TYPE)
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdigit() and int(length) > protocol.BODY_BYTES_MAX:
+        raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
+    body = request._request.read(protocol.BODY_BYTES_MAX + 1)  # noqa: SLF001 - past DRF's parsers, which don't see doubled names
+    if len(body) > protocol.BODY_BYTES_MAX:
+        raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
+    return protocol.read_object(body)
+
+
+def reply(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """Return a document, or with None an empty body, as application/scim+json."""
+    body = b"" if document is None else protocol.write(document)
+    return HttpResponse(body, status=status, headers=headers, content_type=protocol.MEDIA_TYPE)
+
+
+def _keep(error: ScimError, request: Request) -> None:
+    if isinstance(error, RefusedTokenError):
+        token: Token = error.found.token
+        _record(error, request, error.found.actor, token)
+    elif isinstance(getattr(request, "_user", None), Caller) and error.status != _TOO_MANY:
+        # What is refused for its number alone isn't written down each time: that would be a way to fill the record.
+        who = caller(request)
+        _record(error, request, who.actor, who.token)
+
+
+def _record(error: ScimError, request: Request, actor: Actor, token: Token) -> None:
+    """Write the refusal in a transaction of its own: that of the request is rolled back."""
+    with tenancy.of(token.organization_id):
+        record(
+            Event.SCIM_REFUSE,
+            organization_id=token.organization_id,
+            actor=actor,
+            subject=Subject("token", str(token.pk), token.prefix),
+            outcome="refused",
+            reason=error.code.value,
+            data={
+                "method": request.method or "",
+                "path": request.path,
+                "status": error.status,
+                "detail": error.detail,
+            },
+        )

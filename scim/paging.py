@@ -1,0 +1,89 @@
+"""What a client asks of a list, by query or by POST to /.search (RFC 7644 §3.4.2, §3.4.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scim.errors import Code, ScimError
+from scim.filter import grammar
+from scim.filter.ast import Filter
+
+COUNT_DEFAULT = 100
+COUNT_MAX = 500
+START_MAX = 2**40
+_TEXT_CHARACTERS_MAX = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One list, as it was asked for. `start` counts from 1."""
+
+    tree: Filter | None
+    start: int
+    count: int
+    sort_by: str
+    descending: bool
+    attributes: str
+    excluded: str
+
+
+def from_query(query: Mapping[str, Any]) -> Wish:
+    """Read the query of a GET. ScimError parameter_wrong, and those of the filter."""
+    asked = {name.lower(): str(value) for name, value in query.items()}
+    return _wish(asked, asked.get("attributes", ""), asked.get("excludedattributes", ""))
+
+
+def from_body(body: Mapping[str, Any]) -> Wish:
+    """Read the body of a SearchRequest, whose lists are JSON lists."""
+    asked = {name.lower(): value for name, value in body.items()}
+    return _wish(asked, _names(asked, "attributes"), _names(asked, "excludedAttributes"))
+
+
+def _wish(asked: dict[str, Any], attributes: str, excluded: str) -> Wish:
+    written = asked.get("filter")
+    if written is not None and not isinstance(written, str):
+        raise ScimError(Code.PARAMETER_WRONG, name="filter", expected="text")
+    order = asked.get("sortorder") or "ascending"
+    if order not in {"ascending", "descending"}:
+        raise ScimError(Code.PARAMETER_WRONG, name="sortOrder", expected="ascending or descending")
+    sort_by = asked.get("sortby") or ""
+    if not isinstance(sort_by, str):
+        raise ScimError(Code.PARAMETER_WRONG, name="sortBy", expected="an attribute")
+    return Wish(
+        tree=grammar.parse(written) if written and written.strip() else None,
+        # "A value less than 1 SHALL be interpreted as 1", "a negative value as 0" (RFC 7644 §3.4.2.4).
+        start=min(max(_number(asked, "startIndex", 1), 1), START_MAX),
+        count=min(max(_number(asked, "count", COUNT_DEFAULT), 0), COUNT_MAX),
+        sort_by=sort_by,
+        descending=order == "descending",
+        attributes=attributes[:_TEXT_CHARACTERS_MAX],
+        excluded=excluded[:_TEXT_CHARACTERS_MAX],
+    )
+
+
+def _number(asked: dict[str, Any], name: str, default: int) -> int:
+    value = asked.get(name.lower())
+    if value is None or value == "":
+        return default
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    if (
+        not text.lstrip("-").isascii()
+        or not text.lstrip("-").isdigit()
+        or len(text) > len(str(START_MAX)) + 3
+    ):
+        raise ScimError(Code.PARAMETER_WRONG, name=name, expected="a whole number")
+    try:
+        return int(text)
+    except ValueError:
+        raise ScimError(Code.PARAMETER_WRONG, name=name, expected="a whole number") from None
+
+
+def _names(asked: dict[str, Any], name: str) -> str:
+    value = asked.get(name.lower()) or []
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ScimError(Code.PARAMETER_WRONG, name=name, expected="a list of attributes")
+    return ",".join(value)

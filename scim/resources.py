@@ -1,0 +1,116 @@
+"""A member as a SCIM User, a group as a SCIM Group, and back. Pure: SCIM's words stop here."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from scim.protocol import etag
+from scim.schemas import ENTERPRISE_USER, GROUP, USER
+
+
+class UserRow(NamedTuple):
+    """A member as a directory sees them; `groups` is a list of {"value", "display"}."""
+
+    id: UUID
+    user_name: str
+    profile: dict[str, Any]
+    active: bool
+    version: int
+    created_at: datetime
+    changed_at: datetime
+    external_id: str | None
+    groups: list[dict[str, str]] | None
+
+
+class GroupRow(NamedTuple):
+    """A group as its directory sees it; `members` is a list of {"value", "display"}, None where they were not asked for."""
+
+    id: UUID
+    display_name: str
+    external_id: str | None
+    profile: dict[str, Any]
+    version: int
+    created_at: datetime
+    changed_at: datetime
+    members: list[dict[str, str]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFields:
+    """What a User says about a member, in the words of the domain; `active` None means that nothing was said."""
+
+    user_name: str
+    profile: dict[str, Any]
+    external_id: str | None
+    active: bool | None
+
+
+_OWN_COLUMNS = frozenset({"userName", "externalId", "active"})
+
+
+def user(row: UserRow, base_url: str) -> dict[str, Any]:
+    """Return the User; `base_url` is the address of the service, without a slash at its end."""
+    location = f"{base_url}/Users/{row.id}"
+    shown: dict[str, Any] = {
+        "schemas": [USER.id, ENTERPRISE_USER.id] if ENTERPRISE_USER.id in row.profile else [USER.id],
+        "id": str(row.id),
+    }
+    if row.external_id is not None:
+        shown["externalId"] = row.external_id
+    shown["userName"] = row.user_name
+    shown.update(row.profile)
+    shown["active"] = row.active
+    if row.groups:
+        shown["groups"] = [
+            {**each, "$ref": f"{base_url}/Groups/{each['value']}", "type": "direct"} for each in row.groups
+        ]
+    shown["meta"] = meta("User", row.created_at, row.changed_at, location, row.version)
+    return shown
+
+
+def group(row: GroupRow, base_url: str) -> dict[str, Any]:
+    """Return the Group; `base_url` is the address of the service, without a slash at its end."""
+    location = f"{base_url}/Groups/{row.id}"
+    shown: dict[str, Any] = {"schemas": [GROUP.id], "id": str(row.id)}
+    if row.external_id is not None:
+        shown["externalId"] = row.external_id
+    shown["displayName"] = row.display_name
+    if row.members:
+        users = f"{base_url}/Users/"
+        shown["members"] = [{**each, "$ref": users + each["value"], "type": "User"} for each in row.members]
+    shown["meta"] = meta("Group", row.created_at, row.changed_at, location, row.version)
+    return shown
+
+
+def attributes_of(row: UserRow) -> dict[str, Any]:
+    """Return what a client may change of a member, as PATCH needs it before it is applied."""
+    held = {**row.profile, "userName": row.user_name, "active": row.active}
+    if row.external_id is not None:
+        held["externalId"] = row.external_id
+    return held
+
+
+def member_fields(attributes: dict[str, Any]) -> MemberFields:
+    """Return a User's attributes in the words of the domain."""
+    return MemberFields(
+        user_name=attributes["userName"],
+        profile={name: value for name, value in attributes.items() if name not in _OWN_COLUMNS},
+        external_id=attributes.get("externalId"),
+        active=attributes.get("active"),
+    )
+
+
+def meta(kind: str, created: datetime, changed: datetime, location: str, version: int) -> dict[str, str]:
+    """Return the meta of a resource (RFC 7643 §3.1)."""
+    return {
+        "resourceType": kind,
+        "created": _moment(created),
+        "lastModified": _moment(changed),
+        "location": location,
+        "version": etag(version),
+    }
+
+
+def _moment(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

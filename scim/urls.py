@@ -1,0 +1,26 @@
+"""Addresses below /scim/v2/. A slash at the end changes nothing: some clients write one."""
+
+from django.urls import re_path
+
+from scim import discovery, groups, search, users
+
+app_name = "scim"
+
+_ID = r"(?P<resource_id>[^/]+)"
+_NAME = r"(?P<name>[^/]+)"
+
+urlpatterns = [
+    re_path(r"^ServiceProviderConfigs?/?$", discovery.ServiceProviderConfig.as_view(), name="config"),
+    re_path(r"^ResourceTypes/?$", discovery.ResourceTypes.as_view(), name="resource_types"),
+    re_path(rf"^ResourceTypes/{_NAME}/?$", discovery.ResourceType.as_view(), name="resource_type"),
+    re_path(r"^Schemas/?$", discovery.Schemas.as_view(), name="schemas"),
+    re_path(rf"^Schemas/{_NAME}/?$", discovery.Schema.as_view(), name="schema"),
+    re_path(r"^Users/?$", users.Users.as_view(), name="users"),
+    re_path(r"^Users/\.search/?$", users.Search.as_view(), name="users_search"),
+    re_path(rf"^Users/{_ID}/?$", users.User.as_view(), name="user"),
+    re_path(r"^Groups/?$", groups.Groups.as_view(), name="groups"),
+    re_path(r"^Groups/\.search/?$", groups.Search.as_view(), name="groups_search"),
+    re_path(rf"^Groups/{_ID}/?$", groups.Group.as_view(), name="group"),
+    re_path(r"^\.search/?$", search.RootSearch.as_view(), name="search"),
+    re_path(r"^.*$", discovery.Nowhere.as_view(), name="nowhere"),
+]

@@ -1,0 +1,179 @@
+"""/Users: people, from a request to the verbs of identity and back."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from identity import groups, members, tenancy
+from identity.models import Member
+from scim import normaliser, patch, projection, protocol, queries, resources
+from scim.authentication import Caller
+from scim.conditions import check_match, is_unchanged
+from scim.door import Door, base_url, caller, read_body, reply
+from scim.errors import Code, ScimError
+from scim.paging import Wish, from_body, from_query
+from scim.projection import Projection
+from scim.resources import MemberFields, UserRow
+from scim.schemas import USERS
+
+
+class Users(Door):
+    """The collection: list and create."""
+
+    def get(self, request: Request) -> HttpResponse:
+        """List (RFC 7644 §3.4.2)."""
+        return reply(listed(caller(request), from_query(request.query_params.dict())))
+
+    def post(self, request: Request) -> HttpResponse:
+        """Create, or revive the suspended member with this externalId under their old id (RFC 7644 §3.3)."""
+        who = caller(request)
+        wanted = normaliser.resource(read_body(request), USERS)
+        fields = resources.member_fields(wanted.attributes)
+        with tenancy.of(who.organization):
+            given = members.provision(
+                who.organization,
+                actor=who.actor,
+                user_name=fields.user_name,
+                profile=fields.profile,
+                active=fields.active is not False,
+                directory=who.directory,
+                external_id=fields.external_id,
+            )
+            welcome(who, given.member, fields.external_id)
+            row = found(who, given.member.pk)
+        return one(request, row, 201)
+
+
+class Search(Door):
+    """POST /Users/.search."""
+
+    def post(self, request: Request) -> HttpResponse:
+        """List what the body asks for (RFC 7644 §3.4.3)."""
+        return reply(listed(caller(request), from_body(read_body(request))))
+
+
+class User(Door):
+    """One person."""
+
+    def get(self, request: Request, resource_id: str) -> HttpResponse:
+        """Read (RFC 7644 §3.4.1)."""
+        who = caller(request)
+        chosen = choice(request)
+        with tenancy.of(who.organization):
+            row = found(who, uuid_of(resource_id), groups=chosen.shows("groups"))
+        if is_unchanged(request, row.version):
+            return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
+        return one(request, row)
+
+    def put(self, request: Request, resource_id: str) -> HttpResponse:
+        """Replace (RFC 7644 §3.5.1). What Rollcall needs to know a person by stays when it is left out: active, externalId."""
+        who = caller(request)
+        wanted = normaliser.resource(read_body(request), USERS, resource_id)
+        with tenancy.of(who.organization):
+            row = found(who, uuid_of(resource_id), groups=False, lock=True)
+            check_match(request, row.version)
+            row = changed(who, row, resources.member_fields(wanted.attributes), keep_external_id=True)
+        return one(request, row)
+
+    def patch(self, request: Request, resource_id: str) -> HttpResponse:
+        """Change parts (RFC 7644 §3.5.2)."""
+        who = caller(request)
+        wanted = normaliser.patch(read_body(request), USERS, resource_id)
+        with tenancy.of(who.organization):
+            row = found(who, uuid_of(resource_id), lock=True)
+            check_match(request, row.version)
+            before = resources.attributes_of(row)
+            after, is_changed = patch.apply(before, wanted.operations, USERS, wanted.notices)
+            if is_changed:
+                row = changed(who, row, resources.member_fields(after), keep_external_id=False)
+        return one(request, row)
+
+    def delete(self, request: Request, resource_id: str) -> HttpResponse:
+        """Offboard, and remember that the directory itself deleted them (RFC 7644 §3.6)."""
+        who = caller(request)
+        with tenancy.of(who.organization):
+            row = found(who, uuid_of(resource_id), groups=False, lock=True)
+            check_match(request, row.version)
+            members.offboard(
+                Member.objects.get(organization=who.organization, pk=row.id),
+                actor=who.actor,
+                reason="deleted by the directory",
+                tombstone=who.directory,
+            )
+        return reply(None, 204)
+
+
+def listed(who: Caller, wish: Wish) -> dict[str, object]:
+    """Return the ListResponse of the directory's people."""
+    chosen = projection.compiled(USERS, wish.attributes, wish.excluded)
+    order = queries.ordering(USERS.name, wish.sort_by, descending=wish.descending)
+    with tenancy.of(who.organization):
+        rows, total = queries.users(
+            who.directory,
+            wish.tree,
+            order=order,
+            offset=wish.start - 1,
+            limit=wish.count,
+            groups=chosen.shows("groups"),
+        )
+    base = base_url()
+    return protocol.listing([chosen(resources.user(row, base)) for row in rows], total, wish.start)
+
+
+def found(who: Caller, member_id: UUID, *, groups: bool = True, lock: bool = False) -> UserRow:
+    """Return one person of the directory. ScimError not_found, also for the people of others."""
+    row = queries.user(who.directory, member_id, groups=groups, lock=lock)
+    if row is None:
+        raise ScimError(Code.NOT_FOUND, what="person")
+    return row
+
+
+def changed(who: Caller, row: UserRow, fields: MemberFields, *, keep_external_id: bool) -> UserRow:
+    """Bring a person, whose row is locked, to what is wanted, and return them as they then are."""
+    keeps = keep_external_id and fields.external_id is None
+    members.change(
+        Member(pk=row.id, organization=who.organization),
+        actor=who.actor,
+        user_name=fields.user_name,
+        profile=fields.profile,
+        active=fields.active,
+        directory=who.directory,
+        external_id=members.UNSET if keeps else fields.external_id,
+        reason="told by the directory",
+    )
+    if not keeps and fields.external_id != row.external_id and fields.external_id is not None:
+        groups.join_pending(
+            Member(pk=row.id, organization=who.organization),
+            who.directory,
+            [fields.external_id],
+            actor=who.actor,
+        )
+    return found(who, row.id)
+
+
+def welcome(who: Caller, member: Member, external_id: str | None) -> None:
+    """Let somebody who has just come into the groups that the directory named them for before."""
+    values = [str(member.pk), external_id] if external_id else [str(member.pk)]
+    groups.join_pending(member, who.directory, values, actor=who.actor)
+
+
+def choice(request: Request) -> Projection:
+    """Return which attributes the query asks to see."""
+    asked = {name.lower(): value for name, value in request.query_params.dict().items()}
+    return projection.compiled(USERS, asked.get("attributes", ""), asked.get("excludedattributes", ""))
+
+
+def one(request: Request, row: UserRow, status: int = 200) -> HttpResponse:
+    """Answer with one person, their version and address."""
+    shown = resources.user(row, base_url())
+    headers = {"ETag": protocol.etag(row.version), "Location": shown["meta"]["location"]}
+    return reply(choice(request)(shown), status, headers)
+
+
+def uuid_of(text: str) -> UUID:
+    """Return the id in an address; one that cannot be ours is nobody's. ScimError not_found."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ScimError(Code.NOT_FOUND, what="resource") from None
