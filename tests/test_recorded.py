@@ -1,0 +1,148 @@
+"""Every verb of the domain leaves its entry: who, what, from what to what."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from audit.models import Detail, Entry
+from audit.record import Actor
+from identity import (
+    directories,
+    domains,
+    grants,
+    groups,
+    invitations,
+    members,
+    organizations,
+    resources,
+    roles,
+    sessions,
+    tenancy,
+    tokens,
+)
+from identity.grants import GrantSpec
+from identity.models import Group, Resource
+from tests.conftest import SETUP
+
+ADA = Actor("member", "0197-ada", "Ada Admin")
+
+
+def a_group(acme, jane):
+    return groups.create(acme, display_name="Staff", members=[str(jane.pk)], actor=SETUP)
+
+
+def a_resource(acme):
+    resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
+    with tenancy.of(acme):
+        return Resource.objects.get()
+
+
+# verb → (what to do, the events it must leave, in order)
+VERBS = {
+    "organizations.change": (
+        lambda acme, jane: organizations.change(acme, name="Acme AG", actor=ADA),
+        ["organization.change"],
+    ),
+    "organizations.suspend": (
+        lambda acme, jane: organizations.suspend(acme, actor=ADA),
+        ["organization.suspend"],
+    ),
+    "members.provision": (
+        lambda acme, jane: members.provision(acme, user_name="new", actor=ADA),
+        ["member.create", "access.first"],
+    ),
+    "members.change": (
+        lambda acme, jane: members.change(jane, profile={"title": "CTO"}, actor=ADA),
+        ["member.change"],
+    ),
+    "members.suspend": (lambda acme, jane: members.suspend(jane, actor=ADA), ["member.suspend"]),
+    "members.offboard": (lambda acme, jane: members.offboard(jane, actor=ADA), ["member.offboard"]),
+    "members.schedule_end": (
+        lambda acme, jane: members.schedule_end(jane, timezone.now() + timedelta(days=1), actor=ADA),
+        ["member.schedule_end"],
+    ),
+    "members.set_password": (
+        lambda acme, jane: members.set_password(jane, "long enough password", actor=ADA),
+        ["member.password"],
+    ),
+    "groups.create": (
+        lambda acme, jane: groups.create(acme, display_name="Staff", members=[str(jane.pk)], actor=ADA),
+        ["group.create", "group.member_add"],
+    ),
+    "resources.register": (
+        lambda acme, jane: resources.register(acme, [{"kind": "portfolio", "id": "p"}], actor=ADA),
+        ["resource.register"],
+    ),
+    "resources.define_kind": (
+        lambda acme, jane: resources.define_kind(acme, "report", permissions=["read"], actor=ADA),
+        ["kind.define"],
+    ),
+    "roles.define": (lambda acme, jane: roles.define(acme, "trader", actor=ADA), ["role.define"]),
+    "roles.replace": (lambda acme, jane: roles.replace(jane, ["auditor"], actor=ADA), ["role.assign"]),
+    "directories.create": (
+        lambda acme, jane: directories.create(acme, name="Okta", idp="okta", actor=ADA),
+        ["directory.create"],
+    ),
+    "tokens.issue": (
+        lambda acme, jane: tokens.issue(jane, scopes=["record.read"], actor=ADA),
+        ["token.issue"],
+    ),
+    "sessions.start": (lambda acme, jane: sessions.start(jane, actor=ADA), ["session.start"]),
+    "domains.claim": (lambda acme, jane: domains.claim(acme, "acme.example", actor=ADA), ["domain.claim"]),
+    "invitations.create": (
+        lambda acme, jane: invitations.create(acme, "n@acme.example", actor=ADA),
+        ["invitation.create"],
+    ),
+}
+
+
+def entries(organization):
+    with tenancy.of(organization):
+        return list(Entry.objects.order_by("id"))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_verb_leaves_its_entries_and_names_its_actor(acme, jane, verb):
+    act, events = VERBS[verb]
+    before = len(entries(acme))
+    act(acme, jane)
+    new = entries(acme)[before:]
+    assert [entry.event for entry in new] == events
+    assert {(entry.actor_kind, entry.actor_id) for entry in new if entry.event != "access.first"} == {
+        ("member", "0197-ada")
+    }
+
+
+def test_a_change_tells_old_and_new_value(acme, jane):
+    members.change(jane, profile={**jane.profile, "title": "CTO"}, actor=ADA)
+    members.change(jane, profile={**jane.profile, "title": "CEO"}, user_name="jane2", actor=ADA)
+    with tenancy.of(acme):
+        entry = Entry.objects.filter(event="member.change").latest("id")
+        detail = Detail.objects.get(pk=entry.pk).body
+    assert detail["changes"] == {"user_name": ["jane@acme.example", "jane2"], "title": ["CTO", "CEO"]}
+    assert (detail["actor"], entry.subject_id) == ("Ada Admin", str(jane.pk))
+
+
+def test_no_secret_reaches_the_record(acme, jane, eraser):
+    _, secret = tokens.issue(jane, scopes=["record.read"], actor=ADA)
+    _, cookie = sessions.start(jane, actor=ADA)
+    members.set_password(jane, "correct horse battery", actor=ADA)
+    text = " ".join(row[0] for row in eraser.execute("SELECT body::text FROM audit_detail").fetchall())
+    for hidden in (secret, secret.rpartition("_")[2], cookie, "correct horse battery"):
+        assert hidden not in text
+
+
+def test_removing_and_ending_is_recorded_too(acme, jane):
+    group = a_group(acme, jane)
+    groups.change(group, remove=[str(jane.pk)], display_name="People", actor=ADA)
+    groups.delete(group, actor=ADA)
+    resource = a_resource(acme)
+    grants.replace(jane, [GrantSpec("portfolio", "p1", "view")], actor=ADA)
+    grants.replace(jane, [], actor=ADA)
+    resources.retire(resource, actor=ADA)
+    assert [entry.event for entry in entries(acme) if entry.actor_id == ADA.id] == [
+        "group.member_remove", "group.change", "group.delete", "grant.give", "grant.end", "resource.retire",
+    ]  # fmt: skip
+    with tenancy.of(acme):
+        assert Group.objects.get().ended_at
