@@ -8,7 +8,8 @@ urlpatterns: list[URLPattern | URLResolver] = []
 for _prefix, _module in (
     ("scim/v2/", "scim.urls"),
     ("saml2/", "saml.urls"),
-    ("api/v1/", "identity.api.urls"),
+    ("api/v1/", "saml.api_urls"),
+    ("api/v1/", "identity.api.urls"),  # the last of the API's: it answers every address left over
     ("", "console.urls"),
 ):
     _package = _module.rpartition(".")[0]

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Model
+from django.urls import register_converter
 from rest_framework.request import Request
 
 from audit.record import Actor
@@ -32,6 +33,9 @@ class OrganizationConverter:
     def to_url(self, value: object) -> str:
         """Return the text."""
         return str(value)
+
+
+register_converter(OrganizationConverter, "org")
 
 
 class OrganizationView(ApiView):

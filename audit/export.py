@@ -1,0 +1,176 @@
+"""Reading the record: pages by `seq`, with filters, and the two files that it is handed out as.
+
+Whoever reads sets the tenancy; each page is a statement of its own, so that a download of any length holds one page
+in memory and no transaction open.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from audit.events import Event
+
+OUTCOMES: Final = ("success", "refused")
+COLUMNS: Final = (
+    "seq", "id", "happened_at", "event", "outcome", "reason", "source", "actor_kind", "actor_id", "actor_label",
+    "subject_kind", "subject_id", "subject_label", "changes", "data", "request_id", "ip", "user_agent",
+)  # fmt: skip
+# A spreadsheet takes a cell that begins like this for a formula.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+# The detail is gone where a person has been erased; the entry remains.
+_PAGE: Final = """
+SELECT position.seq, entry.id, entry.event, entry.outcome, entry.reason, entry.source, entry.actor_kind, entry.actor_id,
+       entry.subject_kind, entry.subject_id, entry.request_id, entry.happened_at, detail.body
+  FROM audit_position position
+  JOIN audit_entry entry ON entry.id = position.entry_id AND entry.organization_id = position.organization_id
+  LEFT JOIN audit_detail detail ON detail.entry_id = entry.id
+ WHERE position.organization_id = %(organization)s AND position.seq > %(after)s
+   AND (%(upto)s::bigint IS NULL OR position.seq <= %(upto)s)
+   AND (%(since)s::timestamptz IS NULL OR entry.happened_at >= %(since)s)
+   AND (%(until)s::timestamptz IS NULL OR entry.happened_at < %(until)s)
+   AND (%(events)s::text[] IS NULL OR entry.event = ANY (%(events)s))
+   AND (%(actor)s::text IS NULL OR entry.actor_id = %(actor)s)
+   AND (%(subject)s::text IS NULL OR entry.subject_id = %(subject)s)
+   AND (%(outcome)s::text IS NULL OR entry.outcome = %(outcome)s)
+ ORDER BY position.seq LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries: from `since` to before `until`; events by name; ids of actor and subject; success or refused."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    events: tuple[str, ...] = ()
+    actor: str = ""
+    subject: str = ""
+    outcome: str = ""
+
+    def described(self) -> dict[str, Any]:
+        """Return what is filtered by, for people."""
+        every = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in every.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry with its place and its detail, which is empty once the person is erased."""
+
+    seq: int
+    id: UUID
+    event: str
+    outcome: str
+    reason: str
+    source: str
+    actor_kind: str
+    actor_id: str
+    subject_kind: str
+    subject_id: str
+    request_id: str
+    happened_at: datetime
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def events_matching(pattern: str) -> tuple[str, ...]:
+    """Return the events that a name or a prefix (`member.*`) stands for; none for one that we do not know."""
+    if pattern.endswith(".*"):
+        return tuple(event.value for event in Event if event.value.startswith(pattern[:-1]))
+    return tuple(event.value for event in Event if event.value == pattern)
+
+
+def head(organization_id: UUID) -> int:
+    """Return the highest `seq` that the organization's record has reached; 0 for an empty one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq FROM audit_head WHERE organization_id = %s", [organization_id])
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def page(
+    organization_id: UUID, wanted: Filter, *, after: int = 0, limit: int, upto: int | None = None
+) -> list[Line]:
+    """Return at most `limit` entries beyond `after` (and not beyond `upto`) in the order of `seq`."""
+    values: dict[str, Any] = {
+        "organization": organization_id,
+        "after": after,
+        "upto": upto,
+        "since": wanted.since,
+        "until": wanted.until,
+        "events": list(wanted.events) or None,
+        "actor": wanted.actor or None,
+        "subject": wanted.subject or None,
+        "outcome": wanted.outcome or None,
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_PAGE, values)
+        return [_line(row) for row in cursor.fetchall()]
+
+
+def shown(line: Line) -> dict[str, Any]:
+    """Return the entry as the API and the JSON Lines file show it."""
+    detail = line.detail
+    return {
+        "seq": line.seq,
+        "id": str(line.id),
+        "event": line.event,
+        "outcome": line.outcome,
+        "reason": line.reason,
+        "source": line.source,
+        "actor": {"kind": line.actor_kind, "id": line.actor_id, "label": detail.get("actor", "")},
+        "subject": {"kind": line.subject_kind, "id": line.subject_id, "label": detail.get("subject", "")},
+        "changes": detail.get("changes", {}),
+        "data": detail.get("data", {}),
+        "request_id": line.request_id,
+        "happened_at": line.happened_at.isoformat().replace("+00:00", "Z"),
+        "ip": detail.get("ip", ""),
+        "user_agent": detail.get("user_agent", ""),
+    }
+
+
+def jsonl(lines: Iterable[Line]) -> Iterator[str]:
+    """Write each entry as one line of JSON."""
+    for line in lines:
+        yield json.dumps(shown(line), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def csv_rows(lines: Iterable[Line]) -> Iterator[str]:
+    """Write the heading and each entry as one row (RFC 4180); `changes` and `data` are JSON in their cell."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    yield buffer.getvalue()
+    for line in lines:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow(_cells(line))
+        yield buffer.getvalue()
+
+
+def harmless(cell: str) -> str:
+    """Return the cell such that no spreadsheet runs it: with an apostrophe before what begins like a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def _cells(line: Line) -> list[str]:
+    value = shown(line)
+    for whom in ("actor", "subject"):
+        value |= {f"{whom}_{name}": text for name, text in value[whom].items()}
+    for structure in ("changes", "data"):
+        value[structure] = json.dumps(value[structure], ensure_ascii=False, separators=(",", ":"))
+    return [harmless(str(value[column])) for column in COLUMNS]
+
+
+def _line(row: Sequence[Any]) -> Line:
+    """Build a line from a row; Django leaves the JSON of a raw cursor as text."""
+    detail = json.loads(row[-1]) if row[-1] else {}
+    return Line(*(*row[:-1], detail))
