@@ -11,7 +11,7 @@ up: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up $(ARGS)
 
 demo: $(VENV)/.installed
-	@exec $(BIN)/python manage.py demo $(ARGS)
+	@exec $(BIN)/python -m demo.tour $(ARGS)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

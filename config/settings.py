@@ -57,7 +57,9 @@ ROLLCALL_OPERATOR_EMAIL = env.text("ROLLCALL_OPERATOR_EMAIL", "")
 ROLLCALL_OPERATOR_PASSWORD = env.secret(
     "ROLLCALL_OPERATOR_PASSWORD", None if ROLLCALL_OPERATOR_EMAIL else "", least=12
 )
-ROLLCALL_OPERATOR_TOKEN = env.secret("ROLLCALL_OPERATOR_TOKEN", "")
+ROLLCALL_OPERATOR_TOKEN = env.secret(
+    "ROLLCALL_OPERATOR_TOKEN", _local_secrets.operator_token if _local_secrets else ""
+)
 
 # --- Applications ---------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ class Secrets:
     secret_key: str
     master_key: str
     operator_password: str
+    operator_token: str
 
 
 @dataclass(frozen=True, slots=True)

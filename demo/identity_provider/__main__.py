@@ -3,13 +3,14 @@
 import argparse
 import os
 import signal
-import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
+from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from config.environment import data_directory
+from demo import address
 from demo.identity_provider.application import Application, Reply, fields_of
 from demo.identity_provider.realm import load_keys
 
@@ -76,11 +77,16 @@ class Handler(BaseHTTPRequestHandler):
 def main(arguments: list[str] | None = None) -> None:
     """Serve until a signal comes."""
     parser = argparse.ArgumentParser(prog="python -m demo.identity_provider", description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="port on the loopback address")
     parser.add_argument(
-        "--data", type=Path, required=True, help="Rollcall's data directory; the key is kept in it"
+        "--port", type=int, help="port on the loopback address (default: the one that the seed chose)"
     )
-    parser.add_argument("--bind", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=data_directory(),
+        help="Rollcall's data directory, where the key is kept (default: var)",
+    )
+    parser.add_argument("--bind", default="127.0.0.1", help="an IPv4 loopback address (default: 127.0.0.1)")
     parser.add_argument(
         "--server",
         default=os.environ.get("ROLLCALL_PUBLIC_URL", "http://localhost:8000"),
@@ -95,24 +101,22 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(
             f"--bind {options.bind} is not a loopback address, and this server must not be reached from outside."
         )
-    serve(options.bind, options.port, options.data, options.server.rstrip("/"))
+    port = options.port or address.remembered_port(options.data)
+    if port is None:
+        sys.exit("--port is needed: no port has been chosen for this data directory yet.")
+    serve(options.bind, port, options.data, options.server.rstrip("/"))
 
 
 def serve(bind: str, port: int, data: Path, server: str) -> None:
     """Listen and answer until SIGTERM or Ctrl-C."""
-    keys = load_keys(data / "identity_provider")
+    keys = load_keys(address.directory(data))
     hosts = frozenset(f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]"))
-    application = Application(f"http://localhost:{port}", server, keys, data)
+    application = Application(address.base(port), server, keys, data)
     bound = type("BoundHandler", (Handler,), {"application": application, "hosts": hosts})
-    kind = (
-        ThreadingHTTPServer
-        if ":" not in bind
-        else type("Server6", (ThreadingHTTPServer,), {"address_family": socket.AF_INET6})
-    )
-    with kind((bind, port), bound) as listener:
+    with ThreadingHTTPServer((bind, port), bound) as listener:
         listener.daemon_threads = True
         signal.signal(signal.SIGTERM, _stop)
-        print(f"Development identity provider on http://localhost:{port}/ for {server}", flush=True)
+        print(f"Development identity provider on {address.base(port)}/ for {server}", flush=True)
         try:
             listener.serve_forever()
         except KeyboardInterrupt:
@@ -121,7 +125,7 @@ def serve(bind: str, port: int, data: Path, server: str) -> None:
 
 def _is_loopback(bind: str) -> bool:
     try:
-        return ip_address(bind).is_loopback
+        return IPv4Address(bind).is_loopback
     except ValueError:
         return False
 

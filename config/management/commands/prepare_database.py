@@ -35,8 +35,8 @@ class Command(BaseCommand):
         except roles.RoleError as error:
             raise CommandError(str(error)) from error
         if settings.ROLLCALL_OPERATOR_EMAIL:
-            from identity.organizations import bootstrap_operator
+            from identity.operators import bootstrap
 
-            bootstrap_operator(settings.ROLLCALL_OPERATOR_EMAIL, settings.ROLLCALL_OPERATOR_PASSWORD)
+            bootstrap(settings.ROLLCALL_OPERATOR_EMAIL, settings.ROLLCALL_OPERATOR_PASSWORD)
         if demonstration and find_spec("demo") and find_spec("demo.seed"):
             import_module("demo.seed").seed()
