@@ -136,19 +136,23 @@ def offboard_locked(
     return receipt
 
 
+def former_access(member: Member) -> tuple[list[Grant], list[RoleAssignment]]:
+    """Return the grants and role assignments that the member's offboarding ended; nothing unless they are offboarded now."""
+    if member.offboarded_at is None:
+        return [], []
+    ended = Q(organization=member.organization_id, member=member, ended_at__gte=member.offboarded_at)
+    lost_grants = Grant.objects.filter(ended).select_related("resource__kind").order_by("pk")
+    lost_roles = RoleAssignment.objects.filter(ended).select_related("role").order_by("pk")
+    return list(lost_grants), list(lost_roles)
+
+
 def reinstate_locked(member: Member, *, actor: Actor, with_access: bool, reason: str) -> None:
     """Let an offboarded member in again; `with_access` gives back, as an administrator's own, what the offboarding ended."""
-    offboarded_at = member.offboarded_at
+    lost_grants, lost_roles = former_access(member)
     let_in_locked(member, actor=actor, event=Event.MEMBER_REINSTATE, reason=reason)
-    if not with_access or offboarded_at is None:
+    if not with_access:
         return
-    lost_grants = Grant.objects.filter(
-        organization=member.organization_id, member=member, ended_at__gte=offboarded_at
-    ).select_related("resource")
     grants.give(member, [(grant.resource, grant.permission) for grant in lost_grants], "admin", actor=actor)
-    lost_roles = RoleAssignment.objects.filter(
-        organization=member.organization_id, member=member, ended_at__gte=offboarded_at
-    ).select_related("role")
     roles.give(member, [held.role for held in lost_roles], "admin", actor=actor)
 
 
