@@ -140,6 +140,8 @@ def _database(name: str, default: str | None) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
+            # Statements are prepared by the server: planning them anew each time took a fifth of a creation.
+            "server_side_binding": True,
             **{key: values[-1] for key, values in parse_qs(parts.query).items()},
         },
     }

@@ -1,0 +1,66 @@
+"""Typed readers: a right value is read, a wrong one names its setting."""
+
+import base64
+
+import pytest
+
+from config.environment import Environment, SettingError
+
+KEY = base64.b64encode(b"k" * 32).decode()
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "expected"),
+    [
+        (lambda env: env.flag("X", default=False), "true", True),
+        (lambda env: env.flag("X", default=True), "", True),
+        (lambda env: env.integer("X", 1, least=0, most=9), "7", 7),
+        (lambda env: env.listing("X"), "a, b,,c ", ["a", "b", "c"]),
+        (lambda env: env.listing("X", ("d",)), "", ["d"]),
+        (lambda env: env.key("X"), KEY, b"k" * 32),
+        (lambda env: env.keys("X"), f"{KEY},{KEY}", [b"k" * 32] * 2),
+        (lambda env: env.url("X", ("redis",)).hostname, "redis://:p@h:1/0", "h"),
+        (
+            lambda env: env.public_url("X", None, https=True).netloc,
+            "https://a.example:8443/",
+            "a.example:8443",
+        ),
+        (lambda env: [str(n) for n in env.networks("X", ())], "10.0.0.0/8,::1", ["10.0.0.0/8", "::1/128"]),
+        (lambda env: env.secret("X"), "s" * 32, "s" * 32),
+    ],
+)
+def test_right_values_are_read(reader, value, expected):
+    assert reader(Environment({"X": value})) == expected
+
+
+@pytest.mark.parametrize(
+    ("reader", "value"),
+    [
+        (lambda env: env.text("X"), ""),
+        (lambda env: env.flag("X", default=False), "yes"),
+        (lambda env: env.integer("X", 1, least=0, most=9), "10"),
+        (lambda env: env.integer("X", 1, least=0, most=9), "-1"),
+        (lambda env: env.integer("X", 1, least=0, most=9), "²"),
+        (lambda env: env.key("X"), "short"),
+        (lambda env: env.key("X"), KEY[:-4]),
+        (lambda env: env.keys("X"), f"{KEY},nonsense"),
+        (lambda env: env.url("X", ("redis", "rediss")), "http://h"),
+        (lambda env: env.url("X", ("redis",)), "redis://h:99999"),
+        (lambda env: env.url("X", ("redis",)), "redis://"),
+        (lambda env: env.public_url("X", None, https=True), "http://a.example"),
+        (lambda env: env.public_url("X", None, https=False), "http://a.example/path"),
+        (lambda env: env.public_url("X", None, https=False), "http://user@a.example"),
+        (lambda env: env.networks("X", ()), "10.0.0.1/8"),
+        (lambda env: env.secret("X"), "too short"),
+        (lambda env: env.choice("X", ("a", "b"), "a"), "c"),
+    ],
+)
+def test_a_wrong_value_names_its_setting(reader, value):
+    with pytest.raises(SettingError, match=r"^X "):
+        reader(Environment({"X": value}))
+
+
+def test_a_refused_address_is_not_repeated():
+    with pytest.raises(SettingError) as refused:
+        Environment({"X": "mysql://me:hunter2@h"}).url("X", ("postgresql",))
+    assert "hunter2" not in str(refused.value)

@@ -1,0 +1,97 @@
+"""Liveness, readiness and metrics say what is true."""
+
+import pytest
+from django.db import connections
+
+from tasks import broker
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@pytest.fixture
+def no_broker(settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+
+def test_everything_is_ready(client):
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {
+        "ready": True,
+        "checks": {"database": "ok", "migrations": "ok", "sequencer": "ok", "broker": "ok"},
+    }
+
+
+def test_a_dead_broker_is_not_ready(client, no_broker):
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["broker"] == "unreachable"
+
+
+def test_a_dead_database_is_not_ready_but_alive(client):
+    connections["default"].close()
+    settings = connections["default"].settings_dict
+    port, settings["PORT"] = settings["PORT"], 1
+    try:
+        response = client.get("/readyz")
+        assert client.get("/healthz").status_code == 200
+    finally:
+        settings["PORT"] = port
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] == "unreachable"
+
+
+def test_a_waiting_migration_is_not_ready(client, eraser):
+    eraser.execute(
+        "UPDATE django_migrations SET name = name || '-not' WHERE app = 'audit' AND name LIKE '0001%'"
+    )
+    try:
+        response = client.get("/readyz")
+    finally:
+        eraser.execute("UPDATE django_migrations SET name = left(name, -4) WHERE name LIKE '%-not'")
+    assert response.status_code == 503
+    assert response.json()["checks"]["migrations"] == "1 waiting"
+
+
+def test_an_old_entry_without_its_place_is_not_ready(client, acme, eraser):
+    eraser.execute("SET session_replication_role = replica")
+    eraser.execute("UPDATE audit_unsequenced SET recorded_at = now() - interval '5 minutes'")
+    eraser.execute("RESET session_replication_role")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["sequencer"].endswith("seconds behind")
+
+
+def test_probes_answer_under_any_name(client):
+    assert client.get("/healthz", headers={"host": "10.1.2.3"}).status_code == 200
+    assert client.post("/healthz").status_code == 405
+
+
+def test_metrics_count_requests_by_door_and_route(client):
+    assert client.get("/scim/v3/nowhere").status_code == 404
+    response = client.get("/metrics")
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert 'rollcall_requests_total{protocol="scim",route="unknown",status="4xx"}' in text
+    assert "rollcall_sequencer_lag_seconds 0.0" in text
+    assert "rollcall_queue_length" in text
+
+
+def test_metrics_survive_a_dead_broker(client, no_broker):
+    assert b"rollcall_queue_length" not in client.get("/metrics").content
+
+
+def test_metrics_are_for_the_allowed(client, settings):
+    outside = {"REMOTE_ADDR": "203.0.113.9"}
+    assert client.get("/metrics", **outside).status_code == 404
+    assert client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
+    settings.ROLLCALL_METRICS_TOKEN = "t" * 16
+    assert (
+        client.get("/metrics", **outside, headers={"Authorization": "Bearer " + "t" * 16}).status_code == 200
+    )
+    assert client.get("/metrics", **outside, headers={"Authorization": "Bearer wrong"}).status_code == 404
+
+
+def test_a_client_of_a_dead_broker_gives_up_at_once():
+    with pytest.raises(broker.redis.RedisError):
+        broker.client("redis://127.0.0.1:1/0").ping()

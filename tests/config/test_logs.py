@@ -1,0 +1,91 @@
+"""Nothing secret and nothing personal leaves through a log line, whoever writes it."""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from config import logs
+
+SECRETS = [
+    "Authorization: Bearer rct_abcdefghijklmnop.qrstuvwxyz",
+    "posted SAMLResponse=PHNhbWxwOlJlc3BvbnNlPg== to us",
+    'body {"password": "hunter2hunter2"}',
+    "postgresql://app:hunter2hunter2@db/rollcall refused",
+    "key -----BEGIN PRIVATE KEY-----\nMIIhunter2hunter2\n-----END PRIVATE KEY-----",
+    "blob " + "QUJD" * 40,
+    "mail to jane.jones@acme.example bounced",
+    'duplicate key … DETAIL:  Key (organization_id, user_name)=(0192, jane jones) already exists.',
+    "DETAIL:  Failing row contains (0192, jane jones, null).",
+]  # fmt: skip
+LEAKS = ["rct_abc", "PHNhbWx", "hunter2", "QUJDQUJD", "jane"]
+
+
+@pytest.fixture
+def written():
+    """Give a function that returns the lines written, parsed; the formatter is the one of production."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    formatter = logs.configure("INFO", "json")["formatters"]["structured"]
+    handler.setFormatter(formatter.pop("()")(**formatter))
+    before = logging.root.level
+    logging.root.addHandler(handler)
+    logging.root.setLevel(logging.INFO)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    logging.root.removeHandler(handler)
+    logging.root.setLevel(before)
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_secrets_and_personal_data_are_masked_in_texts(written, text):
+    logging.getLogger("some.library").warning("it said: %s", text)
+    (line,) = written()
+    assert not [leak for leak in LEAKS if leak in json.dumps(line)]
+    assert line["level"] == "warning"
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_secrets_and_personal_data_are_masked_in_tracebacks(written, text):
+    try:
+        raise ValueError(text)
+    except ValueError:
+        structlog.get_logger("rollcall.test").exception("failed")
+    (line,) = written()
+    assert "ValueError" in line["exception"]
+    assert not [leak for leak in LEAKS if leak in json.dumps(line)]
+
+
+def test_fields_are_masked_by_name_at_any_depth(written):
+    structlog.get_logger("rollcall.test").info(
+        "event",
+        authorization="Basic eA==",
+        headers={"Cookie": "rollcall_session=abc", "Accept": "text/html"},
+        people=[{"user_name": "jane", "state": "active"}],
+        new_password="hunter2",
+        ip="192.0.2.1",
+        count=3,
+    )
+    (line,) = written()
+    assert line["authorization"] == line["new_password"] == logs.SECRET
+    assert line["headers"] == {"Cookie": logs.SECRET, "Accept": "text/html"}
+    assert line["people"] == [{"user_name": logs.PERSONAL, "state": "active"}]
+    assert line["ip"] == logs.PERSONAL
+    assert line["count"] == 3
+
+
+def test_what_a_reader_needs_stays(written):
+    with structlog.contextvars.bound_contextvars(request_id="01931b7e-4a5b-7c3d-8e9f-0a1b2c3d4e5f"):
+        structlog.get_logger("rollcall.test").info("request", route="scim:users", status=201, method="POST")
+    (line,) = written()
+    del line["timestamp"]
+    assert line == {
+        "event": "request",
+        "level": "info",
+        "logger": "rollcall.test",
+        "method": "POST",
+        "request_id": "01931b7e-4a5b-7c3d-8e9f-0a1b2c3d4e5f",
+        "route": "scim:users",
+        "status": 201,
+    }
