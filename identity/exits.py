@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -180,20 +181,40 @@ def let_in_locked(member: Member, *, actor: Actor, event: Event, reason: str) ->
     )
 
 
+_END_CREDENTIALS = """
+WITH ended AS (
+  UPDATE identity_session SET ended_at = %(now)s, end_reason = %(reason)s
+   WHERE organization_id = %(organization)s AND member_id = %(member)s AND ended_at IS NULL RETURNING id
+), revoked AS (
+  UPDATE identity_token SET revoked_at = %(now)s
+   WHERE organization_id = %(organization)s AND member_id = %(member)s AND revoked_at IS NULL RETURNING id
+)
+SELECT 'session', id FROM ended UNION ALL SELECT 'token', id FROM revoked
+"""
+
+
 def end_credentials(member: Member, *, actor: Actor, reason: str) -> tuple[list[UUID], list[UUID]]:
     """End every session and revoke every token of the member; returns their ids. Expired ones are closed too, so none is left open."""
-    session_ids = end_sessions(member, actor=actor, reason=reason)
-    tokens = Token.objects.filter(organization=member.organization_id, member=member, revoked_at__isnull=True)
-    token_ids = list(tokens.values_list("pk", flat=True))
-    tokens.update(revoked_at=timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _END_CREDENTIALS,
+            {
+                "now": timezone.now(),
+                "reason": reason,
+                "organization": member.organization_id,
+                "member": member.pk,
+            },
+        )
+        ended = cursor.fetchall()
+    events = {"session": Event.SESSION_END, "token": Event.TOKEN_REVOKE}
     record_all(
         Line(
-            Event.TOKEN_REVOKE, member.organization_id, actor, Subject("token", str(token_id), member.user_name),
+            events[kind], member.organization_id, actor, Subject(kind, str(id_), member.user_name),
             data={"reason": reason, "member": str(member.pk)},
         )
-        for token_id in token_ids
+        for kind, id_ in ended
     )  # fmt: skip
-    return session_ids, token_ids
+    return [id_ for kind, id_ in ended if kind == "session"], [id_ for kind, id_ in ended if kind == "token"]
 
 
 def end_sessions(member: Member, *, actor: Actor, reason: str) -> list[UUID]:

@@ -17,7 +17,7 @@ from audit.record import Actor, Line, Subject, record_all
 from identity import grants, roles, tenancy
 from identity.errors import Invalid
 from identity.grants import GrantSpec
-from identity.models import FirstAccess, Grant, Member, Organization, Role, RoleAssignment
+from identity.models import FirstAccess, Grant, Member, Role, RoleAssignment
 from identity.models.access import Origin
 
 _Grants = tuple[tuple[GrantSpec, ...], dict[GrantSpec, str]]
@@ -66,37 +66,28 @@ class Applied:
     stages: tuple[str, ...] = ()
 
 
-def apply_defaults(
+def give_defaults(
     member: Member,
     *,
     actor: Actor,
-    source: Mapping[str, Any] | None = None,
+    source: Mapping[str, Any] | None,
+    fallback: Mapping[str, Any],
     origin: str = Origin.DIRECTORY_DEFAULT,
 ) -> Applied:
-    """Apply the defaults to a member just created: for each aspect the source's (connection, directory), else the organization's.
+    """Give a member just created the defaults: for each aspect the source's (connection, directory), else the organization's.
 
-    Once per member, whoever calls how often.
+    The stage was claimed with the member's creation (identity.arrivals), so this happens once; the caller holds the transaction.
     """
-    with tenancy.change(member.organization_id):
-        if not _begin(member, FirstAccess.Stage.DEFAULTS, origin):
-            return Applied()
-        own = Wanted.parse(source or {})
-        fallback = Wanted.parse(Organization.objects.get(pk=member.organization_id).defaults)
-        given_grants, refused_grants = _NO_GRANTS
-        given_roles, refused_roles = _NO_ROLES
-        specs, specs_origin = (
-            (own.grants, origin) if own.grants is not None else (fallback.grants, Origin.ORGANIZATION_DEFAULT)
-        )
-        if specs:
-            given_grants, refused_grants = _give_grants(member, specs, specs_origin, actor)
-        names, names_origin = (
-            (own.roles, origin) if own.roles is not None else (fallback.roles, Origin.ORGANIZATION_DEFAULT)
-        )
-        if names:
-            given_roles, refused_roles = _give_roles(member, names, names_origin, actor)
-        return Applied(
-            given_grants, given_roles, refused_grants, refused_roles, (FirstAccess.Stage.DEFAULTS,)
-        )
+    own, other = Wanted.parse(source or {}), Wanted.parse(fallback)
+    specs, specs_origin = (
+        (own.grants, origin) if own.grants is not None else (other.grants, Origin.ORGANIZATION_DEFAULT)
+    )
+    names, names_origin = (
+        (own.roles, origin) if own.roles is not None else (other.roles, Origin.ORGANIZATION_DEFAULT)
+    )
+    given_grants, refused_grants = _give_grants(member, specs, specs_origin, actor) if specs else _NO_GRANTS
+    given_roles, refused_roles = _give_roles(member, names, names_origin, actor) if names else _NO_ROLES
+    return Applied(given_grants, given_roles, refused_grants, refused_roles, (FirstAccess.Stage.DEFAULTS,))
 
 
 def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool = True) -> Applied:

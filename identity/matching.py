@@ -6,6 +6,9 @@ stranger: a directory never adopts somebody else's account.
 """
 
 from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
 
 from identity import domains
 from identity.errors import ExternalIdTaken, Offboarded, UserNameTaken
@@ -19,6 +22,31 @@ class Known:
 
     member: Member
     needs_link: bool = False
+
+
+# Whether anybody could be meant at all: for most who arrive nobody is, and one question is enough.
+_ANYBODY = """
+SELECT EXISTS (SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND user_name_key = %(key)s)
+    OR EXISTS (SELECT 1 FROM identity_link WHERE organization_id = %(organization)s AND directory_id = %(directory)s::uuid
+                  AND external_id = %(external_id)s AND tombstoned_at IS NULL)
+"""
+
+
+def is_newcomer(
+    organization_id: UUID, directory: Directory | None, external_id: str | None, user_name: str
+) -> bool:
+    """Tell whether no member can be meant by these names; if False, `find` decides."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ANYBODY,
+            {
+                "organization": organization_id,
+                "key": key_of(user_name),
+                "directory": directory.pk if directory else None,
+                "external_id": external_id,
+            },
+        )
+        return not cursor.fetchone()[0]
 
 
 def find(

@@ -1,20 +1,22 @@
 """Verbs on members: how a person comes in, changes, goes and comes back. Every path calls these."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import exits, first_access, matching, tenancy
+from identity import arrivals, exits, first_access, matching, tenancy
+from identity.arrivals import Newcomer
 from identity.errors import Conflict, Invalid, Offboarded
 from identity.exits import Receipt
-from identity.models import ActivePeriod, Directory, Link, Member, Organization
+from identity.models import Directory, Link, Member, Organization
 from identity.profile import check_user_name, differences, display_name_of, email_of, key_of
 
 _Unset = Literal["unset"]
@@ -51,12 +53,19 @@ def provision(
     user_name = check_user_name(user_name)
     profile = dict(profile or {})
     with tenancy.change(organization):
-        known = matching.find(organization, directory, external_id, user_name, email_of(profile))
-        if known is not None:
-            return _take_back(known, actor, user_name, profile, active, directory, external_id)
-        member = _create(organization, actor, user_name, profile, active, directory, external_id)
+        if not matching.is_newcomer(organization.pk, directory, external_id, user_name):
+            known = matching.find(organization, directory, external_id, user_name, email_of(profile))
+            if known is not None:
+                return _take_back(known, actor, user_name, profile, active, directory, external_id)
+        # Settings of the organization may have changed since the caller read it.
+        organization = Organization.objects.get(pk=organization.pk)
+        member = _create(
+            organization, actor, user_name, profile, active, directory, external_id, defaults_origin
+        )
         source = directory.defaults if directory is not None and defaults is None else defaults
-        first_access.apply_defaults(member, actor=actor, source=source, origin=defaults_origin)
+        first_access.give_defaults(
+            member, actor=actor, source=source, fallback=organization.defaults, origin=defaults_origin
+        )
     return Provisioned(member, created=True)
 
 
@@ -217,18 +226,16 @@ def _create(
     active: bool,  # noqa: FBT001 - private, and always named by its variable
     directory: Directory | None,
     external_id: str | None,
+    origin: str,
 ) -> Member:
     now = timezone.now()
     member = Member(
-        organization=organization, password=make_password(None), created_at=now, changed_at=now,
+        organization=organization, password=_unusable_password(), created_at=now, changed_at=now,
         state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
     )  # fmt: skip
     changes = _assign(member, user_name, profile, email_unique=organization.email_unique)
-    member.save(force_insert=True)
-    if active:
-        ActivePeriod(organization=organization, member=member, started_at=now).save(force_insert=True)
+    arrivals.insert(organization.pk, [Newcomer(member, external_id)], directory=directory, origin=origin)
     if directory is not None:
-        link(member, directory, external_id)
         changes["external_id"] = [None, external_id]
     record(
         Event.MEMBER_CREATE,
@@ -239,6 +246,11 @@ def _create(
         data={"directory": str(directory.pk)} if directory else {},
     )
     return member
+
+
+def _unusable_password() -> str:
+    """Return a password hash that no password has; unlike Django's own way it costs nothing."""
+    return UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20)
 
 
 def _take_back(

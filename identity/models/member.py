@@ -67,6 +67,8 @@ class Member(AbstractBaseUser, TenantModel):
             ),
         )
         indexes = (
+            # The unique one leaves out offboarded people; matching asks for them too.
+            models.Index(fields=["organization", "user_name_key"], name="member_user_name_key"),
             models.Index(fields=["organization", "email_key"], name="member_email_key"),
             models.Index(fields=["organization", "changed_at", "id"], name="member_changed"),
             models.Index("organization", Lower("display_name"), "id", name="member_display_name"),
