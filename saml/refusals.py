@@ -229,6 +229,11 @@ CATALOGUE: dict[str, Advice] = {
     "connection_inactive": Advice(
         "This connection is switched off.", "Switch the connection on, or use another sign-in link."
     ),
+    "organization_suspended": Advice("The organization is suspended.", "Ask the operator of this server."),
+    "email_taken": Advice(
+        "Another member has this e-mail address, and the organization wants each address once.",
+        "Let the NameID be the user name of the member, or change one of the addresses.",
+    ),
     # Logout
     "logout_not_signed": Advice(
         "The logout message is not signed.", "Let the identity provider sign logout messages."

@@ -1,0 +1,289 @@
+"""Sign-in attempts: the store of open requests, the guard against replays, and the sign-in log, in one table."""
+
+import hashlib
+import json
+import secrets as random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from typing import Any
+
+from django.db import connection as database
+from django.utils import timezone
+
+from audit import context
+from audit.events import Event
+from audit.ids import uuid7
+from audit.record import Actor, Subject, record
+from identity import secrets, tenancy
+from identity.models import Member, Session
+from saml.build import new_id
+from saml.connections import actor_of
+from saml.models import Attempt, Connection
+from saml.refusals import Refused
+from saml.snapshot import PendingRequest
+from saml.statements import NameID
+from saml.verify import VerifiedAssertion
+
+LIFETIME = timedelta(minutes=15)
+SPENT_KEPT_LEAST = timedelta(hours=1)
+DOUBLE_SUBMIT = timedelta(seconds=30)
+ANONYMOUS = Actor("anonymous")
+_USER_AGENT_CHARACTERS_MAX = 400
+_DETAIL_CHARACTERS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the request store knows of a response: the attempt that it answers, and whether this browser began it."""
+
+    attempt: Attempt
+    same_browser: bool
+
+    @property
+    def request(self) -> PendingRequest:
+        """The attempt as verification sees it."""
+        return PendingRequest(
+            request_id=self.attempt.request_id or "",
+            issued_at=self.attempt.started_at,
+            expires_at=self.attempt.expires_at,
+            same_browser=self.same_browser,
+            force_authn=self.attempt.force_authn,
+            authn_contexts=tuple(self.attempt.authn_contexts),
+        )
+
+
+def start(
+    connection: Connection, *, target: str, purpose: str = Attempt.Purpose.LOGIN, actor: Actor = ANONYMOUS
+) -> tuple[Attempt, str]:
+    """Write the row before anybody is sent away, and return it with the nonce for this browser's cookie."""
+    nonce = random.token_urlsafe(32)
+    with tenancy.change(connection.organization_id):
+        attempt = _new(connection, purpose)
+        attempt.request_id = new_id()
+        attempt.nonce_digest = _digest(nonce)
+        attempt.target = target
+        attempt.force_authn = connection.force_authn
+        attempt.authn_contexts = connection.authn_contexts
+        attempt.steps = [_step("sent to the identity provider")]
+        attempt.save(force_insert=True)
+        _record(Event.SIGN_IN_START, connection, attempt, actor)
+    return attempt, nonce
+
+
+def find(connection: Connection, request_id: str | None, nonces: Mapping[str, str]) -> Claim | None:
+    """Return the attempt that a response says it answers; `nonces` are this browser's, by cookie name."""
+    if not request_id or len(request_id) > 100:  # noqa: PLR2004 - ours are shorter
+        return None
+    with tenancy.of(connection.organization_id):
+        attempt = Attempt.objects.filter(
+            organization=connection.organization_id, connection=connection, request_id=request_id
+        ).first()
+    if attempt is None:
+        return None
+    nonce = nonces.get(cookie_name(request_id), "")
+    return Claim(attempt, compare_digest(_digest(nonce), bytes(attempt.nonce_digest or b"")))
+
+
+def cookie_name(request_id: str) -> str:
+    """Return the name of the cookie that binds a request to its browser; two tabs have one each."""
+    return f"rollcall_login_{hashlib.sha256(request_id.encode()).hexdigest()[:12]}"
+
+
+def spend(connection: Connection, claim: Claim | None, verified: VerifiedAssertion, now: datetime) -> None:
+    """Take the request and the assertion, each once, and commit: they stay spent whatever then happens.
+
+    Refuses: in_response_to (the request was taken before), replay (the assertion was).
+    """
+    digest = hashlib.sha256(f"{verified.issuer}\0{verified.assertion_id}".encode()).digest()
+    kept_until = max(verified.not_on_or_after, now + SPENT_KEPT_LEAST) + timedelta(minutes=10)
+    with tenancy.change(connection.organization_id):
+        if not spend_digest(connection, digest, kept_until):
+            raise Refused("replay")
+        if claim is not None and not _take(claim.attempt, now):
+            raise Refused("in_response_to", "this request was answered before")
+
+
+def spend_digest(connection: Connection, digest: bytes, expires_at: datetime) -> bool:
+    """Insert the digest; False if it was there. A simultaneous insert waits here for the first to commit, and loses."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO saml_spentassertion (id, organization_id, connection_id, digest, expires_at)"
+            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (organization_id, connection_id, digest) DO NOTHING",
+            [uuid7(), connection.organization_id, connection.pk, digest, expires_at],
+        )
+        return bool(cursor.rowcount)
+
+
+def _take(attempt: Attempt, now: datetime) -> bool:
+    return bool(
+        Attempt.objects.filter(
+            organization=attempt.organization_id,
+            pk=attempt.pk,
+            consumed_at__isnull=True,
+            outcome=Attempt.Outcome.OPEN,
+            expires_at__gt=now,
+        ).update(consumed_at=now)
+    )
+
+
+def shown_twice(claim: Claim | None, now: datetime) -> bool:
+    """Say whether this is the same browser sending the same form again within seconds, as impatient scripts do."""
+    if claim is None or not claim.same_browser:
+        return False
+    with tenancy.of(claim.attempt.organization_id):
+        claim.attempt.refresh_from_db()
+    taken = claim.attempt.consumed_at
+    return (
+        taken is not None and now - taken < DOUBLE_SUBMIT and claim.attempt.outcome != Attempt.Outcome.FAILED
+    )
+
+
+def succeed(
+    attempt: Attempt | None,
+    connection: Connection,
+    verified: VerifiedAssertion,
+    member: Member,
+    session: Session,
+    steps: list[str],
+    data: dict[str, Any],
+) -> Attempt:
+    """Close an attempt (or write one for a sign-in that began at the identity provider); in the caller's transaction."""
+    attempt = attempt or _new(connection, Attempt.Purpose.LOGIN)
+    attempt.outcome = Attempt.Outcome.SUCCEEDED
+    attempt.member, attempt.user_name, attempt.session_id = member, member.user_name, session.pk
+    attempt.signed_by = verified.signed_by
+    attempt.name_id_sealed = _seal(attempt, "name_id", asdict(verified.name_id))
+    _finish(attempt, steps)
+    _record(Event.SIGN_IN_SUCCEED, connection, attempt, actor_of(connection), data=data)
+    return attempt
+
+
+def fail(
+    attempt: Attempt | None,
+    connection: Connection,
+    refused: Refused,
+    steps: list[str],
+    verified: VerifiedAssertion | None = None,
+    user_name: str = "",
+) -> Attempt:
+    """Close an attempt as failed, or write one, with its entry, in a transaction of its own."""
+    with tenancy.change(connection.organization_id):
+        attempt = attempt or _new(connection, Attempt.Purpose.LOGIN)
+        attempt.outcome = Attempt.Outcome.FAILED
+        attempt.code, attempt.detail = refused.code, _plain(refused.detail)
+        attempt.user_name = _plain(user_name)
+        if verified is not None:
+            attempt.signed_by = verified.signed_by
+            attempt.name_id_sealed = _seal(attempt, "name_id", asdict(verified.name_id))
+            attempt.attributes_sealed = _seal(attempt, "attributes", verified.attributes)
+        _finish(attempt, [*steps, f"refused: {refused.code}"])
+        _record(
+            Event.SIGN_IN_REFUSE,
+            connection,
+            attempt,
+            actor_of(connection),
+            outcome="refused",
+            reason=refused.code,
+            data={"detail": attempt.detail},
+        )
+    return attempt
+
+
+def note_repeat(claim: Claim, connection: Connection) -> None:
+    """Record that a form came twice from the same browser; the sign-in itself stays as it was."""
+    with tenancy.change(connection.organization_id):
+        _record(
+            Event.SIGN_IN_REFUSE,
+            connection,
+            claim.attempt,
+            actor_of(connection),
+            outcome="refused",
+            reason="replay",
+            data={"detail": "the same form, twice within seconds"},
+        )
+
+
+def close_incomplete(attempt: Attempt, *, actor: Actor) -> bool:
+    """Close an attempt that never came back, once its time is over; False if it was closed meanwhile."""
+    now = timezone.now()
+    with tenancy.change(attempt.organization_id):
+        locked = Attempt.objects.select_for_update().select_related("connection").get(pk=attempt.pk)
+        if locked.outcome != Attempt.Outcome.OPEN or locked.expires_at > now:
+            return False
+        locked.outcome = Attempt.Outcome.INCOMPLETE
+        _finish(locked, ["never came back"])
+        _record(Event.SIGN_IN_INCOMPLETE, locked.connection, locked, actor)
+    return True
+
+
+def name_id_of(attempt: Attempt) -> NameID | None:
+    """Return the NameID that the attempt brought, with format and qualifiers, or None."""
+    opened = _open(attempt, "name_id", attempt.name_id_sealed)
+    return NameID(**opened) if opened else None
+
+
+def attributes_of(attempt: Attempt) -> dict[str, list[str]]:
+    """Return the attributes received, where they are kept: for failed and test sign-ins."""
+    return _open(attempt, "attributes", attempt.attributes_sealed) or {}
+
+
+def _new(connection: Connection, purpose: str) -> Attempt:
+    now, where = timezone.now(), context.current()
+    return Attempt(
+        organization_id=connection.organization_id,
+        connection=connection,
+        purpose=purpose,
+        ip=where.ip,
+        user_agent=where.user_agent[:_USER_AGENT_CHARACTERS_MAX],
+        started_at=now,
+        expires_at=now + LIFETIME,
+    )
+
+
+def _finish(attempt: Attempt, steps: list[str]) -> None:
+    attempt.finished_at = timezone.now()
+    attempt.steps = [*attempt.steps, *(_step(step) for step in steps)]
+    # A row that was made for this outcome is inserted, one that waited for it updated.
+    attempt.save(force_insert=attempt._state.adding)  # noqa: SLF001 - Django's way to know
+
+
+def _step(text: str) -> dict[str, str]:
+    return {"at": timezone.now().isoformat(timespec="milliseconds"), "step": _plain(text)}
+
+
+def _plain(text: str) -> str:
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)[
+        :_DETAIL_CHARACTERS_MAX
+    ]
+
+
+def _record(event: Event, connection: Connection, attempt: Attempt, actor: Actor, **more: Any) -> None:
+    data = {"connection": str(connection.pk), "connection_name": connection.name, "purpose": attempt.purpose}
+    record(
+        event,
+        organization_id=connection.organization_id,
+        actor=actor,
+        subject=Subject("sign_in", str(attempt.pk), attempt.user_name),
+        data=data | more.pop("data", {}),
+        **more,
+    )
+
+
+def _seal(attempt: Attempt, name: str, value: Any) -> bytes:
+    return secrets.seal(
+        attempt.organization_id, f"saml_attempt:{attempt.pk}:{name}", json.dumps(value).encode()
+    )
+
+
+def _open(attempt: Attempt, name: str, sealed: Any) -> Any:
+    if not sealed:
+        return None
+    return json.loads(
+        secrets.open_(attempt.organization_id, f"saml_attempt:{attempt.pk}:{name}", bytes(sealed))
+    )
+
+
+def _digest(nonce: str) -> bytes:
+    return hashlib.sha256(nonce.encode()).digest()

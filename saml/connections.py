@@ -1,0 +1,207 @@
+"""Verbs on connections: create, change, switch on and off."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from identity import secrets, tenancy
+from identity.errors import Invalid, NameTaken, NotFound, constraint_of
+from identity.models import Organization
+from saml import keys, policy, trust
+from saml.models import Connection, KeyPair
+from saml.policy import Settings
+
+
+def create(organization: Organization, *, actor: Actor, **values: Any) -> Connection:
+    """Create a connection with a key pair of its own; the fields are those of `saml.policy.read`.
+
+    Raises Invalid (with the field at fault), NameTaken.
+    """
+    settings = policy.read(values)
+    if "name" not in settings.columns:
+        message = "A connection needs a name."
+        raise Invalid(message, field="name")
+    now = timezone.now()
+    connection = Connection(organization=organization, created_at=now, changed_at=now)
+    active = settings.columns.pop("active", False)
+    chosen = settings.columns.get("idp_preset", "generic")
+    settings.columns = policy.preset_defaults(chosen) | settings.columns
+    for name, value in settings.columns.items():
+        setattr(connection, name, value)
+    with _verb(organization.pk):
+        connection.save(force_insert=True)
+        add_key_pair(connection, KeyPair.State.CURRENT)
+        changes = {name: [None, value] for name, value in settings.columns.items()}
+        changes |= trust.replace_certificates(connection, settings.certificates or ())
+        record(
+            Event.CONNECTION_CREATE,
+            organization_id=organization.pk,
+            actor=actor,
+            subject=subject_of(connection),
+            changes=changes,
+        )
+        if active:
+            _activate_locked(connection, actor=actor)
+    return connection
+
+
+def change(connection: Connection, *, actor: Actor, **values: Any) -> Connection:
+    """Change what is given; nothing different, nothing written. `active` switches on and off.
+
+    Raises Invalid, NameTaken.
+    """
+    settings = policy.read(values)
+    active = settings.columns.pop("active", None)
+    with _verb(connection.organization_id):
+        locked = lock(connection)
+        changes = _assign(locked, settings)
+        if settings.certificates is not None:
+            changes |= trust.replace_certificates(locked, settings.certificates)
+        if changes:
+            touch(locked, *settings.columns)
+            record(
+                Event.CONNECTION_CHANGE,
+                organization_id=locked.organization_id,
+                actor=actor,
+                subject=subject_of(locked),
+                changes=changes,
+            )
+        if active is True and not locked.active:
+            _activate_locked(locked, actor=actor)
+        elif active is False and locked.active:
+            _deactivate_locked(locked, actor=actor)
+        elif locked.active:
+            _check_complete(locked)
+    return locked
+
+
+def find(connection_id: UUID) -> Connection | None:
+    """Return the connection of a URL with its organization: here nobody is known yet, so it is looked up in all of them."""
+    with tenancy.everywhere("connection look-up"):
+        return Connection.objects.select_related("organization").filter(pk=connection_id).first()
+
+
+def get(organization: Organization, connection_id: UUID) -> Connection:
+    """Return a connection of the organization. Raises NotFound, also for somebody else's."""
+    with tenancy.of(organization):
+        found = Connection.objects.filter(organization=organization, pk=connection_id).first()
+    if found is None:
+        message = "There is no such connection."
+        raise NotFound(message)
+    return found
+
+
+def lock(connection: Connection) -> Connection:
+    """Lock the row for the transaction and return it."""
+    return Connection.objects.select_for_update().select_related("organization").get(pk=connection.pk)
+
+
+def touch(connection: Connection, *columns: str) -> None:
+    """Save `columns`, and a version that no cache has seen; the caller records why."""
+    connection.version += 1
+    connection.changed_at = timezone.now()
+    connection.save(update_fields=[*columns, "version", "changed_at"])
+
+
+def subject_of(connection: Connection) -> Subject:
+    """Return the connection as the record names it."""
+    return Subject("connection", str(connection.pk), connection.name)
+
+
+def actor_of(connection: Connection) -> Actor:
+    """Return the connection as the one who acts: what an identity provider's message brings about."""
+    return Actor("connection", str(connection.pk), connection.name)
+
+
+def add_key_pair(connection: Connection, state: str) -> KeyPair:
+    """Make a key pair; the caller records it. The private key is sealed and leaves this process only as signatures."""
+    private, certificate = keys.generate(f"Rollcall {connection.pk}")
+    pair = KeyPair(
+        organization_id=connection.organization_id,
+        connection=connection,
+        state=state,
+        certificate=certificate,
+        not_after=trust.not_after(certificate),
+        created_at=timezone.now(),
+    )
+    pair.private_sealed = secrets.seal(connection.organization_id, f"saml_key:{pair.pk}:private", private)
+    pair.save(force_insert=True)
+    return pair
+
+
+def _assign(connection: Connection, settings: Settings) -> dict[str, Any]:
+    changes = {
+        name: [getattr(connection, name), value]
+        for name, value in settings.columns.items()
+        if getattr(connection, name) != value
+    }
+    for name, (_, value) in changes.items():
+        setattr(connection, name, value)
+    return changes
+
+
+def _activate_locked(connection: Connection, *, actor: Actor) -> None:
+    _check_complete(connection)
+    connection.active = True
+    touch(connection, "active")
+    _record_switch(connection, Event.CONNECTION_ACTIVATE, [False, True], actor)
+
+
+def _deactivate_locked(connection: Connection, *, actor: Actor) -> None:
+    connection.active = False
+    touch(connection, "active")
+    _record_switch(connection, Event.CONNECTION_DEACTIVATE, [True, False], actor)
+
+
+def _record_switch(connection: Connection, event: Event, change_: list[bool], actor: Actor) -> None:
+    record(
+        event,
+        organization_id=connection.organization_id,
+        actor=actor,
+        subject=subject_of(connection),
+        changes={"active": change_},
+    )
+
+
+def _check_complete(connection: Connection) -> None:
+    """Refuse to be on without an identity provider, a key to verify by, or defaults that somebody chose."""
+    for missing, field, message in (
+        (not connection.idp_entity_id, "idp_entity_id", "Load the identity provider's metadata first."),
+        (not connection.sso_url, "sso_url", "The identity provider's sign-on address is missing."),
+        (
+            not trust.signing(connection),
+            "certificates",
+            "The identity provider's signing certificate is missing.",
+        ),
+        (
+            connection.defaults is None,
+            "defaults",
+            'Choose the first permissions of new people; they may be none: {"grants": [], "roles": []}.',
+        ),
+    ):
+        if missing:
+            raise Invalid(message, field=field)
+
+
+@contextmanager
+def _verb(organization_id: UUID) -> Iterator[None]:
+    """Open a verb's transaction, in which a taken name is refused by its constraint."""
+    try:
+        with tenancy.change(organization_id):
+            yield
+    except IntegrityError as error:
+        if constraint_of(error) != "connection_name":
+            raise
+        message = "Another connection already has this name."
+        raise NameTaken(message, field="name") from error
+
+
+def defaults_of(connection: Connection) -> Mapping[str, Any]:
+    """Return the connection's first permissions; an aspect that it leaves out falls to the organization's."""
+    return connection.defaults or {}

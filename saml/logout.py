@@ -1,0 +1,208 @@
+"""Single logout, both ways, front channel: every message is signed, and ends exactly the sessions that it names."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, record
+from identity import sessions, tenancy
+from identity.models import Session
+from saml import attempts, build, signatures, times, trust
+from saml.build import Message, new_id
+from saml.connections import actor_of, find, subject_of
+from saml.decryption import decrypt
+from saml.models import Attempt, Connection, SubjectLink
+from saml.names import NAMEID_ENTITY, SAML, SAMLP
+from saml.refusals import Refused
+from saml.snapshot import ConnectionSnapshot
+from saml.statements import NameID, name_id
+from saml.wire import Received
+from saml.xml import check_signature_places, read_decrypted
+
+LIFETIME = timedelta(minutes=10)
+SESSION_INDEXES_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutRequest:
+    """A verified LogoutRequest (core 3.7.1)."""
+
+    request_id: str
+    name_id: NameID
+    session_indexes: tuple[str, ...]
+
+
+def begin(session: Session, *, actor: Actor, reason: str = "signed_out") -> Message | None:
+    """End our own session, and return the LogoutRequest for the identity provider that opened it, if it takes one.
+
+    A session that did not come by SAML, or whose identity provider knows no logout, just ends.
+    """
+    sessions.end(session, actor=actor, reason=reason)
+    connection = find(session.connection_id) if session.connection_id else None
+    if connection is None or not connection.slo_url:
+        return None
+    ready = trust.ready(connection)
+    document = build.logout_request(
+        ready.snapshot,
+        new_id(),
+        _name_id_of(session),
+        [session.session_index] if session.session_index else [],
+    )
+    return build.send(
+        document, connection.slo_url, connection.slo_binding, field="SAMLRequest", key=ready.signing
+    )
+
+
+def answer(connection: Connection, received: Received) -> Message | None:
+    """Carry out a LogoutRequest of the identity provider and return our answer, or None where there is no address for it.
+
+    Refuses (`Refused`) with a code of the catalogue, and an entry; then no session is touched.
+    """
+    ready = trust.ready(connection)
+    try:
+        request = read_request(received, ready.snapshot, timezone.now())
+        _spend(connection, request)
+    except Refused as refused:
+        _record_refusal(connection, refused)
+        raise
+    ended = _end(connection, request)
+    status = "Success" if ended or _is_known(connection, request.name_id) else "UnknownPrincipal"
+    url = connection.slo_response_url or connection.slo_url
+    if not url:
+        return None
+    document = build.logout_response(ready.snapshot, request.request_id, status)
+    return build.send(
+        document,
+        url,
+        connection.slo_binding,
+        field="SAMLResponse",
+        relay_state=received.relay_state,
+        key=ready.signing,
+    )
+
+
+def conclude(connection: Connection, received: Received) -> bool:
+    """Say whether a LogoutResponse is a good one. Our session ended before it was asked for, so nothing hangs on it."""
+    ready = trust.ready(connection)
+    try:
+        _check_envelope(received, ready.snapshot, "LogoutResponse")
+    except Refused as refused:
+        _record_refusal(connection, refused)
+        return False
+    return True
+
+
+def read_request(received: Received, connection: ConnectionSnapshot, now: datetime) -> LogoutRequest:
+    """Verify and read a LogoutRequest (profiles 4.4.4.1): signed, ours, in time.
+
+    Refuses: logout_not_signed, logout_signature, weak_algorithm, issuer_mismatch, destination, logout_expired,
+    structure, name_id_missing.
+    """
+    root = _check_envelope(received, connection, "LogoutRequest")
+    skew = timedelta(seconds=connection.skew_seconds)
+    issued, end = root.get("IssueInstant"), root.get("NotOnOrAfter")
+    if not issued or now - skew >= times.instant(issued) + LIFETIME or (end and times.over(end, now, skew)):
+        raise Refused("logout_expired", f"issued {issued}"[:60])
+    identity = root.get("ID")
+    if not identity:
+        raise Refused("structure", "no ID")
+    indexes = [element.text.strip() for element in root.findall(f"{{{SAMLP}}}SessionIndex") if element.text]
+    if len(indexes) > SESSION_INDEXES_MAX:
+        raise Refused("too_large", "SessionIndexes")
+    return LogoutRequest(identity, _name_id(root, received, connection), tuple(indexes))
+
+
+def _check_envelope(received: Received, connection: ConnectionSnapshot, kind: str) -> Any:
+    """Check kind, signature, issuer and destination; nothing is read from a message before its signature holds."""
+    root = received.tree.root
+    if root.tag != f"{{{SAMLP}}}{kind}" or root.get("Version") != "2.0":
+        raise Refused("structure", f"not a {kind}")
+    check_signature_places(root, (root,))
+    issuer = (root.findtext(f"{{{SAML}}}Issuer") or "").strip()
+    if issuer != connection.idp_entity_id or _issuer_format(root) != NAMEID_ENTITY:
+        raise Refused("issuer_mismatch", issuer[:300])
+    sha1 = signatures.sha1_allowed(connection.sha1_until, timezone.now())
+    if received.signed_query is not None:
+        received.signed_query.verify(connection.signing_keys, sha1=sha1)
+    elif signatures.signature_of(root) is not None and not received.by_redirect:
+        signatures.verify(received.tree, root, connection.signing_keys, sha1=sha1, code="logout_signature")
+    else:
+        raise Refused("logout_not_signed")
+    if (root.get("Destination") or connection.sls_url) != connection.sls_url:
+        raise Refused("destination", str(root.get("Destination"))[:300])
+    return root
+
+
+def _issuer_format(root: Any) -> str:
+    issuer = root.find(f"{{{SAML}}}Issuer")
+    return NAMEID_ENTITY if issuer is None else str(issuer.get("Format", NAMEID_ENTITY))
+
+
+def _name_id(root: Any, received: Received, connection: ConnectionSnapshot) -> NameID:
+    plain = root.findall(f"{{{SAML}}}NameID")
+    hidden = root.findall(f"{{{SAML}}}EncryptedID")
+    if len(plain) + len(hidden) != 1:
+        raise Refused("name_id_missing" if not plain and not hidden else "structure", "NameID")
+    if plain:
+        return name_id(plain[0])
+    # Shibboleth encrypts the NameID of its logout requests; the signature around it has held, so CBC is sound.
+    plaintext = decrypt(hidden[0], connection.decryption_keys, cbc=True)
+    return name_id(read_decrypted(plaintext, dict(hidden[0].nsmap), received.tree.ids).root)
+
+
+def _spend(connection: Connection, request: LogoutRequest) -> None:
+    digest = hashlib.sha256(f"logout\0{connection.idp_entity_id}\0{request.request_id}".encode()).digest()
+    with tenancy.change(connection.organization_id):
+        if not attempts.spend_digest(connection, digest, timezone.now() + 2 * LIFETIME):
+            raise Refused("logout_replay")
+
+
+def _end(connection: Connection, request: LogoutRequest) -> int:
+    actor = actor_of(connection)
+    with tenancy.change(connection.organization_id):
+        named = sessions.of_name_id(
+            connection.organization_id, connection.pk, request.name_id.value, list(request.session_indexes)
+        )
+        for session in named:
+            sessions.end(session, actor=actor, reason="signed_out_at_identity_provider")
+        record(
+            Event.SIGN_OUT,
+            organization_id=connection.organization_id,
+            actor=actor,
+            subject=subject_of(connection),
+            data={"sessions": [str(session.pk) for session in named], "request": request.request_id[:200]},
+        )
+    return len(named)
+
+
+def _is_known(connection: Connection, person: NameID) -> bool:
+    digest = hashlib.sha256(f"name_id:{person.value}".encode()).digest()
+    with tenancy.of(connection.organization_id):
+        return SubjectLink.objects.filter(
+            organization=connection.organization_id, connection=connection, name_id_digest=digest
+        ).exists()
+
+
+def _name_id_of(session: Session) -> NameID:
+    """Return the NameID as it came, with format and qualifiers: AD FS compares them all."""
+    with tenancy.of(session.organization_id):
+        attempt = Attempt.objects.filter(organization=session.organization_id, session_id=session.pk).first()
+        stored = attempts.name_id_of(attempt) if attempt else None
+        return stored or NameID(sessions.name_id_of(session))
+
+
+def _record_refusal(connection: Connection, refused: Refused) -> None:
+    with tenancy.change(connection.organization_id):
+        record(
+            Event.SIGN_OUT_REFUSE,
+            organization_id=connection.organization_id,
+            actor=actor_of(connection),
+            subject=subject_of(connection),
+            outcome="refused",
+            reason=refused.code,
+            data={"detail": refused.detail},
+        )

@@ -1,0 +1,179 @@
+"""Who is this? The one place that decides which member a verified assertion speaks of.
+
+In order: the identity stored at the first sign-in › the user name › an e-mail in a proved domain that exactly one
+member has › an open invitation › a new member, where the connection lets anyone in. Whoever is suspended or
+offboarded stays out and is not made anew.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import record
+from identity import domains, invitations, matching, members
+from identity.models import Member, Organization
+from identity.models.access import Origin
+from identity.profile import key_of
+from saml.attributes import Person
+from saml.connections import actor_of, defaults_of
+from saml.models import Connection, SubjectLink
+from saml.refusals import Refused
+from saml.statements import NameID
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The member, and how they were found: known, linked or created. `member` None: would be created (a test)."""
+
+    member: Member | None
+    how: str
+
+
+def identity_of(name_id: NameID, person: Person) -> str:
+    """Return what identifies the person at this identity provider: the NameID, or, where that is transient, what is stable."""
+    if not name_id.transient:
+        return f"name_id:{name_id.value}"
+    stable = person.user_name or person.email
+    if not stable:
+        raise Refused("attribute_missing", "the NameID is transient, and no user name or e-mail came with it")
+    return f"attribute:{key_of(stable)}"
+
+
+def find(connection: Connection, name_id: NameID, person: Person) -> Match:
+    """Decide without changing anything; the tenancy must be set.
+
+    Refuses: user_inactive, ambiguous_member, member_linked, domain_not_verified, not_invited, attribute_missing.
+    """
+    organization = connection.organization
+    link = _link(connection, name_id, person)
+    if link is not None and link.member.is_active:
+        return Match(link.member, "known")
+    found = _by_user_name(organization, name_id, person) or _by_email(connection, person)
+    if link is not None and (link.member.state != Member.State.OFFBOARDED or found is None):
+        raise Refused("user_inactive", link.member.state)
+    if found is not None:
+        if not found.is_active:
+            raise Refused("user_inactive", found.state)
+        _refuse_other_identity(connection, found, name_id, person)
+        return Match(found, "linked")
+    _check_newcomer(connection, person)
+    return Match(None, "created")
+
+
+def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
+    """Find the member, or make them; store the identity. In the caller's transaction. Refuses as `find` does."""
+    match = find(connection, name_id, person)
+    if match.how == "known":
+        return match
+    actor = actor_of(connection)
+    member = match.member or _create(connection, person)
+    digest = _digest(identity_of(name_id, person))
+    mine = SubjectLink.objects.filter(organization=connection.organization_id, connection=connection)
+    # Only an offboarded member's link can stand in the way here: their name went to somebody new.
+    mine.filter(name_id_digest=digest).delete()
+    SubjectLink(
+        organization_id=connection.organization_id,
+        connection=connection,
+        member=member,
+        name_id_digest=digest,
+        linked_at=timezone.now(),
+    ).save(force_insert=True)
+    record(
+        Event.MEMBER_LINK,
+        organization_id=connection.organization_id,
+        actor=actor,
+        subject=members.subject_of(member),
+        data={"connection": str(connection.pk), "how": match.how},
+    )
+    return Match(member, match.how)
+
+
+def _link(connection: Connection, name_id: NameID, person: Person) -> SubjectLink | None:
+    return (
+        SubjectLink.objects.select_related("member")
+        .filter(
+            organization=connection.organization_id,
+            connection=connection,
+            name_id_digest=_digest(identity_of(name_id, person)),
+        )
+        .first()
+    )
+
+
+def _by_user_name(organization: Organization, name_id: NameID, person: Person) -> Member | None:
+    names = {person.user_name} if name_id.transient else {person.user_name, name_id.value}
+    keys = {key_of(name) for name in names if name}
+    found = list(
+        Member.objects.filter(organization=organization, user_name_key__in=keys).exclude(
+            state=Member.State.OFFBOARDED
+        )[:2]
+    )
+    if len(found) > 1:
+        raise Refused("ambiguous_member", "NameID and user name belong to different members")
+    return found[0] if found else None
+
+
+def _by_email(connection: Connection, person: Person) -> Member | None:
+    """Match by e-mail only inside a proved domain: the address is what somebody else's identity provider may claim."""
+    found = matching.by_email(connection.organization, person.email)
+    if len(found) > 1:
+        raise Refused("ambiguous_member", "several members have this e-mail address")
+    if found and not _may_claim(connection, person.email):
+        raise Refused("domain_not_verified", person.email.rpartition("@")[2])
+    return found[0] if found else None
+
+
+def _may_claim(connection: Connection, email: str) -> bool:
+    return connection.allow_other_domains or domains.has_proved(connection.organization_id, email)
+
+
+def _refuse_other_identity(connection: Connection, member: Member, name_id: NameID, person: Person) -> None:
+    digest = _digest(identity_of(name_id, person))
+    links = SubjectLink.objects.filter(
+        organization=connection.organization_id, connection=connection, member=member
+    )
+    if links.exclude(name_id_digest=digest).exists():
+        raise Refused("member_linked", member.user_name)
+
+
+def _check_newcomer(connection: Connection, person: Person) -> None:
+    """Refuse to make a member of somebody who is out, who is not invited, or whose address is not the organization's."""
+    keys = {key_of(text) for text in (person.user_name, person.email) if text}
+    gone = Member.objects.filter(organization=connection.organization_id, state=Member.State.OFFBOARDED)
+    if gone.filter(user_name_key__in=keys).exists() or (
+        person.email and gone.filter(email_key=key_of(person.email)).exists()
+    ):
+        raise Refused("user_inactive", Member.State.OFFBOARDED)
+    if not person.email:
+        raise Refused("attribute_missing", "e-mail")
+    if invitations.open_for(connection.organization, person.email) is not None:
+        return
+    if connection.join == Connection.Join.INVITED:
+        raise Refused("not_invited")
+    if not _may_claim(connection, person.email):
+        raise Refused("domain_not_verified", person.email.rpartition("@")[2])
+
+
+def _create(connection: Connection, person: Person) -> Member:
+    actor = actor_of(connection)
+    invitation = invitations.open_for(connection.organization, person.email)
+    source, origin = defaults_of(connection), Origin.CONNECTION_DEFAULT
+    if invitation is not None:
+        source, origin = {"grants": invitation.grants, "roles": invitation.roles}, Origin.INVITATION
+    member = members.provision(
+        connection.organization,
+        actor=actor,
+        user_name=person.user_name or person.email,
+        profile=person.profile,
+        defaults=source,
+        defaults_origin=origin,
+    ).member
+    if invitation is not None:
+        invitations.accept(invitation, member, actor=actor)
+    return member
+
+
+def _digest(identity: str) -> bytes:
+    return hashlib.sha256(identity.encode()).digest()

@@ -1,0 +1,246 @@
+"""A response arrives: verify it, spend it, find the person, give them their first permissions and a session, or say no."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from identity import errors, first_access, sessions, tenancy
+from identity.first_access import Applied, Wanted
+from identity.grants import GrantSpec
+from identity.models import Session
+from identity.sessions import SamlOrigin
+from saml import attempts, build, people, trust
+from saml.attempts import Claim
+from saml.attributes import Person, read_person
+from saml.build import Message, RequestWishes
+from saml.connections import actor_of
+from saml.models import Attempt, Connection
+from saml.presets import preset
+from saml.refusals import CATALOGUE, Refused
+from saml.verify import Trace, VerifiedAssertion, verify
+from saml.xml import read_response
+
+HOME = "/"
+TARGET_CHARACTERS_MAX = 2000
+# What the domain refuses, in the words of the sign-in log.
+_CODES = {"offboarded": "user_inactive", "forbidden": "user_inactive", "invalid": "attribute_invalid"}
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session has begun. `cookie` is its value, and `target` the path to go to."""
+
+    session: Session
+    cookie: str
+    target: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The same form came twice from the same browser; the first one counts, and this one just moves on."""
+
+    target: str
+
+
+class SignInRefused(Exception):
+    """A sign-in that was refused, and written down: `reference` is the attempt's id, which the person may tell."""
+
+    def __init__(self, reference: UUID, code: str) -> None:
+        super().__init__(code)
+        self.reference = reference
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Course:
+    """What is known so far, for the log, wherever the course ends."""
+
+    claim: Claim | None = None
+    verified: VerifiedAssertion | None = None
+    person: Person | None = None
+    trace: Trace = field(default_factory=Trace)
+    steps: list[str] = field(default_factory=list)
+
+
+def begin(connection: Connection, target: str) -> tuple[Message, Attempt, str]:
+    """Write an attempt and return the AuthnRequest that goes with it, the attempt, and the nonce for the browser.
+
+    Raises SignInRefused for a connection that is off or unfinished.
+    """
+    try:
+        _check_usable(connection)
+        ready = trust.ready(connection)
+        _check_addressed(ready)
+    except Refused as refused:
+        raise _refuse(connection, _Course(), refused) from refused
+    attempt, nonce = attempts.start(connection, target=target)
+    wishes = RequestWishes(
+        connection.force_authn, connection.name_id_format, tuple(connection.authn_contexts)
+    )
+    document = build.authn_request(ready.snapshot, attempt.request_id or "", wishes)
+    message = build.send(
+        document,
+        connection.sso_url,
+        connection.sso_binding,
+        field="SAMLRequest",
+        key=ready.signing if connection.sign_requests else None,
+    )
+    return message, attempt, nonce
+
+
+def receive(
+    connection: Connection, encoded: str, nonces: Mapping[str, str], relay_state: str = ""
+) -> SignedIn | Repeated:
+    """Answer a POST to the ACS. Raises SignInRefused; then there is no session, no member, and one failed attempt."""
+    now = timezone.now()
+    course = _Course()
+    try:
+        _check_usable(connection)
+        verified = _verify(connection, encoded, nonces, course, now)
+        attempts.spend(connection, course.claim, verified, now)
+        course.person = _person(connection, verified)
+        return _enter(connection, course, verified, course.person, safe_target(relay_state))
+    except Refused as refused:
+        if (
+            refused.code in {"replay", "in_response_to"}
+            and attempts.shown_twice(course.claim, now)
+            and course.claim
+        ):
+            attempts.note_repeat(course.claim, connection)
+            return Repeated(course.claim.attempt.target or HOME)
+        raise _refuse(connection, course, refused) from refused
+
+
+def safe_target(target: str) -> str:
+    """Return the path if it is one of ours, else an empty text: nobody is sent elsewhere from here."""
+    if (
+        not target
+        or len(target) > TARGET_CHARACTERS_MAX
+        or not target.startswith("/")
+        or not target.isprintable()
+    ):
+        return ""
+    return target if url_has_allowed_host_and_scheme(target, allowed_hosts=None) else ""
+
+
+def _check_usable(connection: Connection) -> None:
+    if not connection.idp_entity_id:
+        raise Refused("not_configured")
+    if not connection.active:
+        raise Refused("connection_inactive")
+
+
+def _check_addressed(ready: trust.Ready) -> None:
+    if not ready.snapshot.signing_keys or not ready.snapshot.sso_url:
+        raise Refused("not_configured")
+
+
+def _verify(
+    connection: Connection, encoded: str, nonces: Mapping[str, str], course: _Course, now: datetime
+) -> VerifiedAssertion:
+    response = read_response(encoded)
+    course.claim = attempts.find(connection, response.root.get("InResponseTo"), nonces)
+    request = course.claim.request if course.claim else None
+    course.verified = verify(response, trust.ready(connection).snapshot, request, now, course.trace)
+    return course.verified
+
+
+def _person(connection: Connection, verified: VerifiedAssertion) -> Person:
+    return read_person(
+        verified.attributes,
+        verified.name_id.value,
+        verified.name_id.format,
+        connection.attribute_mapping,
+        preset(connection.idp_preset).mapping,
+    )
+
+
+def _enter(
+    connection: Connection, course: _Course, verified: VerifiedAssertion, person: Person, relay_target: str
+) -> SignedIn:
+    """Let the person in, in one transaction; once more from the start where somebody else was created at the same moment."""
+    for last in (False, True):
+        try:
+            return _enter_once(connection, course, verified, person, relay_target)
+        except (errors.UserNameTaken, IntegrityError) as error:
+            if last:
+                raise Refused("user_name_taken") from error
+        except errors.Refusal as refusal:
+            code = _CODES.get(refusal.code, refusal.code)
+            raise Refused(code if code in CATALOGUE else "attribute_invalid", refusal.message) from refusal
+    raise Refused("user_name_taken")
+
+
+def _enter_once(
+    connection: Connection, course: _Course, verified: VerifiedAssertion, person: Person, relay_target: str
+) -> SignedIn:
+    actor = actor_of(connection)
+    with tenancy.change(connection.organization_id):
+        match = people.take_in(connection, verified.name_id, person)
+        member = match.member
+        if member is None:
+            raise Refused("not_invited")
+        applied = first_access.apply_asserted(member, _wanted(person), actor=actor)
+        session, cookie = sessions.start(
+            member,
+            actor=actor,
+            saml=SamlOrigin(
+                connection.pk, verified.name_id.value, verified.authentication.session_index or ""
+            ),
+            not_after=verified.authentication.session_not_on_or_after,
+        )
+        attempt = course.claim.attempt if course.claim else None
+        target = (attempt.target if attempt else relay_target) or HOME
+        refused_access = _refused_access(applied)
+        attempts.succeed(
+            attempt,
+            connection,
+            verified,
+            member,
+            session,
+            [*_steps(course), f"member {match.how}", *refused_access, "signed in"],
+            {
+                "member": str(member.pk),
+                "how": match.how,
+                "signed_by": verified.signed_by,
+                "warnings": list(verified.warnings),
+                "refused_access": refused_access,
+            },
+        )
+    return SignedIn(session, cookie, target, attempt.request_id or "" if attempt else "")
+
+
+def _wanted(person: Person) -> Wanted:
+    grants = None
+    if person.grants is not None:
+        grants = tuple(GrantSpec(each.kind, each.key, each.permission) for each in person.grants)
+    return Wanted(grants, person.roles)
+
+
+def _refused_access(applied: Applied) -> list[str]:
+    grants = [
+        f"access refused: {spec.kind} {spec.key} {spec.permission} ({reason})"
+        for spec, reason in applied.refused_grants.items()
+    ]
+    return grants + [f"access refused: role {name} (unknown_role)" for name in applied.refused_roles]
+
+
+def _steps(course: _Course) -> list[str]:
+    return [*(f"passed: {check}" for check in course.trace.passed), *course.steps]
+
+
+def _refuse(connection: Connection, course: _Course, refused: Refused) -> SignInRefused:
+    """Write the refusal down. It closes the attempt only if this browser, or this identity provider, really spoke for it."""
+    claim = course.claim
+    attempt = None
+    if claim is not None and (claim.same_browser or refused.code == "browser_binding"):
+        attempt = claim.attempt if claim.attempt.outcome == Attempt.Outcome.OPEN else None
+    user_name = course.person.user_name if course.person else ""
+    written = attempts.fail(attempt, connection, refused, _steps(course), course.verified, user_name)
+    return SignInRefused(written.pk, refused.code)

@@ -1,0 +1,178 @@
+"""The four addresses of a connection: metadata, login, acs, sls. They carry values in and answers out, and hold no rules."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from identity import browser
+from saml import attempts, connections, logout, metadata, sign_in, trust, wire
+from saml.build import Message
+from saml.models import Connection
+from saml.refusals import Refused
+from saml.sign_in import Repeated, SignInRefused
+
+View = Callable[[HttpRequest, Connection], HttpResponse]
+
+
+def of_connection(view: View) -> Callable[[HttpRequest, UUID], HttpResponse]:
+    """Hand the connection of the address to the view; an unknown one is simply not there."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+        connection = connections.find(connection_id)
+        if connection is None:
+            raise Http404
+        return view(request, connection)
+
+    return wrapped
+
+
+@require_GET
+@of_connection
+def service_provider_metadata(_request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Answer with our signed metadata."""
+    ready = trust.ready(connection)
+    document = metadata.service_provider(
+        ready.snapshot,
+        ready.signing,
+        published=ready.published,
+        wants_encryption=connection.encryption != "off",
+        signs_requests=connection.sign_requests,
+        name_id_format=connection.name_id_format,
+    )
+    response = HttpResponse(document, content_type="application/samlmetadata+xml")
+    response["Content-Disposition"] = f'inline; filename="rollcall-{connection.pk}.xml"'
+    return response
+
+
+@never_cache
+@require_GET
+@of_connection
+def login(request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Write the attempt down, bind it to this browser, and send the browser to the identity provider."""
+    asked = request.GET.get("next") or request.GET.get("RelayState") or ""
+    try:
+        message, attempt, nonce = sign_in.begin(connection, sign_in.safe_target(asked))
+    except SignInRefused as refused:
+        return _refused(request, refused.reference)
+    response = _send(request, message)
+    _bind(response, attempt.request_id or "", nonce)
+    return response
+
+
+@never_cache
+@csrf_exempt
+@require_POST
+@of_connection
+def acs(request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Take a response; the identity provider's page posts it here, so no CSRF token of ours can come along."""
+    try:
+        result = sign_in.receive(
+            connection,
+            request.POST.get("SAMLResponse", ""),
+            _nonces(request),
+            request.POST.get("RelayState", ""),
+        )
+    except SignInRefused as refused:
+        return _refused(request, refused.reference)
+    if isinstance(result, Repeated):
+        return _see_other(result.target)
+    response = _see_other(result.target)
+    browser.remember(response, result.cookie, result.session)
+    if result.request_id:
+        response.delete_cookie(_cookie(result.request_id), path="/", samesite=_same_site())
+    return response
+
+
+@never_cache
+@csrf_exempt
+@xframe_options_exempt
+@require_http_methods(["GET", "POST"])
+@of_connection
+def sls(request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Take a logout message. It may come inside a frame and without any cookie: sessions are found by their names."""
+    try:
+        if request.method == "POST":
+            received = wire.from_form({name: str(value) for name, value in request.POST.items()})
+        else:
+            received = wire.from_query(request.META.get("QUERY_STRING", ""))
+        if not received.is_request:
+            logout.conclude(connection, received)
+            return render(request, "saml/signed_out.html", {"everywhere": True})
+        message = logout.answer(connection, received)
+    except Refused:
+        return _refused(request, None)
+    if message is None:
+        return render(request, "saml/signed_out.html", {"everywhere": False})
+    return _send(request, message)
+
+
+def _send(request: HttpRequest, message: Message) -> HttpResponse:
+    """Send the browser on with a message: by redirect, or by a form that sends itself."""
+    if message.fields is None:
+        return HttpResponseRedirect(message.url)
+    response = render(request, "saml/send.html", {"url": message.url, "fields": message.fields})
+    parts = urlsplit(message.url)
+    # The page may post to this one identity provider, and to nobody else.
+    response._csp_update = {"form-action": [f"{parts.scheme}://{parts.netloc}"]}  # type: ignore[attr-defined]  # noqa: SLF001 - django-csp reads it
+    return response
+
+
+def _see_other(target: str) -> HttpResponse:
+    response = HttpResponseRedirect(target)
+    # 303: the browser comes with GET, whatever it came with before (RFC 9110 15.4.4).
+    response.status_code = 303
+    return response
+
+
+def _refused(request: HttpRequest, reference: UUID | None) -> HttpResponse:
+    """Answer every refusal with the same page: the reason stands in the sign-in log, and strangers learn nothing."""
+    return render(request, "saml/refused.html", {"reference": reference}, status=403)
+
+
+def _bind(response: HttpResponse, request_id: str, nonce: str) -> None:
+    """Bind the request to this browser.
+
+    The answer comes as a POST from another site, where a Lax cookie stays at home, so over https the cookie
+    says None. Over plain http browsers drop such a cookie; without the attribute Chromium treats it as Lax
+    but lets it go along with a top-level POST for two minutes, which is what development needs.
+    """
+    response.set_cookie(
+        _cookie(request_id),
+        nonce,
+        max_age=int(attempts.LIFETIME.total_seconds()),
+        path="/",
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite=_same_site(),
+    )
+
+
+def _same_site() -> Any:
+    return "None" if settings.SESSION_COOKIE_SECURE else None
+
+
+def _prefix() -> str:
+    # A name with __Host- cannot be planted by a neighbour below the same domain.
+    return "__Host-" if settings.SESSION_COOKIE_SECURE else ""
+
+
+def _cookie(request_id: str) -> str:
+    return _prefix() + attempts.cookie_name(request_id)
+
+
+def _nonces(request: HttpRequest) -> dict[str, str]:
+    prefix = _prefix()
+    return {
+        name.removeprefix(prefix): value for name, value in request.COOKIES.items() if name.startswith(prefix)
+    }

@@ -1,0 +1,144 @@
+"""Take messages off the wire: the form of the POST binding, the raw query of the redirect binding (bindings 3.4, 3.5)."""
+
+import base64
+import binascii
+import zlib
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+import xmlsec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from saml import names
+from saml.refusals import Refused
+from saml.signatures import EC_BITS_MIN, RSA_BITS_MIN
+from saml.snapshot import TrustedKey
+from saml.xml import Tree, decode, parse
+
+INFLATED_BYTES_MAX = 256 * 1024
+QUERY_CHARACTERS_MAX = 64 * 1024
+RELAY_STATE_CHARACTERS_MAX = 2000
+
+_TRANSFORMS = {
+    "rsa-sha256": xmlsec.constants.TransformRsaSha256,
+    "rsa-sha384": xmlsec.constants.TransformRsaSha384,
+    "rsa-sha512": xmlsec.constants.TransformRsaSha512,
+    "ecdsa-sha256": xmlsec.constants.TransformEcdsaSha256,
+    "ecdsa-sha384": xmlsec.constants.TransformEcdsaSha384,
+    "ecdsa-sha512": xmlsec.constants.TransformEcdsaSha512,
+    "rsa-sha1": xmlsec.constants.TransformRsaSha1,
+    "ecdsa-sha1": xmlsec.constants.TransformEcdsaSha1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SignedQuery:
+    """The octets that the sender signed, exactly as they came: re-encoding them would change them."""
+
+    octets: bytes
+    algorithm: str
+    signature: bytes
+
+    def verify(self, keys: tuple[TrustedKey, ...], *, sha1: bool) -> TrustedKey:
+        """Return the key that signed. Refuses: weak_algorithm, logout_signature."""
+        kind = names.SIGNATURE_METHODS.get(self.algorithm)
+        if kind is None and sha1:
+            kind = names.SHA1_SIGNATURE_METHODS.get(self.algorithm)
+        if kind is None:
+            raise Refused("weak_algorithm", self.algorithm[:100])
+        transform = _TRANSFORMS[self.algorithm.rpartition("#")[2]]
+        for key in keys:
+            enough = key.bits >= (RSA_BITS_MIN if key.kind == "rsa" else EC_BITS_MIN)
+            if key.kind != kind or not enough:
+                continue
+            context = xmlsec.SignatureContext()
+            context.key = key.key
+            try:
+                context.verify_binary(self.octets, transform, self._raw(key))
+            except xmlsec.Error:
+                continue
+            return key
+        raise Refused("logout_signature")
+
+    def _raw(self, key: TrustedKey) -> bytes:
+        """Return the signature as XML-Signature has it: some sign elliptic curves as DER, some as r ‖ s."""
+        if key.kind != "ec":
+            return self.signature
+        length = (key.bits + 7) // 8
+        try:
+            r, s = decode_dss_signature(self.signature)
+            return r.to_bytes(length, "big") + s.to_bytes(length, "big")
+        except (ValueError, OverflowError):
+            return self.signature
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message and how it came. `signed_query` is set where the redirect binding carried a signature."""
+
+    tree: Tree
+    is_request: bool
+    by_redirect: bool
+    relay_state: str = ""
+    signed_query: SignedQuery | None = None
+
+
+def from_form(fields: dict[str, str]) -> Received:
+    """Read SAMLRequest or SAMLResponse of a form."""
+    name = _which(fields)
+    relay_state = fields.get("RelayState", "")[:RELAY_STATE_CHARACTERS_MAX]
+    return Received(
+        parse(decode(fields[name])), name == "SAMLRequest", by_redirect=False, relay_state=relay_state
+    )
+
+
+def from_query(query: str) -> Received:
+    """Read the raw query of a redirect; the message is inflated within bounds."""
+    if len(query) > QUERY_CHARACTERS_MAX:
+        raise Refused("too_large", "the query")
+    raw: dict[str, str] = {}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if name in raw:
+            raise Refused("structure", f"{name[:40]} twice")
+        raw[name] = value
+    name = _which(raw)
+    tree = parse(inflate(decode(unquote_plus(raw[name]).replace(" ", "+"))))
+    return Received(
+        tree,
+        name == "SAMLRequest",
+        by_redirect=True,
+        relay_state=unquote_plus(raw.get("RelayState", ""))[:RELAY_STATE_CHARACTERS_MAX],
+        signed_query=_signed_query(raw, name),
+    )
+
+
+def inflate(packed: bytes) -> bytes:
+    """Return the inflated message (RFC 1951), refusing one that grows beyond any use."""
+    inflater = zlib.decompressobj(-15)
+    try:
+        document = inflater.decompress(packed, INFLATED_BYTES_MAX)
+    except zlib.error as error:
+        raise Refused("encoding", "not deflated") from error
+    if inflater.unconsumed_tail or not inflater.eof:
+        raise Refused("too_large" if inflater.unconsumed_tail else "encoding", "the inflated message")
+    return document
+
+
+def _which(fields: dict[str, str]) -> str:
+    found = [name for name in ("SAMLRequest", "SAMLResponse") if fields.get(name)]
+    if len(found) != 1:
+        raise Refused("structure", "neither a request nor a response, or both")
+    return found[0]
+
+
+def _signed_query(raw: dict[str, str], name: str) -> SignedQuery | None:
+    if not raw.get("SigAlg") or not raw.get("Signature"):
+        return None
+    # Bindings 3.4.4.1 fixes the order, whatever the order in the address is.
+    octets = "&".join(f"{part}={raw[part]}" for part in (name, "RelayState", "SigAlg") if part in raw)
+    try:
+        signature = base64.b64decode(unquote_plus(raw["Signature"]).replace(" ", "+"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused("logout_signature", "not base64") from error
+    return SignedQuery(octets.encode("utf-8", "replace"), unquote_plus(raw["SigAlg"]), signature)
