@@ -19,9 +19,9 @@ from config.embedded.state import (
     EmbeddedError,
     Ports,
     free_port,
+    keep_port,
     load_ports,
     load_secrets,
-    port_is_free,
     save_ports,
 )
 
@@ -65,11 +65,11 @@ def ensure_running(directory: Path, *, durable: bool = True, tied: bool = False)
         fresh = not (postgres.directory(directory) / "PG_VERSION").exists()
         if not (postgres.is_running(directory) and postgres.answers(ports.postgres, secrets)):
             postgres.stop(directory)
-            ports = Ports(ports.postgres if port_is_free(ports.postgres) else free_port(), ports.valkey)
+            ports = Ports(keep_port(ports.postgres), ports.valkey)
             postgres.start(directory, ports.postgres, secrets, durable=durable, tied=tied)
         if not (valkey.is_running(directory) and valkey.answers(ports.valkey, secrets)):
             valkey.stop(directory)
-            ports = Ports(ports.postgres, ports.valkey if port_is_free(ports.valkey) else free_port())
+            ports = Ports(ports.postgres, keep_port(ports.valkey))
             valkey.start(directory, ports.valkey, secrets, tied=tied)
         if fresh or ports != known or not (directory / "ports.json").exists():
             save_ports(directory, ports)

@@ -115,6 +115,8 @@ def _try_start(
     data_dir: Path, arguments: list[str], port: int, secrets: Secrets, deadline: float, *, tied: bool
 ) -> bool:
     cluster = directory(data_dir)
+    if (dead := _children.pop(data_dir, None)) is not None:
+        dead.wait()
     with _log(data_dir).open("ab") as output:
         child = subprocess.Popen(  # noqa: S603 - our own binary and arguments
             arguments,

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from typing import Final
 SECRETS_FILE: Final = "secrets.json"
 PORTS_FILE: Final = "ports.json"
 LOCALHOST: Final = "127.0.0.1"
+PORT_SECONDS: Final = 3.0
 
 
 class EmbeddedError(RuntimeError):
@@ -86,6 +88,20 @@ def free_port() -> int:
         probe.bind((LOCALHOST, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def keep_port(port: int) -> int:
+    """Give the port back when it is free, else a new one.
+
+    The processes of a server that was killed hold its port for a moment longer: worth a wait, as whoever has the
+    address keeps it.
+    """
+    deadline = time.monotonic() + PORT_SECONDS
+    while not port_is_free(port):
+        if time.monotonic() > deadline:
+            return free_port()
+        time.sleep(0.05)
+    return port
 
 
 def port_is_free(port: int) -> bool:

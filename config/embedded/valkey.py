@@ -42,6 +42,8 @@ def start(data_dir: Path, port: int, secrets: Secrets, *, tied: bool) -> None:
     )
     configuration = home / "valkey.conf"
     write_private(configuration, "\n".join(lines) + "\n")
+    if (dead := _children.pop(data_dir, None)) is not None:
+        dead.wait()
     log = data_dir / "valkey.log"
     with log.open("ab") as output:
         child = subprocess.Popen(  # noqa: S603 - our own binary and arguments

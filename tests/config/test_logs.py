@@ -17,7 +17,7 @@ SECRETS = [
     "key -----BEGIN PRIVATE KEY-----\nMIIhunter2hunter2\n-----END PRIVATE KEY-----",
     "blob " + "QUJD" * 40,
     "mail to jane.jones@acme.example bounced",
-    'duplicate key … DETAIL:  Key (organization_id, user_name)=(0192, jane jones) already exists.',
+    "duplicate key … DETAIL:  Key (organization_id, user_name)=(0192, jane jones) already exists.",
     "DETAIL:  Failing row contains (0192, jane jones, null).",
 ]  # fmt: skip
 LEAKS = ["rct_abc", "PHNhbWx", "hunter2", "QUJDQUJD", "jane"]
@@ -49,7 +49,7 @@ def test_secrets_and_personal_data_are_masked_in_texts(written, text):
 @pytest.mark.parametrize("text", SECRETS)
 def test_secrets_and_personal_data_are_masked_in_tracebacks(written, text):
     try:
-        raise ValueError(text)
+        int(text)
     except ValueError:
         structlog.get_logger("rollcall.test").exception("failed")
     (line,) = written()

@@ -79,7 +79,7 @@ def test_a_wrong_value_stops_the_start_and_names_itself(read, name, wrong):
 
 
 def test_an_operator_needs_a_password(read):
-    with pytest.raises(SettingError, match="^ROLLCALL_OPERATOR_PASSWORD is not set"):
+    with pytest.raises(SettingError, match=r"^ROLLCALL_OPERATOR_PASSWORD is not set"):
         read(**PRODUCTION, ROLLCALL_OPERATOR_EMAIL="opal@rollcall.example")
 
 

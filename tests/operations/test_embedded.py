@@ -1,0 +1,152 @@
+"""The embedded servers start, stop and come back with their data, as whoever runs them."""
+
+import os
+import pwd
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from config import embedded
+from config.embedded import postgres, valkey
+from config.environment import ROOT
+
+START = (
+    "import sys; from config import embedded; print(embedded.ensure(sys.argv[1], durable=False).database_url)"
+)
+
+
+@pytest.fixture
+def servers(tmp_path):
+    yield embedded.ensure(tmp_path, durable=False)
+    embedded.stop(tmp_path)
+
+
+def write(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS kept (value int)")
+        connection.execute("INSERT INTO kept VALUES (1)")
+
+
+def count(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT count(*) FROM kept").fetchone()[0]
+
+
+def test_asking_again_changes_nothing(tmp_path, servers):
+    before = postgres.pid(tmp_path), valkey.pid(tmp_path)
+    assert embedded.ensure(tmp_path, durable=False) == servers
+    assert (postgres.pid(tmp_path), valkey.pid(tmp_path)) == before
+
+
+def test_a_stopped_server_comes_back_with_its_address_and_data(tmp_path, servers):
+    write(servers.owner_url)
+    embedded.stop(tmp_path)
+    assert not embedded.running(tmp_path)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(servers.owner_url, connect_timeout=2)
+    assert embedded.ensure_running(tmp_path, durable=False) == servers
+    assert count(servers.owner_url) == 1
+    assert redis.Redis.from_url(servers.redis_url).ping()
+
+
+def test_a_killed_postgresql_loses_nothing_committed(tmp_path):
+    servers = embedded.ensure(tmp_path)
+    try:
+        write(servers.owner_url)
+        os.kill(postgres.pid(tmp_path), signal.SIGKILL)
+        assert embedded.ensure_running(tmp_path) == servers
+        assert count(servers.owner_url) == 1
+    finally:
+        embedded.release(tmp_path)
+
+
+def test_a_pid_file_with_a_strangers_number_does_not_stop_the_start(tmp_path, servers):
+    write(servers.owner_url)
+    embedded.stop(tmp_path)
+    (tmp_path / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    (tmp_path / "valkey" / "valkey.pid").write_text(f"{os.getpid()}\n")
+    embedded.ensure_running(tmp_path, durable=False)
+    assert count(servers.owner_url) == 1
+    assert psutil.pid_exists(os.getpid())
+
+
+def test_a_taken_port_is_replaced(tmp_path, servers):
+    embedded.stop(tmp_path)
+    port = int(servers.redis_url.rsplit(":", 1)[1].split("/")[0])
+    with socket.create_server(("127.0.0.1", port)):
+        again = embedded.ensure_running(tmp_path, durable=False)
+    assert again.redis_url != servers.redis_url
+    assert again.database_url == servers.database_url
+    assert redis.Redis.from_url(again.redis_url).ping()
+
+
+def test_passwords_are_asked_for_and_kept_private(tmp_path, servers):
+    for name in ("secrets.json", "ports.json"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    wrong = servers.database_url.replace("rollcall_app:", "rollcall_app:wrong")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(wrong)
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis.from_url(servers.redis_url.replace("//:", "//:wrong")).ping()
+    assert "password" not in " ".join(psutil.Process(valkey.pid(tmp_path)).cmdline())
+
+
+def test_the_last_process_that_leaves_stops_the_servers(tmp_path, servers):
+    subprocess.run([sys.executable, "-c", START, tmp_path], cwd=ROOT, check=True, capture_output=True)
+    assert embedded.running(tmp_path)  # we are still there
+    embedded.release(tmp_path)
+    assert not embedded.running(tmp_path)
+    subprocess.run([sys.executable, "-c", START, tmp_path], cwd=ROOT, check=True, capture_output=True)
+    assert not embedded.running(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes as somebody else")
+def test_an_ordinary_user_can_start_them(tmp_path):
+    nobody = pwd.getpwnam("nobody")
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory.is_relative_to("/tmp") and directory != Path("/tmp"):  # noqa: S108 - pytest's own folders
+            directory.chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, nobody.pw_uid, nobody.pw_gid)
+    # Our own Python may lie where nobody may go; the system's serves as well when it is the same version.
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    python = (
+        f"/usr/bin/python{version}"
+        if os.path.realpath(sys.executable).startswith("/root/")
+        else sys.executable
+    )
+    if not Path(python).exists():
+        pytest.skip(f"no Python {version} that an ordinary user may run")
+    result = subprocess.run(
+        [python, "-c", START, home / "var"],
+        cwd=ROOT, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[],
+        env={"PYTHONPATH": sysconfig.get_path("purelib"), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("postgresql://rollcall_app:")
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root owns directories that PostgreSQL's user may not enter"
+)
+def test_root_can_start_them_below_a_closed_directory(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    servers = embedded.ensure(closed / "var", durable=False)
+    try:
+        write(servers.owner_url)
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+        assert psutil.Process(postgres.pid(closed / "var")).uids().real != 0
+    finally:
+        embedded.release(closed / "var")
