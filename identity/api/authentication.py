@@ -45,12 +45,15 @@ class Caller:
         """Whether the caller runs the whole server."""
         return OPERATOR in self.capabilities
 
+    @property
+    def as_operator(self) -> Actor:
+        """Return the caller as one who acts from outside the organization."""
+        return Actor("operator", str(self.member.pk) if self.member else self.actor.id, self.actor.label)
+
     def acting_in(self, organization: Organization) -> Actor:
-        """Return the caller as the record of that organization names them: from outside it is an operator who acts."""
-        if self.organization is not None and self.organization.pk == organization.pk:
-            return self.actor
-        person = str(self.member.pk) if self.member else self.actor.id
-        return Actor("operator", person, self.actor.label)
+        """Return the caller as the record of that organization names them."""
+        at_home = self.organization is not None and self.organization.pk == organization.pk
+        return self.actor if at_home else self.as_operator
 
 
 class Unauthenticated(AuthenticationFailed):

@@ -105,8 +105,8 @@ class EntriesFile(OrganizationView):
     needs = {"GET": ("record.read",)}
     form = ""
 
-    def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
-        """Download the record, or the part that the filters choose. The download becomes an entry itself."""
+    def file(self) -> StreamingHttpResponse:
+        """Answer with the file, of which nothing is read before it is sent."""
         query = self.asked(Wanted)
         after = query.pop("after")
         text = downloads.start(self.organization, self.form, _filter(query), actor=self.actor, after=after)
@@ -118,24 +118,32 @@ class EntriesFile(OrganizationView):
         )
 
 
-@extend_schema(
-    operation_id="entries_csv", parameters=[Wanted], responses={(200, "text/csv"): OpenApiTypes.STR}
-)
 class EntriesCsv(EntriesFile):
     """The record as CSV (RFC 4180)."""
 
     form = "csv"
 
+    @extend_schema(
+        operation_id="entries_csv", parameters=[Wanted], responses={(200, "text/csv"): OpenApiTypes.STR}
+    )
+    def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
+        """Download the record as CSV, or the part that the filters choose. The download becomes an entry itself."""
+        return self.file()
 
-@extend_schema(
-    operation_id="entries_jsonl",
-    parameters=[Wanted],
-    responses={(200, "application/jsonl"): OpenApiTypes.STR},
-)
+
 class EntriesJsonl(EntriesFile):
     """The record as JSON Lines."""
 
     form = "jsonl"
+
+    @extend_schema(
+        operation_id="entries_jsonl",
+        parameters=[Wanted],
+        responses={(200, "application/jsonl"): OpenApiTypes.STR},
+    )
+    def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
+        """Download the record as JSON Lines, or the part that the filters choose. The download becomes an entry itself."""
+        return self.file()
 
 
 def _filter(query: dict[str, Any]) -> export.Filter:

@@ -45,6 +45,10 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class Mailbox(Text, serializers.EmailField):
+    """An e-mail address."""
+
+
 class Whole(serializers.IntegerField):
     """A JSON whole number."""
 
@@ -77,6 +81,11 @@ class Moment(serializers.DateTimeField):
         if moment is None or moment.tzinfo is None:
             raise serializers.ValidationError("Write a time with its zone, as 2027-03-31T18:00:00+01:00.")
         return super().to_internal_value(value)
+
+
+def several(shape: type[Strict], *, most: int, required: bool = True) -> serializers.BaseSerializer[Any]:
+    """Return the field of a list of such objects, `most` at most."""
+    return shape(many=True, max_length=most, required=required)  # type: ignore[call-arg]  # the list takes it
 
 
 class Reason(Strict):

@@ -1,14 +1,65 @@
 """The addresses of the API, below /api/v1/."""
 
-from django.urls import path, re_path
+from django.urls import URLPattern, path, re_path
+from rest_framework.views import APIView
 
-from identity.api import entries, me, unknown
+from identity.api import (
+    access,
+    directories,
+    domains,
+    entries,
+    exits,
+    me,
+    members,
+    organizations,
+    resources,
+    roles,
+    schema,
+    sessions,
+    tokens,
+    unknown,
+)
+
+
+def _to(route: str, view: type[APIView], name: str) -> URLPattern:
+    return path(route, view.as_view(), name=f"api-{name}")
+
+
+_ORGANIZATION = "organizations/<org:org>"
+_DIRECTORY = f"{_ORGANIZATION}/directories/<uuid:directory>"
+_MEMBER = f"{_ORGANIZATION}/members/<uuid:member>"
 
 urlpatterns = [
-    path("me", me.MeView.as_view(), name="api-me"),
-    path("organizations/<org:org>/entries", entries.Entries.as_view(), name="api-entries"),
-    path("organizations/<org:org>/entries.csv", entries.EntriesCsv.as_view(), name="api-entries-csv"),
-    path("organizations/<org:org>/entries.jsonl", entries.EntriesJsonl.as_view(), name="api-entries-jsonl"),
+    _to("me", me.MeView, "me"),
+    _to("organizations", organizations.Organizations, "organizations"),
+    _to(_ORGANIZATION, organizations.OneOrganization, "organization"),
+    _to(f"{_ORGANIZATION}/directories", directories.Directories, "directories"),
+    _to(_DIRECTORY, directories.OneDirectory, "directory"),
+    _to(f"{_DIRECTORY}/tokens", tokens.DirectoryTokens, "directory-tokens"),
+    _to(f"{_DIRECTORY}/tokens/<uuid:token>", tokens.DirectoryToken, "directory-token"),
+    _to(f"{_ORGANIZATION}/resources", resources.Resources, "resources"),
+    _to(f"{_ORGANIZATION}/kinds", resources.Kinds, "kinds"),
+    _to(f"{_ORGANIZATION}/roles", roles.Roles, "roles"),
+    _to(f"{_ORGANIZATION}/members", members.Members, "members"),
+    _to(_MEMBER, members.OneMember, "member"),
+    _to(f"{_MEMBER}/access", access.Access, "access"),
+    _to(f"{_MEMBER}/grants", access.Grants, "grants"),
+    _to(f"{_MEMBER}/roles", access.MemberRoles, "member-roles"),
+    _to(f"{_MEMBER}/suspend", exits.Suspension, "suspend"),
+    _to(f"{_MEMBER}/reactivate", exits.Reactivation, "reactivate"),
+    _to(f"{_MEMBER}/offboard", exits.Offboarding, "offboard"),
+    _to(f"{_MEMBER}/reinstate", exits.Reinstatement, "reinstate"),
+    _to(f"{_MEMBER}/end", exits.Ending, "end"),
+    _to(f"{_MEMBER}/sessions", sessions.Sessions, "sessions"),
+    _to(f"{_MEMBER}/sessions/<uuid:session>", sessions.OneSession, "session"),
+    _to(f"{_MEMBER}/tokens", tokens.MemberTokens, "member-tokens"),
+    _to(f"{_MEMBER}/tokens/<uuid:token>", tokens.MemberToken, "member-token"),
+    _to(f"{_ORGANIZATION}/domains", domains.Domains, "domains"),
+    _to(f"{_ORGANIZATION}/domains/<uuid:domain>/confirm", domains.ConfirmedDomain, "domain-confirm"),
+    _to(f"{_ORGANIZATION}/entries", entries.Entries, "entries"),
+    _to(f"{_ORGANIZATION}/entries.csv", entries.EntriesCsv, "entries-csv"),
+    _to(f"{_ORGANIZATION}/entries.jsonl", entries.EntriesJsonl, "entries-jsonl"),
+    path("schema", schema.Schema.as_view(), name="api-schema"),
     path("problems/<slug:code>", unknown.explained, name="api-problem"),
     re_path(r"^(?P<rest>.*)$", unknown.unknown, name="api-unknown"),
 ]

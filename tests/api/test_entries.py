@@ -80,7 +80,8 @@ def test_filters_choose(acme, ada, jane):
 
     assert events(event="member.*") == {"member.create", "member.suspend"}
     assert events(event=["member.suspend", "role.*"]) == {"member.suspend", "role.assign"}
-    assert events(subject=str(jane.pk)) == {"member.create", "access.first", "member.suspend"}
+    assert {"member.create", "member.suspend"} <= events(subject=str(jane.pk))
+    assert "member.suspend" not in events(subject=str(ada.pk))
     assert events(actor="nobody") == set()
     assert events(since=before.isoformat()) == {"member.suspend"}
     assert "member.suspend" not in events(until=before.isoformat())

@@ -1,0 +1,101 @@
+"""What a member can reach, and the administrator's edits of it."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from identity import grants, roles, tenancy
+from identity.api.access_shapes import EffectiveGrant, HeldRole, WantedGrants, WantedRoles
+from identity.api.members import specs
+from identity.api.organization import OrganizationView
+from identity.api.permissions import refuse_stronger_roles
+from identity.api.view import describe
+from identity.models import Member, RoleAssignment
+
+
+class ShownAccess(serializers.Serializer[Any]):
+    """What the member can reach. `dormant`: the member is suspended, so that nothing of it has effect until they are back."""
+
+    member = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=Member.State.choices)
+    dormant = serializers.BooleanField()
+    grants = EffectiveGrant(many=True)
+    roles = HeldRole(many=True)
+
+
+class Access(OrganizationView):
+    """A member's access."""
+
+    needs = {"GET": ("access.read",)}
+
+    @describe("member_access", gives=ShownAccess)
+    def get(self, _request: Request, member: UUID, **_: Any) -> Response:
+        """Show the member's grants, own and inherited from parents, and roles, each with its origin and since when."""
+        return self.shown(self.one(Member, member))
+
+    def shown(self, member: Member) -> Response:
+        """Answer the access as it is now."""
+        with tenancy.of(self.organization):
+            member.refresh_from_db()
+            held = list(_held(member).select_related("role").order_by("role__name"))
+            reached = grants.reach(member)
+        value = {
+            "member": member.pk,
+            "state": member.state,
+            "dormant": member.state == Member.State.SUSPENDED,
+            "grants": reached,
+            "roles": held,
+        }
+        return Response(ShownAccess(value).data)
+
+    def refuse_stronger_change(self, member: Member, names: Iterable[str]) -> None:
+        """Raise Forbidden where a role given or taken holds a capability that the caller lacks."""
+        with tenancy.of(self.organization):
+            changed = set(names) ^ set(_held(member).values_list("role__name", flat=True))
+        refuse_stronger_roles(self.caller, self.organization, changed)
+
+
+class Grants(Access):
+    """An administrator's edit of the grants."""
+
+    needs = {"PUT": ("access.write",)}
+    http_method_names = ["put"]
+
+    @describe("member_grants_replace", takes=WantedGrants, gives=ShownAccess)
+    def put(self, _request: Request, member: UUID, **_: Any) -> Response:
+        """Give the member exactly these grants (and roles, if given). No machine path touches them afterwards."""
+        found = self.one(Member, member)
+        wanted = self.taken(WantedGrants)
+        if "roles" in wanted:
+            self.refuse_stronger_change(found, wanted["roles"])
+        with tenancy.change(self.organization):
+            grants.replace(found, specs(wanted["grants"]), actor=self.actor)
+            if "roles" in wanted:
+                roles.replace(found, wanted["roles"], actor=self.actor)
+        return self.shown(found)
+
+
+class MemberRoles(Access):
+    """An administrator's edit of the roles."""
+
+    needs = {"PUT": ("access.write",)}
+    http_method_names = ["put"]
+
+    @describe("member_roles_replace", takes=WantedRoles, gives=ShownAccess)
+    def put(self, _request: Request, member: UUID, **_: Any) -> Response:
+        """Give the member exactly these roles. No machine path touches them afterwards."""
+        found = self.one(Member, member)
+        wanted = self.taken(WantedRoles)["roles"]
+        self.refuse_stronger_change(found, wanted)
+        roles.replace(found, wanted, actor=self.actor)
+        return self.shown(found)
+
+
+def _held(member: Member) -> Any:
+    return RoleAssignment.objects.filter(
+        organization=member.organization_id, member=member, ended_at__isnull=True
+    )

@@ -1,0 +1,70 @@
+"""Access as the API takes and shows it: grants, roles, defaults."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from identity.api.shapes import Strict, Text, several
+
+GRANTS_MAX = 2000
+ROLES_MAX = 100
+
+
+class Grant(Strict):
+    """What somebody may do with one resource: its kind, the product's own id of it, a permission of that kind."""
+
+    kind = Text(max_length=63)
+    id = Text(max_length=200)
+    permission = Text(max_length=63)
+
+
+class FirstPermissions(Strict):
+    """First permissions of a newcomer. An aspect left out is left to the next source; an empty list means none."""
+
+    grants = several(Grant, most=GRANTS_MAX, required=False)
+    roles = serializers.ListField(child=Text(max_length=63), required=False, max_length=ROLES_MAX)
+
+
+class WantedGrants(Strict):
+    """Exactly these grants, and exactly these roles where they are given too."""
+
+    grants = several(Grant, most=GRANTS_MAX)
+    roles = serializers.ListField(child=Text(max_length=63), required=False, max_length=ROLES_MAX)
+
+
+class WantedRoles(Strict):
+    """Exactly these roles, by name."""
+
+    roles = serializers.ListField(child=Text(max_length=63), max_length=ROLES_MAX)
+
+
+class Above(serializers.Serializer[Any]):
+    """The resource that was granted, from which this one inherits."""
+
+    kind = serializers.CharField()
+    id = serializers.CharField()
+
+
+class EffectiveGrant(serializers.Serializer[Any]):
+    """One thing that the member can do. `inherited_from` is null for a grant on the resource itself."""
+
+    kind = serializers.CharField()
+    id = serializers.CharField(source="key")
+    name = serializers.CharField(allow_blank=True)
+    permission = serializers.CharField()
+    origin = serializers.CharField()
+    since = serializers.DateTimeField()
+    inherited_from = serializers.SerializerMethodField()
+
+    def get_inherited_from(self, line: Any) -> dict[str, str] | None:
+        """Return {kind, id} of the resource above."""
+        kind, _, key = line.inherited_from.partition(" ")
+        return {"kind": kind, "id": key} if kind else None
+
+
+class HeldRole(serializers.Serializer[Any]):
+    """A role that the member has."""
+
+    name = serializers.CharField(source="role.name")
+    origin = serializers.CharField()
+    since = serializers.DateTimeField(source="started_at")

@@ -1,0 +1,97 @@
+"""Directories: the places people come from."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from identity import directories, tenancy
+from identity.api.access_shapes import FirstPermissions
+from identity.api.organization import OrganizationView
+from identity.api.permissions import refuse_stronger_roles
+from identity.api.shapes import Flag, Strict, Text
+from identity.api.view import describe
+from identity.models import Directory
+
+
+class ShownDirectory(serializers.Serializer[Any]):
+    """A directory. `scim_url` and a token are what its identity provider asks for."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=directories.KINDS)
+    name = serializers.CharField()
+    idp = serializers.ChoiceField(choices=directories.IDPS)
+    active = serializers.BooleanField()
+    defaults = serializers.DictField()
+    scim_url = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    last_heard_at = serializers.DateTimeField(allow_null=True)
+
+    def get_scim_url(self, _directory: Any) -> str:
+        """Return the base address for the identity provider."""
+        return f"{settings.ROLLCALL_PUBLIC_URL}/scim/v2"
+
+
+class NewDirectory(Strict):
+    """A new directory; `idp` names whose dialect it speaks."""
+
+    kind = serializers.ChoiceField(choices=directories.KINDS, default="scim")
+    name = Text(max_length=200)
+    idp = serializers.ChoiceField(choices=directories.IDPS, default="generic")
+    defaults = FirstPermissions(required=False)
+
+
+class ChangedDirectory(Strict):
+    """What can be changed; what is left out stays. The tokens of an inactive directory are refused."""
+
+    name = Text(max_length=200, required=False)
+    idp = serializers.ChoiceField(choices=directories.IDPS, required=False)
+    active = Flag(required=False)
+    defaults = FirstPermissions(required=False)
+
+
+class Directories(OrganizationView):
+    """The directories of the organization."""
+
+    needs = {"GET": ("directories.read",), "POST": ("directories.write",)}
+
+    @describe("directories", lists=ShownDirectory)
+    def get(self, _request: Request, **_: Any) -> Response:
+        """List the directories."""
+        with tenancy.of(self.organization):
+            return self.paged(Directory.objects.filter(organization=self.organization), ShownDirectory)
+
+    @describe("directory_create", takes=NewDirectory, gives=ShownDirectory, status=201)
+    def post(self, _request: Request, **_: Any) -> Response:
+        """Create a directory; its tokens are issued apart."""
+        values = self.taken(NewDirectory)
+        _check_defaults(self, values)
+        made = directories.create(self.organization, actor=self.actor, **values)
+        return Response(ShownDirectory(made).data, status=201)
+
+
+class OneDirectory(OrganizationView):
+    """One directory."""
+
+    needs = {"GET": ("directories.read",), "PATCH": ("directories.write",)}
+
+    @describe("directory", gives=ShownDirectory)
+    def get(self, _request: Request, directory: UUID, **_: Any) -> Response:
+        """Show the directory."""
+        return Response(ShownDirectory(self.one(Directory, directory)).data)
+
+    @describe("directory_change", takes=ChangedDirectory, gives=ShownDirectory)
+    def patch(self, _request: Request, directory: UUID, **_: Any) -> Response:
+        """Change what is given, and show the directory as it then is."""
+        found = self.one(Directory, directory)
+        values = self.taken(ChangedDirectory)
+        _check_defaults(self, values)
+        return Response(ShownDirectory(directories.change(found, actor=self.actor, **values)).data)
+
+
+def _check_defaults(view: OrganizationView, values: dict[str, Any]) -> None:
+    names = values.get("defaults", {}).get("roles", ())
+    refuse_stronger_roles(view.caller, view.organization, names, "defaults.roles")

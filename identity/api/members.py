@@ -1,0 +1,126 @@
+"""Members: who is in, and bringing somebody in by hand."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from identity import grants, members, roles, tenancy
+from identity.api.access_shapes import GRANTS_MAX, ROLES_MAX, Grant
+from identity.api.organization import OrganizationView
+from identity.api.paging import Page
+from identity.api.permissions import refuse_stronger_roles, require
+from identity.api.profile import Profile
+from identity.api.shapes import Mailbox, Strict, Text, several
+from identity.api.view import describe
+from identity.grants import GrantSpec
+from identity.models import Member
+from identity.profile import key_of
+
+
+class ShownMember(serializers.Serializer[Any]):
+    """A member. `profile` holds the descriptive attributes by the names of RFC 7643."""
+
+    id = serializers.UUIDField()
+    user_name = serializers.CharField()
+    email = serializers.CharField(allow_blank=True)
+    display_name = serializers.CharField(allow_blank=True)
+    state = serializers.ChoiceField(choices=Member.State.choices)
+    state_reason = serializers.CharField(allow_blank=True)
+    version = serializers.IntegerField()
+    profile = serializers.DictField()
+    created_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    suspended_at = serializers.DateTimeField(allow_null=True)
+    offboarded_at = serializers.DateTimeField(allow_null=True)
+    ends_at = serializers.DateTimeField(allow_null=True)
+    last_sign_in_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewMember(Strict):
+    """Somebody to bring in by hand. `email` and `display_name` are short for what the profile says at length."""
+
+    user_name = Text(max_length=1024)
+    email = Mailbox(required=False, max_length=254)
+    display_name = Text(required=False, max_length=256)
+    profile = Profile(required=False)
+    roles = serializers.ListField(child=Text(max_length=63), required=False, max_length=ROLES_MAX)
+    grants = several(Grant, most=GRANTS_MAX, required=False)
+
+    def validate(self, attrs: Any) -> Any:
+        """Write the short forms into the profile; said twice is refused, since one of them would be lost."""
+        profile = attrs.setdefault("profile", {})
+        email, display_name = attrs.pop("email", None), attrs.pop("display_name", None)
+        for short, given, long in (("email", email, "emails"), ("display_name", display_name, "displayName")):
+            if given is not None and long in profile:
+                raise serializers.ValidationError({short: [f"The profile has {long} already: say it once."]})
+        if email is not None:
+            profile["emails"] = [{"value": email, "type": "work", "primary": True}]
+        if display_name is not None:
+            profile["displayName"] = display_name
+        return attrs
+
+
+class MemberQuery(Page):
+    """Which members: `q` is found anywhere in user name, address and display name."""
+
+    q = serializers.CharField(required=False, max_length=200)
+    state = serializers.ChoiceField(required=False, choices=Member.State.choices)
+
+
+class Members(OrganizationView):
+    """The members of the organization."""
+
+    needs = {"GET": ("members.read",), "POST": ("members.write",)}
+
+    @describe("members", lists=ShownMember, asks=MemberQuery)
+    def get(self, _request: Request, **_: Any) -> Response:
+        """List members, the offboarded ones too."""
+        query = self.asked(MemberQuery)
+        with tenancy.of(self.organization):
+            rows = Member.objects.filter(organization=self.organization)
+            if "state" in query:
+                rows = rows.filter(state=query["state"])
+            if "q" in query:
+                key = key_of(query["q"])
+                rows = rows.filter(
+                    Q(user_name_key__contains=key)
+                    | Q(email_key__contains=key)
+                    | Q(display_name__icontains=key)
+                )
+            return self.paged(rows, ShownMember, query)
+
+    @describe("member_create", takes=NewMember, gives=ShownMember, status=201)
+    def post(self, _request: Request, **_: Any) -> Response:
+        """Bring somebody in by hand, with the organization's defaults or with the roles and grants given, all or nothing."""
+        values = self.taken(NewMember)
+        wanted_roles, wanted_grants = values.pop("roles", None), values.pop("grants", None)
+        if wanted_roles is not None or wanted_grants is not None:
+            require(self.caller, "access.write")
+            refuse_stronger_roles(self.caller, self.organization, wanted_roles or ())
+        with tenancy.change(self.organization):
+            member = members.provision(self.organization, actor=self.actor, **values).member
+            if wanted_roles is not None:
+                roles.replace(member, wanted_roles, actor=self.actor)
+            if wanted_grants is not None:
+                grants.replace(member, specs(wanted_grants), actor=self.actor)
+        return Response(ShownMember(member).data, status=201)
+
+
+class OneMember(OrganizationView):
+    """One member."""
+
+    needs = {"GET": ("members.read",)}
+
+    @describe("member", gives=ShownMember)
+    def get(self, _request: Request, member: UUID, **_: Any) -> Response:
+        """Show the member."""
+        return Response(ShownMember(self.one(Member, member)).data)
+
+
+def specs(rows: list[dict[str, str]]) -> list[GrantSpec]:
+    """Return the grants that a body names, as the verb takes them."""
+    return [GrantSpec(row["kind"], row["id"], row["permission"]) for row in rows]

@@ -1,0 +1,17 @@
+"""The description of the API (OpenAPI 3), open to everybody: it knows of nobody's data."""
+
+from typing import Any
+
+from drf_spectacular.views import SpectacularJSONAPIView
+
+
+class Schema(SpectacularJSONAPIView):
+    """The schema, as JSON.
+
+    A page to read it in would need scripts from another host, or inline ones that our Content-Security-Policy refuses.
+    """
+
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+    # Choices stand where they are used: names made up for shared ones change when a choice is added elsewhere.
+    custom_settings: dict[str, Any] = {"POSTPROCESSING_HOOKS": [], "COMPONENT_SPLIT_PATCH": False}
