@@ -21,6 +21,8 @@ TIMETABLE: Final = (
     Every(300, "tasks.jobs.credentials.expired_tokens"),
     Every(300, "tasks.jobs.credentials.expired_sessions"),
     Every(300, "tasks.jobs.credentials.expired_invitations"),
+    Every(60, "tasks.jobs.sign_ins.incomplete"),
+    Every(3600, "tasks.jobs.sign_ins.spent"),
 )  # fmt: skip
 
 

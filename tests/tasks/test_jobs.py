@@ -11,8 +11,12 @@ from django.utils import timezone
 from audit.models import Entry
 from identity import invitations, members, organizations, sessions, tenancy, tokens
 from identity.models import Invitation, Member, Session, Token
-from tasks.jobs import credentials, leavers
+from saml.models import Attempt
+from tasks.celery import app
+from tasks.jobs import credentials, leavers, sign_ins
+from tasks.timetable import TIMETABLE
 from tests.conftest import SETUP, join
+from tests.saml.door import Browser, connect
 
 
 def later(**delta):
@@ -94,3 +98,30 @@ def test_credentials_are_closed_when_their_time_has_passed(acme, jane):
         assert Session.objects.get().end_reason == "expired"
         assert Invitation.objects.get().withdrawn_at
     assert [count(acme, event) for event in ("token.expire", "session.end", "invitation.expire")] == [1, 1, 1]
+
+
+def test_a_sign_in_that_never_came_back_is_closed_as_incomplete(acme):
+    Browser(connect(acme)).begin()
+    assert sign_ins.incomplete() == 0
+    with later(minutes=16):
+        assert sign_ins.incomplete() == 1
+        assert sign_ins.incomplete() == 0
+    with tenancy.of(acme):
+        assert Attempt.objects.get().outcome == "incomplete"
+    assert count(acme, "sign_in.incomplete") == 1
+
+
+def test_spent_assertions_are_kept_until_they_could_not_be_shown_again(acme, jane):
+    browser = Browser(connect(acme))
+    assert browser.sign_in(name_id="jane@acme.example").status_code == 303
+    with later(minutes=30):
+        assert sign_ins.spent() == 0
+    with later(hours=3):
+        assert sign_ins.spent() == 1
+
+
+def test_the_timetable_names_jobs_that_exist():
+    app.loader.import_default_modules()
+    assert {entry.job for entry in TIMETABLE} <= set(app.tasks)
+    ours = {name for name in app.tasks if name.startswith("tasks.jobs.")}
+    assert ours <= {entry.job for entry in TIMETABLE}, "a job that nobody calls"
