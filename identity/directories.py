@@ -4,7 +4,7 @@ from typing import Any
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import tenancy
+from identity import directory_settings, tenancy
 from identity.errors import Invalid
 from identity.first_access import Wanted
 from identity.models import Directory, Organization
@@ -87,9 +87,7 @@ def _check(values: dict[str, Any]) -> None:
     if values.get("idp", "generic") not in IDPS:
         message = f"idp is one of {', '.join(IDPS)}."
         raise Invalid(message, field="idp")
-    if not isinstance(values.get("settings", {}), dict):
-        message = "settings is an object."
-        raise Invalid(message, field="settings")
+    directory_settings.check(values.get("settings", {}))
     if not isinstance(values.get("active", True), bool):
         message = "active is true or false."
         raise Invalid(message, field="active")

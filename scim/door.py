@@ -13,7 +13,7 @@ from audit.record import Actor, Subject, record
 from identity import tenancy
 from identity.errors import Refusal
 from identity.models import Token
-from scim import protocol
+from scim import protocol, throttle
 from scim.authentication import Caller, DirectoryToken, RefusedTokenError
 from scim.errors import Code, ScimError, of_refusal
 
@@ -34,6 +34,11 @@ class Door(APIView):
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
         """Answer every Accept in SCIM's one form: clients ask for all sorts of types and read this one."""
         return None, protocol.MEDIA_TYPE
+
+    def check_throttles(self, request: Request) -> None:
+        """Count the request against the limit of its token. ScimError too_many_requests."""
+        if isinstance(request.user, Caller):
+            throttle.check(request.user.token)
 
     def get_exception_handler(self) -> Any:
         """Have expected refusals answered here; bugs crash and are logged."""
@@ -88,7 +93,8 @@ def reply(document: Any, status: int = 200, headers: dict[str, str] | None = Non
 def _keep(error: ScimError, request: Request) -> None:
     if isinstance(error, RefusedTokenError):
         token: Token = error.found.token
-        _record(error, request, error.found.actor, token)
+        if throttle.may_note(token):
+            _record(error, request, error.found.actor, token)
     elif isinstance(getattr(request, "_user", None), Caller) and error.status != _TOO_MANY:
         # What is refused for its number alone isn't written down each time: that would be a way to fill the record.
         who = caller(request)
