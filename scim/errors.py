@@ -160,12 +160,12 @@ class ScimError(Exception):
         super().__init__(self.detail)
 
     def document(self) -> dict[str, Any]:
-        """Return the body of the answer (RFC 7644 §3.12), with our own stable code beside the standard's."""
+        """Return the body of the answer (RFC 7644 §3.12), our own stable code in brackets at the end of `detail`."""
         shown: dict[str, Any] = {"schemas": [ERROR_URN], "status": str(self.status)}
         if self.scim_type:
             shown["scimType"] = self.scim_type
-        shown["detail"] = self.detail
-        shown["code"] = self.code.value
+        # Strict clients refuse an Error with members of our own, so the code stands where an administrator reads.
+        shown["detail"] = f"{self.detail} [{self.code.value}]"
         return shown
 
 

@@ -17,6 +17,7 @@ from scim.errors import Code, ScimError
 from scim.membership import Changes
 from scim.paging import Wish, from_body, from_query
 from scim.projection import Projection
+from scim.queries import Members
 from scim.resources import GroupRow
 from scim.schemas import GROUPS
 from scim.schemas.group import MEMBERS
@@ -47,7 +48,7 @@ class Groups(Door):
                 external_id=wanted.attributes.get("externalId"),
                 members=wanted.members or (),
             )
-            row = found(who, created.pk, members=choice(request).shows("members"))
+            row = found(who, created.pk, members=members_wanted(choice(request)))
         return one(request, row, 201)
 
 
@@ -66,7 +67,7 @@ class Group(Door):
         """Read (RFC 7644 §3.4.1); with excludedAttributes=members the membership is not even looked at."""
         who = caller(request)
         with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), members=choice(request).shows("members"))
+            row = found(who, uuid_of(resource_id), members=members_wanted(choice(request)))
         if is_unchanged(request, row.version):
             return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
         return one(request, row)
@@ -77,11 +78,11 @@ class Group(Door):
         wanted = normaliser.resource(read_body(request), GROUPS, resource_id)
         changes = Changes(wanted.members is not None, added=dict.fromkeys(wanted.members or ()))
         with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), members=False, lock=True)
+            row = found(who, uuid_of(resource_id), members="none", lock=True)
             check_match(request, row.version)
             attributes = {"externalId": row.external_id} | wanted.attributes
             change(who, row, attributes, changes)
-            row = found(who, row.id, members=choice(request).shows("members"))
+            row = found(who, row.id, members=members_wanted(choice(request)))
         return one(request, row)
 
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
@@ -93,7 +94,7 @@ class Group(Door):
         chosen = choice(request)
         is_quiet = answers_quietly(who, request)
         with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), members=False, lock=True)
+            row = found(who, uuid_of(resource_id), members="none", lock=True)
             check_match(request, row.version)
             before = {"displayName": row.display_name} | (
                 {"externalId": row.external_id} if row.external_id else {}
@@ -102,7 +103,7 @@ class Group(Door):
             if is_changed or not changes.is_empty:
                 change(who, row, {"externalId": None} | after, changes)
             if not is_quiet:
-                row = found(who, row.id, members=chosen.shows("members"))
+                row = found(who, row.id, members=members_wanted(chosen))
         if is_quiet:
             return reply(None, 204)
         return one(request, row)
@@ -111,7 +112,7 @@ class Group(Door):
         """End the group; its members stay (RFC 7644 §3.6)."""
         who = caller(request)
         with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), members=False, lock=True)
+            row = found(who, uuid_of(resource_id), members="none", lock=True)
             check_match(request, row.version)
             groups.delete(GroupOfMembers(pk=row.id, organization=who.organization), actor=who.actor)
         return reply(None, 204)
@@ -139,13 +140,13 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
             order=order,
             offset=wish.start - 1,
             limit=wish.count,
-            members=chosen.shows("members"),
+            members=members_wanted(chosen),
         )
     base = base_url()
     return protocol.listing([chosen(resources.group(row, base)) for row in rows], total, wish.start)
 
 
-def found(who: Caller, group_id: UUID, *, members: bool, lock: bool = False) -> GroupRow:
+def found(who: Caller, group_id: UUID, *, members: Members, lock: bool = False) -> GroupRow:
     """Return one group of the directory. ScimError not_found, also for the groups of others."""
     row = queries.group(who.directory, group_id, members=members, lock=lock)
     if row is None:
@@ -177,6 +178,13 @@ def _check_emptying(who: Caller, row: GroupRow) -> None:
     ).count()
     if count > EMPTIED_MEMBERS_MAX:
         raise ScimError(Code.EMPTIES_GROUP, count=count)
+
+
+def members_wanted(chosen: Projection) -> Members:
+    """Return how much of the membership an answer shows, so that no more is read."""
+    if not chosen.shows("members"):
+        return "none"
+    return "names" if chosen.names("members", "display") else "ids"
 
 
 def choice(request: Request) -> Projection:

@@ -96,7 +96,7 @@ def resource(body: dict[str, Any], kind: ResourceType, resource_id: str | None =
                 later.append(each)
     if later:
         attributes, _ = apply(attributes, later, kind, notices)
-    missing = next((name for name in kind.required if not attributes.get(name)), None)
+    missing = next((name for name in kind.needed if not attributes.get(name)), None)
     if missing is not None:
         raise ScimError(Code.VALUE_REQUIRED, path=missing)
     return Resource(attributes, members, notices)

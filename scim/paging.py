@@ -46,7 +46,7 @@ def _wish(asked: dict[str, Any], attributes: str, excluded: str) -> Wish:
     order = asked.get("sortorder") or "ascending"
     if order not in {"ascending", "descending"}:
         raise ScimError(Code.PARAMETER_WRONG, name="sortOrder", expected="ascending or descending")
-    sort_by = asked.get("sortby") or ""
+    sort_by = asked.get("sortby", "")
     if not isinstance(sort_by, str):
         raise ScimError(Code.PARAMETER_WRONG, name="sortBy", expected="an attribute")
     return Wish(

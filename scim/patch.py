@@ -32,7 +32,7 @@ def apply(
         elif extension is not None:
             after.pop(extension, None)
     for name in kind.required:
-        if name in resource and not after.get(name):
+        if name in resource and after.get(name) in (None, ""):
             raise ScimError(Code.VALUE_REQUIRED, path=name)
     return after, after != resource
 

@@ -33,6 +33,10 @@ class Projection:
             return False
         return key not in self.excluded or self.excluded[key] is not None
 
+    def names(self, name: str, part: str) -> bool:
+        """Tell whether a part that is returned only on request is asked for by its name."""
+        return part in ((self.included or {}).get((None, name)) or ())
+
     def __call__(self, resource: dict[str, Any]) -> dict[str, Any]:
         """Return the chosen part of a resource."""
         if self.is_whole:

@@ -1,6 +1,6 @@
 """Reads people and groups for a directory: one statement a page, whatever is filtered and sorted by."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
@@ -29,10 +29,16 @@ _GROUPS_FROM = """
  WHERE g.organization_id = %s AND g.directory_id = %s AND g.ended_at IS NULL"""
 _GROUP = """SELECT g.id, g.display_name, g.external_id, g.profile, g.version, g.created_at, g.changed_at, """
 _GROUP_MEMBERS = """(
+  SELECT json_agg(json_build_object('value', ms.member_id) ORDER BY ms.member_id)
+    FROM identity_membership ms
+   WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id AND ms.ended_at IS NULL)::text"""
+_GROUP_MEMBERS_NAMED = """(
   SELECT json_agg(json_build_object('value', gm.id, 'display', gm.display_name) ORDER BY gm.id)
     FROM identity_membership ms JOIN identity_member gm ON gm.organization_id = ms.organization_id AND gm.id = ms.member_id
    WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id AND ms.ended_at IS NULL)::text"""
 _NOTHING = "NULL::text"
+Members = Literal["none", "ids", "names"]
+_MEMBERS: dict[Members, str] = {"none": _NOTHING, "ids": _GROUP_MEMBERS, "names": _GROUP_MEMBERS_NAMED}
 
 _META = {
     "meta.version": Column("'W/\"' || {0}.version || '\"'"),
@@ -107,10 +113,10 @@ def user(directory: Directory, member_id: UUID, *, groups: bool = True, lock: bo
 
 
 def group(
-    directory: Directory, group_id: UUID, *, members: bool = True, lock: bool = False
+    directory: Directory, group_id: UUID, *, members: Members = "ids", lock: bool = False
 ) -> GroupRow | None:
-    """Return one group of the directory, None for any other; without `members` the membership table is not touched."""
-    shown = _GROUP_MEMBERS if members else _NOTHING
+    """Return one group of the directory, None for any other; with `members` none the membership table is not touched."""
+    shown = _MEMBERS[members]
     sql = f"{_GROUP}{shown}{_GROUPS_FROM} AND g.id = %s{' FOR UPDATE OF g' if lock else ''}"
     rows = _run(sql, [directory.organization_id, directory.pk, group_id])
     return _group(rows[0]) if rows else None
@@ -138,10 +144,10 @@ def groups(
     order: str,
     offset: int,
     limit: int,
-    members: bool = True,
+    members: Members = "ids",
 ) -> tuple[list[GroupRow], int]:
     """Return a page of the directory's groups and how many there are in all."""
-    shown = _GROUP_MEMBERS if members else _NOTHING
+    shown = _MEMBERS[members]
     rows, total = _page(directory, _GROUP + shown, _GROUPS_FROM, tree, _GROUP_WORDS, order, offset, limit)
     return [_group(row) for row in rows], total
 

@@ -25,6 +25,8 @@ class Attribute:
     canonical_values: tuple[str, ...] = ()
     reference_types: tuple[str, ...] = ()
     sub_attributes: tuple["Attribute", ...] = ()
+    # What a required attribute is where a client says nothing of it.
+    default: Any = None
     by_name: dict[str, "Attribute"] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

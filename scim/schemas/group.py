@@ -11,7 +11,8 @@ MEMBERS = Attribute(
         Attribute("value", "The id of the user or group.", case_exact=True, mutability="immutable"),
         Attribute("$ref", "Its address.", "reference", case_exact=True, mutability="immutable",
                   reference_types=("User", "Group")),
-        Attribute("display", "Its name.", mutability="readOnly"),
+        # Only on request: a name for each of 100,000 members is a join that nobody reads.
+        Attribute("display", "Its name.", mutability="readOnly", returned="request"),
         Attribute("type", "User or Group.", mutability="immutable", canonical_values=("User", "Group")),
     ),
 )  # fmt: skip

@@ -23,7 +23,10 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResourceType:
-    """One kind of resource with its endpoint and schemas (RFC 7643 §6)."""
+    """One kind of resource with its endpoint and schemas (RFC 7643 §6).
+
+    `required` names what a resource always has, `needed` what a client must therefore send: that without a default.
+    """
 
     name: str
     endpoint: str
@@ -33,14 +36,15 @@ class ResourceType:
     core: dict[str, Attribute] = field(init=False, repr=False)
     urns: dict[str, Schema] = field(init=False, repr=False)
     required: tuple[str, ...] = field(init=False, repr=False)
+    needed: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         core = {each.name.lower(): each for each in COMMON} | self.schema.by_name
         object.__setattr__(self, "core", core)
         object.__setattr__(self, "urns", {each.id.lower(): each for each in (self.schema, *self.extensions)})
-        object.__setattr__(
-            self, "required", tuple(each.name for each in self.schema.attributes if each.required)
-        )
+        required = [each for each in self.schema.attributes if each.required]
+        object.__setattr__(self, "required", tuple(each.name for each in required))
+        object.__setattr__(self, "needed", tuple(each.name for each in required if each.default is None))
 
     def find(self, path: AttributePath) -> Place | None:
         """Return where the path leads, or None when no schema of this type knows it. Case of letters is free."""

@@ -63,7 +63,8 @@ USER = Schema(
         Attribute("preferredLanguage", "Preferred language, as in Accept-Language."),
         Attribute("locale", "Locale for numbers, dates and currency, as en-US."),
         Attribute("timezone", "Time zone by its IANA name."),
-        Attribute("active", "Whether the person may sign in.", "boolean"),
+        # Required, as nobody is without it: it can be left out of a POST, but not be removed.
+        Attribute("active", "Whether the person may sign in.", "boolean", required=True, default=True),
         value_list("emails", "E-mail addresses.", ("work", "home", "other")),
         value_list("phoneNumbers", "Telephone numbers.", ("work", "home", "mobile", "fax", "pager", "other")),
         value_list("ims", "Instant messaging addresses."),

@@ -21,6 +21,8 @@ class Answer:
         self.status: int = response.status_code
         self.headers = response.headers
         self.body: Any = json.loads(response.content) if response.content else None
+        # The stable code stands at the end of an error's detail.
+        self.code: str = (self.body or {}).get("detail", "").rpartition("[")[2].rstrip("]")
 
     def __repr__(self) -> str:
         return f"{self.status} {json.dumps(self.body)[:2000]}"

@@ -54,8 +54,7 @@ def test_an_error_is_written_as_the_rfc_says() -> None:
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
         "status": "400",
         "scimType": "invalidFilter",
-        "detail": "The filter names “bad��name”, which is no attribute here.",
-        "code": "filter_unknown",
+        "detail": "The filter names “bad��name”, which is no attribute here. [filter_unknown]",
     }
 
 

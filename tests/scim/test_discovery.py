@@ -1,0 +1,55 @@
+"""What the server says of itself is true, and whole."""
+
+import pytest
+
+from scim.schemas import RESOURCE_TYPES, SCHEMAS
+from tests.scim.talk import BASE, Scim
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@pytest.fixture
+def idp(okta) -> Scim:
+    return Scim(okta)
+
+
+def holds_null(value) -> bool:
+    if isinstance(value, dict):
+        return any(holds_null(each) for each in value.values())
+    return any(holds_null(each) for each in value) if isinstance(value, list) else value is None
+
+
+@pytest.mark.parametrize(("path", "known"), [("/Schemas", SCHEMAS), ("/ResourceTypes", RESOURCE_TYPES)])
+def test_each_listed_document_has_its_address(idp, path, known):
+    answer = idp.get(path)
+    assert (answer.status, answer.body["totalResults"], len(answer.body["Resources"])) == (
+        200,
+        len(known),
+        len(known),
+    )
+    assert not holds_null(answer.body)
+    for each in answer.body["Resources"]:
+        assert idp.get(each["meta"]["location"].removeprefix(BASE)).body == each
+    assert idp.get(f"{path}/nothing").status == 404
+    assert idp.get(f"{path}?filter=id pr").status == 403
+
+
+def test_the_configuration_is_what_the_server_does(idp):
+    config = idp.get("/ServiceProviderConfig").body
+    assert idp.get("/ServiceProviderConfigs/").body == config
+    assert all(config[each]["supported"] is True for each in ("patch", "filter", "sort", "etag"))
+    assert config["authenticationSchemes"][0]["type"] == "oauthbearertoken"
+    for number in range(3):
+        idp.create(f"p{number}")
+    assert idp.get(f"/Users?count={config['filter']['maxResults'] + 1}").status == 200
+    assert (idp.post("/Bulk", {}).status == 404) is (config["bulk"]["supported"] is False)
+    assert (idp.get("/Users?cursor").body.get("nextCursor") is None) is (
+        config["pagination"]["cursor"] is False
+    )
+
+
+def test_the_type_values_of_each_attribute_are_unique(idp):
+    for schema in idp.get("/Schemas").body["Resources"]:
+        for attribute in schema["attributes"]:
+            for sub in attribute.get("subAttributes", []):
+                assert len(set(sub.get("canonicalValues", []))) == len(sub.get("canonicalValues", []))

@@ -1,0 +1,245 @@
+"""/Groups through the door: membership as deltas, pending members, and nothing lost when five come at once."""
+
+import threading
+
+import pytest
+from django.db import connections
+
+from identity import tenancy
+from identity.models import Membership, PendingMembership
+from scim.schemas import GROUP
+from tests.conftest import scim_client
+from tests.scim.talk import BASE, Scim, entries
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@pytest.fixture
+def idp(okta) -> Scim:
+    return Scim(okta)
+
+
+def people(idp: Scim, *names: str) -> list[str]:
+    return [idp.create(f"{name}@example.org", externalId=f"ext-{name}")["id"] for name in names]
+
+
+def members_of(idp: Scim, group_id: str) -> set[str]:
+    return {each["value"] for each in idp.get(f"/Groups/{group_id}").body.get("members", [])}
+
+
+def test_a_created_group_is_answered_whole_and_read_back(idp, acme):
+    (mei,) = people(idp, "mei")
+    answer = idp.post(
+        "/Groups",
+        {"schemas": [GROUP.id], "displayName": "Ops", "externalId": "g1", "members": [{"value": mei}]},
+    )
+    made = answer.body
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"{BASE}/Groups/{made['id']}"
+    assert {name: value for name, value in made.items() if name != "meta"} == {
+        "schemas": [GROUP.id],
+        "id": made["id"],
+        "displayName": "Ops",
+        "externalId": "g1",
+        "members": [{"value": mei, "$ref": f"{BASE}/Users/{mei}", "type": "User"}],
+    }
+    assert idp.get(f"/Groups/{made['id']}").body == made
+    assert idp.get(f"/Groups/{made['id']}?attributes=members.display").body["members"] == [
+        {"display": "mei@example.org"}
+    ]
+    assert idp.get(f"/Users/{mei}").body["groups"] == [
+        {"value": made["id"], "display": "Ops", "$ref": f"{BASE}/Groups/{made['id']}", "type": "direct"}
+    ]
+    assert [each.event for each in entries(acme, event__startswith="group")] == [
+        "group.create",
+        "group.member_add",
+    ]
+
+
+def test_a_rename_leaves_the_members(idp):
+    mei, jo = people(idp, "mei", "jo")
+    group = idp.create_group("Ops", mei, jo)["id"]
+    assert (
+        idp.patch(
+            f"/Groups/{group}", {"op": "replace", "value": {"id": group, "displayName": "Platform"}}
+        ).status
+        == 200
+    )
+    assert idp.put(f"/Groups/{group}", {"displayName": "Platform 2"}).body["displayName"] == "Platform 2"
+    assert members_of(idp, group) == {mei, jo}
+    assert idp.put(f"/Groups/{group}", {"displayName": "Platform 2", "members": []}).status == 200
+    assert members_of(idp, group) == set()
+
+
+def test_an_unknown_member_is_pending_and_joins_on_arrival(idp, acme):
+    (mei,) = people(idp, "mei")
+    group = idp.create_group("Ops")["id"]
+    answer = idp.patch(
+        f"/Groups/{group}",
+        {
+            "op": "add",
+            "path": "members",
+            "value": [{"value": mei}, {"value": "ext-late"}, {"value": "nobody"}],
+        },
+    )
+    assert answer.status == 200
+    assert members_of(idp, group) == {mei}
+    late = idp.create("late@example.org", externalId="ext-late")
+    assert [each["value"] for each in late["groups"]] == [group]
+    assert members_of(idp, group) == {mei, late["id"]}
+    with tenancy.of(acme):
+        assert list(PendingMembership.objects.values_list("value", flat=True)) == ["nobody"]
+    idp.patch(f"/Groups/{group}", {"op": "remove", "path": "members", "value": [{"value": "nobody"}]})
+    with tenancy.of(acme):
+        assert not PendingMembership.objects.exists()
+
+
+def test_memberships_survive_a_suspension(idp):
+    (mei,) = people(idp, "mei")
+    group = idp.create_group("Ops", mei)["id"]
+    idp.patch(f"/Users/{mei}", {"op": "replace", "value": {"active": False}})
+    assert members_of(idp, group) == {mei}
+    assert (
+        idp.patch(f"/Users/{mei}", {"op": "replace", "value": {"active": True}}).body["groups"][0]["value"]
+        == group
+    )
+
+
+def test_a_large_group_is_not_emptied_by_accident(idp, acme, okta):
+    from identity import directories
+    from scim import groups
+    from tests.conftest import SETUP
+
+    everybody = people(idp, *[f"p{number}" for number in range(groups.EMPTIED_MEMBERS_MAX + 1)])
+    group = idp.create_group("All", *everybody)["id"]
+    answer = idp.patch(f"/Groups/{group}", {"op": "remove", "path": "members"})
+    assert (answer.status, answer.code) == (400, "empties_group")
+    assert members_of(idp, group) == set(everybody)
+    assert (
+        idp.patch(
+            f"/Groups/{group}", {"op": "remove", "path": "members", "value": [{"value": everybody[0]}]}
+        ).status
+        == 200
+    )
+    assert idp.patch(f"/Groups/{group}", {"op": "remove", "path": "members"}).status == 200
+    assert members_of(idp, group) == set()
+    idp.put(f"/Groups/{group}", {"displayName": "All", "members": [{"value": each} for each in everybody]})
+    directories.change(okta.directory, actor=SETUP, settings={"empties_groups": True})
+    assert idp.patch(f"/Groups/{group}", {"op": "remove", "path": "members"}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("idp_name", "query", "status"),
+    [
+        ("entra", "", 204),
+        ("okta", "?aadOptscim062020", 204),
+        ("okta", "", 200),
+        ("entra", "?attributes=displayName", 200),
+    ],
+)
+def test_each_client_gets_the_answer_to_a_patch_that_it_reads(acme, idp_name, query, status):
+    idp = Scim(scim_client(acme, idp_name))
+    group = idp.create_group("Ops")["id"]
+    answer = idp.patch(f"/Groups/{group}{query}", {"op": "replace", "path": "displayName", "value": "New"})
+    assert (answer.status, answer.body is None) == (status, status == 204)
+    assert idp.get(f"/Groups/{group}").body["displayName"] == "New"
+
+
+def test_excluded_members_are_not_even_read(idp, django_assert_num_queries):
+    (mei,) = people(idp, "mei")
+    group = idp.create_group("Ops", mei)["id"]
+    for path in (
+        f"/Groups/{group}?excludedAttributes=members",
+        '/Groups?excludedAttributes=members&filter=displayName eq "OPS"',
+    ):
+        with Recorded() as seen:
+            answer = idp.get(path)
+        assert answer.status == 200
+        assert "members" not in str(answer.body)
+        assert not [sql for sql in seen.statements if "identity_membership" in sql]
+    with Recorded() as seen:
+        idp.get(f"/Groups/{group}")
+    assert [sql for sql in seen.statements if "identity_membership" in sql]
+
+
+class Recorded:
+    """Keeps the statements that go to the database."""
+
+    def __enter__(self):
+        self.statements: list[str] = []
+        self.wrapping = connections["default"].execute_wrapper(self.note)
+        self.wrapping.__enter__()
+        return self
+
+    def note(self, execute, sql, params, many, context):
+        self.statements.append(sql)
+        return execute(sql, params, many, context)
+
+    def __exit__(self, *error):
+        self.wrapping.__exit__(*error)
+
+
+def test_a_deleted_group_is_gone_and_its_name_free(idp, acme):
+    (mei,) = people(idp, "mei")
+    group = idp.create_group("Ops", mei)["id"]
+    assert idp.post("/Groups", {"displayName": "ops"}).code == "name_taken"
+    assert idp.delete(f"/Groups/{group}").status == 204
+    assert idp.get(f"/Groups/{group}").status == 404
+    assert "groups" not in idp.get(f"/Users/{mei}").body
+    idp.create_group("Ops")
+    with tenancy.of(acme):
+        assert not Membership.objects.filter(ended_at__isnull=True).exists()
+
+
+def test_versions_make_requests_conditional(idp):
+    group = idp.create_group("Ops")["id"]
+    path = f"/Groups/{group}"
+    operation = {"op": "replace", "path": "displayName", "value": "New"}
+    assert idp.get(path, **{"If-None-Match": 'W/"1"'}).status == 304
+    assert idp.patch(path, operation, **{"If-Match": 'W/"7"'}).status == 412
+    assert idp.put(path, {"displayName": "x"}, **{"If-Match": '"7"'}).status == 412
+    assert idp.delete(path, **{"If-Match": 'W/"0"'}).status == 412
+    assert idp.patch(path, operation, **{"If-Match": 'W/"1"'}).headers["ETag"] == 'W/"2"'
+
+
+def test_parallel_patches_lose_nobody(idp, okta):
+    everybody = people(idp, *[f"p{number}" for number in range(20)])
+    group = idp.create_group("Ops", *everybody[:5])["id"]
+    path = f"/Groups/{group}"
+    answers: list[int] = []
+
+    def work(number: int) -> None:
+        try:
+            mine = Scim(okta)
+            values = [[{"value": one}] for one in everybody[5 + number :: 5]]
+            answers.extend(
+                mine.patch(path, {"op": "add", "path": "members", "value": value}).status for value in values
+            )
+            answers.append(
+                mine.patch(path, {"op": "remove", "path": f'members[value eq "{everybody[number]}"]'}).status
+            )
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert set(answers) == {200}
+    assert members_of(idp, group) == set(everybody[5:])
+
+
+def test_another_directory_finds_no_group(idp, acme, globex):
+    (mei,) = people(idp, "mei")
+    group = idp.create_group("Ops", mei)["id"]
+    for other in (Scim(scim_client(globex, "entra")), Scim(scim_client(acme, "entra"))):
+        path = f"/Groups/{group}"
+        answers = [
+            other.get(path), other.put(path, {"displayName": "x"}), other.delete(path),
+            other.patch(path, {"op": "add", "path": "members", "value": [{"value": mei}]}),
+        ]  # fmt: skip
+        assert [each.status for each in answers] == [404] * 4
+        own = other.create_group("Ops", mei)
+        assert "members" not in own
+    assert members_of(idp, group) == {mei}

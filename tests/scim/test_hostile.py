@@ -1,0 +1,176 @@
+"""Hostile input: a clean 4xx in SCIM's form, nothing changed, nothing crashed."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.scim.talk import PATCH, Scim, entries
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@pytest.fixture
+def idp(okta) -> Scim:
+    return Scim(okta)
+
+
+BODIES = [
+    b"", b"{", b"[]", b"null", b"7", b'"x"', b"{}", b"\xff", b"{" * 10_000, b"[" * 10_000, b'{"userName":' + b"[" * 10_000,
+    b'{"userName":"a","userName":"b"}', b'{"userName":"a\\u0000"}', b'{"userName":"\\ud800"}', b'{"userName":"a","title":"\\udfff"}',
+    b'{"userName":NaN}', b'{"userName":1e999}', b'{"userName":' + b"9" * 10_000 + b"}", b'{"userName":[]}', b'{"userName":{}}',
+    b'{"userName":true}', b'{"userName":["a","b"]}', b'{"userName":""}', b'{"userName":"   "}', b'{"userName":null}',
+    b'{"userName":"a","emails":"' + b"x" * 5000 + b'"}', b'{"userName":"a","emails":[[]]}', b'{"userName":"a","emails":[{"value":{}}]}',
+    b'{"userName":"a","emails":[{"value":"x","primary":"maybe"}]}', b'{"userName":"a","active":"maybe"}', b'{"userName":"a","active":[]}x',
+    b'{"userName":"a","name":[1,2]}', b'{"userName":"a","schemas":{"a":' + b"{" * 100, b'{"userName":"' + b"x" * 5000 + b'"}',
+    b'{"userName":"a","externalId":{"a":1}}', b'{"userName":"a","externalId":"' + b"x" * 5000 + b'"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:30]))
+def test_a_wrong_body_is_refused_everywhere(idp, acme, body):
+    made = idp.create("mei@example.org")
+    group = idp.create_group("Ops")
+    before = len(entries(acme))
+    for method, path in [
+        ("POST", "/Users"), ("PUT", f"/Users/{made['id']}"), ("PATCH", f"/Users/{made['id']}"), ("POST", "/Groups"),
+        ("PUT", f"/Groups/{group['id']}"), ("PATCH", f"/Groups/{group['id']}"),
+    ]:  # fmt: skip
+        answer = idp.send(method, path, body)
+        assert 400 <= answer.status < 500, (method, path, answer)
+        assert answer.body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
+        assert answer.body["detail"]
+    assert idp.get("/Users").body["totalResults"] == 1
+    assert idp.get(f"/Groups/{group['id']}").body == group
+    assert {each.event for each in entries(acme)[before:]} == {"scim.refuse"}
+
+
+VALUES: list[Any] = [
+    None, True, 1.5, "x", [], {}, [[]], [None], {"value": {"value": "x"}}, [{"value": None}], "x" * 100_000, [{"value": "x"}] * 1000,
+]  # fmt: skip
+
+
+CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+PATHS: list[Any] = [
+    "userName", "active", "emails", "emails.value", 'emails[type eq "work"].value', "emails[", "name", "name.givenName", "groups", "id",
+    "x", "schemas", "externalId", "", None, 7, [], {}, "members", 'members[value eq "x"]', CORE, f"{ENTERPRISE}:manager", "displayName",
+    "a" * 5000, "(" * 5000, "\x01", "roles", "x509Certificates", "meta",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: repr(path)[:30])
+def test_wrong_types_everywhere_in_a_patch_never_crash(idp, path):
+    made = idp.create("mei@example.org")
+    group = idp.create_group("Ops", made["id"])
+    for verb in ("add", "replace", "remove"):
+        for value in VALUES:
+            for address in (f"/Users/{made['id']}", f"/Groups/{group['id']}"):
+                answer = idp.send(
+                    "PATCH",
+                    address,
+                    {"schemas": [PATCH], "Operations": [{"op": verb, "path": path, "value": value}]},
+                )
+                assert answer.status in {200, 400, 403, 409}, (verb, path, value, answer)
+                if answer.status != 200:
+                    assert answer.body["detail"]
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        None,
+        7,
+        "x",
+        {},
+        [],
+        [None],
+        [[]],
+        ["x"],
+        [{}],
+        [{"op": "add"}] * 1001,
+        [{"op": "Move", "path": "title"}],
+        [{"op": 7}],
+    ],
+)
+def test_wrong_operations_are_refused(idp, operations):
+    made = idp.create("mei@example.org")
+    answer = idp.send("PATCH", f"/Users/{made['id']}", {"schemas": [PATCH], "Operations": operations})
+    assert answer.status in {400, 413}
+
+
+@pytest.mark.parametrize(
+    "resource_id",
+    [
+        "x",
+        "%00",
+        "%ff",
+        "..",
+        "' OR 1=1",
+        "00000000-0000-0000-0000-000000000000",
+        "a" * 3000,
+        "{}",
+        "Users",
+        ".search",
+    ],
+)
+def test_an_id_that_is_none_is_not_found(idp, resource_id):
+    for kind in ("Users", "Groups"):
+        path = f"/{kind}/{quote(resource_id, safe='%.')}"
+        answers = [
+            idp.get(path), idp.delete(path), idp.put(path, {"userName": "a", "displayName": "a"}),
+            idp.patch(path, {"op": "replace", "value": {"displayName": "x"}}),
+        ]  # fmt: skip
+        assert {each.status for each in answers} <= {404, 405}
+        assert all(each.body["detail"] for each in answers)
+
+
+def test_the_size_of_a_body_has_a_limit(idp, monkeypatch):
+    from scim import protocol
+
+    monkeypatch.setattr(protocol, "BODY_BYTES_MAX", 1000)
+    answer = idp.post("/Users", {"userName": "a", "title": "x" * 1000})
+    assert (answer.status, answer.code) == (413, "body_too_large")
+
+
+def test_other_media_types_are_refused(idp):
+    from django.test import Client
+
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+        answer = Client().generic(
+            "POST", "/scim/v2/Users", b'{"userName":"a"}', content_type=kind, headers=idp.headers
+        )
+        assert answer.status_code == 415
+    accepted = Client().post(
+        "/scim/v2/Users",
+        '{"userName":"a"}',
+        content_type="application/json; charset=utf-8",
+        headers=idp.headers,
+    )
+    assert accepted.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", "/Users"), ("PUT", "/Groups"), ("POST", "/Schemas"), ("PATCH", "/ServiceProviderConfig"), ("GET", "/.search"),
+     ("OPTIONS", "/Users"), ("TRACE", "/Users"), ("POST", "/Users/x")],
+)  # fmt: skip
+def test_a_method_that_is_not_possible_is_refused(idp, method, path):
+    answer = idp.send(method, path)
+    assert (answer.status, answer.code) == (405, "method")
+    assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/", "/nothing", "/Users/x/y", "/users", "/Bulk/x"])
+def test_other_addresses_answer_in_scims_form(idp, method, path):
+    answer = idp.send(method, path)
+    assert (answer.status, answer.code) == (404, "no_endpoint")
+
+
+def test_a_name_with_line_breaks_is_not_written_into_the_answer(idp):
+    answer = idp.patch(
+        "/Users/" + idp.create("a")["id"], {"op": "replace", "path": "evil\r\nname", "value": 1}
+    )
+    assert answer.status == 400
+    assert "\n" not in answer.body["detail"]

@@ -1,0 +1,243 @@
+"""Lists through the door: filters over the real database, sorting, paging, /.search."""
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+
+from scim.schemas import ENTERPRISE_USER
+from tests.scim.talk import Scim
+
+pytestmark = pytest.mark.usefixtures("db")
+E_ = ENTERPRISE_USER.id
+
+
+@pytest.fixture
+def idp(okta) -> Scim:
+    idp = Scim(okta)
+    idp.ids = {}
+    idp.ids["mei"] = idp.create(
+        "Mei@Example.org", externalId="X1", displayName="Mei Ito", title="Lead%", name={"familyName": "Ito", "givenName": "Mei"},
+        emails=[{"value": "mei@example.org", "type": "work", "primary": True}, {"value": "m@home.example", "type": "home"}],
+        **{E_: {"department": "R&D", "manager": {"value": "9"}}},
+    )["id"]  # fmt: skip
+    idp.ids["jo"] = idp.create(
+        "jo@example.org", externalId="x1", displayName="jo_roy", active=False, emails=[{"value": "Jo@Example.org", "type": "home"}],
+        roles=[{"value": "admin", "primary": True}],
+    )["id"]  # fmt: skip
+    idp.ids["bo"] = idp.create("bo@example.org", title="lead x")["id"]
+    return idp
+
+
+def names(idp: Scim, filter_: str, kind: str = "Users") -> list[str]:
+    answer = idp.get(f"/{kind}?filter={quote(filter_)}")
+    assert answer.status == 200, answer
+    found = [each["id"] for each in answer.body["Resources"]]
+    assert answer.body["totalResults"] == len(found)
+    return sorted(name for name, its_id in idp.ids.items() if its_id in found)
+
+
+NOW = datetime.now(UTC)
+
+CASES = [
+    ('userName eq "mei@example.org"', ["mei"]),
+    ("userName eq 'MEI@EXAMPLE.ORG'", ["mei"]),
+    ('userName ne "mei@example.org"', ["bo", "jo"]),
+    ('userName sw "M"', ["mei"]),
+    ('userName ew ".ORG"', ["bo", "jo", "mei"]),
+    ('userName co "O@"', ["bo", "jo"]),
+    ('userName gt "bo@example.org"', ["jo", "mei"]),
+    ('userName le "bo@example.org"', ["bo"]),
+    ('urn:ietf:params:scim:schemas:core:2.0:User:userName eq "bo@example.org"', ["bo"]),
+    ('externalId eq "X1"', ["mei"]),
+    ('externalId eq "x1"', ["jo"]),
+    ("externalId pr", ["jo", "mei"]),
+    ("not (externalId pr)", ["bo"]),
+    ("externalId eq null", ["bo"]),
+    ("active eq true", ["bo", "mei"]),
+    ("active eq False", ["jo"]),
+    ('active ne "true"', ["jo"]),
+    ('title co "%"', ["mei"]),
+    ('title sw "LEAD"', ["bo", "mei"]),
+    ('title ew "%" or title eq "lead x"', ["bo", "mei"]),
+    ('title ne "lead x"', ["jo", "mei"]),
+    ('displayName eq "JO_ROY"', ["jo"]),
+    ('displayName eq "jo-roy"', []),
+    ("name pr", ["mei"]),
+    ('name.familyName eq "ito"', ["mei"]),
+    ('emails eq "JO@example.org"', ["jo"]),
+    ('emails.value eq "m@home.example"', ["mei"]),
+    ("emails pr", ["jo", "mei"]),
+    ("emails.type pr", ["jo", "mei"]),
+    ('emails[type eq "work" and value ew "example.org"]', ["mei"]),
+    ('emails[type eq "work" and value eq "m@home.example"]', []),
+    ('emails[type eq "home"].value eq "jo@example.org"', ["jo"]),
+    ('emails[not (type eq "work")]', ["jo", "mei"]),
+    ("emails[primary eq true]", ["mei"]),
+    ('roles[primary eq "True"].value eq "ADMIN"', ["jo"]),
+    ('emails.type eq "home" and emails.value eq "mei@example.org"', ["mei"]),
+    (f'{E_}:department eq "r&d"', ["mei"]),
+    (f'{E_}:manager.value eq "9"', ["mei"]),
+    (f'{E_}:manager eq "9"', ["mei"]),
+    (f'schemas eq "{E_}"', ["mei"]),
+    ('schemas eq "urn:ietf:params:scim:schemas:core:2.0:User"', ["bo", "jo", "mei"]),
+    ('schemas eq "urn:x"', []),
+    ('meta.resourceType eq "User"', ["bo", "jo", "mei"]),
+    (f'meta.lastModified gt "{(NOW - timedelta(hours=1)).isoformat()}"', ["bo", "jo", "mei"]),
+    ('meta.created lt "2011-05-13T04:42:34Z"', []),
+    ('meta.version eq "W/\\"1\\""', ["bo", "jo", "mei"]),
+    ('id eq "nothing"', []),
+    ('id pr and (userName sw "b" or userName sw "j") and not (active eq true)', ["jo"]),
+    ('userName eq "\' OR 1=1 --"', []),
+    ('userName eq "%s"', []),
+    ('userName co "%"', []),
+]
+
+
+def test_every_filter_finds_whom_it_describes(idp):
+    for filter_, wanted in CASES:
+        assert names(idp, filter_) == wanted, filter_
+    assert names(idp, f'id eq "{idp.ids["bo"].upper()}"') == ["bo"]
+    assert names(idp, f'id sw "{idp.ids["bo"][:8]}" and id co "{idp.ids["bo"]}"') == ["bo"]
+
+
+def test_groups_are_found_by_name_and_member(idp):
+    mei, jo = idp.ids["mei"], idp.ids["jo"]
+    idp.ids["ops"] = ops = idp.create_group("Ops", mei, externalId="G")["id"]
+    idp.ids["dev"] = idp.create_group("Dev", mei, jo)["id"]
+    for filter_, wanted in [
+        ('displayName eq "ops"', ["ops"]),
+        (f'members eq "{mei}"', ["dev", "ops"]),
+        (f'members.value eq "{jo}"', ["dev"]),
+        (f'id eq "{ops}" and members eq "{mei}"', ["ops"]),
+        (f'id eq "{ops}" and members eq "{jo}"', []),
+        (f'members[value eq "{jo}" and type eq "User"]', ["dev"]),
+        ('members[display co "ITO"]', ["dev", "ops"]),
+        ('members eq "no-uuid"', []),
+        ('externalId eq "G" or displayName sw "d"', ["dev", "ops"]),
+    ]:
+        assert names(idp, filter_, "Groups") == wanted, filter_
+    assert names(idp, f'groups eq "{ops}"') == ["mei"]
+    assert names(idp, 'groups.display eq "dev"') == ["jo", "mei"]
+    assert names(idp, "not (groups pr)") == ["bo"]
+
+
+@pytest.mark.parametrize(
+    ("filter_", "code"),
+    [
+        ('nothing eq "x"', "filter_unknown"),
+        ('userName.nothing eq "x"', "filter_unknown"),
+        ('emails.nothing eq "x"', "filter_unknown"),
+        ('emails[nothing eq "x"]', "filter_unknown"),
+        ('userName eq "a" and nothing eq "x"', "filter_unknown"),
+        ('userName eq "a" or nothing pr', "filter_unknown"),
+        ('urn:x:User:userName eq "x"', "filter_unknown"),
+        ('title[value eq "x"]', "filter_unsupported"),
+        ("userName eq 5", "filter_value"),
+        ("active eq 1", "filter_value"),
+        ("active gt true", "filter_unsupported"),
+        ('name eq "x"', "filter_unsupported"),
+        ('meta.created gt "yesterday"', "filter_value"),
+        ("userName gt null", "filter_unsupported"),
+        ("userName eq", "filter_syntax"),
+        ("(" * 10_000, "filter_too_long"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_means_nothing_is_refused_and_recorded(idp, acme, filter_, code):
+    from tests.scim.talk import entries
+
+    answer = idp.get(f"/Users?filter={quote(filter_)}")
+    assert (answer.status, answer.body["scimType"], answer.code) == (400, "invalidFilter", code)
+    assert entries(acme, event="scim.refuse")[-1].reason == code
+
+
+def test_pages_are_complete_and_stable(idp):
+    everybody = [each["id"] for each in idp.get("/Users").body["Resources"]]
+    assert len(everybody) == 3
+    walked = [idp.get(f"/Users?startIndex={start}&count=1").body for start in (1, 2, 3, 4)]
+    assert [[each["id"] for each in page["Resources"]] for page in walked] == [[one] for one in everybody] + [
+        []
+    ]
+    assert {(page["totalResults"], page["startIndex"]) for page in walked} == {(3, 1), (3, 2), (3, 3), (3, 4)}
+
+
+@pytest.mark.parametrize(
+    ("query", "start", "size"),
+    [("startIndex=0", 1, 3), ("startIndex=-5&count=2", 1, 2), ("count=-1", 1, 0), ("count=0", 1, 0), ("count=100000", 1, 3),
+     ("startIndex=99", 99, 0), ("STARTINDEX=2", 2, 2)],
+)  # fmt: skip
+def test_numbers_out_of_range_are_clamped(idp, query, start, size):
+    page = idp.get(f"/Users?{query}").body
+    assert (page["startIndex"], page["itemsPerPage"], len(page["Resources"]), page["totalResults"]) == (
+        start,
+        size,
+        size,
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    "query", ["startIndex=x", "count=1.5", "count=²", "startIndex=" + "9" * 60, "sortOrder=up"]
+)
+def test_parameters_that_mean_nothing_are_refused(idp, query):
+    answer = idp.get(f"/Users?{query}")
+    assert (answer.status, answer.code) == (400, "parameter_wrong")
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("sortBy=userName", ["bo", "jo", "mei"]),
+        ("sortBy=userName&sortOrder=descending", ["mei", "jo", "bo"]),
+        ("sortBy=title", ["bo", "mei", "jo"]),
+        ("sortBy=title&sortOrder=descending", ["jo", "mei", "bo"]),
+        ("sortBy=externalId", ["mei", "jo", "bo"]),
+        ("sortBy=emails.value", ["jo", "mei", "bo"]),
+        ("sortBy=emails", ["jo", "mei", "bo"]),
+        ("sortBy=name.familyName", ["mei", "jo", "bo"]),
+        ("sortBy=meta.created", ["mei", "jo", "bo"]),
+        (f"sortBy={E_}:department", ["mei", "jo", "bo"]),
+    ],
+)
+def test_lists_are_sorted(idp, query, wanted):
+    found = [each["id"] for each in idp.get(f"/Users?{query}").body["Resources"]]
+    assert [name for each in found for name, its_id in idp.ids.items() if its_id == each] == wanted
+
+
+@pytest.mark.parametrize("sort_by", ["nothing", "schemas", "groups", "'", "a b"])
+def test_an_unknown_sort_is_refused(idp, sort_by):
+    assert idp.get(f"/Users?sortBy={quote(sort_by)}").code == "sort_unknown"
+
+
+def test_search_by_post_asks_the_same(idp):
+    asked = {
+        "filter": 'userName sw "m"',
+        "attributes": ["userName"],
+        "startIndex": 1,
+        "count": 10,
+        "sortBy": "userName",
+    }
+    mei = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", E_],
+        "id": idp.ids["mei"],
+        "userName": "Mei@Example.org",
+    }
+    answer = idp.post("/Users/.search", asked)
+    assert (answer.status, answer.body["Resources"], answer.body["totalResults"]) == (200, [mei], 1)
+    assert idp.post("/Groups/.search", {"filter": 'displayName eq "x"'}).body["totalResults"] == 0
+    assert idp.post("/.search", asked).body["Resources"] == [mei]
+    assert idp.post("/.search", {"filter": 'nothing eq "x"'}).code == "filter_unknown"
+
+
+def test_search_at_the_root_walks_over_both_types(idp):
+    group = idp.create_group("Ops")["id"]
+    pages = [idp.post("/.search", {"startIndex": start, "count": 2}).body for start in (1, 3)]
+    assert [page["totalResults"] for page in pages] == [4, 4]
+    found = [each["id"] for page in pages for each in page["Resources"]]
+    assert len(set(found)) == 4
+    assert found[-1] == group
+
+
+@pytest.mark.parametrize("body", [{"count": "many"}, {"filter": 5}, {"attributes": [1]}, {"sortBy": []}])
+def test_a_search_of_wrong_types_is_refused(idp, body):
+    assert idp.post("/Users/.search", body).code == "parameter_wrong"
