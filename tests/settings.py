@@ -12,6 +12,9 @@ for _name in [name for name in os.environ if name.startswith(("ROLLCALL_", "DATA
 os.environ["ROLLCALL_DEBUG"] = "true"
 os.environ["ROLLCALL_DATA"] = str(ROOT / "var" / "test")
 SERVERS = embedded.ensure(ROOT / "var" / "test", durable=False)
+# Test processes beside each other have a broker database each, as they have a database each.
+_beside = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+os.environ["REDIS_URL"] = f"{SERVERS.redis_url.removesuffix('/0')}/{int(_beside) + 1}"
 
 from config.settings import *  # noqa: F403 - only now are the addresses known
 

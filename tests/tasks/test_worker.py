@@ -1,0 +1,104 @@
+"""A real worker: entries get their place right after commit, a killed worker loses nothing, a dead broker delays nobody."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+from django.conf import settings
+
+from audit import sequencer
+from audit.models import Position
+from identity import members, tenancy
+from tasks import wake
+from tests.conftest import ROOT, SETUP, join
+
+PATIENCE_SECONDS = 30
+
+
+@contextmanager
+def worker(environment) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "celery",
+            "--app=tasks.celery",
+            "worker",
+            "--concurrency=1",
+            "--loglevel=WARNING",
+        ],
+        cwd=ROOT,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def eventually(condition) -> bool:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def places(organization):
+    with tenancy.of(organization):
+        return Position.objects.count()
+
+
+@pytest.fixture
+def broker(db):
+    """Give the broker of this test process, empty."""
+    connection = redis.Redis.from_url(settings.REDIS_URL)
+    connection.flushdb()
+    wake._rest_until = 0
+    yield connection
+    connection.flushdb()
+    connection.close()
+    wake._rest_until = 0
+
+
+def test_a_worker_gives_entries_their_place_after_commit(broker, environment, acme, jane):
+    with worker(environment):
+        assert eventually(lambda: sequencer.lag_seconds() == 0)
+        before = places(acme)
+        members.suspend(jane, actor=SETUP)
+        assert eventually(lambda: places(acme) == before + 1)
+
+
+def test_a_killed_worker_loses_nothing(broker, environment, acme, jane):
+    with worker(environment) as first:
+        assert eventually(lambda: sequencer.lag_seconds() == 0)
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait(10)
+    for number in range(5):
+        join(acme, f"p{number}")
+    assert sequencer.lag_seconds() > 0
+    broker.flushdb()  # even the wake-ups are lost: the tick of the timetable finds what waits
+    with worker(environment):
+        wake.sequence.apply_async()
+        assert eventually(lambda: sequencer.lag_seconds() == 0)
+
+
+def test_a_dead_broker_delays_nobody_and_loses_nothing(broker, acme, jane, settings, monkeypatch):
+    nowhere = "redis://127.0.0.1:1/0"
+    settings.REDIS_URL = nowhere
+    monkeypatch.setattr(wake, "_rest_until", 0)
+    members.suspend(jane, actor=SETUP)
+    assert wake._rest_until > time.monotonic(), "the broker is left alone for a while"
+    members.reactivate(jane, actor=SETUP)
+    assert sequencer.run() > 0
+    assert sequencer.lag_seconds() == 0
