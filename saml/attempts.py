@@ -30,6 +30,10 @@ LIFETIME = timedelta(minutes=15)
 SPENT_KEPT_LEAST = timedelta(hours=1)
 DOUBLE_SUBMIT = timedelta(seconds=30)
 ANONYMOUS = Actor("anonymous")
+_OUTCOME_COLUMNS = [
+    "outcome", "code", "detail", "member", "user_name", "session_id", "steps", "signed_by", "name_id_sealed",
+    "attributes_sealed", "finished_at",
+]  # fmt: skip
 _USER_AGENT_CHARACTERS_MAX = 400
 _DETAIL_CHARACTERS_MAX = 500
 
@@ -245,8 +249,10 @@ def _new(connection: Connection, purpose: str) -> Attempt:
 def _finish(attempt: Attempt, steps: list[str]) -> None:
     attempt.finished_at = timezone.now()
     attempt.steps = [*attempt.steps, *(_step(step) for step in steps)]
-    # A row that was made for this outcome is inserted, one that waited for it updated.
-    attempt.save(force_insert=attempt._state.adding)  # noqa: SLF001 - Django's way to know
+    if attempt._state.adding:  # noqa: SLF001 - Django's way to know: a row that was made for this outcome
+        attempt.save(force_insert=True)
+    else:
+        attempt.save(update_fields=_OUTCOME_COLUMNS)
 
 
 def _step(text: str) -> dict[str, str]:
