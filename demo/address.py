@@ -1,9 +1,11 @@
-"""Where the development identity provider of a data directory is: a port that stays the same over restarts."""
+"""Where the demonstration of a data directory keeps its addresses, and a port that stays the same over restarts."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from config.embedded.state import free_port, port_is_free
+
+FILE = "demo.json"
 
 
 def directory(data: Path) -> Path:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from uuid import uuid4
 from xml.sax.saxutils import escape, quoteattr
 
+from demo import address
 from demo.cast import customer
 from demo.identity_provider import pages, service
 from demo.identity_provider.realm import SLUG, Realm
@@ -177,7 +178,7 @@ class Application:
         return _redirect(realm, sender, "SAMLRequest", document, "")
 
     def _known_service(self, realm: Realm) -> str:
-        path = self.data / "demo.json"
+        path = self.data / address.FILE
         known = json.loads(path.read_text()) if path.exists() else {}
         return str(known.get("organizations", {}).get(realm.slug, {}).get("entity_id", ""))
 
