@@ -193,11 +193,11 @@ def test_a_namespace_on_which_canonicalization_fails_never_reaches_it(declaratio
 @pytest.mark.parametrize(
     ("attribute", "codes"),
     [
-        (b'samlp:ID="_a"', {"structure", "duplicate_id"}),
-        (b'xml:id="_a"', {"structure", "duplicate_id"}),
-        (b'saml:id="_a"', {"structure", "duplicate_id"}),
-        (b'Id="_a"', {"duplicate_id"}),
-        (b'id="_a"', {"duplicate_id"}),
+        (b'samlp:ID="_a"', ("structure", "duplicate_id")),
+        (b'xml:id="_a"', ("structure", "duplicate_id")),
+        (b'saml:id="_a"', ("structure", "duplicate_id")),
+        (b'Id="_a"', ("duplicate_id",)),
+        (b'id="_a"', ("duplicate_id",)),
     ],
     ids=lambda value: f"row-44 {value}",
 )
