@@ -12,7 +12,7 @@ from identity.models import Membership
 from scim import membership, normaliser, patch, profiles, projection, protocol, queries, resources
 from scim.authentication import Caller
 from scim.conditions import check_match, is_unchanged
-from scim.door import Door, base_url, caller, read_body, reply
+from scim.door import Door, base_url, bent, caller, read_body, reply
 from scim.errors import Code, ScimError
 from scim.membership import Changes
 from scim.paging import Wish, from_body, from_query
@@ -39,6 +39,7 @@ class Groups(Door):
         """Create (RFC 7644 §3.3)."""
         who = caller(request)
         wanted = normaliser.resource(read_body(request), GROUPS)
+        bent(request, wanted.notices)
         with tenancy.of(who.organization):
             created = groups.create(
                 who.organization,
@@ -76,6 +77,7 @@ class Group(Door):
         """Replace (RFC 7644 §3.5.1). Without `members` the membership stays: a rename must not empty a group."""
         who = caller(request)
         wanted = normaliser.resource(read_body(request), GROUPS, resource_id)
+        bent(request, wanted.notices)
         changes = Changes(wanted.members is not None, added=dict.fromkeys(wanted.members or ()))
         with tenancy.of(who.organization):
             row = found(who, uuid_of(resource_id), members="none", lock=True)
@@ -89,10 +91,11 @@ class Group(Door):
         """Change parts (RFC 7644 §3.5.2)."""
         who = caller(request)
         wanted = normaliser.patch(read_body(request), GROUPS, resource_id)
+        bent(request, wanted.notices)
         changes = membership.folded(each for each in wanted.operations if each.attribute is MEMBERS)
         others = [each for each in wanted.operations if each.attribute is not MEMBERS]
         chosen = choice(request)
-        is_quiet = answers_quietly(who, request)
+        is_quiet = answers_quietly(who, request, changes)
         with tenancy.of(who.organization):
             row = found(who, uuid_of(resource_id), members="none", lock=True)
             check_match(request, row.version)
@@ -118,10 +121,16 @@ class Group(Door):
         return reply(None, 204)
 
 
-def answers_quietly(who: Caller, request: Request) -> bool:
-    """Tell whether a PATCH is answered by 204: Entra wants no member list back, unless it names the attributes it wants."""
-    if "attributes" in {name.lower() for name in request.query_params}:
+def answers_quietly(who: Caller, request: Request, changes: Changes) -> bool:
+    """Tell whether a PATCH is answered by 204.
+
+    Entra wants no body back, and nobody wants 100,000 members back for the one that was added. Whoever says which attributes they
+    want gets them (RFC 7644 §3.5.2).
+    """
+    if {"attributes", "excludedattributes"} & {name.lower() for name in request.query_params}:
         return False
+    if not changes.is_empty:
+        return True
     name = (
         profiles.seen_in(request.headers.get("User-Agent", ""), request.META.get("QUERY_STRING", ""))
         or who.directory.idp

@@ -6,11 +6,11 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from identity import groups, members, tenancy
-from identity.models import Member
+from identity.models import Member, PendingMembership
 from scim import normaliser, patch, projection, protocol, queries, resources
 from scim.authentication import Caller
 from scim.conditions import check_match, is_unchanged
-from scim.door import Door, base_url, caller, read_body, reply
+from scim.door import Door, base_url, bent, caller, read_body, reply
 from scim.errors import Code, ScimError
 from scim.paging import Wish, from_body, from_query
 from scim.projection import Projection
@@ -29,6 +29,7 @@ class Users(Door):
         """Create, or revive the suspended member with this externalId under their old id (RFC 7644 §3.3)."""
         who = caller(request)
         wanted = normaliser.resource(read_body(request), USERS)
+        bent(request, wanted.notices)
         fields = resources.member_fields(wanted.attributes)
         with tenancy.of(who.organization):
             given = members.provision(
@@ -40,8 +41,9 @@ class Users(Door):
                 directory=who.directory,
                 external_id=fields.external_id,
             )
-            welcome(who, given.member, fields.external_id)
-            row = found(who, given.member.pk)
+            joined = welcome(who, given.member, fields.external_id)
+            is_whole = given.created and not joined
+            row = row_of(given.member, fields.external_id) if is_whole else found(who, given.member.pk)
         return one(request, row, 201)
 
 
@@ -70,8 +72,9 @@ class User(Door):
         """Replace (RFC 7644 §3.5.1). What Rollcall needs to know a person by stays when it is left out: active, externalId."""
         who = caller(request)
         wanted = normaliser.resource(read_body(request), USERS, resource_id)
+        bent(request, wanted.notices)
         with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), groups=False, lock=True)
+            row = found(who, uuid_of(resource_id), lock=True)
             check_match(request, row.version)
             row = changed(who, row, resources.member_fields(wanted.attributes), keep_external_id=True)
         return one(request, row)
@@ -85,6 +88,7 @@ class User(Door):
             check_match(request, row.version)
             before = resources.attributes_of(row)
             after, is_changed = patch.apply(before, wanted.operations, USERS, wanted.notices)
+            bent(request, wanted.notices)
             if is_changed:
                 row = changed(who, row, resources.member_fields(after), keep_external_id=False)
         return one(request, row)
@@ -131,31 +135,47 @@ def found(who: Caller, member_id: UUID, *, groups: bool = True, lock: bool = Fal
 
 def changed(who: Caller, row: UserRow, fields: MemberFields, *, keep_external_id: bool) -> UserRow:
     """Bring a person, whose row is locked, to what is wanted, and return them as they then are."""
-    keeps = keep_external_id and fields.external_id is None
-    members.change(
+    external_id = row.external_id if keep_external_id and fields.external_id is None else fields.external_id
+    member = members.change(
         Member(pk=row.id, organization=who.organization),
         actor=who.actor,
         user_name=fields.user_name,
         profile=fields.profile,
         active=fields.active,
         directory=who.directory,
-        external_id=members.UNSET if keeps else fields.external_id,
+        external_id=members.UNSET if external_id == row.external_id else external_id,
         reason="told by the directory",
     )
-    if not keeps and fields.external_id != row.external_id and fields.external_id is not None:
-        groups.join_pending(
-            Member(pk=row.id, organization=who.organization),
-            who.directory,
-            [fields.external_id],
-            actor=who.actor,
-        )
-    return found(who, row.id)
+    if external_id is not None and external_id != row.external_id and welcome(who, member, external_id):
+        return found(who, row.id)
+    return row_of(member, external_id, row.groups)
 
 
-def welcome(who: Caller, member: Member, external_id: str | None) -> None:
-    """Let somebody who has just come into the groups that the directory named them for before."""
+def row_of(member: Member, external_id: str | None, groups: list[dict[str, str]] | None = None) -> UserRow:
+    """Return a member whom we have just written, without reading them again."""
+    return UserRow(
+        member.pk,
+        member.user_name,
+        member.profile,
+        member.is_active,
+        member.version,
+        member.created_at,
+        member.changed_at,
+        external_id,
+        groups,
+    )
+
+
+def welcome(who: Caller, member: Member, external_id: str | None) -> bool:
+    """Let somebody who has just come into the groups that the directory named them for before; tell whether there were any."""
     values = [str(member.pk), external_id] if external_id else [str(member.pk)]
+    waiting = PendingMembership.objects.filter(
+        organization=who.organization, directory=who.directory, value__in=values
+    )
+    if not waiting.exists():
+        return False
     groups.join_pending(member, who.directory, values, actor=who.actor)
+    return True
 
 
 def choice(request: Request) -> Projection:

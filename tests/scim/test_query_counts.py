@@ -1,0 +1,78 @@
+"""The number of statements is fixed for each kind of request, whatever the size of what is read or written."""
+
+import pytest
+from django.db import connections
+
+from tests.scim.talk import Scim
+
+pytestmark = pytest.mark.usefixtures("db")
+
+# Two for the token, one to set the tenant; a verb adds the two ends of its savepoint and what it locks, writes and records.
+READ = 4
+COUNTS = {
+    "get": READ,
+    "list": READ,
+    "list, a full page": READ + 1,
+    "filter": READ,
+    "create": 10,
+    "patch": 10,
+    "patch to the same": READ,
+    "suspend": 11,
+    "put": 10,
+    "group get": READ,
+    "group add": 11,
+    "group remove": 12,
+    "refused": READ,
+}
+
+
+class Counted:
+    """Keeps the statements that go to the database."""
+
+    def __enter__(self):
+        self.statements: list[str] = []
+        self.wrapping = connections["default"].execute_wrapper(self.note)
+        self.wrapping.__enter__()
+        return self
+
+    def note(self, execute, sql, params, many, context):
+        self.statements.append(sql)
+        return execute(sql, params, many, context)
+
+    def __exit__(self, *error):
+        self.wrapping.__exit__(*error)
+
+
+@pytest.mark.parametrize("size", [1, 30])
+def test_the_number_of_statements_is_fixed(okta, size):
+    idp = Scim(okta)
+    idp.get("/Users")
+    everybody = [idp.create(f"p{number}@example.org", externalId=str(number))["id"] for number in range(size)]
+    group = idp.create_group("Ops", *everybody)["id"]
+    person, values = f"/Users/{everybody[0]}", [{"value": each} for each in everybody]
+    for name in range(size):
+        idp.create_group(f"Other {name}", everybody[0])
+    acts = {
+        "get": lambda: idp.get(person),
+        "list": lambda: idp.get("/Users?count=100"),
+        "list, a full page": lambda: idp.get(f"/Users?count={size}"),
+        "filter": lambda: idp.get('/Users?filter=userName eq "p0@example.org"'),
+        "create": lambda: idp.post("/Users", {"userName": "new@example.org", "externalId": "new"}),
+        "patch": lambda: idp.patch(person, {"op": "replace", "path": "title", "value": "x"}),
+        "patch to the same": lambda: idp.patch(person, {"op": "replace", "path": "title", "value": "x"}),
+        "suspend": lambda: idp.patch(person, {"op": "replace", "value": {"active": False}}),
+        "put": lambda: idp.put(person, {"userName": "p0@example.org"}),
+        "group get": lambda: idp.get(f"/Groups/{group}"),
+        "group remove": lambda: idp.patch(
+            f"/Groups/{group}", {"op": "remove", "path": "members", "value": values}
+        ),
+        "group add": lambda: idp.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": values}),
+        "refused": lambda: idp.patch(person, {"op": "replace", "path": "nothing", "value": "x"}),
+    }
+    counts = {}
+    for name, act in acts.items():
+        with Counted() as seen:
+            answer = act()
+        assert (answer.status >= 400) is (name == "refused"), answer
+        counts[name] = len(seen.statements)
+    assert counts == COUNTS
