@@ -16,6 +16,7 @@ from identity.models import Token
 from scim import protocol, throttle
 from scim.authentication import Caller, DirectoryToken, RefusedTokenError
 from scim.errors import Code, ScimError, of_refusal
+from scim.operations import Notices
 
 _TOO_MANY = 429
 _BODY_TYPES = ("application/scim+json", "application/json", "text/json")
@@ -82,6 +83,11 @@ def read_body(request: Request) -> dict[str, Any]:
     if len(body) > protocol.BODY_BYTES_MAX:
         raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
     return protocol.read_object(body)
+
+
+def bent(request: Request, notices: Notices) -> None:
+    """Lay down with the request what was coerced or left out while it was read, for whoever keeps the log of requests."""
+    request._request.scim_notices = notices.found  # type: ignore[attr-defined]  # noqa: SLF001 - it lives as long as the request
 
 
 def reply(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
