@@ -3,6 +3,7 @@
 import os
 
 from config import embedded
+from config.embedded.valkey import DATABASES as DATABASES_OF_VALKEY
 from config.environment import ROOT
 
 # Whoever has DATABASE_URL set for a server of theirs must not have it emptied by a test run.
@@ -13,8 +14,9 @@ os.environ["ROLLCALL_DEBUG"] = "true"
 os.environ["ROLLCALL_DATA"] = str(ROOT / "var" / "test")
 SERVERS = embedded.ensure(ROOT / "var" / "test", durable=False)
 # Test processes beside each other have a broker database each, as they have a database each.
-_beside = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-os.environ["REDIS_URL"] = f"{SERVERS.redis_url.removesuffix('/0')}/{int(_beside) + 1}"
+os.environ["REDIS_URL"] = (
+    f"{SERVERS.redis_url.removesuffix('/0')}/{os.getpid() % (DATABASES_OF_VALKEY - 1) + 1}"
+)
 
 from config.settings import *  # noqa: F403 - only now are the addresses known
 

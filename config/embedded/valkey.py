@@ -19,6 +19,7 @@ from config.embedded.state import LOCALHOST, EmbeddedError, Secrets, wheel_path,
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
+DATABASES: Final = 1024  # one for each test process; a database that nobody uses costs nothing
 
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 
@@ -34,6 +35,7 @@ def start(data_dir: Path, port: int, secrets: Secrets, *, tied: bool) -> None:
         f"requirepass {secrets.broker_password}",
         f'dir "{home}"',
         f'pidfile "{_pid_file(data_dir)}"',
+        f"databases {DATABASES}",
         'save ""',
         "appendonly no",
         "maxmemory 256mb",

