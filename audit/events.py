@@ -46,10 +46,12 @@ class Event(StrEnum):
 
     GRANT_GIVE = "grant.give"
     GRANT_END = "grant.end"
+    GRANT_CONFIRM = "grant.confirm"
     GRANT_REFUSE = "grant.refuse"
     ROLE_DEFINE = "role.define"
     ROLE_ASSIGN = "role.assign"
     ROLE_REVOKE = "role.revoke"
+    ROLE_CONFIRM = "role.confirm"
     ROLE_REFUSE = "role.refuse"
     ACCESS_FIRST = "access.first"
 

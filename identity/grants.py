@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record_all
-from identity import tenancy
+from identity import access, tenancy
+from identity.access import Access
 from identity.errors import Invalid, UnknownResource
 from identity.models import Grant, Kind, Member, Resource
 from identity.models.access import Origin
@@ -26,20 +26,6 @@ class GrantSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """One line of effective access. `inherited_from` is "kind key" of the resource that was granted, empty for an own grant."""
-
-    kind: str
-    key: str
-    name: str
-    permission: str
-    origin: str
-    since: datetime
-    inherited_from: str
-    grant_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class Resolved:
     """What became of the specs: resources found, and specs that name nothing registered here, with the reason."""
 
@@ -47,46 +33,14 @@ class Resolved:
     unknown: dict[GrantSpec, str]
 
 
-# A grant reaches down the tree; at each step the kind below must know the permission.
-_EFFECTIVE = """
-WITH RECURSIVE reach AS (
-  SELECT g.id AS grant_id, g.permission, g.origin, g.started_at, r.id AS resource_id, r.id AS granted_id
-    FROM identity_grant g JOIN identity_resource r ON r.id = g.resource_id AND r.organization_id = g.organization_id
-   WHERE g.organization_id = %(organization)s AND g.member_id = %(member)s
-     AND g.started_at <= %(at)s AND (g.ended_at IS NULL OR g.ended_at > %(at)s) AND r.retired_at IS NULL
-  UNION ALL
-  SELECT reach.grant_id, reach.permission, reach.origin, reach.started_at, child.id, reach.granted_id
-    FROM reach
-    JOIN identity_resource child ON child.parent_id = reach.resource_id AND child.organization_id = %(organization)s
-    JOIN identity_kind child_kind ON child_kind.id = child.kind_id
-   WHERE child.retired_at IS NULL AND reach.permission = ANY (child_kind.permissions)
-)
-SELECT kind.name, r.key, r.name, reach.permission, reach.origin, reach.started_at,
-       CASE WHEN reach.granted_id = r.id THEN '' ELSE granted_kind.name || ' ' || granted.key END, reach.grant_id
-  FROM reach
-  JOIN identity_resource r ON r.id = reach.resource_id
-  JOIN identity_kind kind ON kind.id = r.kind_id
-  JOIN identity_resource granted ON granted.id = reach.granted_id
-  JOIN identity_kind granted_kind ON granted_kind.id = granted.kind_id
- ORDER BY kind.name, r.key, reach.permission, 7
-"""
-
-
 def effective(member: Member, at: datetime | None = None) -> list[Access]:
-    """Return what the member's grants reach, own and inherited from parents. Empty unless the member is active: dormant access is none."""
-    if not member.is_active and at is None:
-        return []
-    return reach(member, at)
+    """Return what the member's access reaches, own and inherited from parents. Dormant access is none: empty unless active (then)."""
+    return list(access.what_had(member, at).access)
 
 
 def reach(member: Member, at: datetime | None = None) -> list[Access]:
     """Return what the member's grants reach whatever the member's state: for an administrator who looks at dormant access."""
-    with tenancy.of(member.organization_id), connection.cursor() as cursor:
-        cursor.execute(
-            _EFFECTIVE,
-            {"organization": member.organization_id, "member": member.pk, "at": at or timezone.now()},
-        )
-        return [Access(*row) for row in cursor.fetchall()]
+    return access.reach(member, at)
 
 
 def resolve(organization_id: UUID, specs: Iterable[GrantSpec]) -> Resolved:
@@ -130,7 +84,7 @@ def replace(member: Member, specs: list[GrantSpec], *, actor: Actor) -> None:
         wanted = {(resource.pk, spec.permission): resource for spec, resource in resolved.items()}
         current = {(grant.resource_id, grant.permission): grant for grant in open_grants(member)}
         end(member, [grant for key, grant in current.items() if key not in wanted], actor=actor, held=True)
-        open_grants(member).filter(held=False).update(held=True)
+        _confirm(member, actor=actor)
         give(
             member,
             [(resource, key[1]) for key, resource in wanted.items() if key not in current],
@@ -170,6 +124,19 @@ def open_grants(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN201
     return Grant.objects.filter(
         organization=member.organization_id, member=member, ended_at__isnull=True
     ).select_related("resource", "resource__kind")
+
+
+def _confirm(member: Member, *, actor: Actor) -> None:
+    """Hold the grants that stay: listing one again is an administrator's word too."""
+    confirmed = list(open_grants(member).filter(held=False))
+    if confirmed:
+        Grant.objects.filter(
+            organization=member.organization_id, pk__in=[grant.pk for grant in confirmed]
+        ).update(held=True)
+        record_all(
+            _line(Event.GRANT_CONFIRM, member, grant, actor, [grant.permission, grant.permission])
+            for grant in confirmed
+        )
 
 
 def _refuse_unknown(unknown: dict[GrantSpec, str]) -> None:

@@ -1,0 +1,204 @@
+"""Access questions: may this member do that and why, who may, and what could somebody touch at a time.
+
+Nothing is kept between two questions, so that an exit shows at the very next one. A permission includes those before it in its
+kind's order, and reaches down to the resources below wherever their kind knows one of the included permissions. Time travel
+follows what has a beginning and an end (grants, role assignments, memberships, active periods); the tree of resources is today's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from identity import tenancy
+from identity.access_sql import CHECK, GROUPS, REACH, ROLES, WHO, at_time
+from identity.errors import Invalid, NotFound, TooMany
+from identity.models import ActivePeriod, Member, Organization, Resource
+
+QUESTIONS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May this member do that with this resource? `kind` and `key` are the product's own words for it."""
+
+    member: UUID
+    permission: str
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What gives the access: the grant (`grant_id`), its permission, and the resource "kind key" it was given on.
+
+    `inherited_from` is empty for a grant on the resource itself; `implied` says that the permission granted is a stronger one.
+    """
+
+    grant_id: UUID
+    permission: str
+    origin: str
+    since: datetime
+    inherited_from: str
+    implied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`reason` is "granted", or why not: no_grant, suspended, offboarded, inactive (then), organization_suspended, unknown_(…)."""
+
+    allowed: bool
+    reason: str
+    why: Why | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One line of what grants reach. `inherited_from` is "kind key" of the resource that was granted, empty for an own grant."""
+
+    kind: str
+    key: str
+    name: str
+    permission: str
+    origin: str
+    since: datetime
+    inherited_from: str
+    grant_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A member who has access to a resource: the strongest permission that this grant comes to there, and why."""
+
+    member_id: UUID
+    user_name: str
+    display_name: str
+    permission: str
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRole:
+    """A role that a member had, where it came from and since when."""
+
+    name: str
+    origin: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a member had at a time. Whoever was not active had nothing: then all lists are empty."""
+
+    active: bool
+    access: tuple[Access, ...] = ()
+    roles: tuple[HeldRole, ...] = ()
+    groups: tuple[tuple[UUID, str], ...] = ()
+
+
+def check(
+    organization: Organization | UUID, questions: Sequence[Question], at: datetime | None = None
+) -> list[Answer]:
+    """Answer up to 100 questions, in their order, with one statement; `at` asks about the past. Raises TooMany, Invalid."""
+    if len(questions) > QUESTIONS_MAX:
+        raise TooMany(f"At most {QUESTIONS_MAX} questions in one request; ask in several.", field="questions")
+    if not questions:
+        return []
+    _refuse_future(at)
+    values = {
+        "organization": _id(organization),
+        "member": [question.member for question in questions],
+        "permission": [question.permission for question in questions],
+        "kind": [question.kind for question in questions],
+        "key": [question.key for question in questions],
+        "at": at,
+    }
+    with tenancy.of(organization):
+        return [_answer(*row) for row in _rows(CHECK, values)]
+
+
+def who_has(
+    organization: Organization | UUID,
+    kind: str,
+    key: str,
+    at: datetime | None = None,
+    *,
+    after: UUID | None = None,
+    limit: int = 200,
+) -> list[Holder]:
+    """Return who has access to the resource, by member id: all lines of at most `limit` members beyond `after`.
+
+    Raises NotFound for a resource that is not registered here, Invalid for a time to come.
+    """
+    _refuse_future(at)
+    with tenancy.of(organization):
+        found = Resource.objects.filter(organization=_id(organization), kind__name=kind, key=key).first()
+        if found is None:
+            raise NotFound(f"No {kind} {key} is registered for this organization.")
+        values = {
+            "organization": _id(organization), "resource": found.pk, "at": at, "after": after or UUID(int=0), "limit": limit,
+        }  # fmt: skip
+        return [_holder(*row) for row in _rows(WHO, values)]
+
+
+def what_had(member: Member, at: datetime | None = None) -> Holdings:
+    """Return what the member can touch, or could at that time. Raises Invalid for a time to come."""
+    _refuse_future(at)
+    with tenancy.of(member.organization_id):
+        if not _was_active(member, at):
+            return Holdings(active=False)
+        values = {"organization": member.organization_id, "member": member.pk, "at": at}
+        return Holdings(
+            True,
+            tuple(Access(*row) for row in _rows(REACH, values)),
+            tuple(HeldRole(*row) for row in _rows(ROLES, values)),
+            tuple((row[0], row[1]) for row in _rows(GROUPS, values)),
+        )
+
+
+def reach(member: Member, at: datetime | None = None) -> list[Access]:
+    """Return what the member's grants reach, whatever the member's state: for an administrator who looks at dormant access."""
+    values = {"organization": member.organization_id, "member": member.pk, "at": at}
+    with tenancy.of(member.organization_id):
+        return [Access(*row) for row in _rows(REACH, values)]
+
+
+def _was_active(member: Member, at: datetime | None) -> bool:
+    if at is None:
+        return Member.objects.filter(pk=member.pk, state=Member.State.ACTIVE).exists()
+    periods = ActivePeriod.objects.filter(organization=member.organization_id, member=member)
+    return at_time(periods, at).exists()
+
+
+def _rows(statement: tuple[str, str], values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Run the form of the statement that asks about now, or the one about a time: only now's can use the indexes of what is open."""
+    now, then = statement
+    with connection.cursor() as cursor:
+        cursor.execute(now if values["at"] is None else then, values)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def _holder(member_id: UUID, user_name: str, display_name: str, permission: str, *why: Any) -> Holder:
+    return Holder(member_id, user_name, display_name, permission, Why(*why))
+
+
+def _answer(refusal: str | None, grant_id: UUID | None, *why: Any) -> Answer:
+    if refusal:
+        return Answer(allowed=False, reason=refusal)
+    if grant_id is None:
+        return Answer(allowed=False, reason="no_grant")
+    return Answer(True, "granted", Why(grant_id, *why))
+
+
+def _refuse_future(at: datetime | None) -> None:
+    if at is not None and at > timezone.now():
+        raise Invalid("Ask about a time that has passed, or leave `at` out for now.", field="at")
+
+
+def _id(organization: Organization | UUID) -> UUID:
+    return organization.pk if isinstance(organization, Organization) else organization

@@ -1,0 +1,176 @@
+"""The statements behind access questions, each in two forms: as things are (by the indexes of what is open), and at a time."""
+
+import re
+from datetime import datetime
+from typing import TypeVar
+
+from django.db.models import Model, Q, QuerySet
+
+Row = TypeVar("Row", bound=Model)
+
+
+_WITHIN = "{0}.started_at <= %(at)s AND ({0}.ended_at IS NULL OR {0}.ended_at > %(at)s)"
+_PERIOD = (
+    "EXISTS (SELECT FROM identity_activeperiod period WHERE period.organization_id = %(organization)s"
+    f" AND period.member_id = {{0}}.id AND {_WITHIN.format('period')})"
+)
+# What stands in the statements for a condition on an alias: as of now, and at a time.
+_WORDS = {
+    "OPEN": ("{0}.ended_at IS NULL", _WITHIN),
+    "HERE": (
+        "{0}.retired_at IS NULL",
+        "{0}.created_at <= %(at)s AND ({0}.retired_at IS NULL OR {0}.retired_at > %(at)s)",
+    ),
+    "ACTIVE": ("{0}.state = 'active'", _PERIOD),
+    "WHY_OUT": (
+        "CASE WHEN {0}.state <> 'active' THEN {0}.state WHEN organization.state <> 'active' THEN 'organization_suspended' END",
+        f"CASE WHEN NOT {_PERIOD} THEN 'inactive' END",
+    ),
+}
+
+
+def _forms(statement: str) -> tuple[str, str]:
+    """Return the statement about now and the one about %(at)s."""
+    words = re.compile(rf"({'|'.join(_WORDS)})\((\w+)\)")
+    now, then = (
+        words.sub(lambda found, form=form: _WORDS[found[1]][form].format(found[2]), statement)  # type: ignore[misc]
+        for form in (0, 1)
+    )
+    return now, then
+
+
+# Up from the resource asked about: `enough` are the permissions that would do on each resource above.
+CHECK = _forms("""
+WITH RECURSIVE asked AS (
+  SELECT question.n, member.id AS member_id, resource.id AS resource_id, resource.parent_id, question.permission,
+         kind.permissions[array_position(kind.permissions, question.permission):] AS enough,
+         CASE WHEN member.id IS NULL THEN 'unknown_member'
+              WHEN kind.id IS NULL THEN 'unknown_kind'
+              WHEN NOT question.permission = ANY (kind.permissions) THEN 'unknown_permission'
+              WHEN resource.id IS NULL THEN 'unknown_resource'
+              ELSE WHY_OUT(member) END AS refusal
+    FROM unnest(%(member)s::uuid[], %(permission)s::text[], %(kind)s::text[], %(key)s::text[]) WITH ORDINALITY
+         AS question (member_id, permission, kind, key, n)
+    JOIN identity_organization organization ON organization.id = %(organization)s
+    LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = question.member_id
+    LEFT JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.name = question.kind
+    LEFT JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.kind_id = kind.id
+          AND resource.key = question.key AND HERE(resource)
+), up AS (
+  SELECT n, member_id, resource_id, parent_id, enough, 0 AS distance FROM asked WHERE refusal IS NULL
+  UNION ALL
+  SELECT up.n, up.member_id, above.id, above.parent_id, kind.permissions[step.weakest:], up.distance + 1
+    FROM up
+    JOIN identity_resource above ON above.organization_id = %(organization)s AND above.id = up.parent_id AND HERE(above)
+    JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = above.kind_id
+   CROSS JOIN LATERAL (
+     SELECT min(array_position(kind.permissions, permission)) AS weakest FROM unnest(up.enough) AS permission) AS step
+   WHERE step.weakest IS NOT NULL
+), found AS (
+  SELECT DISTINCT ON (up.n) up.n, up.distance, up.resource_id, given.*
+    FROM up CROSS JOIN LATERAL (
+      SELECT given.id, given.permission, given.origin, given.started_at FROM identity_grant given
+       WHERE given.organization_id = %(organization)s AND given.member_id = up.member_id
+         AND given.resource_id = up.resource_id AND given.permission = ANY (up.enough) AND OPEN(given)
+    ) AS given
+   ORDER BY up.n, up.distance, array_position(up.enough, given.permission), given.started_at
+)
+SELECT asked.refusal, found.id, found.permission, found.origin, found.started_at,
+       CASE WHEN found.distance > 0 THEN kind.name || ' ' || resource.key ELSE '' END,
+       found.permission <> asked.permission
+  FROM asked
+  LEFT JOIN found ON found.n = asked.n
+  LEFT JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = found.resource_id
+  LEFT JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = resource.kind_id
+ ORDER BY asked.n
+""")
+
+# Down from what was given: `included` are the permissions that it comes to on each resource below.
+REACH = _forms("""
+WITH RECURSIVE given AS (
+  SELECT given.id, given.permission, given.origin, given.started_at, given.resource_id FROM identity_grant given
+   WHERE given.organization_id = %(organization)s AND given.member_id = %(member)s AND OPEN(given)
+), reach AS (
+  SELECT given.id AS grant_id, given.origin, given.started_at, resource.id AS resource_id, resource.id AS granted_id,
+         kind.permissions[:array_position(kind.permissions, given.permission)] AS included
+    FROM given
+    JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = given.resource_id
+         AND HERE(resource)
+    JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = resource.kind_id
+  UNION ALL
+  SELECT reach.grant_id, reach.origin, reach.started_at, child.id, reach.granted_id, kind.permissions[:step.strongest]
+    FROM reach
+    JOIN identity_resource child ON child.organization_id = %(organization)s AND child.parent_id = reach.resource_id AND HERE(child)
+    JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = child.kind_id
+   CROSS JOIN LATERAL (
+     SELECT max(array_position(kind.permissions, permission)) AS strongest FROM unnest(reach.included) AS permission) AS step
+   WHERE step.strongest IS NOT NULL
+)
+SELECT kind.name, resource.key, resource.name, reach.included[cardinality(reach.included)], reach.origin, reach.started_at,
+       CASE WHEN reach.granted_id = resource.id THEN '' ELSE granted_kind.name || ' ' || granted.key END, reach.grant_id
+  FROM reach
+  JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = reach.resource_id
+  JOIN identity_kind kind ON kind.id = resource.kind_id AND kind.organization_id = %(organization)s
+  JOIN identity_resource granted ON granted.organization_id = %(organization)s AND granted.id = reach.granted_id
+  JOIN identity_kind granted_kind ON granted_kind.id = granted.kind_id AND granted_kind.organization_id = %(organization)s
+ ORDER BY kind.name, resource.key, 4, 7, reach.grant_id
+""")
+
+# For each permission of the resource's kind, what would do above; then whoever was given any of it.
+WHO = _forms("""
+WITH RECURSIVE up AS (
+  SELECT wanted.permission, wanted.place, resource.id AS resource_id, resource.parent_id, kind.permissions[wanted.place:] AS enough,
+         0 AS distance
+    FROM identity_resource resource
+    JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = resource.kind_id
+   CROSS JOIN unnest(kind.permissions) WITH ORDINALITY AS wanted (permission, place)
+   WHERE resource.organization_id = %(organization)s AND resource.id = %(resource)s AND HERE(resource)
+  UNION ALL
+  SELECT up.permission, up.place, above.id, above.parent_id, kind.permissions[step.weakest:], up.distance + 1
+    FROM up
+    JOIN identity_resource above ON above.organization_id = %(organization)s AND above.id = up.parent_id AND HERE(above)
+    JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = above.kind_id
+   CROSS JOIN LATERAL (
+     SELECT min(array_position(kind.permissions, permission)) AS weakest FROM unnest(up.enough) AS permission) AS step
+   WHERE step.weakest IS NOT NULL
+), found AS (
+  SELECT DISTINCT ON (given.member_id, given.id) up.permission AS comes_to, up.distance, up.resource_id, given.*
+    FROM up CROSS JOIN LATERAL (
+      SELECT given.id, given.member_id, given.permission, given.origin, given.started_at FROM identity_grant given
+       WHERE given.organization_id = %(organization)s AND given.resource_id = up.resource_id
+         AND given.permission = ANY (up.enough) AND OPEN(given)
+    ) AS given
+   ORDER BY given.member_id, given.id, up.place DESC
+), chosen AS (
+  SELECT DISTINCT member.id, member.user_name, member.display_name
+    FROM found JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = found.member_id
+   WHERE member.id > %(after)s AND ACTIVE(member)
+   ORDER BY member.id LIMIT %(limit)s
+)
+SELECT chosen.id, chosen.user_name, chosen.display_name, found.comes_to, found.id, found.permission, found.origin, found.started_at,
+       CASE WHEN found.distance > 0 THEN kind.name || ' ' || resource.key ELSE '' END, found.permission <> found.comes_to
+  FROM chosen
+  JOIN found ON found.member_id = chosen.id
+  JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = found.resource_id
+  JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = resource.kind_id
+ ORDER BY chosen.id, found.distance, found.id
+""")
+
+ROLES = _forms("""
+SELECT role.name, held.origin, held.started_at FROM identity_roleassignment held
+  JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = held.role_id
+ WHERE held.organization_id = %(organization)s AND held.member_id = %(member)s AND OPEN(held)
+ ORDER BY role.name
+""")
+
+GROUPS = _forms("""
+SELECT grouping.id, grouping.display_name FROM identity_membership membership
+  JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
+ WHERE membership.organization_id = %(organization)s AND membership.member_id = %(member)s AND OPEN(membership)
+ ORDER BY grouping.display_name, grouping.id
+""")
+
+
+def at_time(rows: QuerySet[Row], at: datetime) -> QuerySet[Row]:
+    """Return those of the rows (with `started_at` and `ended_at`) that were open at the time."""
+    return rows.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=at), started_at__lte=at)
