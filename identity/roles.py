@@ -78,7 +78,7 @@ def define(
 def replace(member: Member, names: list[str], *, actor: Actor) -> None:
     """Give the member exactly these roles, as an administrator's edit: no machine path touches them afterwards.
 
-    Raises UnknownRole, LastAdministrator.
+    Raises UnknownRole, LastAdministrator, and Invalid for an offboarded member.
     """
     with tenancy.change(member.organization_id):
         roles = {
@@ -89,12 +89,15 @@ def replace(member: Member, names: list[str], *, actor: Actor) -> None:
         if missing:
             message = f"The organization has no role {missing[0]}."
             raise UnknownRole(message, field="roles")
-        Member.objects.select_for_update().get(pk=member.pk)
+        member = Member.objects.select_for_update().get(pk=member.pk)
+        if member.state == Member.State.OFFBOARDED:
+            message = "This member is offboarded: reinstate them before giving roles."
+            raise Invalid(message)
         current = {held.role.name: held for held in _open(member)}
         if ADMINISTRATOR in current and ADMINISTRATOR not in roles:
             _check_last_administrator(member)
         end(member, [held for name, held in current.items() if name not in roles], actor=actor, held=True)
-        _open(member).update(held=True)
+        _confirm(member, actor=actor)
         give(member, [role for name, role in roles.items() if name not in current], Origin.ADMIN, actor=actor)
 
 
@@ -148,6 +151,19 @@ def _open(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a q
     return RoleAssignment.objects.filter(
         organization=member.organization_id, member=member, ended_at__isnull=True
     ).select_related("role")
+
+
+def _confirm(member: Member, *, actor: Actor) -> None:
+    """Hold the roles that stay: listing one again is an administrator's word too."""
+    confirmed = list(_open(member).filter(held=False))
+    if confirmed:
+        RoleAssignment.objects.filter(
+            organization=member.organization_id, pk__in=[held.pk for held in confirmed]
+        ).update(held=True)
+        record_all(
+            _line(Event.ROLE_CONFIRM, member, held, actor, [held.role.name, held.role.name])
+            for held in confirmed
+        )
 
 
 def _check_last_administrator(member: Member) -> None:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from identity import grants, organizations, resources, tenancy
+from audit.models import Entry
+from identity import first_access, grants, members, organizations, resources, roles, tenancy
 from identity.errors import Invalid, LastAdministrator, NameTaken, UnknownResource, UnknownRole
+from identity.first_access import Wanted
 from identity.grants import GrantSpec
 from identity.models import Resource
 from tests.conftest import SETUP
@@ -100,3 +102,22 @@ def test_a_bad_slug_is_refused(db, slug):
 def test_a_slug_is_used_once(acme):
     with pytest.raises(NameTaken):
         organizations.create(name="Other", slug="acme", access_model="company_shop", actor=SETUP)
+
+
+def test_confirming_what_is_there_is_an_edit_of_its_own_once(acme, jane):
+    resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
+    wanted = Wanted((GrantSpec("portfolio", "p1", "view"),), ("auditor",))
+    first_access.apply_asserted(jane, wanted, actor=SETUP)
+    for _ in range(2):
+        grants.replace(jane, [GrantSpec("portfolio", "p1", "view")], actor=SETUP)
+        roles.replace(jane, ["auditor"], actor=SETUP)
+    with tenancy.of(acme):
+        events = list(Entry.objects.filter(event__endswith=".confirm").values_list("event", flat=True))
+    assert sorted(events) == ["grant.confirm", "role.confirm"]
+
+
+def test_an_offboarded_member_gets_no_roles(acme, jane):
+    members.offboard(jane, actor=SETUP)
+    with pytest.raises(Invalid):
+        roles.replace(jane, ["auditor"], actor=SETUP)
+    assert roles.names_of(jane) == []
