@@ -1,0 +1,106 @@
+"""The sign-in log over the REST API: what succeeded, what failed and what to do about it, what never came back."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from identity import tenancy
+from identity.api.organization import OrganizationView
+from identity.api.paging import Page
+from identity.api.view import describe
+from saml import attempts
+from saml.models import Attempt
+from saml.presets import preset
+from saml.refusals import CATALOGUE
+
+
+class SignInsAsked(Page):
+    """Which attempts."""
+
+    outcome = serializers.ChoiceField(choices=Attempt.Outcome.values, required=False)
+    code = serializers.CharField(max_length=60, required=False)
+    connection = serializers.UUIDField(required=False)
+    member = serializers.UUIDField(required=False)
+
+
+class Step(serializers.Serializer[Any]):
+    """One thing that happened."""
+
+    at = serializers.CharField()
+    step = serializers.CharField()
+
+
+class SignIn(serializers.Serializer[Any]):
+    """One attempt. A failed one says what its code means, what to do, and where to click in that identity provider."""
+
+    id = serializers.UUIDField()
+    connection = serializers.UUIDField(source="connection_id")
+    connection_name = serializers.CharField(source="connection.name")
+    purpose = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=Attempt.Outcome.values)
+    code = serializers.CharField(allow_blank=True)
+    detail = serializers.CharField(allow_blank=True)
+    means = serializers.SerializerMethodField()
+    advice = serializers.SerializerMethodField()
+    where = serializers.SerializerMethodField()
+    member = serializers.UUIDField(source="member_id", allow_null=True)
+    user_name = serializers.CharField(allow_blank=True)
+    signed_by = serializers.CharField(allow_blank=True)
+    steps = Step(many=True)
+    ip = serializers.CharField(allow_blank=True)
+    user_agent = serializers.CharField(allow_blank=True)
+    started_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+    def get_means(self, attempt: Any) -> str:
+        """Return what the code means."""
+        return CATALOGUE[attempt.code].means if attempt.code in CATALOGUE else ""
+
+    def get_advice(self, attempt: Any) -> str:
+        """Return what to do."""
+        return CATALOGUE[attempt.code].fix if attempt.code in CATALOGUE else ""
+
+    def get_where(self, attempt: Any) -> str:
+        """Return where to click."""
+        return preset(attempt.connection.idp_preset).where.get(attempt.code, "")
+
+
+class OneSignIn(SignIn):
+    """One attempt with the attributes received, which are kept for failed and test sign-ins."""
+
+    attributes = serializers.SerializerMethodField()
+
+    def get_attributes(self, attempt: Any) -> dict[str, list[str]]:
+        """Return raw attribute name → values."""
+        return attempts.attributes_of(attempt)
+
+
+class SignIns(OrganizationView):
+    """The sign-in log of the organization."""
+
+    needs = {"GET": ("connections.read",)}
+
+    @describe("sign_ins", lists=SignIn, asks=SignInsAsked)
+    def get(self, _request: Request, **_: Any) -> Response:
+        """List the attempts, oldest first."""
+        query = self.asked(SignInsAsked)
+        wanted = {name: query[name] for name in ("outcome", "code", "connection", "member") if name in query}
+        with tenancy.of(self.organization):
+            rows = Attempt.objects.filter(organization=self.organization, **wanted)
+            return self.paged(rows.select_related("connection"), SignIn, query)
+
+
+class SignInDetail(OrganizationView):
+    """One attempt."""
+
+    needs = {"GET": ("connections.read",)}
+
+    @describe("sign_in", gives=OneSignIn)
+    def get(self, _request: Request, sign_in: UUID, **_: Any) -> Response:
+        """Show the attempt, its steps and what it brought."""
+        found = self.one(Attempt, sign_in)
+        with tenancy.of(self.organization):
+            return Response(OneSignIn(found).data)

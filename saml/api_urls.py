@@ -1,0 +1,15 @@
+"""What this floor adds to the REST API, below /api/v1/."""
+
+from django.urls import path
+
+from saml.api import Connections, OneConnection
+from saml.api_sign_ins import SignInDetail, SignIns
+
+_ORGANIZATION = "organizations/<org:org>"
+
+urlpatterns = [
+    path(f"{_ORGANIZATION}/connections", Connections.as_view(), name="api-connections"),
+    path(f"{_ORGANIZATION}/connections/<uuid:connection>", OneConnection.as_view(), name="api-connection"),
+    path(f"{_ORGANIZATION}/sign-ins", SignIns.as_view(), name="api-sign-ins"),
+    path(f"{_ORGANIZATION}/sign-ins/<uuid:sign_in>", SignInDetail.as_view(), name="api-sign-in"),
+]
