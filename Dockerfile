@@ -6,8 +6,7 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     ROLLCALL_DEBUG=false \
-    ROLLCALL_DATA=/tmp/rollcall \
-    PROMETHEUS_MULTIPROC_DIR=/tmp/rollcall/metrics
+    ROLLCALL_DATA=/tmp/rollcall
 
 WORKDIR /app
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin rollcall

@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -68,12 +70,19 @@ class OutsideTransactionError(RuntimeError):
 
 
 _listeners: list[Callable[[], None]] = []
+_tellers: list[Callable[[Mapping[tuple[str, str, str], int]], None]] = []
 
 
 def on_recorded(listener: Callable[[], None]) -> None:
     """Have `listener` called after the commit of each transaction that recorded something (the sequencer's alarm clock)."""
     if listener not in _listeners:
         _listeners.append(listener)
+
+
+def on_counted(teller: Callable[[Mapping[tuple[str, str, str], int]], None]) -> None:
+    """Have `teller` told after each commit how many entries of which (event, outcome, source) it brought (the metrics)."""
+    if teller not in _tellers:
+        _tellers.append(teller)
 
 
 def record(
@@ -100,6 +109,7 @@ def record_all(lines: Iterable[Line]) -> list[UUID]:
     if not connection.in_atomic_block:
         message = "audit.record runs in the transaction of the change that it records; open one with identity.tenancy.of()."
         raise OutsideTransactionError(message)
+    lines = list(lines)
     rows = [_row(line) for line in lines]
     if not rows:
         return []
@@ -110,6 +120,11 @@ def record_all(lines: Iterable[Line]) -> list[UUID]:
     for listener in _listeners:
         if listener not in scheduled:
             transaction.on_commit(listener)
+    if _tellers:
+        source = context.current().source
+        counts = Counter((line.event.value, line.outcome, source) for line in lines)
+        for teller in _tellers:
+            transaction.on_commit(partial(teller, counts))
     return columns[0]
 
 

@@ -1,7 +1,7 @@
 """Counters for Prometheus, added up over all web processes (PROMETHEUS_MULTIPROC_DIR), and two lags read on demand."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +41,12 @@ def count_request(protocol: str, route: str, status: int, seconds: float) -> Non
     """Count one answered request; `status` is the HTTP status, counted by its class."""
     REQUESTS.labels(protocol, route, f"{status // 100}xx").inc()
     SECONDS.labels(protocol, route).observe(seconds)
+
+
+def count_entries(counts: Mapping[tuple[str, str, str], int]) -> None:
+    """Count committed entries of the record, by (event, outcome, source)."""
+    for labels, number in counts.items():
+        OUTCOMES.labels(*labels).inc(number)
 
 
 def render() -> bytes:

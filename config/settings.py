@@ -6,6 +6,7 @@ and keys come from the data directory; otherwise they must be set, and a missing
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from csp.constants import NONCE
@@ -294,6 +295,9 @@ LOGGING = logs.configure(
     env.choice("ROLLCALL_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
     env.choice("ROLLCALL_LOG_FORMAT", ("json", "text"), "text" if ROLLCALL_DEBUG else "json"),
 )
+if env.given("PROMETHEUS_MULTIPROC_DIR"):
+    # prometheus_client reads it by itself when the counters are made, and fails without the directory.
+    Path(env.text("PROMETHEUS_MULTIPROC_DIR")).mkdir(parents=True, exist_ok=True)
 ROLLCALL_METRICS_NETWORKS = env.networks("ROLLCALL_METRICS_NETWORKS", ("127.0.0.0/8", "::1/128"))
 ROLLCALL_METRICS_TOKEN = env.secret("ROLLCALL_METRICS_TOKEN", "", least=16)
 

@@ -3,7 +3,9 @@
 import pytest
 from django.db import connections
 
+from identity.errors import UserNameTaken
 from tasks import broker
+from tests.conftest import join
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -75,6 +77,19 @@ def test_metrics_count_requests_by_door_and_route(client):
     assert 'rollcall_requests_total{protocol="scim",route="unknown",status="4xx"}' in text
     assert "rollcall_sequencer_lag_seconds 0.0" in text
     assert "rollcall_queue_length" in text
+
+
+def test_metrics_count_what_the_record_says(client, acme):
+    def counted() -> float:
+        name = 'rollcall_outcomes_total{event="member.create",outcome="success",protocol="system"} '
+        lines = client.get("/metrics").content.decode().splitlines()
+        return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+    before = counted()
+    join(acme, "bob@acme.example")
+    with pytest.raises(UserNameTaken):
+        join(acme, "bob@acme.example")
+    assert counted() == before + 1
 
 
 def test_metrics_survive_a_dead_broker(client, no_broker):

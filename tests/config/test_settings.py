@@ -102,8 +102,7 @@ def test_a_process_of_production_never_turns_into_a_developers_machine(command):
 def test_every_setting_is_documented_and_every_documented_one_exists(read):
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
     known = read(**PRODUCTION)["env"].names
-    for_processes = {"PROMETHEUS_MULTIPROC_DIR", "ROLLCALL_BROWSER_TESTS"}
-    assert documented - for_processes == known
+    assert documented - {"ROLLCALL_BROWSER_TESTS"} == known
 
 
 def test_no_other_module_reads_settings_from_the_environment():
