@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +56,7 @@ class Command(BaseCommand):
             _prepare(data, empty=empty)
             supervisor.tick()
             if wait_until_ready(bind, port, READY_SECONDS, supervisor):
-                self._greet(data, first=first)
+                self._greet(data, first=first, empty=empty)
                 (data / "operator.shown").touch()
             supervisor.run(*([lambda: self._mend(data)] if own_servers else []))
         finally:
@@ -72,7 +73,7 @@ class Command(BaseCommand):
             except embedded.EmbeddedError as error:
                 self._say(str(error))  # the next tick tries again
 
-    def _greet(self, data: Path, *, first: bool) -> None:
+    def _greet(self, data: Path, *, first: bool, empty: bool) -> None:
         url = settings.ROLLCALL_PUBLIC_URL
         shown = (
             load_secrets(data).operator_password
@@ -87,8 +88,10 @@ class Command(BaseCommand):
             f"  SCIM         {url}/scim/v2/\n"
             f"  SAML         {url}/saml2/<connection>/metadata, …/acs, …/login\n"
             f"  Logs         {data}/log/\n"
-            f"Ctrl-C stops everything.\n"
         )
+        if not empty and find_spec("demo"):
+            self._say("\n".join(import_module("demo.address").greeting(data)))
+        self._say("Ctrl-C stops everything.\n")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
