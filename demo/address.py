@@ -1,5 +1,6 @@
 """Where the demonstration of a data directory keeps its addresses, and a port that stays the same over restarts."""
 
+import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +29,23 @@ def remembered_port(data: Path) -> int | None:
     """Return the port that was chosen, or None before the first time."""
     path = directory(data) / "port"
     return int(path.read_text()) if path.exists() else None
+
+
+def greeting(data: Path) -> list[str]:
+    """Return what `up` tells of the demonstration: where to sign in, and as whom; nothing where there is none."""
+    path = data / FILE
+    if not path.exists():
+        return []
+    known = json.loads(path.read_text())
+    lines = [
+        f"  {seeded['name']:<17} {seeded['login_url']}  (administrator: {seeded['administrator']})"
+        for seeded in known["organizations"].values()
+    ]
+    return [
+        f"Demonstration: sign in to one of two customers, or run `make demo`; SCIM tokens are in {path}",
+        *lines,
+        f"  People are at      {known['identity_provider']}/",
+    ]
 
 
 def base(port: int) -> str:

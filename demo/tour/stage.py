@@ -73,10 +73,18 @@ class Stage:
             self.browsers[name] = Browser(self.screen, self.url, name)
         return self.browsers[name]
 
-    def sign_in(self, name: str, *, expect: int = 200, **asserted: list[str]) -> Any:
-        """Sign somebody in through the identity provider, whose page is filled in as `asserted` says; return the last page."""
+    def sign_in(
+        self, name: str, *, expect: int = 200, from_console: bool = False, **asserted: list[str]
+    ) -> Any:
+        """Sign somebody in through the identity provider, whose page is filled in as `asserted` says; return the last page.
+
+        The way there is the organization's sign-in link, or the console's own page, which asks for the e-mail address.
+        """
         browser = self.browser(name)
-        page = browser.open(self.ids["login_url"])
+        if from_console:
+            page = browser.submit(form(browser.open("/sign-in"), "where"), {"where": self.address(name)})
+        else:
+            page = browser.open(self.ids["login_url"])
         typed = {
             key.replace("_", ":", 1) if key.startswith("permissions_") else key: ", ".join(values)
             for key, values in asserted.items()

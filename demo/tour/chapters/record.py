@@ -56,9 +56,11 @@ def wait_for(stage: Stage, event: str, times: int = 1) -> list[Entry]:
 def told(entry: Entry) -> str:
     """Return an entry as one line: when, who, what, and from what to what."""
     changes = ", ".join(f"{path}: {old} → {new}" for path, (old, new) in entry["changes"].items())
+    data = entry["data"]
+    what = f" {data['kind']} {data['resource']}" if "resource" in data else ""
     reason = f" ({entry['reason']})" if entry["reason"] else ""
     clock = entry["happened_at"][11:19]
-    return f"{clock}  {entry['actor']['kind']} {entry['actor']['label']}  {entry['event']}{reason}  {changes}".rstrip()
+    return f"{clock}  {entry['actor']['kind']} {entry['actor']['label']}  {entry['event']}{what}{reason}  {changes}".rstrip()
 
 
 def _paged(stage: Stage) -> list[Entry]:

@@ -1,5 +1,6 @@
 """The directory says that Ines is out: her browser, her token and her next sign-in are all refused at once."""
 
+from demo.tour.chapters.first_sign_in import last_sign_in
 from demo.tour.clients.http import Client
 from demo.tour.screen import holds, same
 from demo.tour.stage import Stage
@@ -32,8 +33,7 @@ def play(stage: Stage) -> None:
 def refused_sign_in(stage: Stage, name: str) -> None:
     """Try to sign somebody in who is out: a plain page for them, a coded line in the sign-in log."""
     stage.sign_in(name, expect=403, surname=["Albrecht"])
-    newest = stage.operator.call("GET", f"{stage.here}/sign-ins")["items"][0]
-    stage.screen.heard(f"sign-in log: {newest['outcome']} {newest['code']}")
+    newest = last_sign_in(stage)
     same("the sign-in log", (newest["outcome"], newest["code"]), ("failed", "user_inactive"))
     stage.browser(name).json("/api/v1/me", expect=401, tell="code")
 

@@ -81,10 +81,18 @@ def forms(page: httpx2.Response) -> list[Form]:
     found = []
     base = str(page.request.url)
     for element in html.fromstring(page.text).forms:
-        fields = {name: value for name, value in element.form_values() if isinstance(value, str)}
+        fields = _empty(element) | dict(element.form_values())
         action = urljoin(base, element.get("action") or base)
         found.append(Form(base, (element.get("method") or "get").upper(), action, fields))
     return found
+
+
+def _empty(element: Any) -> dict[str, str]:
+    """Return the text fields of a form, all empty: lxml leaves those out that have no value, and browsers send them."""
+    controls = element.xpath(
+        ".//textarea[@name] | .//input[@name][not(@type='checkbox' or @type='radio' or @type='submit')]"
+    )
+    return {control.get("name"): "" for control in controls}
 
 
 def form(page: httpx2.Response, field: str, **values: str) -> Form:

@@ -41,8 +41,10 @@ class Client:
         headers = {"Content-Type": self.content_type} if content else {}
         answer = self._http.request(method, path, params=query, content=content, headers=headers)
         data = read(answer)
+        # The filter as the client wrote it, not as the URL has to spell it.
+        asked = "".join(f"  {name}: {value}" for name, value in (query or {}).items())
         self._screen.heard(
-            f"{method} {answer.request.url.raw_path.decode()} → {answer.status_code}{_told(data, tell)}"
+            f"{method} {answer.request.url.path}{asked} → {answer.status_code}{_told(data, tell)}"
         )
         check_status(f"{method} {path}", answer, expect)
         return data
@@ -78,6 +80,8 @@ def check_status(what: str, answer: httpx2.Response, expect: int | tuple[int, ..
 
 def _told(data: Any, tell: str) -> str:
     """Return the named fields of the answer in short; a dot steps into an object or a list."""
+    if isinstance(data, dict) and "detail" in data:
+        return f"  {data.get('code', '')} {data['detail']}"
     if not tell or data is None:
         return ""
     parts = []
