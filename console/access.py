@@ -1,0 +1,183 @@
+"""Who may open which page: the one place that decides, for every page of the console.
+
+A page of another organization is a page that does not exist (404). In one's own organization, a page that one's
+roles don't reach says so (403): that the organization is there is no news to its members.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    QueryDict,
+)
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+
+from audit.record import Actor
+from identity import operators, roles, tenancy
+from identity.browser import session_of
+from identity.models import Member, Organization, Session
+
+SIGNED_IN: Final = "signed in"
+OPERATOR: Final = "operator"
+ANY_CAPABILITY: Final = "any capability"
+
+# Page (the name of its URL) → capability of identity.roles, or one of the three words above.
+NEEDS: Final[dict[str, str]] = {
+    "home": SIGNED_IN,
+    "me": SIGNED_IN,
+    "my_session_end": SIGNED_IN,
+    "my_password": SIGNED_IN,
+    "organizations": OPERATOR,
+    "organization_create": OPERATOR,
+    "overview": ANY_CAPABILITY,
+    "settings": "organization.write",
+    "members": "members.read",
+    "member": "members.read",
+    "member_receipt": "members.read",
+    "member_create": "members.write",
+    "member_profile": "members.write",
+    "member_suspend": "members.write",
+    "member_reactivate": "members.write",
+    "member_offboard": "members.write",
+    "member_reinstate": "members.write",
+    "member_end": "members.write",
+    "session_end": "members.write",
+    "member_token_revoke": "members.write",
+    "member_access": "access.write",
+    "member_roles": "access.write",
+    "groups": "members.read",
+    "group": "members.read",
+    "resources": "resources.read",
+    "roles": "access.read",
+    "role_define": "organization.write",
+    "directories": "directories.read",
+    "directory": "directories.read",
+    "directory_create": "directories.write",
+    "directory_change": "directories.write",
+    "token_issue": "directories.write",
+    "token_revoke": "directories.write",
+    "connections": "connections.read",
+    "connection": "connections.read",
+    "connection_create": "connections.write",
+    "connection_change": "connections.write",
+    "connection_switch": "connections.write",
+    "sign_ins": "connections.read",
+    "sign_in_attempt": "connections.read",
+    "domains": "organization.write",
+    "domain_confirm": OPERATOR,
+    "record": "record.read",
+    "entry": "record.read",
+    "record_csv": "record.read",
+    "record_jsonl": "record.read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of somebody signed in, to one organization: their own, or for operators any."""
+
+    request: HttpRequest
+    session: Session
+    organization: Organization
+    operator: bool
+    capabilities: frozenset[str]
+
+    @property
+    def member(self) -> Member:
+        """Who is signed in."""
+        return self.session.member
+
+    @property
+    def actor(self) -> Actor:
+        """The same for the record: in a customer's organization an operator acts as operator."""
+        at_home = self.organization.pk == self.member.organization_id
+        return Actor("member" if at_home else "operator", str(self.member.pk), self.member.user_name)
+
+    @property
+    def posted(self) -> QueryDict | None:
+        """What was posted, None for a page that is only looked at: the `data` of a form."""
+        return self.request.POST if self.request.method == "POST" else None
+
+    def may(self, page: str) -> bool:
+        """Tell whether the page of that name opens for this visit."""
+        need = NEEDS[page]
+        if need == OPERATOR:
+            return self.operator
+        return (
+            need == SIGNED_IN
+            or (need == ANY_CAPABILITY and bool(self.capabilities))
+            or need in self.capabilities
+        )
+
+
+View = Callable[..., HttpResponseBase]
+
+
+def guarded(page: str, view: View, methods: tuple[str, ...] = ("GET", "HEAD")) -> View:
+    """Return the view as Django calls it: it runs for those whom NEEDS names, in the tenancy of the organization in the URL."""
+    need = NEEDS[page]
+
+    @never_cache
+    @wraps(view)
+    def answer(request: HttpRequest, slug: str = "", **ids: Any) -> HttpResponseBase:
+        session = session_of(request)
+        if session is None:
+            return _to_sign_in(request)
+        visit = _visit(request, session, slug)
+        if not visit.may(page):
+            if need == OPERATOR:
+                raise Http404
+            raise PermissionDenied(_whom_to_ask(need))
+        if request.method not in methods:
+            return HttpResponseNotAllowed(methods)
+        with tenancy.of(visit.organization):
+            return view(visit, **ids)
+
+    return answer
+
+
+def _visit(request: HttpRequest, session: Session, slug: str) -> Visit:
+    member = session.member
+    # `session.organization` came with the session, in the same query.
+    member.organization = session.organization
+    operator = operators.is_operator(member)
+    if not slug or slug == session.organization.slug:
+        organization = session.organization
+    elif operator:
+        organization = _organization(slug)
+    else:
+        raise Http404
+    capabilities = frozenset(roles.CAPABILITIES) if operator else roles.capabilities_of(member)
+    return Visit(request, session, organization, operator, capabilities)
+
+
+def _organization(slug: str) -> Organization:
+    with tenancy.everywhere("an operator opens a customer's organization"):
+        found = Organization.objects.filter(slug=slug).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    target = reverse("sign_in")
+    if request.method == "GET" and request.path != "/":
+        target += "?" + urlencode({"next": request.get_full_path()})
+    return HttpResponseRedirect(target)
+
+
+def _whom_to_ask(need: str) -> str:
+    if need == ANY_CAPABILITY:
+        return "None of your roles opens this page. Ask an administrator of your organization."
+    return f"None of your roles has the capability {need}. Ask an administrator of your organization for it."

@@ -1,0 +1,147 @@
+"""SAML connections: the identity provider's values, ours, and the switch."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.utils import timezone
+
+from console import reading
+from console.access import Visit
+from console.answers import done, page, refuse
+from console.forms.connection import MODES, ConnectionForm, mode_of
+from identity.errors import Refusal
+from saml import connections, trust
+from saml.models import Attempt, Connection
+from saml.presets import preset
+from saml.presets.preset import Preset
+
+# Field of `saml.trust.addresses` → our word for it, where the preset has none.
+_OUR_VALUES: Final = (
+    ("entity_id", "Entity ID"),
+    ("acs_url", "Assertion Consumer Service URL"),
+    ("sls_url", "Single Logout Service URL"),
+    ("metadata_url", "Metadata"),
+    ("login_url", "Sign-in address"),
+)
+
+
+def index(visit: Visit) -> HttpResponse:
+    """List the connections."""
+    rows = Connection.objects.filter(organization=visit.organization).order_by("name")
+    return page(
+        visit, "connections.html", {"connections": [(row, preset(row.idp_preset).label) for row in rows]}
+    )
+
+
+def one(visit: Visit, connection: UUID) -> HttpResponse:
+    """Show one connection: what to copy there, what was copied here, the last sign-ins."""
+    found = find(visit, connection)
+    product = preset(found.idp_preset)
+    values: dict[str, Any] = {
+        "connection": found,
+        "product": product,
+        "ours": our_values(found, product),
+        "certificates": trust.current(found),
+        "key_pairs": trust.key_pairs(found),
+        "first": dict(MODES)[mode_of(found.defaults)],
+        "attempts": list(
+            Attempt.objects.filter(organization=visit.organization, connection=found).order_by(
+                "-started_at", "-id"
+            )[:8]
+        ),
+        "missing": missing(found),
+        "now": timezone.now(),
+        "history": reading.of_subject(visit.organization.pk, str(found.pk), 5) if visit.may("record") else [],
+    }
+    return page(visit, "connection.html", values)
+
+
+def create(visit: Visit) -> HttpResponse:
+    """Add a connection, switched off."""
+    form = ConnectionForm(visit.posted, organization=visit.organization)
+    if form.is_valid():
+        try:
+            made = connections.create(visit.organization, actor=visit.actor, **form.values())
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            return done(
+                visit,
+                f"{made.name} is there, switched off. Copy its values to the identity provider.",
+                "connection",
+                connection=made.pk,
+            )
+    return page(visit, "connection_form.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+def change(visit: Visit, connection: UUID) -> HttpResponse:
+    """Change a connection."""
+    found = find(visit, connection)
+    form = ConnectionForm(visit.posted, organization=visit.organization, connection=found)
+    if form.is_valid():
+        try:
+            connections.change(found, actor=visit.actor, **form.values())
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            return done(visit, "The connection is saved.", "connection", connection=connection)
+    return page(
+        visit,
+        "connection_form.html",
+        {"form": form, "connection": found},
+        status=400 if form.is_bound else 200,
+    )
+
+
+def switch(visit: Visit, connection: UUID) -> HttpResponse:
+    """Switch a connection on or off."""
+    found = find(visit, connection)
+    active = visit.request.POST.get("active") == "yes"
+    try:
+        connections.change(found, actor=visit.actor, active=active)
+    except Refusal as refusal:
+        return page(visit, "connection_refused.html", {"connection": found, "refusal": refusal}, status=400)
+    said = (
+        "on: people can sign in through it"
+        if active
+        else "off: nobody signs in through it; open sessions go on"
+    )
+    return done(visit, f"{found.name} is switched {said}.", "connection", connection=connection)
+
+
+def find(visit: Visit, connection: UUID) -> Connection:
+    """Return the connection of the visit's organization, or answer 404."""
+    found = Connection.objects.filter(organization=visit.organization, pk=connection).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def our_values(connection: Connection, product: Preset) -> list[tuple[str, str, str]]:
+    """Return (label in the product's words, value, id) of what an administrator copies there."""
+    addresses = trust.addresses(connection.pk)
+    return [
+        (product.words.get(name, word), addresses[name], name)
+        for name, word in _OUR_VALUES
+        if name != "sls_url" or product.signs_out
+    ]
+
+
+def missing(connection: Connection) -> list[str]:
+    """Return what still has to be done before the connection can be switched on."""
+    return [
+        sentence
+        for absent, sentence in (
+            (
+                not connection.idp_entity_id or not connection.sso_url,
+                "Load the identity provider's metadata.",
+            ),
+            (not trust.signing(connection), "Add the identity provider's signing certificate."),
+            (
+                connection.defaults is None,
+                "Choose the first permissions of new people; “nothing” is a choice.",
+            ),
+        )
+        if absent
+    ]

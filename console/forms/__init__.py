@@ -1,0 +1,5 @@
+"""Forms: they check shapes; the verbs check rules."""
+
+from console.forms.shape import Form
+
+__all__ = ["Form"]

@@ -1,0 +1,153 @@
+"""The form of a SAML connection: the identity provider by its metadata or by hand, and who gets what at first."""
+
+from typing import Any, Final
+
+from django import forms
+
+from console.forms.shape import Form
+from console.organizations import chosen, default_choices, defaults
+from identity.models import Organization
+from saml.models import Connection
+from saml.presets import PRESETS
+from saml.trust import current
+
+_METADATA_LENGTH_MAX: Final = 500_000
+LATER: Final = "later"
+MODES: Final = (
+    (LATER, "Decide later (the connection stays switched off)"),
+    ("none", "Nothing: an administrator gives access by hand"),
+    ("organization", "What the organization gives to every new member"),
+    ("chosen", "The roles and grants checked below"),
+)
+
+
+class ConnectionForm(Form):
+    """What `saml.connections.create` and `change` take, as people write it."""
+
+    name = forms.CharField(
+        label="Name", max_length=200, help_text="People see it when they choose how to sign in."
+    )
+    idp_preset = forms.ChoiceField(
+        label="Identity provider",
+        choices=[
+            (name, PRESETS[name].label)
+            for name in sorted(PRESETS, key=lambda name: (name == "generic", PRESETS[name].label))
+        ],
+        help_text="Decides whose words you read here, and how its answers are understood.",
+    )
+    idp_metadata_xml = forms.CharField(
+        label="Metadata (XML)", required=False, max_length=_METADATA_LENGTH_MAX, help_text="Paste the whole document.",
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "class": "font-monospace"}),
+    )  # fmt: skip
+    idp_metadata_url = forms.CharField(
+        label="Metadata address", required=False, max_length=1024, help_text="Loaded once, now.",
+        widget=forms.URLInput(attrs={"placeholder": "https://"}),
+    )  # fmt: skip
+    idp_entity_id = forms.CharField(
+        label="Entity ID of the identity provider", required=False, max_length=1024
+    )
+    sso_url = forms.CharField(label="Sign-on address", required=False, max_length=1024, widget=forms.URLInput)
+    slo_url = forms.CharField(
+        label="Sign-out address", required=False, max_length=1024, widget=forms.URLInput
+    )
+    certificates = forms.CharField(
+        label="Signing certificate", required=False, max_length=100_000, help_text="PEM; several below each other.",
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "font-monospace"}),
+    )  # fmt: skip
+    signed = forms.ChoiceField(
+        label="What must be signed",
+        choices=(
+            ("either", "Assertion or response"),
+            ("assertion", "Assertion"),
+            ("response", "Response"),
+            ("both", "Both"),
+        ),
+    )
+    join = forms.ChoiceField(
+        label="Who may come in",
+        choices=(
+            ("anyone", "Anyone whom the identity provider signs in"),
+            ("invited", "Only people who are members already"),
+        ),
+    )
+    allow_idp_initiated = forms.BooleanField(
+        label="Sign-in may begin at the identity provider",
+        required=False,
+        help_text="For tiles in a portal. Less safe: no request of ours binds the answer to a browser.",
+    )
+    defaults = forms.ChoiceField(
+        label="First permissions of new people", choices=MODES, widget=forms.RadioSelect
+    )
+    roles = forms.MultipleChoiceField(label="Roles", required=False, widget=forms.CheckboxSelectMultiple)
+    grants = forms.MultipleChoiceField(label="Grants", required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(
+        self, *args: Any, organization: Organization, connection: Connection | None = None, **kwargs: Any
+    ) -> None:
+        self.connection = connection
+        kwargs["initial"] = _initial(connection)
+        super().__init__(*args, **kwargs)
+        choices = default_choices(organization, (connection.defaults if connection else None) or {})
+        self.fields["roles"].choices = choices["roles"]  # type: ignore[attr-defined]
+        self.fields["grants"].choices = choices["grants"]  # type: ignore[attr-defined]
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields for the verb. Empty ones of the identity provider are left out: they say nothing."""
+        given = self.cleaned_data
+        values = {
+            name: given[name] for name in ("name", "idp_preset", "signed", "join", "allow_idp_initiated")
+        }
+        values |= {name: given[name] for name in ("idp_metadata_xml", "idp_metadata_url") if given[name]}
+        for name in ("idp_entity_id", "sso_url", "slo_url"):
+            if given[name] and given[name] != self.initial.get(name):
+                values[name] = given[name]
+        if (
+            given["certificates"]
+            and given["certificates"].strip() != self.initial.get("certificates", "").strip()
+        ):
+            values["certificates"] = split_certificates(given["certificates"])
+        mode = given["defaults"]
+        values["defaults"] = {
+            LATER: None,
+            "none": {"grants": [], "roles": []},
+            "organization": {},
+            "chosen": defaults(given["roles"], given["grants"]),
+        }[mode]
+        return values
+
+
+def split_certificates(text: str) -> list[str]:
+    """Return the certificates of a text, one PEM block each; a text without any block is one certificate in bare base64."""
+    end = "-----END CERTIFICATE-----"
+    blocks = [part.strip() + "\n" + end for part in text.split(end)[:-1]]
+    return blocks or [text.strip()]
+
+
+def mode_of(value: dict[str, Any] | None) -> str:
+    """Return which of the modes the kept defaults stand for."""
+    if value is None:
+        return LATER
+    if not value:
+        return "organization"
+    return "chosen" if value.get("grants") or value.get("roles") else "none"
+
+
+def _initial(connection: Connection | None) -> dict[str, Any]:
+    if connection is None:
+        return {"idp_preset": "okta", "signed": "either", "join": "anyone", "defaults": LATER}
+    names = (
+        "name",
+        "idp_preset",
+        "idp_entity_id",
+        "sso_url",
+        "slo_url",
+        "signed",
+        "join",
+        "allow_idp_initiated",
+    )
+    return {
+        **{name: getattr(connection, name) for name in names},
+        "certificates": "\n".join(row.pem.strip() for row in current(connection)),
+        "defaults": mode_of(connection.defaults),
+        **chosen(connection.defaults),
+    }

@@ -1,0 +1,59 @@
+"""The organization's groups, and who is in one."""
+
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count, Q
+from django.http import Http404, HttpResponse
+
+from console.access import Visit
+from console.answers import page
+from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from identity.models import Group, Membership, PendingMembership
+
+_SEARCH_LENGTH_MAX: Final = 200
+
+
+def index(visit: Visit) -> HttpResponse:
+    """List the groups by name, with their directory and number of members."""
+    query = visit.request.GET
+    text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
+    rows = Group.objects.filter(organization=visit.organization, ended_at__isnull=True).select_related(
+        "directory"
+    )
+    if text:
+        rows = rows.filter(display_name__icontains=text)
+    key = decode(query.get("after", ""), 2)
+    if key is not None and is_uuid(key[1]):
+        rows = rows.filter(Q(display_name_key__gt=key[0]) | Q(display_name_key=key[0], pk__gt=key[1]))
+    found = list(
+        rows.annotate(size=Count("memberships", filter=Q(memberships__ended_at__isnull=True))).order_by(
+            "display_name_key", "pk"
+        )[: PAGE_ROWS + 1]
+    )
+    listed = cut(query, found, lambda row: (row.display_name_key, row.pk), begun=key is not None)
+    return page(visit, "groups.html", {"page": listed, "q": text})
+
+
+def one(visit: Visit, group: UUID) -> HttpResponse:
+    """Show one group with its members and those whom its directory has announced."""
+    found = (
+        Group.objects.filter(organization=visit.organization, pk=group).select_related("directory").first()
+    )
+    if found is None:
+        raise Http404
+    key = decode(visit.request.GET.get("after", ""), 1)
+    rows = Membership.objects.filter(organization=visit.organization, group=found, ended_at__isnull=True)
+    count = rows.count()
+    if key is not None and is_uuid(key[0]):
+        rows = rows.filter(member_id__gt=key[0])
+    memberships = list(rows.select_related("member").order_by("member_id")[: PAGE_ROWS + 1])
+    values = {
+        "group": found,
+        "count": count,
+        "pending": list(
+            PendingMembership.objects.filter(organization=visit.organization, group=found)[:PAGE_ROWS]
+        ),
+        "page": cut(visit.request.GET, memberships, lambda row: (row.member_id,), begun=key is not None),
+    }
+    return page(visit, "group.html", values)

@@ -1,0 +1,103 @@
+"""Where people arrive, and their own page."""
+
+from uuid import UUID
+
+from django import forms
+from django.contrib.auth.hashers import check_password, is_password_usable
+from django.contrib.auth.password_validation import validate_password
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from console import member_page
+from console.access import Visit
+from console.answers import SeeOther, page, tell
+from console.forms import Form
+from identity import members, sessions, tenancy
+from identity.browser import forget
+from identity.models import Member, RoleAssignment, Session
+from identity.roles import ADMINISTRATOR
+
+
+class PasswordForm(Form):
+    """The old password and a new one."""
+
+    old = forms.CharField(
+        label="Present password", strip=False, max_length=1024,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )  # fmt: skip
+    new = forms.CharField(
+        label="New password", strip=False, max_length=1024, help_text="At least 12 characters. All your sessions end.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )  # fmt: skip
+
+    def clean_new(self) -> str:
+        """Hold the new password against the validators of the settings."""
+        new: str = self.cleaned_data["new"]
+        validate_password(new)
+        return new
+
+
+def home(visit: Visit) -> HttpResponse:
+    """Lead on: operators to the organizations, people with capabilities to their organization, the others to their own page."""
+    if visit.operator:
+        return SeeOther(reverse("organizations"))
+    if visit.may("overview"):
+        return SeeOther(reverse("overview", args=[visit.organization.slug]))
+    return SeeOther(reverse("me"))
+
+
+def me(visit: Visit) -> HttpResponse:
+    """Show people what is kept about them: profile, access, groups, sessions."""
+    values = member_page.read(visit.member)
+    nothing = not values["access"] and not values["roles"] and not visit.capabilities
+    values |= {
+        "has_password": is_password_usable(visit.member.password),
+        "nothing": nothing,
+        "administrators": _administrators(visit) if nothing else [],
+    }
+    return page(visit, "me.html", values)
+
+
+def end_session(visit: Visit, session: UUID) -> HttpResponse:
+    """End one of one's own sessions."""
+    found = Session.objects.filter(
+        organization=visit.organization, member=visit.member, pk=session, ended_at__isnull=True
+    ).first()
+    if found is None:
+        raise Http404
+    sessions.end(found, actor=visit.actor, reason="ended_by_member")
+    tell(visit, "The session has ended.")
+    return SeeOther(reverse("me"))
+
+
+def password(visit: Visit) -> HttpResponse:
+    """Change one's own password; every session ends, this one too."""
+    if not is_password_usable(visit.member.password):
+        raise Http404
+    form = PasswordForm(visit.posted)
+    if form.is_valid():
+        if check_password(form.cleaned_data["old"], visit.member.password):
+            members.set_password(visit.member, form.cleaned_data["new"], actor=visit.actor)
+            response = SeeOther(reverse("sign_in"))
+            forget(response)
+            return response
+        form.add_error("old", "This is not your present password.")
+    return page(visit, "password.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+def _administrators(visit: Visit) -> list[Member]:
+    """Return whom somebody with access to nothing can ask, at most five."""
+    with tenancy.of(visit.member.organization_id):
+        return [
+            held.member
+            for held in RoleAssignment.objects.filter(
+                organization=visit.member.organization_id,
+                role__name=ADMINISTRATOR,
+                ended_at__isnull=True,
+                started_at__lte=timezone.now(),
+                member__state=Member.State.ACTIVE,
+            )
+            .select_related("member")
+            .order_by("pk")[:5]
+        ]

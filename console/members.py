@@ -1,0 +1,179 @@
+"""The members of an organization, one member, and how they come in by hand."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.db.models import Count, Q, QuerySet, TextField
+from django.db.models.functions import Lower
+from django.http import Http404, HttpResponse
+
+from console import member_page
+from console.access import Visit
+from console.answers import done, page, refuse
+from console.forms import Form
+from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
+from identity import members, roles
+from identity.errors import Refusal
+from identity.models import Link, Member, Role
+
+_SEARCH_LENGTH_MAX: Final = 200
+STATES: Final = ("active", "suspended", "offboarded")
+
+
+class ProfileForm(Form):
+    """What an administrator writes by hand. Where a directory feeds the member, the directory's next update wins."""
+
+    user_name = forms.CharField(
+        label="User name", max_length=1024, help_text="Unique in the organization, as jane@example.com."
+    )
+    display_name = forms.CharField(label="Display name", max_length=500, required=False)
+    email = forms.EmailField(label="E-mail", required=False)
+    title = forms.CharField(label="Title", max_length=200, required=False)
+
+    def profile(self, before: dict[str, Any]) -> dict[str, Any]:
+        """Return the profile with this form's values in the place of the old ones."""
+        values = self.cleaned_data
+        profile = {
+            name: value for name, value in before.items() if name not in {"displayName", "title", "emails"}
+        }
+        profile |= {
+            name: value
+            for name, value in (("displayName", values["display_name"]), ("title", values["title"]))
+            if value
+        }
+        others = [
+            item
+            for item in before.get("emails") or []
+            if isinstance(item, dict) and not item.get("primary") and item.get("value") != values["email"]
+        ]
+        if values["email"]:
+            profile["emails"] = [{"value": values["email"], "type": "work", "primary": True}, *others]
+        elif others:
+            profile["emails"] = others
+        return profile
+
+
+class NewMemberForm(ProfileForm):
+    """The same, and the first roles."""
+
+    roles = forms.MultipleChoiceField(label="Roles", required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["roles"].choices = choices  # type: ignore[attr-defined]
+
+
+def find(visit: Visit, member: UUID) -> Member:
+    """Return the member of the visit's organization, or answer 404."""
+    found = Member.objects.filter(organization=visit.organization, pk=member).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def index(visit: Visit) -> HttpResponse:
+    """List members by display name: search, state, pages by key."""
+    query = visit.request.GET
+    state = query.get("state", "")
+    text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
+    everybody = Member.objects.filter(organization=visit.organization)
+    counts = dict(everybody.values_list("state").annotate(Count("pk")))
+    rows = (
+        everybody.filter(state=state)
+        if state in STATES
+        else everybody.exclude(state="offboarded")
+        if not text
+        else everybody
+    )
+    values = {
+        "page": _page(visit, _matching(rows, text)),
+        "q": text,
+        "state": state,
+        "counts": [(name, counts.get(name, 0)) for name in STATES],
+        "total": sum(counts.values()),
+    }
+    return page(visit, "members.html", values)
+
+
+def one(visit: Visit, member: UUID) -> HttpResponse:
+    """Show one member with all that they hold."""
+    return page(visit, "member.html", member_page.read(find(visit, member)))
+
+
+def create(visit: Visit) -> HttpResponse:
+    """Bring a person in by hand."""
+    choices = [
+        (role.name, role.label or role.name)
+        for role in Role.objects.filter(organization=visit.organization).order_by("name")
+        if visit.may("member_roles")
+    ]
+    form = NewMemberForm(visit.posted, choices=choices)
+    if form.is_valid():
+        try:
+            found = members.provision(
+                visit.organization,
+                actor=visit.actor,
+                user_name=form.cleaned_data["user_name"],
+                profile=form.profile({}),
+            )
+            if form.cleaned_data["roles"]:
+                roles.replace(found.member, form.cleaned_data["roles"], actor=visit.actor)
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            return done(
+                visit, f"{found.member.display_name} is a member now.", "member", member=found.member.pk
+            )
+    return page(visit, "member_create.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+def change_profile(visit: Visit, member: UUID) -> HttpResponse:
+    """Change name, address and title."""
+    found = find(visit, member)
+    initial = {
+        "user_name": found.user_name,
+        "display_name": found.profile.get("displayName", ""),
+        "email": found.email,
+        "title": found.profile.get("title", ""),
+    }
+    form = ProfileForm(visit.posted, initial=initial)
+    if form.is_valid():
+        try:
+            members.change(
+                found,
+                actor=visit.actor,
+                user_name=form.cleaned_data["user_name"],
+                profile=form.profile(found.profile),
+            )
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            return done(visit, "The profile is saved.", "member", member=member)
+    values = {"form": form, "member": found, "fed_by": _directories_of(found)}
+    return page(visit, "member_profile.html", values, status=400 if form.is_bound else 200)
+
+
+def _directories_of(member: Member) -> list[str]:
+    """Name the directories that feed the member."""
+    live = Link.objects.filter(organization=member.organization_id, member=member, tombstoned_at__isnull=True)
+    return list(live.order_by("linked_at").values_list("directory__name", flat=True))
+
+
+def _matching(rows: "QuerySet[Member]", text: str) -> "QuerySet[Member]":
+    if not text:
+        return rows
+    return rows.filter(
+        Q(display_name__icontains=text) | Q(user_name__icontains=text) | Q(email__icontains=text)
+    )
+
+
+def _page(visit: Visit, rows: "QuerySet[Member]") -> Page:
+    key = decode(visit.request.GET.get("after", ""), 2)
+    ordered = rows.annotate(name_key=Lower("display_name", output_field=TextField())).order_by(
+        "name_key", "pk"
+    )
+    if key is not None and is_uuid(key[1]):
+        ordered = ordered.filter(Q(name_key__gt=key[0]) | Q(name_key=key[0], pk__gt=key[1]))
+    found = list(ordered[: PAGE_ROWS + 1])
+    return cut(visit.request.GET, found, lambda row: (row.name_key, row.pk), begun=key is not None)

@@ -1,0 +1,185 @@
+"""The organizations of this server, for operators, and the settings of one."""
+
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import HttpResponse
+from django.urls import reverse
+
+from audit.record import Actor
+from console import words
+from console.access import Visit
+from console.answers import SeeOther, done, page, refuse
+from console.forms import Form
+from console.paging import PAGE_ROWS, cut, decode
+from identity import organizations, tenancy
+from identity.errors import Refusal
+from identity.models import Member, Organization, Resource, Role
+
+_SEARCH_LENGTH_MAX: Final = 200
+_GRANTS_MAX: Final = 300
+
+
+class NewForm(Form):
+    """A new customer."""
+
+    name = forms.CharField(label="Name", max_length=200)
+    slug = forms.CharField(
+        label="Short name",
+        max_length=63,
+        help_text="In addresses, as /o/acme: lowercase letters, digits, hyphens. It stays for good.",
+    )
+    access_model = forms.ChoiceField(
+        label="Access model",
+        choices=list(words.ACCESS_MODELS.items()),
+        help_text="Kinds of resources to begin with.",
+    )
+
+
+class SettingsForm(Form):
+    """What an organization decides for itself."""
+
+    name = forms.CharField(label="Name", max_length=200)
+    grace_days = forms.IntegerField(
+        label="Grace period (days)",
+        min_value=0,
+        max_value=3650,
+        help_text="A member suspended for this long is offboarded. 0 offboards at once.",
+    )
+    session_hours = forms.IntegerField(
+        label="Session length (hours)",
+        min_value=1,
+        max_value=720,
+        help_text="After this, people sign in again.",
+    )
+    email_unique = forms.BooleanField(
+        label="One member for each e-mail address",
+        required=False,
+        help_text="Off by default: identity providers push second accounts with the same mailbox.",
+    )
+    roles = forms.MultipleChoiceField(label="Roles", required=False, widget=forms.CheckboxSelectMultiple)
+    grants = forms.MultipleChoiceField(label="Grants", required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(
+        self, *args: Any, roles: list[tuple[str, str]], grants: list[tuple[str, str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["roles"].choices = roles  # type: ignore[attr-defined]
+        self.fields["grants"].choices = grants  # type: ignore[attr-defined]
+
+
+def index(visit: Visit) -> HttpResponse:
+    """List every organization with the numbers of its people."""
+    query = visit.request.GET
+    text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
+    key = decode(query.get("after", ""), 1)
+    with tenancy.everywhere("an operator's list of organizations"):
+        rows = Organization.objects.order_by("slug")
+        if text:
+            rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text))
+        if key is not None:
+            rows = rows.filter(slug__gt=key[0])
+        found = list(rows[: PAGE_ROWS + 1])
+        counted: dict[Any, dict[str, int]] = {}
+        for organization_id, state, number in (
+            Member.objects.filter(organization__in=[row.pk for row in found])
+            .values_list("organization_id", "state")
+            .annotate(Count("pk"))
+        ):
+            counted.setdefault(organization_id, {})[state] = number
+    with_counts = [(row, counted.get(row.pk, {})) for row in found]
+    listed = cut(query, with_counts, lambda row: (row[0].slug,), begun=key is not None)
+    return page(visit, "organizations.html", {"page": listed, "q": text})
+
+
+def create(visit: Visit) -> HttpResponse:
+    """Add a customer."""
+    form = NewForm(visit.posted)
+    if form.is_valid():
+        # The organization that acts is no longer the one that it acts in.
+        actor = Actor("operator", str(visit.member.pk), visit.member.user_name)
+        try:
+            made = organizations.create(**form.cleaned_data, actor=actor)
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            messages.success(visit.request, f"{made.name} is there. Connect its identity provider next.")
+            return SeeOther(reverse("overview", args=[made.slug]))
+    return page(visit, "organization_create.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+def settings(visit: Visit) -> HttpResponse:
+    """Change the organization's name, periods and defaults."""
+    organization = visit.organization
+    choices = default_choices(organization, organization.defaults)
+    form = SettingsForm(
+        visit.posted,
+        initial={
+            "name": organization.name,
+            "grace_days": organization.grace_days,
+            "session_hours": organization.session_hours,
+            "email_unique": organization.email_unique,
+            **chosen(organization.defaults),
+        },
+        **choices,
+    )
+    if form.is_valid():
+        values = form.cleaned_data
+        plain = {name: values[name] for name in ("name", "grace_days", "session_hours", "email_unique")}
+        try:
+            organizations.change(
+                organization, actor=visit.actor, **plain, defaults=defaults(values["roles"], values["grants"])
+            )
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            return done(visit, "The settings are saved.", "settings")
+    return page(visit, "settings.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+def default_choices(organization: Organization, kept: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Return the roles and (resource, permission) pairs that first permissions can be chosen from, as form choices.
+
+    What `kept` holds stays choosable, also beyond the first few hundred resources.
+    """
+    grants = [
+        (
+            f"{resource.kind.name}\x1f{resource.key}\x1f{permission}",
+            f"{resource.name or resource.key} — {resource.kind.name}, {permission}",
+        )
+        for resource in Resource.objects.filter(organization=organization, retired_at__isnull=True)
+        .select_related("kind")
+        .order_by("kind_id", "name", "key")[:_GRANTS_MAX]
+        for permission in resource.kind.permissions
+    ]
+    offered = {value for value, _ in grants}
+    grants += [
+        (value, value.replace("\x1f", " ")) for value in chosen(kept)["grants"] if value not in offered
+    ]
+    roles = [
+        (role.name, role.label or role.name)
+        for role in Role.objects.filter(organization=organization).order_by("-built_in", "name")
+    ]
+    return {"roles": roles, "grants": grants}
+
+
+def chosen(value: dict[str, Any] | None) -> dict[str, list[str]]:
+    """Return first permissions as the values of the form's check boxes."""
+    held = value or {}
+    return {
+        "roles": list(held.get("roles") or []),
+        "grants": [
+            f"{spec['kind']}\x1f{spec['id']}\x1f{spec['permission']}" for spec in held.get("grants") or []
+        ],
+    }
+
+
+def defaults(roles: list[str], grants: list[str]) -> dict[str, Any]:
+    """Return checked boxes as first permissions."""
+    parts = [value.split("\x1f") for value in grants]
+    return {
+        "grants": [{"kind": kind, "id": key, "permission": permission} for kind, key, permission in parts],
+        "roles": roles,
+    }

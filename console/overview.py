@@ -1,0 +1,107 @@
+"""An organization at a glance: people, directories, sign-ins, what happened last."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import Count
+from django.db.models.functions import TruncDate
+from django.http import HttpResponse
+from django.utils import timezone
+
+from audit.events import Event
+from audit.models import Entry
+from console import directories, reading
+from console.access import Visit
+from console.answers import page
+from identity.models import Member
+from saml.models import Connection
+
+_DAYS: Final = 14
+_ENTRIES: Final = 8
+_CHART_HEIGHT: Final = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day of the chart: numbers, and the bars' places in pixels of a drawing 72 high and 16 a day."""
+
+    day: date
+    succeeded: int
+    refused: int
+    x: int
+    succeeded_y: int
+    succeeded_height: int
+    refused_y: int
+    refused_height: int
+
+
+def show(visit: Visit) -> HttpResponse:
+    """Show what this visitor may see of the organization's state."""
+    values: dict[str, Any] = {}
+    if visit.may("members"):
+        counts = dict(
+            Member.objects.filter(organization=visit.organization).values_list("state").annotate(Count("pk"))
+        )
+        values["counts"] = [(state, counts.get(state, 0)) for state in ("active", "suspended", "offboarded")]
+        values["ending"] = list(
+            Member.objects.filter(organization=visit.organization, ends_at__isnull=False).order_by("ends_at")[
+                :5
+            ]
+        )
+    if visit.may("directories"):
+        values["directories"] = list(directories.counted(visit)[:6])
+    if visit.may("connections"):
+        values["connections"] = list(
+            Connection.objects.filter(organization=visit.organization).order_by("name")[:6]
+        )
+    if visit.may("record"):
+        days = sign_ins(visit)
+        values |= {
+            "days": days,
+            "succeeded": sum(day.succeeded for day in days),
+            "refused": sum(day.refused for day in days),
+            "entries": reading.latest(visit.organization.pk, {}, _ENTRIES),
+        }
+    return page(visit, "overview.html", values)
+
+
+def sign_ins(visit: Visit) -> list[Day]:
+    """Return the sign-ins of the last 14 days (UTC) by day, the oldest first."""
+    today = timezone.now().astimezone(UTC).date()
+    first = today - timedelta(days=_DAYS - 1)
+    found: dict[tuple[date, str], int] = {
+        (day, event): number
+        for day, event, number in Entry.objects.filter(
+            organization_id=visit.organization.pk,
+            happened_at__gte=datetime(first.year, first.month, first.day, tzinfo=UTC),
+            event__in=[Event.SIGN_IN_SUCCEED, Event.SIGN_IN_REFUSE],
+        )
+        .annotate(day=TruncDate("happened_at", tzinfo=UTC))
+        .values_list("day", "event")
+        .annotate(number=Count("pk"))
+        .order_by()
+    }
+    numbers = [
+        (
+            first + timedelta(days=index),
+            found.get((first + timedelta(days=index), Event.SIGN_IN_SUCCEED.value), 0),
+            found.get((first + timedelta(days=index), Event.SIGN_IN_REFUSE.value), 0),
+        )
+        for index in range(_DAYS)
+    ]
+    highest = max(1, *(succeeded + refused for _, succeeded, refused in numbers))
+    return [_day(index, highest, *number) for index, number in enumerate(numbers)]
+
+
+def _day(index: int, highest: int, day: date, succeeded: int, refused: int) -> Day:
+    good = _height(succeeded, highest)
+    bad = _height(refused, highest)
+    return Day(
+        day, succeeded, refused, index * 16, _CHART_HEIGHT - good, good, _CHART_HEIGHT - good - bad, bad
+    )
+
+
+def _height(number: int, highest: int) -> int:
+    """Scale to the drawing; what is there at all is at least two pixels high."""
+    return max(2, round(number / highest * (_CHART_HEIGHT - 4))) if number else 0

@@ -1,0 +1,63 @@
+"""Paging by key: a page is what comes after the last row seen, however long the list and whatever is added meanwhile."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import QueryDict
+
+PAGE_ROWS: Final = 50
+_CURSOR_LENGTH_MAX: Final = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of one page, and the query strings of the next one (empty at the end) and of the first. `begun`: this is a later page."""
+
+    rows: list[Any]
+    following: str
+    first: str
+    begun: bool
+
+
+def cut(query: QueryDict, found: list[Any], key: Callable[[Any], tuple[Any, ...]], *, begun: bool) -> Page:
+    """Make a page of up to PAGE_ROWS + 1 rows read; the one too many tells that there is more. `key` gives a row's cursor."""
+    first = query.copy()
+    first.pop("after", None)
+    following = ""
+    if len(found) > PAGE_ROWS:
+        following_query = first.copy()
+        following_query["after"] = encode(*key(found[PAGE_ROWS - 1]))
+        following = following_query.urlencode()
+    return Page(found[:PAGE_ROWS], following, first.urlencode(), begun)
+
+
+def encode(*parts: Any) -> str:
+    """Write the key of the last row as a cursor."""
+    return base64.urlsafe_b64encode(json.dumps([str(part) for part in parts]).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, parts: int) -> list[str] | None:
+    """Read a cursor of that many parts; None for none, or for one that we never wrote."""
+    if not cursor or len(cursor) > _CURSOR_LENGTH_MAX:
+        return None
+    try:
+        value = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error):
+        return None
+    if not isinstance(value, list) or len(value) != parts or not all(isinstance(part, str) for part in value):
+        return None
+    return value
+
+
+def is_uuid(text: str) -> bool:
+    """Tell whether a text from outside can be looked up as an id."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

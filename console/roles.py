@@ -1,0 +1,69 @@
+"""The organization's roles, what each allows, and roles of its own."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import Count, Q
+from django.http import HttpResponse
+
+from console.access import Visit
+from console.answers import done, page, refuse
+from console.forms import Form
+from identity import roles
+from identity.errors import Refusal
+from identity.models import Role
+
+
+class RoleForm(Form):
+    """Name, label and capabilities of a new role."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=63,
+        help_text="What identity providers assert: lowercase letters, digits and underscores.",
+    )
+    label = forms.CharField(label="Label", max_length=200, required=False, help_text="What people read.")
+    capabilities = forms.MultipleChoiceField(
+        label="Capabilities",
+        required=False,
+        choices=[(name, name) for name in roles.CAPABILITIES],
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+def index(visit: Visit) -> HttpResponse:
+    """List the roles with their capabilities and how many hold them."""
+    return page(visit, "roles.html", {"roles": _roles(visit), "capabilities": roles.CAPABILITIES})
+
+
+def define(visit: Visit) -> HttpResponse:
+    """Add a role."""
+    form = RoleForm(visit.posted)
+    if form.is_valid():
+        values: dict[str, Any] = form.cleaned_data
+        try:
+            roles.define(
+                visit.organization,
+                values["name"],
+                label=values["label"],
+                capabilities=values["capabilities"],
+                actor=visit.actor,
+            )
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            return done(visit, f"The role {values['name']} is there.", "roles")
+    return page(visit, "role_define.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+def _roles(visit: Visit) -> list[Role]:
+    return list(
+        Role.objects.filter(organization=visit.organization)
+        .annotate(
+            holders=Count(
+                "assignments",
+                filter=Q(assignments__ended_at__isnull=True) & ~Q(assignments__member__state="offboarded"),
+            )
+        )
+        .order_by("-built_in", "name")
+    )

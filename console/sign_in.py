@@ -1,0 +1,151 @@
+"""Coming in and going out: password, the way to the organization's identity provider, sign-out."""
+
+from typing import Final
+from urllib.parse import urlencode
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import rotate_token
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from audit import context
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from console import passwords, single_sign_on
+from console.answers import SeeOther
+from console.forms import Form
+from identity import sessions, tenancy
+from identity.browser import forget, remember, session_of
+
+# The same for every reason: whether the person exists is nobody's business.
+REFUSED: Final = "That did not work. Check user name and password. If you belong to several organizations, name the one you mean."
+LOCKED: Final = "Too many tries. Wait 15 minutes, then try again."
+NOT_FOUND: Final = (
+    "No single sign-on is set up under that name. Check it, or ask your administrator for the right one."
+)
+
+
+class PasswordForm(Form):
+    """User name, password, and the organization where the user name alone is not enough."""
+
+    user_name = forms.CharField(
+        label="User name",
+        max_length=1024,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    password = forms.CharField(
+        label="Password",
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    organization = forms.CharField(
+        label="Organization",
+        required=False,
+        max_length=63,
+        help_text="Only if you belong to several.",
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+
+class SingleSignOnForm(Form):
+    """Where to find the identity provider: the organization's short name, or an e-mail address in its domain."""
+
+    where = forms.CharField(
+        label="Work e-mail or organization",
+        max_length=320,
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "email",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "placeholder": "you@company.com",
+            }
+        ),
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Show both ways in; a POST is a try with a password."""
+    if request.method != "POST":
+        if session_of(request) is not None:
+            return SeeOther(_next(request))
+        return _page(request, PasswordForm(), SingleSignOnForm())
+    form = PasswordForm(request.POST)
+    if form.is_valid():
+        values = form.cleaned_data
+        try:
+            session, value = passwords.enter(
+                values["user_name"], values["password"], values["organization"].strip().lower()
+            )
+        except passwords.SignInRefused as refused:
+            form.add_error(None, LOCKED if refused.locked else REFUSED)
+        else:
+            rotate_token(request)
+            response = SeeOther(_next(request))
+            remember(response, value, session)
+            return response
+    return _page(request, form, SingleSignOnForm(), status=403 if form.non_field_errors() else 400)
+
+
+@never_cache
+@require_POST
+def to_identity_provider(request: HttpRequest) -> HttpResponse:
+    """Find the organization's identity provider and lead there.
+
+    The way is a page that refreshes itself: browsers hold a form's `form-action` policy against redirects too, and
+    the identity provider's address is not ours to list.
+    """
+    form = SingleSignOnForm(request.POST)
+    if form.is_valid():
+        found = single_sign_on.find(form.cleaned_data["where"])
+        if found:
+            query = urlencode({"next": _next(request)})
+            ways = [(way.name, f"{way.login_path}?{query}") for way in found]
+            return render(
+                request, "console/to_identity_provider.html", {"ways": ways, "plain_title": "Sign in"}
+            )
+        form.add_error("where", NOT_FOUND)
+    return _page(request, PasswordForm(), form, status=404)
+
+
+@never_cache
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session of this browser."""
+    session = session_of(request)
+    response = SeeOther(reverse("sign_in"))
+    if session is not None:
+        actor = Actor("member", str(session.member_id), session.member.user_name)
+        with tenancy.of(session.organization_id):
+            record(
+                Event.SIGN_OUT,
+                organization_id=session.organization_id,
+                actor=actor,
+                subject=Subject("session", str(session.pk), session.member.user_name),
+                data={"source": context.current().source},
+            )
+            sessions.end(session, actor=actor, reason="signed_out")
+    forget(response)
+    return response
+
+
+def _page(request: HttpRequest, password: Form, single: Form, *, status: int = 200) -> HttpResponse:
+    values = {"password": password, "single": single, "next": _next(request), "plain_title": "Sign in"}
+    return render(request, "console/sign_in.html", values, status=status)
+
+
+def _next(request: HttpRequest) -> str:
+    """Return where to go after signing in: a path of ours, never another site."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
+        return wanted
+    return reverse("home")

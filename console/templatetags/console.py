@@ -1,0 +1,174 @@
+"""What templates need: icons, addresses within the organization, times, badges, what a visitor may open."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from django import template
+from django.template.context import Context
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from console import words
+from console.access import Visit
+
+register = template.Library()
+
+_TINTS: Final = 6
+_STATES: Final = {
+    "active": "good", "success": "good", "succeeded": "good", "on": "good", "proved": "good",
+    "suspended": "wait", "incomplete": "wait", "unproved": "wait", "dormant": "wait", "waiting": "wait",
+    "refused": "bad", "failed": "bad", "expired": "bad",
+    "offboarded": "off", "revoked": "off", "off": "off", "open": "off",
+}  # fmt: skip
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """Draw an icon of the sprite; with a label it speaks, without one it is decoration."""
+    spoken = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    return format_html(
+        '<svg class="rc-icon" {}><use href="{}#{}"></use></svg>', spoken, static("console/icons.svg"), name
+    )
+
+
+@register.simple_tag(takes_context=True)
+def to(context: Context, name: str, **ids: Any) -> str:
+    """Return the path of a page in the organization at hand."""
+    return reverse(name, kwargs={"slug": context["organization"].slug, **ids})
+
+
+@register.filter
+def may(visit: Visit, page: str) -> bool:
+    """Tell whether the page opens for the visitor."""
+    return visit.may(page)
+
+
+@register.filter
+def moment(value: datetime | None) -> str | SafeString:
+    """Write a time in full, in UTC."""
+    if value is None:
+        return "—"
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), f"{value:%-d %b %Y, %H:%M} UTC")
+
+
+@register.filter
+def exact(value: datetime) -> SafeString:
+    """Write a time to the millisecond, in UTC."""
+    return format_html(
+        '<time datetime="{}">{}.{} UTC</time>',
+        value.isoformat(),
+        f"{value:%Y-%m-%d %H:%M:%S}",
+        f"{value.microsecond // 1000:03d}",
+    )
+
+
+@register.filter
+def ago(value: datetime | None) -> str | SafeString:
+    """Write a time as people say it, with the full one behind it."""
+    if value is None:
+        return "never"
+    now = timezone.now()
+    if value > now:
+        said = f"in {timesince(now, value, depth=1)}"
+    elif (now - value).total_seconds() < 60:  # noqa: PLR2004 - a minute
+        said = "just now"
+    else:
+        said = f"{timesince(value, now, depth=1)} ago"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        f"{value:%-d %b %Y, %H:%M:%S} UTC",
+        said,
+    )
+
+
+@register.simple_tag
+def state(name: str, text: str = "") -> SafeString:
+    """Write a state as a badge: colour, dot and word say the same."""
+    return format_html(
+        '<span class="rc-state rc-state-{}">{}</span>',
+        _STATES.get(name, "off"),
+        text or name.replace("_", " ").capitalize(),
+    )
+
+
+@register.simple_tag
+def avatar(name: str, key: Any = "", size: str = "") -> SafeString:
+    """Draw initials on a tint that stays the same for the same key."""
+    letters = "".join(part[0] for part in name.replace("@", " ").split()[:2] if part).upper() or "?"
+    tint = hashlib.sha256(str(key or name).encode()).digest()[0] % _TINTS
+    return format_html(
+        '<span class="rc-avatar rc-tint-{} {}" aria-hidden="true">{}</span>',
+        tint,
+        f"rc-avatar-{size}" if size else "",
+        letters,
+    )
+
+
+@register.filter
+def origin(name: str) -> str:
+    """Say where access came from."""
+    return words.ORIGINS.get(name, name)
+
+
+@register.filter
+def idp(name: str) -> str:
+    """Name an identity provider."""
+    return words.of_idp(name)
+
+
+@register.filter
+def access_model(name: str) -> str:
+    """Name an access model."""
+    return words.ACCESS_MODELS.get(name, name)
+
+
+@register.filter
+def spaced(name: str) -> str:
+    """Write one of our names for people: shop_country → shop country."""
+    return name.replace("_", " ")
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """Name browser and system of a User-Agent, roughly: enough to recognise one's own."""
+    names = (
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    )
+    systems = (
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    )
+    found = next((name for part, name in names if part in user_agent), "")
+    system = next((name for part, name in systems if part in user_agent), "")
+    if found and system:
+        return f"{found} on {system}"
+    return found or system or user_agent[:40] or "Unknown browser"
+
+
+@register.filter
+def value(thing: Any) -> str:
+    """Write a value of an entry: texts as they are, nothing as a dash, structures as JSON."""
+    if thing is None or thing == "":
+        return "—"
+    if isinstance(thing, str):
+        return thing
+    if isinstance(thing, bool):
+        return "yes" if thing else "no"
+    if isinstance(thing, list) and all(isinstance(item, str) for item in thing):
+        return ", ".join(thing) or "—"
+    return json.dumps(thing, ensure_ascii=False, indent=2) if isinstance(thing, dict | list) else str(thing)

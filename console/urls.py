@@ -1,0 +1,93 @@
+"""Every address of the console. Who may open a page stands in `access.py` under the page's name."""
+
+from django.urls import URLPattern, path
+
+from console import (
+    attempts,
+    connections,
+    credentials,
+    directories,
+    domains,
+    entries,
+    exits,
+    groups,
+    home,
+    member_access,
+    members,
+    organizations,
+    overview,
+    resources,
+    roles,
+    sign_in,
+)
+from console.access import View, guarded
+
+_READ = ("GET", "HEAD")
+_FORM = ("GET", "HEAD", "POST")
+_POST = ("POST",)
+
+
+def _page(route: str, name: str, view: View, methods: tuple[str, ...] = _READ) -> URLPattern:
+    return path(route, guarded(name, view, methods), name=name)
+
+
+def _own(route: str, name: str, view: View, methods: tuple[str, ...] = _READ) -> URLPattern:
+    """Return the address of a page of one organization, below /o/<slug>/."""
+    return _page(f"o/<slug:slug>/{route}", name, view, methods)
+
+
+_MEMBER = "members/<uuid:member>/"
+_DIRECTORY = "directories/<uuid:directory>/"
+_CONNECTION = "connections/<uuid:connection>/"
+
+urlpatterns = [
+    path("sign-in", sign_in.sign_in, name="sign_in"),
+    path("sign-in/single-sign-on", sign_in.to_identity_provider, name="to_identity_provider"),
+    path("sign-out", sign_in.sign_out, name="sign_out"),
+    _page("", "home", home.home),
+    _page("me", "me", home.me),
+    _page("me/password", "my_password", home.password, _FORM),
+    _page("me/sessions/<uuid:session>/end", "my_session_end", home.end_session, _POST),
+    _page("organizations/", "organizations", organizations.index),
+    _page("organizations/new", "organization_create", organizations.create, _FORM),
+    _own("", "overview", overview.show),
+    _own("settings", "settings", organizations.settings, _FORM),
+    _own("members/", "members", members.index),
+    _own("members/new", "member_create", members.create, _FORM),
+    _own(_MEMBER, "member", members.one),
+    _own(f"{_MEMBER}profile", "member_profile", members.change_profile, _FORM),
+    _own(f"{_MEMBER}access", "member_access", member_access.edit_grants, _FORM),
+    _own(f"{_MEMBER}roles", "member_roles", member_access.edit_roles, _FORM),
+    _own(f"{_MEMBER}suspend", "member_suspend", exits.suspend, _FORM),
+    _own(f"{_MEMBER}reactivate", "member_reactivate", exits.reactivate, _FORM),
+    _own(f"{_MEMBER}offboard", "member_offboard", exits.offboard, _FORM),
+    _own(f"{_MEMBER}receipt", "member_receipt", exits.receipt),
+    _own(f"{_MEMBER}reinstate", "member_reinstate", exits.reinstate, _FORM),
+    _own(f"{_MEMBER}end", "member_end", exits.schedule_end, _FORM),
+    _own(f"{_MEMBER}sessions/<uuid:session>/end", "session_end", credentials.end_session, _POST),
+    _own(f"{_MEMBER}tokens/<uuid:token>/revoke", "member_token_revoke", credentials.revoke_token, _POST),
+    _own("groups/", "groups", groups.index),
+    _own("groups/<uuid:group>/", "group", groups.one),
+    _own("resources/", "resources", resources.index),
+    _own("roles/", "roles", roles.index),
+    _own("roles/new", "role_define", roles.define, _FORM),
+    _own("directories/", "directories", directories.index),
+    _own("directories/new", "directory_create", directories.create, _FORM),
+    _own(_DIRECTORY, "directory", directories.one),
+    _own(f"{_DIRECTORY}settings", "directory_change", directories.change, _FORM),
+    _own(f"{_DIRECTORY}tokens", "token_issue", directories.issue_token, _POST),
+    _own(f"{_DIRECTORY}tokens/<uuid:token>/revoke", "token_revoke", directories.revoke_token, _POST),
+    _own("connections/", "connections", connections.index),
+    _own("connections/new", "connection_create", connections.create, _FORM),
+    _own(_CONNECTION, "connection", connections.one),
+    _own(f"{_CONNECTION}settings", "connection_change", connections.change, _FORM),
+    _own(f"{_CONNECTION}switch", "connection_switch", connections.switch, _POST),
+    _own("sign-ins/", "sign_ins", attempts.index),
+    _own("sign-ins/<uuid:attempt>/", "sign_in_attempt", attempts.one),
+    _own("domains/", "domains", domains.index, _FORM),
+    _own("domains/<uuid:domain>/confirm", "domain_confirm", domains.confirm, _POST),
+    _own("record/", "record", entries.index),
+    _own("record.csv", "record_csv", entries.download_csv),
+    _own("record.jsonl", "record_jsonl", entries.download_jsonl),
+    _own("record/<uuid:entry>/", "entry", entries.one),
+]

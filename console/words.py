@@ -1,0 +1,66 @@
+"""The record's events, states and origins in words for people."""
+
+from typing import Final
+
+from audit.events import Event
+
+_NOUNS: Final = {
+    "sign_in": "Sign-in", "sign_out": "Sign-out", "scim": "SCIM request", "api": "API request", "sync": "Directory sync",
+    "access": "First access", "record": "Record", "kind": "Resource kind",
+}  # fmt: skip
+_VERBS: Final = {
+    "create": "created", "change": "changed", "suspend": "suspended", "resume": "resumed", "claim": "claimed",
+    "confirm": "confirmed", "release": "released", "define": "defined", "register": "registered", "retire": "retired",
+    "link": "linked", "unlink": "unlinked", "reactivate": "reactivated", "offboard": "offboarded", "reinstate": "reinstated",
+    "schedule_end": "end date set", "password": "password set", "erase": "erased", "accept": "accepted",
+    "withdraw": "withdrawn", "expire": "expired", "delete": "deleted", "member_add": "member added",
+    "member_remove": "member removed", "member_pending": "member awaited", "give": "given", "end": "ended", "refuse": "refused",
+    "assign": "assigned", "revoke": "revoked", "first": "applied", "issue": "issued", "activate": "activated",
+    "deactivate": "deactivated", "metadata": "metadata refreshed", "key": "key made", "start": "started",
+    "succeed": "succeeded", "incomplete": "left incomplete", "test": "tested", "extend": "extended", "replay": "replayed",
+    "download": "downloaded", "run": "run", "hold": "held back", "approve": "approved",
+}  # fmt: skip
+ORIGINS: Final = {
+    "admin": "Administrator",
+    "asserted": "Identity provider",
+    "connection_default": "Connection default",
+    "directory_default": "Directory default",
+    "organization_default": "Organization default",
+    "invitation": "Invitation",
+}
+IDPS: Final = {
+    "okta": "Okta",
+    "okta_wizard": "Okta (app wizard)",
+    "entra": "Microsoft Entra ID",
+    "entra_scim2": "Microsoft Entra ID (RFC-conform PATCH)",
+    "onelogin": "OneLogin",
+    "onelogin_old": "OneLogin (SCIM 1.1 URNs)",
+    "ping": "Ping Identity",
+    "jumpcloud": "JumpCloud",
+    "google": "Google Workspace",
+    "authentik": "authentik",
+    "keycloak": "Keycloak",
+    "rippling": "Rippling",
+    "adfs": "AD FS",
+    "shibboleth": "Shibboleth",
+    "generic": "Another identity provider",
+}
+ACCESS_MODELS: Final = {
+    "portfolio_asset": "Portfolios › assets",
+    "company_shop": "Companies › shops › shop countries",
+}
+
+
+def of_event(event: str) -> str:
+    """Say what an event is: "member.offboard" → "Member offboarded"."""
+    noun, _, verb = event.partition(".")
+    subject = _NOUNS.get(noun, noun.replace("_", " ").capitalize())
+    return f"{subject} {_VERBS.get(verb, verb.replace('_', ' '))}".strip()
+
+
+def of_idp(name: str) -> str:
+    """Name an identity provider as its vendor does."""
+    return IDPS.get(name, name.replace("_", " ").title())
+
+
+EVENT_CHOICES: Final = [(event.value, of_event(event.value)) for event in Event]
