@@ -65,7 +65,7 @@ def login(request: HttpRequest, connection: Connection) -> HttpResponse:
         message, attempt, nonce = sign_in.begin(connection, sign_in.safe_target(asked))
     except SignInRefused as refused:
         return _refused(request, refused.reference)
-    response = _send(request, message)
+    response = send(request, message)
     _bind(response, attempt.request_id or "", nonce)
     return response
 
@@ -114,10 +114,10 @@ def sls(request: HttpRequest, connection: Connection) -> HttpResponse:
         return _refused(request, None)
     if message is None:
         return render(request, "saml/signed_out.html", {"everywhere": False})
-    return _send(request, message)
+    return send(request, message)
 
 
-def _send(request: HttpRequest, message: Message) -> HttpResponse:
+def send(request: HttpRequest, message: Message) -> HttpResponse:
     """Send the browser on with a message: by redirect, or by a form that sends itself."""
     if message.fields is None:
         return HttpResponseRedirect(message.url)
