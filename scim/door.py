@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -13,10 +14,10 @@ from audit.record import Actor, Subject, record
 from identity import tenancy
 from identity.errors import Refusal
 from identity.models import Token
-from scim import protocol, throttle
+from scim import protocol, request_log, throttle
 from scim.authentication import Caller, DirectoryToken, RefusedTokenError
+from scim.call import Call
 from scim.errors import Code, ScimError, of_refusal
-from scim.operations import Notices
 
 _TOO_MANY = 429
 _BODY_TYPES = ("application/scim+json", "application/json", "text/json")
@@ -31,6 +32,15 @@ class Door(APIView):
     parser_classes = ()
     metadata_class = None
     schema = None  # SCIM describes itself, at /Schemas
+    logged = True  # a replay is no request of the directory's
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer, and write request and answer into the directory's log."""
+        if not self.logged:
+            return super().dispatch(request, *args, **kwargs)
+        with request_log.watching(request) as answered:
+            answered.response = super().dispatch(request, *args, **kwargs)
+            return answered.response
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
         """Answer every Accept in SCIM's one form: clients ask for all sorts of types and read this one."""
@@ -38,7 +48,8 @@ class Door(APIView):
 
     def check_throttles(self, request: Request) -> None:
         """Count the request against the limit of its token. ScimError too_many_requests."""
-        if isinstance(request.user, Caller):
+        if self.logged and isinstance(request.user, Caller):
+            request_log.called(request, request.user)
             throttle.check(request.user.token)
 
     def get_exception_handler(self) -> Any:
@@ -55,6 +66,7 @@ class Door(APIView):
             )
         if not isinstance(error, ScimError):
             return None
+        request_log.refused(context["request"], error)
         _keep(error, context["request"])
         return reply(error.document(), error.status, error.headers)
 
@@ -82,12 +94,23 @@ def read_body(request: Request) -> dict[str, Any]:
     body = request._request.read(protocol.BODY_BYTES_MAX + 1)  # noqa: SLF001 - past DRF's parsers, which don't see doubled names
     if len(body) > protocol.BODY_BYTES_MAX:
         raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
+    request_log.of(request).raw = body
     return protocol.read_object(body)
 
 
-def bent(request: Request, notices: Notices) -> None:
-    """Lay down with the request what was coerced or left out while it was read, for whoever keeps the log of requests."""
-    request._request.scim_notices = notices.found  # type: ignore[attr-defined]  # noqa: SLF001 - it lives as long as the request
+def call_of(request: Request, *, with_body: bool = False) -> Call:
+    """Return what a request asks. What its body is understood as is noticed for the log of requests."""
+    call = Call(
+        caller(request),
+        body=read_body(request) if with_body else {},
+        query={name.lower(): value for name, value in request.query_params.dict().items()},
+        query_string=request.META.get("QUERY_STRING", ""),
+        user_agent=request.headers.get("User-Agent", ""),
+        if_match=request.headers.get("If-Match"),
+        if_none_match=request.headers.get("If-None-Match"),
+    )
+    request._request.scim_understood = call.understood  # type: ignore[attr-defined]  # noqa: SLF001 - it lives as long as the request
+    return call
 
 
 def reply(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
@@ -99,7 +122,7 @@ def reply(document: Any, status: int = 200, headers: dict[str, str] | None = Non
 def _keep(error: ScimError, request: Request) -> None:
     if isinstance(error, RefusedTokenError):
         token: Token = error.found.token
-        if throttle.may_note(token):
+        if throttle.may_note(token, "record"):
             _record(error, request, error.found.actor, token)
     elif isinstance(getattr(request, "_user", None), Caller) and error.status != _TOO_MANY:
         # What is refused for its number alone isn't written down each time: that would be a way to fill the record.

@@ -11,8 +11,8 @@ from identity.models import Group as GroupOfMembers
 from identity.models import Membership
 from scim import membership, normaliser, patch, profiles, projection, protocol, queries, resources
 from scim.authentication import Caller
-from scim.conditions import check_match, is_unchanged
-from scim.door import Door, base_url, bent, caller, read_body, reply
+from scim.call import Call
+from scim.door import Door, base_url, call_of, reply
 from scim.errors import Code, ScimError
 from scim.membership import Changes
 from scim.paging import Wish, from_body, from_query
@@ -29,28 +29,16 @@ EMPTYING_SETTING = "empties_groups"
 
 
 class Groups(Door):
-    """The collection: list and create."""
+    """The collection."""
 
     def get(self, request: Request) -> HttpResponse:
         """List (RFC 7644 §3.4.2)."""
-        return reply(listed(caller(request), from_query(request.query_params.dict())))
+        call = call_of(request)
+        return reply(listed(call.who, from_query(call.query)))
 
     def post(self, request: Request) -> HttpResponse:
-        """Create (RFC 7644 §3.3)."""
-        who = caller(request)
-        wanted = normaliser.resource(read_body(request), GROUPS)
-        bent(request, wanted.notices)
-        with tenancy.of(who.organization):
-            created = groups.create(
-                who.organization,
-                actor=who.actor,
-                display_name=wanted.attributes["displayName"],
-                directory=who.directory,
-                external_id=wanted.attributes.get("externalId"),
-                members=wanted.members or (),
-            )
-            row = found(who, created.pk, members=members_wanted(choice(request)))
-        return one(request, row, 201)
+        """Create."""
+        return create(call_of(request, with_body=True))
 
 
 class Search(Door):
@@ -58,83 +46,114 @@ class Search(Door):
 
     def post(self, request: Request) -> HttpResponse:
         """List what the body asks for (RFC 7644 §3.4.3)."""
-        return reply(listed(caller(request), from_body(read_body(request))))
+        call = call_of(request, with_body=True)
+        return reply(listed(call.who, from_body(call.body)))
 
 
 class Group(Door):
     """One group."""
 
     def get(self, request: Request, resource_id: str) -> HttpResponse:
-        """Read (RFC 7644 §3.4.1); with excludedAttributes=members the membership is not even looked at."""
-        who = caller(request)
-        with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), members=members_wanted(choice(request)))
-        if is_unchanged(request, row.version):
-            return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
-        return one(request, row)
+        """Read."""
+        return read(call_of(request), resource_id)
 
     def put(self, request: Request, resource_id: str) -> HttpResponse:
-        """Replace (RFC 7644 §3.5.1). Without `members` the membership stays: a rename must not empty a group."""
-        who = caller(request)
-        wanted = normaliser.resource(read_body(request), GROUPS, resource_id)
-        bent(request, wanted.notices)
-        changes = Changes(wanted.members is not None, added=dict.fromkeys(wanted.members or ()))
-        with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), members="none", lock=True)
-            check_match(request, row.version)
-            attributes = {"externalId": row.external_id} | wanted.attributes
-            change(who, row, attributes, changes)
-            row = found(who, row.id, members=members_wanted(choice(request)))
-        return one(request, row)
+        """Replace."""
+        return replace(call_of(request, with_body=True), resource_id)
 
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
-        """Change parts (RFC 7644 §3.5.2)."""
-        who = caller(request)
-        wanted = normaliser.patch(read_body(request), GROUPS, resource_id)
-        bent(request, wanted.notices)
-        changes = membership.folded(each for each in wanted.operations if each.attribute is MEMBERS)
-        others = [each for each in wanted.operations if each.attribute is not MEMBERS]
-        chosen = choice(request)
-        is_quiet = answers_quietly(who, request, changes)
-        with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), members="none", lock=True)
-            check_match(request, row.version)
-            before = {"displayName": row.display_name} | (
-                {"externalId": row.external_id} if row.external_id else {}
-            )
-            after, is_changed = patch.apply(before, others, GROUPS, wanted.notices)
-            if is_changed or not changes.is_empty:
-                change(who, row, {"externalId": None} | after, changes)
-            if not is_quiet:
-                row = found(who, row.id, members=members_wanted(chosen))
-        if is_quiet:
-            return reply(None, 204)
-        return one(request, row)
+        """Change parts."""
+        return modify(call_of(request, with_body=True), resource_id)
 
     def delete(self, request: Request, resource_id: str) -> HttpResponse:
-        """End the group; its members stay (RFC 7644 §3.6)."""
-        who = caller(request)
-        with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), members="none", lock=True)
-            check_match(request, row.version)
-            groups.delete(GroupOfMembers(pk=row.id, organization=who.organization), actor=who.actor)
-        return reply(None, 204)
+        """End it."""
+        return delete(call_of(request), resource_id)
 
 
-def answers_quietly(who: Caller, request: Request, changes: Changes) -> bool:
+def create(call: Call) -> HttpResponse:
+    """Create a group (RFC 7644 §3.3)."""
+    who = call.who
+    wanted = normaliser.resource(call.body, GROUPS)
+    call.understood.append(wanted)
+    with tenancy.of(who.organization):
+        created = groups.create(
+            who.organization,
+            actor=who.actor,
+            display_name=wanted.attributes["displayName"],
+            directory=who.directory,
+            external_id=wanted.attributes.get("externalId"),
+            members=wanted.members or (),
+        )
+        row = found(who, created.pk, members=members_wanted(call))
+    return one(call, row, 201)
+
+
+def read(call: Call, resource_id: str) -> HttpResponse:
+    """Return a group (RFC 7644 §3.4.1); with excludedAttributes=members the membership is not even looked at."""
+    with tenancy.of(call.who.organization):
+        row = found(call.who, uuid_of(resource_id), members=members_wanted(call))
+    if call.knows(row.version):
+        return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
+    return one(call, row)
+
+
+def replace(call: Call, resource_id: str) -> HttpResponse:
+    """Replace a group (RFC 7644 §3.5.1). Without `members` the membership stays: a rename must not empty a group."""
+    who = call.who
+    wanted = normaliser.resource(call.body, GROUPS, resource_id)
+    call.understood.append(wanted)
+    changes = Changes(wanted.members is not None, added=dict.fromkeys(wanted.members or ()))
+    with tenancy.of(who.organization):
+        row = found(who, uuid_of(resource_id), members="none", lock=True)
+        call.check_match(row.version)
+        change(who, row, {"externalId": row.external_id} | wanted.attributes, changes)
+        row = found(who, row.id, members=members_wanted(call))
+    return one(call, row)
+
+
+def modify(call: Call, resource_id: str) -> HttpResponse:
+    """Change parts of a group (RFC 7644 §3.5.2)."""
+    who = call.who
+    wanted = normaliser.patch(call.body, GROUPS, resource_id)
+    call.understood.append(wanted)
+    changes = membership.folded(each for each in wanted.operations if each.attribute is MEMBERS)
+    others = [each for each in wanted.operations if each.attribute is not MEMBERS]
+    is_quiet = answers_quietly(call, changes)
+    with tenancy.of(who.organization):
+        row = found(who, uuid_of(resource_id), members="none", lock=True)
+        call.check_match(row.version)
+        before = {"displayName": row.display_name} | (
+            {"externalId": row.external_id} if row.external_id else {}
+        )
+        after, is_changed = patch.apply(before, others, GROUPS, wanted.notices)
+        if is_changed or not changes.is_empty:
+            change(who, row, {"externalId": None} | after, changes)
+        if not is_quiet:
+            row = found(who, row.id, members=members_wanted(call))
+    return reply(None, 204) if is_quiet else one(call, row)
+
+
+def delete(call: Call, resource_id: str) -> HttpResponse:
+    """End a group; its members stay (RFC 7644 §3.6)."""
+    who = call.who
+    with tenancy.of(who.organization):
+        row = found(who, uuid_of(resource_id), members="none", lock=True)
+        call.check_match(row.version)
+        groups.delete(GroupOfMembers(pk=row.id, organization=who.organization), actor=who.actor)
+    return reply(None, 204)
+
+
+def answers_quietly(call: Call, changes: Changes) -> bool:
     """Tell whether a PATCH is answered by 204.
 
     Entra wants no body back, and nobody wants 100,000 members back for the one that was added. Whoever says which attributes they
     want gets them (RFC 7644 §3.5.2).
     """
-    if {"attributes", "excludedattributes"} & {name.lower() for name in request.query_params}:
+    if "attributes" in call.query or "excludedattributes" in call.query:
         return False
     if not changes.is_empty:
         return True
-    name = (
-        profiles.seen_in(request.headers.get("User-Agent", ""), request.META.get("QUERY_STRING", ""))
-        or who.directory.idp
-    )
+    name = profiles.seen_in(call.user_agent, call.query_string) or call.who.directory.idp
     return profiles.profile_of(name).group_patch_answer == "empty"
 
 
@@ -149,7 +168,7 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
             order=order,
             offset=wish.start - 1,
             limit=wish.count,
-            members=members_wanted(chosen),
+            members=shown_of(chosen),
         )
     base = base_url()
     return protocol.listing([chosen(resources.group(row, base)) for row in rows], total, wish.start)
@@ -189,21 +208,20 @@ def _check_emptying(who: Caller, row: GroupRow) -> None:
         raise ScimError(Code.EMPTIES_GROUP, count=count)
 
 
-def members_wanted(chosen: Projection) -> Members:
-    """Return how much of the membership an answer shows, so that no more is read."""
+def members_wanted(call: Call) -> Members:
+    """Return how much of the membership the answer shows, so that no more is read."""
+    return shown_of(call.choice(GROUPS))
+
+
+def shown_of(chosen: Projection) -> Members:
+    """Return how much of the membership a choice of attributes shows."""
     if not chosen.shows("members"):
         return "none"
     return "names" if chosen.names("members", "display") else "ids"
 
 
-def choice(request: Request) -> Projection:
-    """Return which attributes the query asks to see."""
-    asked = {name.lower(): value for name, value in request.query_params.dict().items()}
-    return projection.compiled(GROUPS, asked.get("attributes", ""), asked.get("excludedattributes", ""))
-
-
-def one(request: Request, row: GroupRow, status: int = 200) -> HttpResponse:
+def one(call: Call, row: GroupRow, status: int = 200) -> HttpResponse:
     """Answer with one group, its version and address."""
     shown = resources.group(row, base_url())
     headers = {"ETag": protocol.etag(row.version), "Location": shown["meta"]["location"]}
-    return reply(choice(request)(shown), status, headers)
+    return reply(call.choice(GROUPS)(shown), status, headers)

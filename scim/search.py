@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from scim import groups, protocol, users
-from scim.door import Door, caller, read_body, reply
+from scim.door import Door, call_of, reply
 from scim.errors import Code, ScimError
 from scim.paging import Wish, from_body
 
@@ -18,14 +18,14 @@ class RootSearch(Door):
 
     def post(self, request: Request) -> HttpResponse:
         """List what the body asks for; a type that does not know the filter's attributes has nothing that fulfils it."""
-        who = caller(request)
-        wish = from_body(read_body(request))
+        call = call_of(request, with_body=True)
+        wish = from_body(call.body)
         found: list[object] = []
         total = 0
         refusals = []
         for read in (users.listed, groups.listed):
             try:
-                part = read(who, _rest(wish, total, len(found)))
+                part = read(call.who, _rest(wish, total, len(found)))
             except ScimError as error:
                 if error.code not in _NOT_OF_THIS_TYPE:
                     raise

@@ -9,42 +9,25 @@ from identity import groups, members, tenancy
 from identity.models import Member, PendingMembership
 from scim import normaliser, patch, projection, protocol, queries, resources
 from scim.authentication import Caller
-from scim.conditions import check_match, is_unchanged
-from scim.door import Door, base_url, bent, caller, read_body, reply
+from scim.call import Call
+from scim.door import Door, base_url, call_of, reply
 from scim.errors import Code, ScimError
 from scim.paging import Wish, from_body, from_query
-from scim.projection import Projection
 from scim.resources import MemberFields, UserRow
 from scim.schemas import USERS
 
 
 class Users(Door):
-    """The collection: list and create."""
+    """The collection."""
 
     def get(self, request: Request) -> HttpResponse:
         """List (RFC 7644 §3.4.2)."""
-        return reply(listed(caller(request), from_query(request.query_params.dict())))
+        call = call_of(request)
+        return reply(listed(call.who, from_query(call.query)))
 
     def post(self, request: Request) -> HttpResponse:
-        """Create, or revive the suspended member with this externalId under their old id (RFC 7644 §3.3)."""
-        who = caller(request)
-        wanted = normaliser.resource(read_body(request), USERS)
-        bent(request, wanted.notices)
-        fields = resources.member_fields(wanted.attributes)
-        with tenancy.of(who.organization):
-            given = members.provision(
-                who.organization,
-                actor=who.actor,
-                user_name=fields.user_name,
-                profile=fields.profile,
-                active=fields.active is not False,
-                directory=who.directory,
-                external_id=fields.external_id,
-            )
-            joined = welcome(who, given.member, fields.external_id)
-            is_whole = given.created and not joined
-            row = row_of(given.member, fields.external_id) if is_whole else found(who, given.member.pk)
-        return one(request, row, 201)
+        """Create."""
+        return create(call_of(request, with_body=True))
 
 
 class Search(Door):
@@ -52,60 +35,99 @@ class Search(Door):
 
     def post(self, request: Request) -> HttpResponse:
         """List what the body asks for (RFC 7644 §3.4.3)."""
-        return reply(listed(caller(request), from_body(read_body(request))))
+        call = call_of(request, with_body=True)
+        return reply(listed(call.who, from_body(call.body)))
 
 
 class User(Door):
     """One person."""
 
     def get(self, request: Request, resource_id: str) -> HttpResponse:
-        """Read (RFC 7644 §3.4.1)."""
-        who = caller(request)
-        chosen = choice(request)
-        with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), groups=chosen.shows("groups"))
-        if is_unchanged(request, row.version):
-            return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
-        return one(request, row)
+        """Read."""
+        return read(call_of(request), resource_id)
 
     def put(self, request: Request, resource_id: str) -> HttpResponse:
-        """Replace (RFC 7644 §3.5.1). What Rollcall needs to know a person by stays when it is left out: active, externalId."""
-        who = caller(request)
-        wanted = normaliser.resource(read_body(request), USERS, resource_id)
-        bent(request, wanted.notices)
-        with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), lock=True)
-            check_match(request, row.version)
-            row = changed(who, row, resources.member_fields(wanted.attributes), keep_external_id=True)
-        return one(request, row)
+        """Replace."""
+        return replace(call_of(request, with_body=True), resource_id)
 
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
-        """Change parts (RFC 7644 §3.5.2)."""
-        who = caller(request)
-        wanted = normaliser.patch(read_body(request), USERS, resource_id)
-        with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), lock=True)
-            check_match(request, row.version)
-            before = resources.attributes_of(row)
-            after, is_changed = patch.apply(before, wanted.operations, USERS, wanted.notices)
-            bent(request, wanted.notices)
-            if is_changed:
-                row = changed(who, row, resources.member_fields(after), keep_external_id=False)
-        return one(request, row)
+        """Change parts."""
+        return modify(call_of(request, with_body=True), resource_id)
 
     def delete(self, request: Request, resource_id: str) -> HttpResponse:
-        """Offboard, and remember that the directory itself deleted them (RFC 7644 §3.6)."""
-        who = caller(request)
-        with tenancy.of(who.organization):
-            row = found(who, uuid_of(resource_id), groups=False, lock=True)
-            check_match(request, row.version)
-            members.offboard(
-                Member.objects.get(organization=who.organization, pk=row.id),
-                actor=who.actor,
-                reason="deleted by the directory",
-                tombstone=who.directory,
-            )
-        return reply(None, 204)
+        """Offboard."""
+        return delete(call_of(request), resource_id)
+
+
+def create(call: Call) -> HttpResponse:
+    """Create a person, or revive the suspended member with this externalId under their old id (RFC 7644 §3.3)."""
+    who = call.who
+    wanted = normaliser.resource(call.body, USERS)
+    call.understood.append(wanted)
+    fields = resources.member_fields(wanted.attributes)
+    with tenancy.of(who.organization):
+        given = members.provision(
+            who.organization,
+            actor=who.actor,
+            user_name=fields.user_name,
+            profile=fields.profile,
+            active=fields.active is not False,
+            directory=who.directory,
+            external_id=fields.external_id,
+        )
+        joined = welcome(who, given.member, fields.external_id)
+        is_whole = given.created and not joined
+        row = row_of(given.member, fields.external_id) if is_whole else found(who, given.member.pk)
+    return one(call, row, 201)
+
+
+def read(call: Call, resource_id: str) -> HttpResponse:
+    """Return a person (RFC 7644 §3.4.1)."""
+    with tenancy.of(call.who.organization):
+        row = found(call.who, uuid_of(resource_id), groups=call.choice(USERS).shows("groups"))
+    if call.knows(row.version):
+        return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
+    return one(call, row)
+
+
+def replace(call: Call, resource_id: str) -> HttpResponse:
+    """Replace a person (RFC 7644 §3.5.1). What Rollcall needs to know them by stays when it is left out: active, externalId."""
+    wanted = normaliser.resource(call.body, USERS, resource_id)
+    call.understood.append(wanted)
+    with tenancy.of(call.who.organization):
+        row = found(call.who, uuid_of(resource_id), lock=True)
+        call.check_match(row.version)
+        row = changed(call.who, row, resources.member_fields(wanted.attributes), keep_external_id=True)
+    return one(call, row)
+
+
+def modify(call: Call, resource_id: str) -> HttpResponse:
+    """Change parts of a person (RFC 7644 §3.5.2)."""
+    wanted = normaliser.patch(call.body, USERS, resource_id)
+    call.understood.append(wanted)
+    with tenancy.of(call.who.organization):
+        row = found(call.who, uuid_of(resource_id), lock=True)
+        call.check_match(row.version)
+        before = resources.attributes_of(row)
+        after, is_changed = patch.apply(before, wanted.operations, USERS, wanted.notices)
+        if is_changed:
+            row = changed(call.who, row, resources.member_fields(after), keep_external_id=False)
+    return one(call, row)
+
+
+def delete(call: Call, resource_id: str) -> HttpResponse:
+    """Offboard a person, and remember that the directory itself deleted them (RFC 7644 §3.6)."""
+    who = call.who
+    with tenancy.of(who.organization):
+        row = found(who, uuid_of(resource_id), groups=False, lock=True)
+        call.check_match(row.version)
+        members.offboard(
+            Member.objects.get(organization=who.organization, pk=row.id),
+            actor=who.actor,
+            reason="deleted by the directory",
+            tombstone=who.directory,
+        )
+    return reply(None, 204)
 
 
 def listed(who: Caller, wish: Wish) -> dict[str, object]:
@@ -178,17 +200,11 @@ def welcome(who: Caller, member: Member, external_id: str | None) -> bool:
     return True
 
 
-def choice(request: Request) -> Projection:
-    """Return which attributes the query asks to see."""
-    asked = {name.lower(): value for name, value in request.query_params.dict().items()}
-    return projection.compiled(USERS, asked.get("attributes", ""), asked.get("excludedattributes", ""))
-
-
-def one(request: Request, row: UserRow, status: int = 200) -> HttpResponse:
+def one(call: Call, row: UserRow, status: int = 200) -> HttpResponse:
     """Answer with one person, their version and address."""
     shown = resources.user(row, base_url())
     headers = {"ETag": protocol.etag(row.version), "Location": shown["meta"]["location"]}
-    return reply(choice(request)(shown), status, headers)
+    return reply(call.choice(USERS)(shown), status, headers)
 
 
 def uuid_of(text: str) -> UUID:

@@ -1,0 +1,49 @@
+"""One thing asked of us: by a request of its own, or by one operation of a Bulk request."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scim import projection
+from scim.authentication import Caller
+from scim.errors import Code, ScimError
+from scim.normaliser import Patch, Resource
+from scim.projection import Projection
+from scim.schemas import ResourceType
+
+_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+@dataclass(slots=True)
+class Call:
+    """Who asks for what. `query` has its names in lower case; `understood` collects what the normaliser made of bodies."""
+
+    who: Caller
+    body: dict[str, Any] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    query_string: str = ""
+    user_agent: str = ""
+    if_match: str | None = None
+    if_none_match: str | None = None
+    understood: list[Patch | Resource] = field(default_factory=list)
+
+    def choice(self, kind: ResourceType) -> Projection:
+        """Return which attributes the answer is to show."""
+        return projection.compiled(
+            kind, self.query.get("attributes", ""), self.query.get("excludedattributes", "")
+        )
+
+    def check_match(self, version: int) -> None:
+        """Refuse with version_changed when If-Match is sent and names another version (RFC 7644 §3.14)."""
+        if self.if_match is not None and not _names(self.if_match, version):
+            raise ScimError(Code.VERSION_CHANGED)
+
+    def knows(self, version: int) -> bool:
+        """Tell whether If-None-Match names this very version, so that 304 is the answer."""
+        return self.if_none_match is not None and _names(self.if_none_match, version)
+
+
+def _names(header: str, version: int) -> bool:
+    # Some clients send the bare number, without the quotes.
+    return header.strip() in {"*", str(version)} or str(version) in _TAG.findall(header)
