@@ -13,7 +13,7 @@ from identity.api.organization import OrganizationView
 from identity.api.permissions import refuse_stronger_roles
 from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
-from saml import connections, policy, trust
+from saml import connections, policy, trial, trust
 from saml.models import Connection, KeyPair
 from saml.presets import ALIASES, NAMES
 from saml.snapshot import SKEW_SECONDS_MAX
@@ -199,3 +199,22 @@ def _values(view: OrganizationView) -> dict[str, Any]:
 def _shown(view: OrganizationView, connection: Connection) -> dict[str, Any]:
     with tenancy.of(view.organization):
         return dict(ShownConnection(connection).data)
+
+
+class Trial(serializers.Serializer[Any]):
+    """A link for one test sign-in in a browser: it creates nothing and signs nobody in."""
+
+    url = serializers.CharField()
+
+
+class ConnectionTest(OrganizationView):
+    """A test sign-in."""
+
+    needs = {"POST": ("connections.write",)}
+
+    @describe("connection_test", gives=Trial, status=201)
+    def post(self, _request: Request, connection: UUID, **_: Any) -> Response:
+        """Return a link that is good for a quarter of an hour; the outcome stands in the sign-in log."""
+        found = self.one(Connection, connection)
+        link = f"{trust.addresses(found.pk)['login_url']}?test={trial.ticket(found, self.actor)}"
+        return Response(Trial({"url": link}).data, status=201)

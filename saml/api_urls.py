@@ -2,14 +2,16 @@
 
 from django.urls import path
 
-from saml.api import Connections, OneConnection
+from saml.api import Connections, ConnectionTest, OneConnection
 from saml.api_sign_ins import SignInDetail, SignIns
 
 _ORGANIZATION = "organizations/<org:org>"
+_CONNECTION = f"{_ORGANIZATION}/connections/<uuid:connection>"
 
 urlpatterns = [
     path(f"{_ORGANIZATION}/connections", Connections.as_view(), name="api-connections"),
-    path(f"{_ORGANIZATION}/connections/<uuid:connection>", OneConnection.as_view(), name="api-connection"),
+    path(_CONNECTION, OneConnection.as_view(), name="api-connection"),
+    path(f"{_CONNECTION}/test", ConnectionTest.as_view(), name="api-connection-test"),
     path(f"{_ORGANIZATION}/sign-ins", SignIns.as_view(), name="api-sign-ins"),
     path(f"{_ORGANIZATION}/sign-ins/<uuid:sign_in>", SignInDetail.as_view(), name="api-sign-in"),
 ]

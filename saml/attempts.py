@@ -5,16 +5,14 @@ import json
 import secrets as random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hmac import compare_digest
 from typing import Any
 
-from django.db import connection as database
 from django.utils import timezone
 
 from audit import context
 from audit.events import Event
-from audit.ids import uuid7
 from audit.record import Actor, Subject, record
 from identity import secrets, tenancy
 from identity.models import Member, Session
@@ -27,8 +25,6 @@ from saml.statements import NameID
 from saml.verify import VerifiedAssertion
 
 LIFETIME = timedelta(minutes=15)
-SPENT_KEPT_LEAST = timedelta(hours=1)
-DOUBLE_SUBMIT = timedelta(seconds=30)
 ANONYMOUS = Actor("anonymous")
 _OUTCOME_COLUMNS = [
     "outcome", "code", "detail", "member", "user_name", "session_id", "steps", "signed_by", "name_id_sealed",
@@ -95,55 +91,6 @@ def cookie_name(request_id: str) -> str:
     return f"rollcall_login_{hashlib.sha256(request_id.encode()).hexdigest()[:12]}"
 
 
-def spend(connection: Connection, claim: Claim | None, verified: VerifiedAssertion, now: datetime) -> None:
-    """Take the request and the assertion, each once, and commit: they stay spent whatever then happens.
-
-    Refuses: in_response_to (the request was taken before), replay (the assertion was).
-    """
-    digest = hashlib.sha256(f"{verified.issuer}\0{verified.assertion_id}".encode()).digest()
-    kept_until = max(verified.not_on_or_after, now + SPENT_KEPT_LEAST) + timedelta(minutes=10)
-    with tenancy.change(connection.organization_id):
-        if not spend_digest(connection, digest, kept_until):
-            raise Refused("replay")
-        if claim is not None and not _take(claim.attempt, now):
-            raise Refused("in_response_to", "this request was answered before")
-
-
-def spend_digest(connection: Connection, digest: bytes, expires_at: datetime) -> bool:
-    """Insert the digest; False if it was there. A simultaneous insert waits here for the first to commit, and loses."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO saml_spentassertion (id, organization_id, connection_id, digest, expires_at)"
-            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (organization_id, connection_id, digest) DO NOTHING",
-            [uuid7(), connection.organization_id, connection.pk, digest, expires_at],
-        )
-        return bool(cursor.rowcount)
-
-
-def _take(attempt: Attempt, now: datetime) -> bool:
-    return bool(
-        Attempt.objects.filter(
-            organization=attempt.organization_id,
-            pk=attempt.pk,
-            consumed_at__isnull=True,
-            outcome=Attempt.Outcome.OPEN,
-            expires_at__gt=now,
-        ).update(consumed_at=now)
-    )
-
-
-def shown_twice(claim: Claim | None, now: datetime) -> bool:
-    """Say whether this is the same browser sending the same form again within seconds, as impatient scripts do."""
-    if claim is None or not claim.same_browser:
-        return False
-    with tenancy.of(claim.attempt.organization_id):
-        claim.attempt.refresh_from_db()
-    taken = claim.attempt.consumed_at
-    return (
-        taken is not None and now - taken < DOUBLE_SUBMIT and claim.attempt.outcome != Attempt.Outcome.FAILED
-    )
-
-
 def succeed(
     attempt: Attempt | None,
     connection: Connection,
@@ -164,6 +111,22 @@ def succeed(
     return attempt
 
 
+def pass_test(
+    attempt: Attempt, connection: Connection, verified: VerifiedAssertion, user_name: str, steps: list[str]
+) -> Attempt:
+    """Close a test whose message was good, keeping what it brought: the mapping is filled in from it."""
+    with tenancy.change(connection.organization_id):
+        attempt.outcome = Attempt.Outcome.SUCCEEDED
+        attempt.user_name = _plain(user_name)
+        _keep(attempt, verified)
+        _finish(attempt, steps)
+        Connection.objects.filter(organization=connection.organization_id, pk=connection.pk).update(
+            tested_at=attempt.finished_at
+        )
+        _record(Event.SIGN_IN_TEST, connection, attempt, actor_of(connection))
+    return attempt
+
+
 def fail(
     attempt: Attempt | None,
     connection: Connection,
@@ -179,9 +142,7 @@ def fail(
         attempt.code, attempt.detail = refused.code, _plain(refused.detail)
         attempt.user_name = _plain(user_name)
         if verified is not None:
-            attempt.signed_by = verified.signed_by
-            attempt.name_id_sealed = _seal(attempt, "name_id", asdict(verified.name_id))
-            attempt.attributes_sealed = _seal(attempt, "attributes", verified.attributes)
+            _keep(attempt, verified)
         _finish(attempt, [*steps, f"refused: {refused.code}"])
         _record(
             Event.SIGN_IN_REFUSE,
@@ -244,6 +205,12 @@ def _new(connection: Connection, purpose: str) -> Attempt:
         started_at=now,
         expires_at=now + LIFETIME,
     )
+
+
+def _keep(attempt: Attempt, verified: VerifiedAssertion) -> None:
+    attempt.signed_by = verified.signed_by
+    attempt.name_id_sealed = _seal(attempt, "name_id", asdict(verified.name_id))
+    attempt.attributes_sealed = _seal(attempt, "attributes", verified.attributes)
 
 
 def _finish(attempt: Attempt, steps: list[str]) -> None:

@@ -11,7 +11,7 @@ from audit.events import Event
 from audit.record import Actor, record
 from identity import sessions, tenancy
 from identity.models import Session
-from saml import attempts, build, signatures, times, trust
+from saml import attempts, build, signatures, spent, times, trust
 from saml.build import Message, new_id
 from saml.connections import actor_of, find, subject_of
 from saml.decryption import decrypt
@@ -157,7 +157,7 @@ def _name_id(root: Any, received: Received, connection: ConnectionSnapshot) -> N
 def _spend(connection: Connection, request: LogoutRequest) -> None:
     digest = hashlib.sha256(f"logout\0{connection.idp_entity_id}\0{request.request_id}".encode()).digest()
     with tenancy.change(connection.organization_id):
-        if not attempts.spend_digest(connection, digest, timezone.now() + 2 * LIFETIME):
+        if not spent.spend_digest(connection, digest, timezone.now() + 2 * LIFETIME):
             raise Refused("logout_replay")
 
 

@@ -9,12 +9,13 @@ from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from audit.record import Actor
 from identity import errors, first_access, sessions, tenancy
 from identity.first_access import Applied, Wanted
 from identity.grants import GrantSpec
 from identity.models import Session
 from identity.sessions import SamlOrigin
-from saml import attempts, build, people, trust
+from saml import attempts, build, people, spent, trial, trust
 from saml.attempts import Claim
 from saml.attributes import Person, read_person
 from saml.build import Message, RequestWishes
@@ -48,13 +49,21 @@ class Repeated:
     target: str
 
 
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A test sign-in is over: nothing was made, and the attempt tells what would have been."""
+
+    attempt: Attempt
+
+
 class SignInRefused(Exception):
     """A sign-in that was refused, and written down: `reference` is the attempt's id, which the person may tell."""
 
-    def __init__(self, reference: UUID, code: str) -> None:
-        super().__init__(code)
-        self.reference = reference
-        self.code = code
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(attempt.code)
+        self.attempt = attempt
+        self.reference: UUID = attempt.pk
+        self.code = attempt.code
 
 
 @dataclass(slots=True)
@@ -68,18 +77,24 @@ class _Course:
     steps: list[str] = field(default_factory=list)
 
 
-def begin(connection: Connection, target: str) -> tuple[Message, Attempt, str]:
+def begin(connection: Connection, target: str, tester: Actor | None = None) -> tuple[Message, Attempt, str]:
     """Write an attempt and return the AuthnRequest that goes with it, the attempt, and the nonce for the browser.
 
-    Raises SignInRefused for a connection that is off or unfinished.
+    `tester`: who asked for a test sign-in, which a connection that is off may serve too. Raises SignInRefused for
+    a connection that is off or unfinished.
     """
     try:
-        _check_usable(connection)
+        _check_configured(connection)
+        if tester is None:
+            _check_active(connection)
         ready = trust.ready(connection)
         _check_addressed(ready)
     except Refused as refused:
         raise _refuse(connection, _Course(), refused) from refused
-    attempt, nonce = attempts.start(connection, target=target)
+    if tester is None:
+        attempt, nonce = attempts.start(connection, target=target)
+    else:
+        attempt, nonce = attempts.start(connection, target="", purpose=Attempt.Purpose.TEST, actor=tester)
     wishes = RequestWishes(
         connection.force_authn, connection.name_id_format, tuple(connection.authn_contexts)
     )
@@ -96,20 +111,22 @@ def begin(connection: Connection, target: str) -> tuple[Message, Attempt, str]:
 
 def receive(
     connection: Connection, encoded: str, nonces: Mapping[str, str], relay_state: str = ""
-) -> SignedIn | Repeated:
+) -> SignedIn | Repeated | Tested:
     """Answer a POST to the ACS. Raises SignInRefused; then there is no session, no member, and one failed attempt."""
     now = timezone.now()
     course = _Course()
     try:
-        _check_usable(connection)
         verified = _verify(connection, encoded, nonces, course, now)
-        attempts.spend(connection, course.claim, verified, now)
+        spent.spend(connection, course.claim, verified, now)
         course.person = _person(connection, verified)
+        if course.claim is not None and trial.is_trial(course.claim.attempt):
+            tested = trial.conclude(connection, course.claim.attempt, verified, course.person, _steps(course))
+            return Tested(tested)
         return _enter(connection, course, verified, course.person, safe_target(relay_state))
     except Refused as refused:
         if (
             refused.code in {"replay", "in_response_to"}
-            and attempts.shown_twice(course.claim, now)
+            and spent.shown_twice(course.claim, now)
             and course.claim
         ):
             attempts.note_repeat(course.claim, connection)
@@ -129,9 +146,12 @@ def safe_target(target: str) -> str:
     return target if url_has_allowed_host_and_scheme(target, allowed_hosts=None) else ""
 
 
-def _check_usable(connection: Connection) -> None:
+def _check_configured(connection: Connection) -> None:
     if not connection.idp_entity_id:
         raise Refused("not_configured")
+
+
+def _check_active(connection: Connection) -> None:
     if not connection.active:
         raise Refused("connection_inactive")
 
@@ -144,8 +164,11 @@ def _check_addressed(ready: trust.Ready) -> None:
 def _verify(
     connection: Connection, encoded: str, nonces: Mapping[str, str], course: _Course, now: datetime
 ) -> VerifiedAssertion:
+    _check_configured(connection)
     response = read_response(encoded)
     course.claim = attempts.find(connection, response.root.get("InResponseTo"), nonces)
+    if course.claim is None or not trial.is_trial(course.claim.attempt):
+        _check_active(connection)
     request = course.claim.request if course.claim else None
     course.verified = verify(response, trust.ready(connection).snapshot, request, now, course.trace)
     return course.verified
@@ -243,4 +266,4 @@ def _refuse(connection: Connection, course: _Course, refused: Refused) -> SignIn
         attempt = claim.attempt if claim.attempt.outcome == Attempt.Outcome.OPEN else None
     user_name = course.person.user_name if course.person else ""
     written = attempts.fail(attempt, connection, refused, _steps(course), course.verified, user_name)
-    return SignInRefused(written.pk, refused.code)
+    return SignInRefused(written)

@@ -14,12 +14,14 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from identity import browser
-from saml import attempts, connections, logout, metadata, sign_in, trust, wire
+from audit.record import Actor
+from identity import browser, tenancy
+from saml import attempts, connections, logout, metadata, sign_in, trial, trust, wire
 from saml.build import Message
-from saml.models import Connection
-from saml.refusals import Refused
-from saml.sign_in import Repeated, SignInRefused
+from saml.models import Attempt, Connection
+from saml.presets import preset
+from saml.refusals import CATALOGUE, Refused
+from saml.sign_in import Repeated, SignInRefused, Tested
 
 View = Callable[[HttpRequest, Connection], HttpResponse]
 
@@ -62,7 +64,9 @@ def login(request: HttpRequest, connection: Connection) -> HttpResponse:
     """Write the attempt down, bind it to this browser, and send the browser to the identity provider."""
     asked = request.GET.get("next") or request.GET.get("RelayState") or ""
     try:
-        message, attempt, nonce = sign_in.begin(connection, sign_in.safe_target(asked))
+        message, attempt, nonce = sign_in.begin(
+            connection, sign_in.safe_target(asked), _tester(request, connection)
+        )
     except SignInRefused as refused:
         return _refused(request, refused.reference)
     response = send(request, message)
@@ -84,7 +88,11 @@ def acs(request: HttpRequest, connection: Connection) -> HttpResponse:
             request.POST.get("RelayState", ""),
         )
     except SignInRefused as refused:
+        if trial.is_trial(refused.attempt):
+            return _tested(request, connection, refused.attempt)
         return _refused(request, refused.reference)
+    if isinstance(result, Tested):
+        return _tested(request, connection, result.attempt)
     if isinstance(result, Repeated):
         return _see_other(result.target)
     response = _see_other(result.target)
@@ -138,6 +146,24 @@ def _see_other(target: str) -> HttpResponse:
 def _refused(request: HttpRequest, reference: UUID | None) -> HttpResponse:
     """Answer every refusal with the same page: the reason stands in the sign-in log, and strangers learn nothing."""
     return render(request, "saml/refused.html", {"reference": reference}, status=403)
+
+
+def _tester(request: HttpRequest, connection: Connection) -> Actor | None:
+    """Return who asked for a test. A ticket that is no good makes a real sign-in of it, which shows that it is none."""
+    return trial.read_ticket(connection, request.GET.get("test", ""))
+
+
+def _tested(request: HttpRequest, connection: Connection, attempt: Attempt) -> HttpResponse:
+    """Show a test to the browser that began it with an administrator's ticket."""
+    with tenancy.of(connection.organization_id):
+        values = {
+            "attempt": attempt,
+            "advice": CATALOGUE.get(attempt.code),
+            "where": preset(connection.idp_preset).where.get(attempt.code, ""),
+            "name_id": attempts.name_id_of(attempt),
+            "attributes": sorted(attempts.attributes_of(attempt).items()),
+        }
+    return render(request, "saml/tested.html", values)
 
 
 def _bind(response: HttpResponse, request_id: str, nonce: str) -> None:
