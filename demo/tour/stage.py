@@ -11,7 +11,7 @@ from typing import Any
 
 from config.embedded.state import SECRETS_FILE
 from demo.address import FILE
-from demo.tour.clients.browser import Browser, form
+from demo.tour.clients.browser import Browser, form, link
 from demo.tour.clients.http import Client
 from demo.tour.clients.scim import Entra, Okta
 from demo.tour.screen import Screen
@@ -82,7 +82,8 @@ class Stage:
         """
         browser = self.browser(name)
         if from_console:
-            page = browser.submit(form(browser.open("/sign-in"), "where"), {"where": self.address(name)})
+            ways = browser.submit(form(browser.open("/sign-in"), "where"), {"where": self.address(name)})
+            page = browser.open(link(ways, "/saml2/"))
         else:
             page = browser.open(self.ids["login_url"])
         typed = {

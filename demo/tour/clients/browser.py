@@ -103,6 +103,14 @@ def form(page: httpx2.Response, field: str, **values: str) -> Form:
     raise Broken(f"a form with {field} on {page.request.url.path}", {field: "…", **values}, text(page))
 
 
+def link(page: httpx2.Response, part: str) -> str:
+    """Return where the first link leads whose address has the part. Raises Broken where there is none."""
+    for element in html.fromstring(page.text).xpath("//a[@href]"):
+        if part in element.get("href"):
+            return urljoin(str(page.request.url), element.get("href"))
+    raise Broken(f"a link to {part} on {page.request.url.path}", part, text(page))
+
+
 def text(page: httpx2.Response) -> str:
     """Return what a person reads on the page."""
     tree = html.fromstring(page.text)
