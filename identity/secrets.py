@@ -7,18 +7,24 @@ moved elsewhere does not open. Layout: version byte ‖ 12-byte nonce ‖ cipher
 import base64
 import hashlib
 import os
+import time
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.db import connection
 
 from identity import tenancy
 from identity.models import DataKey
 
 _VERSION = b"\x01"
 _NONCE_LENGTH = 12
+# An organization's key may be used unread for so long: sealing one value a request must not cost a query each. A key that was
+# destroyed is gone from every process after this time.
+_KNOWN_SECONDS = 60.0
 _unwrapped: dict[tuple[UUID, bytes], bytes] = {}
+_known: dict[UUID, tuple[float, bytes]] = {}
 
 
 class UnsealError(RuntimeError):
@@ -48,9 +54,20 @@ def rewrap(organization_id: UUID) -> None:
 def forget() -> None:
     """Forget the unwrapped keys of this process (tests, and after a rotation)."""
     _unwrapped.clear()
+    _known.clear()
 
 
 def _data_key(organization_id: UUID) -> bytes:
+    read_at, key = _known.get(organization_id, (0.0, b""))
+    if not key or time.monotonic() - read_at > _KNOWN_SECONDS:
+        key = _read_data_key(organization_id)
+        if not connection.in_atomic_block:
+            # Inside a transaction the key may be new, and vanish with its rollback.
+            _known[organization_id] = (time.monotonic(), key)
+    return key
+
+
+def _read_data_key(organization_id: UUID) -> bytes:
     with tenancy.of(organization_id):
         row = DataKey.objects.filter(organization_id=organization_id).first()
         if row is None:

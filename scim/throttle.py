@@ -41,7 +41,7 @@ return 0
 
 log = structlog.get_logger("rollcall.scim")
 _rest_until = 0.0
-_noted: dict[UUID, tuple[float, int]] = {}
+_noted: dict[tuple[UUID, str], tuple[float, int]] = {}
 
 
 def check(token: Token) -> None:
@@ -73,18 +73,19 @@ def wait_seconds(name: str, requests: int, seconds: int) -> int:
     return math.ceil(int(wait) / 1_000_000)
 
 
-def may_note(token: Token) -> bool:
-    """Tell whether one more refusal of this token is to be written down, so that a dead or raging token cannot fill a table.
+def may_note(token: Token, place: str) -> bool:
+    """Tell whether one more refusal of this token is to be written down in `place`: a dead or raging token must not fill a table.
 
     Counted in this process: a bound is wanted here, not a number.
     """
     now = time.monotonic()
-    begun, count = _noted.get(token.pk, (now, 0))
+    key = (token.pk, place)
+    begun, count = _noted.get(key, (now, 0))
     if now - begun >= NOTES_SECONDS:
         begun, count = now, 0
     if len(_noted) >= _NOTED_TOKENS_MAX:
         _noted.clear()
-    _noted[token.pk] = (begun, count + 1)
+    _noted[key] = (begun, count + 1)
     return count < NOTES_MAX
 
 

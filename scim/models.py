@@ -1,0 +1,115 @@
+"""What SCIM keeps beside the domain: the requests that came, and who left through a directory and whether too many at once."""
+
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+
+from identity.models.tenant import TenantModel, reference
+
+
+class LoggedRequest(TenantModel):
+    """One request of a directory, answered or refused. Not a source of truth: it is forgotten after the directory's time.
+
+    `exchange` holds query, headers, bodies and answer, sealed under the organization's key (scim.exchange). `warnings` are the
+    normaliser's notices; `client` is the identity provider that the traffic gives away. `duration_us` is in microseconds.
+    """
+
+    directory = reference("identity.Directory", "logged_requests")
+    token_id = models.UUIDField()
+    happened_at = models.DateTimeField()
+    method = models.TextField()
+    path = models.TextField()
+    resource_id = models.UUIDField(null=True)
+    status = models.SmallIntegerField()
+    code = models.TextField(blank=True)
+    duration_us = models.IntegerField()
+    warnings = models.JSONField(default=list)
+    client = models.TextField(blank=True)
+    user_agent = models.TextField(blank=True)
+    request_id = models.TextField()
+    exchange = models.BinaryField()
+
+    class Meta:
+        indexes = (models.Index(fields=["organization", "directory", "id"], name="logged_request_page"),)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.status}"
+
+
+class Burst(TenantModel):
+    """More people left through a directory, within a while, than its budget allows: held until an administrator decides.
+
+    `decision` is empty while nobody has decided; what is decided is carried out departure by departure, and `done_at` says when
+    the last one was. `decided_by` is the actor: kind, id, label.
+    """
+
+    class Decision(models.TextChoices):
+        """What an administrator said."""
+
+        CONFIRM = "confirm"
+        ROLL_BACK = "roll_back"
+
+    directory = reference("identity.Directory", "bursts")
+    kind = models.TextField()
+    budget = models.JSONField()
+    opened_at = models.DateTimeField()
+    decision = models.TextField(choices=Decision.choices, blank=True)
+    decided_by = models.JSONField(default=dict)
+    decided_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=["organization", "directory", "kind"], condition=Q(decision=""), name="burst_held"
+            ),
+            models.Index(
+                fields=["decided_at"],
+                condition=Q(decided_at__isnull=False, done_at__isnull=True),
+                name="burst_undone",
+            ),
+        )
+
+
+class Departure(TenantModel):
+    """One person whom a directory suspended, deleted or took out of a group. `outcome`: what became of it in its burst."""
+
+    class Kind(models.TextChoices):
+        """What the directory asked for. HELD: it asked to delete, and its budget being spent the person is suspended."""
+
+        SUSPEND = "suspend"
+        DELETE = "delete"
+        HELD = "delete_held"
+        LEAVE = "leave_group"
+
+    directory = reference("identity.Directory", "departures")
+    member = reference("identity.Member", "departures")
+    group = reference("identity.Group", "departures", null=True)
+    burst = reference("scim.Burst", "departures", null=True)
+    kind = models.TextField(choices=Kind.choices)
+    happened_at = models.DateTimeField()
+    outcome = models.TextField(blank=True)
+
+    group_id: UUID | None
+    directory_id: UUID
+    member_id: UUID
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=["organization", "directory", "happened_at"],
+                condition=Q(burst__isnull=True),
+                name="departure_loose",
+            ),
+            models.Index(
+                fields=["organization", "burst", "happened_at"],
+                condition=Q(burst__isnull=False),
+                name="departure_in_burst",
+            ),
+            models.Index(
+                fields=["organization", "member"],
+                condition=Q(burst__isnull=False),
+                name="departure_of_member",
+            ),
+        )

@@ -1,0 +1,161 @@
+"""Writes down each request of a directory: after its answer is known, in a transaction of its own, by one statement.
+
+The row is written for people who look for what their identity provider sent. It may be lost with a power cut, so nobody waits for the
+disk; a request that crashes is written down too, as status 500.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+from psycopg.types.json import Jsonb
+from rest_framework.request import Request
+
+from audit import context
+from audit.ids import uuid7
+from identity import directory_settings, tenancy
+from identity.models import Token
+from scim import exchange, masking, profiles, throttle
+from scim.authentication import Caller, RefusedTokenError
+from scim.errors import Code, ScimError
+from scim.normaliser import Patch, Resource
+
+WARNINGS_MAX: Final = 200
+ROOT: Final = "/scim/v2"
+_CRASHED: Final = 500
+_REFUSED_FROM: Final = 400
+_PATH_CHARACTERS_MAX: Final = 1000
+_USER_AGENT_CHARACTERS_MAX: Final = 300
+_ATTRIBUTE: Final = "scim_seen"
+_INSERT: Final = """
+INSERT INTO scim_loggedrequest (id, organization_id, directory_id, token_id, happened_at, method, path, resource_id, status, code,
+                                duration_us, warnings, client, user_agent, request_id, exchange)
+SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM (SELECT set_config('synchronous_commit', 'off', true)) quick
+"""
+
+log = structlog.get_logger("rollcall.scim")
+
+
+@dataclass(slots=True)
+class Seen:
+    """What is noticed of a request while it is answered."""
+
+    happened_at: datetime
+    begun: float
+    token: Token | None = None
+    raw: bytes | None = None
+    refusal: ScimError | None = None
+
+
+class Answered:
+    """Where the answer is put when there is one."""
+
+    response: HttpResponseBase | None = None
+
+
+@contextmanager
+def watching(request: HttpRequest) -> Iterator[Answered]:
+    """Watch a request, and write it down at the end if we know whose it is."""
+    seen = Seen(timezone.now(), time.perf_counter())
+    setattr(request, _ATTRIBUTE, seen)
+    answered = Answered()
+    try:
+        yield answered
+    finally:
+        if seen.token is not None and seen.token.directory is not None and _is_kept(seen, seen.token):
+            try:
+                _write(request, seen, seen.token, answered.response)
+            except DatabaseError as error:
+                # What was asked is done or refused by now; a full disk must not turn it into a failure.
+                log.error("request_log_failed", error=type(error).__name__)  # noqa: TRY400 - no traceback with people's data
+
+
+def of(request: Request | HttpRequest) -> Seen:
+    """Return what is noticed of this request; a request that nobody watches is noticed in vain."""
+    seen = getattr(request, _ATTRIBUTE, None)
+    return seen if isinstance(seen, Seen) else Seen(timezone.now(), time.perf_counter())
+
+
+def refused(request: Request, error: ScimError) -> None:
+    """Notice a refusal; that of a known token tells whose request it is."""
+    seen = of(request)
+    seen.refusal = error
+    if isinstance(error, RefusedTokenError):
+        seen.token = error.found.token
+
+
+def called(request: Request, who: Caller) -> None:
+    """Notice who calls."""
+    of(request).token = who.token
+
+
+def _is_kept(seen: Seen, token: Token) -> bool:
+    assert token.directory is not None  # noqa: S101 - the caller has looked
+    if not directory_settings.effective(token.directory.settings)["request_log_days"]:
+        return False
+    # Whoever is refused for the token or for the number alone could fill the log for nothing.
+    is_free = isinstance(seen.refusal, RefusedTokenError) or (
+        seen.refusal is not None and seen.refusal.code is Code.TOO_MANY_REQUESTS
+    )
+    return not is_free or throttle.may_note(token, "log")
+
+
+def _write(request: HttpRequest, seen: Seen, token: Token, response: HttpResponseBase | None) -> None:
+    row_id = uuid7()
+    agent = request.headers.get("User-Agent", "")[:_USER_AGENT_CHARACTERS_MAX]
+    query = request.META.get("QUERY_STRING", "")
+    answer = b"" if response is None or response.streaming else getattr(response, "content", b"")
+    # The door lays it down with the request; a PATCH adds notices while it is applied.
+    understood: list[Patch | Resource] = getattr(request, "scim_understood", [])
+    warnings = [notice.as_json() for wanted in understood for notice in wanted.notices.found][:WARNINGS_MAX]
+    kept = exchange.written(
+        _body(request, seen), understood, answer, query=masking.query(query), headers=_headers(request)
+    )
+    # Sealed before the transaction: the key may then be remembered, and costs no query.
+    sealed = exchange.seal(token.organization_id, row_id, kept)
+    with tenancy.of(token.organization_id), connection.cursor() as cursor:
+        values = (
+            row_id, token.organization_id, token.directory_id, token.pk, seen.happened_at, request.method or "",
+            request.path.removeprefix(ROOT)[:_PATH_CHARACTERS_MAX], _resource_id(request, response),
+            _CRASHED if response is None else response.status_code,
+            "crashed" if response is None else seen.refusal.code.value if seen.refusal else "",
+            int((time.perf_counter() - seen.begun) * 1_000_000), Jsonb(warnings),
+            profiles.seen_in(agent, query), agent, context.current().request_id, sealed,
+        )  # fmt: skip
+        cursor.execute(_INSERT, values)
+
+
+def _body(request: HttpRequest, seen: Seen) -> bytes:
+    if seen.raw is not None:
+        return seen.raw
+    # Refused before anybody read it. A client that has gone away takes the rest along.
+    with suppress(OSError):
+        return request.read(exchange.RAW_BYTES_MAX + 1)
+    return b""
+
+
+def _headers(request: HttpRequest) -> dict[str, str]:
+    return {
+        name: request.headers[name][: exchange.HEADER_CHARACTERS_MAX]
+        for name in exchange.HEADERS
+        if name in request.headers
+    }
+
+
+def _resource_id(request: HttpRequest, response: HttpResponseBase | None) -> UUID | None:
+    """Return the resource that the address names, or that was created."""
+    named: Any = request.resolver_match.kwargs.get("resource_id") if request.resolver_match else None
+    if named is None and response is not None and response.status_code < _REFUSED_FROM:
+        named = response.headers.get("Location", "").rpartition("/")[2]
+    try:
+        return UUID(named) if named else None
+    except ValueError:
+        return None
