@@ -1,0 +1,105 @@
+"""In a real browser, the answer comes as a POST from another site, and the login cookie must come along."""
+
+import base64
+import http.server
+import os
+import shutil
+import threading
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from lxml import etree
+
+from demo.idp_messages import Answer, TestIdp, form_value, respond
+from saml import connections, trust
+from tests.conftest import SETUP
+from tests.saml.door import NOTHING, last_attempt, prove, request_of
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM and not os.environ.get("ROLLCALL_BROWSER_TESTS"), reason="no Chromium on this machine"
+    ),
+]
+
+
+class IdpHandler(http.server.BaseHTTPRequestHandler):
+    """Answers an AuthnRequest with a page whose form sends itself, as identity providers do."""
+
+    def do_GET(self):
+        if "SAMLRequest" not in parse_qs(urlsplit(self.path).query):
+            self.send_error(404)
+            return
+        self.reply(request_of(self.path))
+
+    def do_POST(self):
+        fields = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.reply(etree.fromstring(base64.b64decode(fields["SAMLRequest"][0])))
+
+    def reply(self, request):
+        answer = Answer(
+            request.get("AssertionConsumerServiceURL"),
+            request.findtext("{urn:oasis:names:tc:SAML:2.0:assertion}Issuer"),
+            request.get("ID"),
+            attributes={"email": "jane@acme.example"},
+        )
+        form = form_value(respond(self.server.idp, answer))
+        page = (
+            f'<form method="post" action="{answer.acs_url}"><input type="hidden" name="SAMLResponse" value="{form}">'
+            f"</form><script>document.forms[0].submit()</script>"
+        )
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(page.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def identity_provider(host):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), IdpHandler)
+    server.idp = TestIdp(sso_url=f"http://{host}:{server.server_address[1]}/sso")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.idp
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["another site", "another port"])
+@pytest.mark.parametrize("binding", ["redirect", "post"])
+def test_a_sign_in_over_plain_http_works_in_chromium(server, acme, settings, host, binding):
+    from playwright.sync_api import sync_playwright
+
+    settings.ROLLCALL_PUBLIC_URL = server
+    prove(acme, "acme.example")
+    with identity_provider(host) as idp:
+        connection = connections.create(
+            acme,
+            actor=SETUP,
+            name="IdP",
+            idp_entity_id=idp.entity_id,
+            sso_url=idp.sso_url,
+            sso_binding=binding,
+            certificates=[idp.keys.certificate_pem],
+            defaults=NOTHING,
+            active=True,
+        )
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = browser.new_page()
+            page.goto(f"{trust.addresses(connection.pk)['login_url']}?next=/healthz")
+            page.wait_for_url(f"{server}/**")
+            where, cookies = page.url, {cookie["name"]: cookie for cookie in page.context.cookies()}
+            browser.close()
+    assert where == f"{server}/healthz"
+    assert cookies["rollcall_session"]["httpOnly"]
+    assert not any(name.startswith("rollcall_login") for name in cookies)
+    assert last_attempt(acme).outcome == "succeeded"
