@@ -5,13 +5,10 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from scim import paging, protocol
+from scim import bulk, paging, protocol
 from scim.door import Door, base_url, reply
 from scim.errors import Code, ScimError
 from scim.schemas import RESOURCE_TYPES, SCHEMAS
-
-# authentik cuts its PATCHes into pieces of bulk.maxOperations, also where bulk is not supported.
-BULK_OPERATIONS_MAX = 1000
 
 
 class ServiceProviderConfig(Door):
@@ -80,9 +77,10 @@ def service_provider_config(base: str) -> dict[str, Any]:
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": {"supported": True},
+        # authentik cuts its PATCHes into pieces of bulk.maxOperations.
         "bulk": {
-            "supported": False,
-            "maxOperations": BULK_OPERATIONS_MAX,
+            "supported": True,
+            "maxOperations": bulk.OPERATIONS_MAX,
             "maxPayloadSize": protocol.BODY_BYTES_MAX,
         },
         "filter": {"supported": True, "maxResults": paging.COUNT_MAX},

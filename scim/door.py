@@ -123,14 +123,18 @@ def _keep(error: ScimError, request: Request) -> None:
     if isinstance(error, RefusedTokenError):
         token: Token = error.found.token
         if throttle.may_note(token, "record"):
-            _record(error, request, error.found.actor, token)
+            _record(error, request.method, request.path, error.found.actor, token)
     elif isinstance(getattr(request, "_user", None), Caller) and error.status != _TOO_MANY:
         # What is refused for its number alone isn't written down each time: that would be a way to fill the record.
-        who = caller(request)
-        _record(error, request, who.actor, who.token)
+        keep_refusal(error, caller(request), request.method, request.path)
 
 
-def _record(error: ScimError, request: Request, actor: Actor, token: Token) -> None:
+def keep_refusal(error: ScimError, who: Caller, method: str | None, path: str) -> None:
+    """Write into the record what was refused to whom."""
+    _record(error, method, path, who.actor, who.token)
+
+
+def _record(error: ScimError, method: str | None, path: str, actor: Actor, token: Token) -> None:
     """Write the refusal in a transaction of its own: that of the request is rolled back."""
     with tenancy.of(token.organization_id):
         record(
@@ -141,8 +145,8 @@ def _record(error: ScimError, request: Request, actor: Actor, token: Token) -> N
             outcome="refused",
             reason=error.code.value,
             data={
-                "method": request.method or "",
-                "path": request.path,
+                "method": method or "",
+                "path": path,
                 "status": error.status,
                 "detail": error.detail,
             },

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from scim import discovery, groups, search, users
+from scim import bulk, discovery, groups, search, users
 
 app_name = "scim"
 
@@ -21,6 +21,7 @@ urlpatterns = [
     re_path(r"^Groups/?$", groups.Groups.as_view(), name="groups"),
     re_path(r"^Groups/\.search/?$", groups.Search.as_view(), name="groups_search"),
     re_path(rf"^Groups/{_ID}/?$", groups.Group.as_view(), name="group"),
+    re_path(r"^Bulk/?$", bulk.Bulk.as_view(), name="bulk"),
     re_path(r"^\.search/?$", search.RootSearch.as_view(), name="search"),
     re_path(r"^.*$", discovery.Nowhere.as_view(), name="nowhere"),
 ]

@@ -1,0 +1,220 @@
+"""POST /Bulk: many operations in one request, each of them whole or not at all (RFC 7644 §3.7)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from identity.errors import Refusal
+from scim import bulk_references, groups, users
+from scim.call import Call
+from scim.door import Door, call_of, keep_refusal, reply
+from scim.errors import Code, ScimError, of_refusal
+
+REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+OPERATIONS_MAX = 1000
+
+_CREATE: dict[str, Callable[[Call], HttpResponse]] = {"Users": users.create, "Groups": groups.create}
+_OTHERS: dict[tuple[str, str], Callable[[Call, str], HttpResponse]] = {
+    ("PUT", "Users"): users.replace,
+    ("PATCH", "Users"): users.modify,
+    ("DELETE", "Users"): users.delete,
+    ("PUT", "Groups"): groups.replace,
+    ("PATCH", "Groups"): groups.modify,
+    ("DELETE", "Groups"): groups.delete,
+}
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation as it was sent, and its result once it was carried out. `kind` is Users or Groups."""
+
+    method: str
+    path: str
+    kind: str
+    resource_id: str
+    bulk_id: str
+    data: dict[str, Any]
+    version: str | None
+    refusal: ScimError | None = None
+    result: dict[str, Any] | None = None
+    waits_for: set[str] = field(default_factory=set)
+
+
+class Bulk(Door):
+    """The one address."""
+
+    def post(self, request: Request) -> HttpResponse:
+        """Carry out the operations, those with references to later ones after these."""
+        call = call_of(request, with_body=True)
+        asked = {name.lower(): value for name, value in call.body.items()}
+        listed = asked.get("operations")
+        if not isinstance(listed, list) or not listed:
+            raise ScimError(Code.PATCH_EMPTY)
+        if len(listed) > OPERATIONS_MAX:
+            raise ScimError(Code.TOO_MANY_OPERATIONS, limit=OPERATIONS_MAX)
+        errors_max = asked.get("failonerrors")
+        if errors_max is not None and (
+            isinstance(errors_max, bool) or not isinstance(errors_max, int) or errors_max < 1
+        ):
+            raise ScimError(Code.PARAMETER_WRONG, name="failOnErrors", expected="a whole number from 1")
+        running = Running(call, [read(each, index) for index, each in enumerate(listed, 1)], errors_max)
+        running.run()
+        results = [each.result for each in running.operations if each.result is not None]
+        return reply({"schemas": [RESPONSE_URN], "Operations": results})
+
+
+def read(written: Any, index: int) -> Operation:
+    """Return one operation; what is wrong with it is its own refusal, and stops no other."""
+    fields = {name.lower(): value for name, value in written.items()} if isinstance(written, dict) else {}
+    method, path, bulk_id = fields.get("method"), fields.get("path"), fields.get("bulkid")
+    data, version = fields.get("data"), fields.get("version")
+    operation = Operation(
+        method=method.upper() if isinstance(method, str) else "",
+        path=path if isinstance(path, str) else "",
+        kind="",
+        resource_id="",
+        bulk_id=bulk_id if isinstance(bulk_id, str) else "",
+        data=data if isinstance(data, dict) else {},
+        version=version if isinstance(version, str) else None,
+    )
+    parts = operation.path.partition("?")[0].strip("/").split("/")
+    operation.kind, operation.resource_id = parts[0], "/".join(parts[1:])
+    why = ""
+    if operation.method == "POST":
+        if operation.kind not in _CREATE or operation.resource_id:
+            why = "a POST goes to /Users or /Groups"
+        elif not operation.bulk_id:
+            why = "a POST needs a bulkId"
+    elif (operation.method, operation.kind) not in _OTHERS or not operation.resource_id:
+        why = "method and path are not those of a resource"
+    if not why and operation.method != "DELETE" and not isinstance(data, dict):
+        why = "data must be an object"
+    if why:
+        operation.refusal = ScimError(Code.BULK_OPERATION, index=index, why=why)
+    else:
+        operation.waits_for = bulk_references.named([operation.data, operation.resource_id])
+    return operation
+
+
+class Running:
+    """The operations of one request while they are carried out."""
+
+    def __init__(self, call: Call, operations: list[Operation], errors_max: int | None) -> None:
+        self.call = call
+        self.operations = operations
+        self.errors_left = errors_max if errors_max is not None else len(operations) + 1
+        self.ids: dict[str, str] = {}
+        self.creators: dict[str, Operation] = {}
+        for each in operations:
+            if each.method == "POST" and each.refusal is None and each.bulk_id in self.creators:
+                each.refusal = ScimError(Code.BULK_REFERENCE, bulk_id=each.bulk_id)
+            elif each.method == "POST":
+                self.creators[each.bulk_id] = each
+
+    def run(self) -> None:
+        """Carry out all, until too many have failed."""
+        waiting = list(self.operations)
+        circular: list[Operation] = []
+        while waiting and self.errors_left > 0:
+            ready = next((each for each in waiting if self.is_ready(each)), None)
+            if ready is None:
+                # All that is left waits in a circle: the first is made without what isn't there yet, and completed at the end.
+                ready = next(each for each in waiting if each.method == "POST")
+                circular.append(ready)
+            waiting.remove(ready)
+            self.carry_out(ready, self.missing(ready))
+        for each in circular:
+            self.complete(each)
+
+    def is_ready(self, operation: Operation) -> bool:
+        """Tell whether everything that the operation refers to is there, or will never be."""
+        return not self.missing(operation) or operation.refusal is not None or bool(self.hopeless(operation))
+
+    def missing(self, operation: Operation) -> set[str]:
+        """Return the bulkIds that the operation refers to and that are no ids yet."""
+        return operation.waits_for - self.ids.keys()
+
+    def hopeless(self, operation: Operation) -> set[str]:
+        """Return those of them that nobody will make: not in this request, or refused."""
+        return {
+            name
+            for name in self.missing(operation)
+            if name not in self.creators
+            or self.creators[name].result is not None
+            or self.creators[name].refusal is not None
+        }
+
+    def carry_out(self, operation: Operation, missing: set[str]) -> None:
+        """Carry out one operation, without what is missing, and keep its result."""
+        try:
+            self.check(operation)
+            answer = self.answer(operation, bulk_references.without(operation.data, missing))
+        except (ScimError, Refusal) as error:
+            self.fail(operation, error if isinstance(error, ScimError) else of_refusal(error))
+            return
+        location = answer.headers.get("Location") or self.location(operation)
+        operation.result = _result(operation, answer.status_code, location, answer.headers.get("ETag"))
+        if operation.method == "POST":
+            self.ids[operation.bulk_id] = orjson.loads(answer.content)["id"]
+
+    def check(self, operation: Operation) -> None:
+        """Refuse what was refused when it was read, and what refers to something that will never be."""
+        if operation.refusal is not None:
+            raise operation.refusal
+        for bulk_id in sorted(self.hopeless(operation)):
+            raise ScimError(Code.BULK_REFERENCE, bulk_id=bulk_id)
+
+    def answer(self, operation: Operation, data: dict[str, Any]) -> HttpResponse:
+        """Have the operation done as a request of its own would be."""
+        inner = Call(
+            self.call.who,
+            body=bulk_references.resolved(data, self.ids),
+            user_agent=self.call.user_agent,
+            if_match=operation.version,
+            understood=self.call.understood,
+        )
+        if operation.method == "POST":
+            return _CREATE[operation.kind](inner)
+        resource_id = bulk_references.resolved(operation.resource_id, self.ids)
+        return _OTHERS[operation.method, operation.kind](inner, resource_id)
+
+    def complete(self, operation: Operation) -> None:
+        """Replace what was made without its circular references by what was sent, now that all have their ids."""
+        if operation.bulk_id not in self.ids:
+            return
+        inner = Call(
+            self.call.who,
+            body=bulk_references.resolved(operation.data, self.ids),
+            understood=self.call.understood,
+        )
+        try:
+            self.check(operation)
+            answer = _OTHERS["PUT", operation.kind](inner, self.ids[operation.bulk_id])
+        except (ScimError, Refusal) as error:
+            self.fail(operation, error if isinstance(error, ScimError) else of_refusal(error))
+            return
+        operation.result = _result(operation, 201, answer.headers["Location"], answer.headers["ETag"])
+
+    def fail(self, operation: Operation, error: ScimError) -> None:
+        """Keep a refusal as the result, and in the record."""
+        self.errors_left -= 1
+        keep_refusal(error, self.call.who, operation.method, f"/Bulk{operation.path}")
+        location = None if operation.method == "POST" else self.location(operation)
+        operation.result = _result(operation, error.status, location, None) | {"response": error.document()}
+
+    def location(self, operation: Operation) -> str:
+        """Return the address of the resource that an operation names."""
+        return (
+            f"{users.base_url()}/{operation.kind}/{bulk_references.resolved(operation.resource_id, self.ids)}"
+        )
+
+
+def _result(operation: Operation, status: int, location: str | None, version: str | None) -> dict[str, Any]:
+    shown = {"method": operation.method, "status": str(status)}
+    known = {"bulkId": operation.bulk_id, "location": location, "version": version}
+    return shown | {name: value for name, value in known.items() if value}
