@@ -13,7 +13,7 @@ from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
-from identity import members, roles
+from identity import members, roles, tenancy
 from identity.errors import Refusal
 from identity.models import Link, Member, Role
 
@@ -111,14 +111,16 @@ def create(visit: Visit) -> HttpResponse:
     form = NewMemberForm(visit.posted, choices=choices)
     if form.is_valid():
         try:
-            found = members.provision(
-                visit.organization,
-                actor=visit.actor,
-                user_name=form.cleaned_data["user_name"],
-                profile=form.profile({}),
-            )
-            if form.cleaned_data["roles"]:
-                roles.replace(found.member, form.cleaned_data["roles"], actor=visit.actor)
+            # Both or neither: a refused role leaves no member behind.
+            with tenancy.change(visit.organization):
+                found = members.provision(
+                    visit.organization,
+                    actor=visit.actor,
+                    user_name=form.cleaned_data["user_name"],
+                    profile=form.profile({}),
+                )
+                if form.cleaned_data["roles"]:
+                    roles.replace(found.member, form.cleaned_data["roles"], actor=visit.actor)
         except Refusal as refusal:
             refuse(form, refusal)
         else:

@@ -10,6 +10,7 @@ from django.template.context import Context
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -66,6 +67,13 @@ def exact(value: datetime) -> SafeString:
         f"{value:%Y-%m-%d %H:%M:%S}",
         f"{value.microsecond // 1000:03d}",
     )
+
+
+@register.filter
+def clock(text: str) -> str:
+    """Write the time of day of an ISO time to the millisecond, as the steps of a sign-in carry it."""
+    at = parse_datetime(text)
+    return f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}" if at else text
 
 
 @register.filter

@@ -1,0 +1,44 @@
+"""Every address of the console, with what it takes to open it."""
+
+from django.urls import URLPattern, reverse
+
+from console.access import NEEDS
+from console.urls import urlpatterns
+
+# Pages before anybody is signed in, or for whoever holds a session.
+OPEN = {"sign_in", "to_identity_provider", "sign_out"}
+# Pages that are only posted to.
+POSTED = {
+    "my_session_end",
+    "session_end",
+    "member_token_revoke",
+    "token_issue",
+    "token_revoke",
+    "connection_switch",
+    "domain_confirm",
+}
+DOWNLOADS = {"record_csv", "record_jsonl"}
+
+
+def patterns() -> dict[str, URLPattern]:
+    """Give the URL patterns by name."""
+    return {str(pattern.name): pattern for pattern in urlpatterns}
+
+
+def own() -> list[str]:
+    """Name the pages of one organization, those below /o/<slug>/."""
+    return sorted(name for name, pattern in patterns().items() if "slug" in pattern.pattern.converters)
+
+
+def address(name: str, things) -> str:
+    """Give the path of the page with the ids of the things."""
+    wanted = patterns()[name].pattern.converters
+    ids = dict(things.ids) | {"slug": things.organization.slug}
+    if name == "token_revoke":
+        ids["token"] = ids["directory_token"]
+    return reverse(name, kwargs={key: ids[key] for key in wanted})
+
+
+def shown() -> list[str]:
+    """Name the pages that are looked at."""
+    return sorted(set(NEEDS) - POSTED - DOWNLOADS - {"home"})

@@ -1,0 +1,207 @@
+"""Coming in with a password: what succeeds, what is refused, what the record keeps, and when the door locks."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from audit.models import Detail
+from console import passwords
+from identity import domains, members, organizations, sessions, tenancy
+from identity.models import Member, Organization
+from saml import connections, keys
+from tests.conftest import SETUP, join
+from tests.console.conftest import entries, visit
+
+PASSWORD = "correct horse battery"
+WRONG = b"Check user name and password."
+
+
+@pytest.fixture
+def opal_with_password(opal) -> Member:
+    members.set_password(opal, PASSWORD, actor=SETUP)
+    return opal
+
+
+def sign_in(
+    user_name: str, password: str = PASSWORD, organization: str = "", client: Client | None = None, **more
+):
+    values = {"user_name": user_name, "password": password, "organization": organization}
+    return (client or Client()).post("/sign-in", values, **more)
+
+
+def test_an_operator_signs_in_and_arrives_at_the_organizations(opal_with_password, operators):
+    client = Client()
+    answer = sign_in("Opal@Rollcall.example", client=client, follow=True)
+    assert answer.redirect_chain == [("/", 303), ("/organizations/", 303)]
+    assert answer.status_code == 200
+    succeeded = entries(operators, "sign_in.succeed")
+    assert [(entry.actor_kind, entry.actor_id, entry.source) for entry in succeeded] == [
+        ("member", str(opal_with_password.pk), "console")
+    ]
+    assert len(entries(operators, "session.start")) == 1
+
+
+def test_the_cookie_is_for_http_alone_and_a_new_one_at_every_sign_in(opal_with_password):
+    first = sign_in("opal@rollcall.example").cookies["rollcall_session"]
+    second = sign_in("opal@rollcall.example").cookies["rollcall_session"]
+    assert first["httponly"]
+    assert first["samesite"] == "Lax"
+    assert first.value != second.value
+
+
+@pytest.mark.parametrize(
+    ("user_name", "reason"),
+    [
+        ("opal@rollcall.example", "wrong_password"),
+        ("nobody@rollcall.example", "unknown_person"),
+        ("jane@acme.example", "no_password"),
+    ],
+)
+def test_a_refusal_never_tells_whether_the_person_exists(
+    opal_with_password, jane, operators, acme, user_name, reason
+):
+    answer = sign_in(user_name, "not the password")
+    assert answer.status_code == 403
+    assert WRONG in answer.content
+    body = answer.content.decode().replace(user_name, "…")
+    other = sign_in("somebody.else@example.com", "not the password").content.decode()
+    assert _without_tokens(body) == _without_tokens(other.replace("somebody.else@example.com", "…"))
+    refused = entries(operators, "sign_in.refuse") + entries(acme, "sign_in.refuse")
+    assert reason in {entry.reason for entry in refused}
+    assert {entry.outcome for entry in refused} == {"refused"}
+
+
+def _without_tokens(html: str) -> str:
+    import re
+
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", html)
+
+
+def test_what_was_typed_for_an_unknown_person_is_not_kept(opal_with_password, operators):
+    sign_in("my secret, in the wrong field")
+    entry = entries(operators, "sign_in.refuse")[0]
+    with tenancy.of(operators):
+        body = str(Detail.objects.get(entry_id=entry.pk).body)
+    assert "secret" not in body + entry.subject_id
+
+
+@pytest.mark.parametrize("out", ["suspend", "offboard"])
+def test_whoever_is_out_does_not_come_in(opal_with_password, operators, out):
+    join(operators, "second@rollcall.example", role="organization_admin")
+    getattr(members, out)(opal_with_password, actor=SETUP)
+    assert sign_in("opal@rollcall.example").status_code == 403
+    assert not entries(operators, "sign_in.succeed")
+
+
+def test_nobody_of_a_suspended_organization_comes_in(acme, ada):
+    members.set_password(ada, PASSWORD, actor=SETUP)
+    organizations.suspend(acme, actor=SETUP)
+    assert sign_in("ada@acme.example").status_code == 403
+    assert [entry.reason for entry in entries(acme, "sign_in.refuse")] == ["organization_suspended"]
+
+
+def test_a_user_name_of_two_organizations_wants_the_organization(acme, globex, operators):
+    here, there = join(acme, "sam@example.com", role="organization_admin"), join(globex, "sam@example.com")
+    members.set_password(here, PASSWORD, actor=SETUP)
+    members.set_password(there, PASSWORD, actor=SETUP)
+    assert sign_in("sam@example.com").status_code == 403
+    assert [entry.reason for entry in entries(operators, "sign_in.refuse")] == ["ambiguous_person"]
+    answer = sign_in("sam@example.com", organization="acme", follow=True)
+    assert answer.redirect_chain[-1][0] == "/o/acme/"
+
+
+def test_after_five_tries_from_one_address_the_door_is_locked_for_fifteen_minutes(
+    opal_with_password, operators
+):
+    for _ in range(passwords.PAIR_MAX):
+        assert WRONG in sign_in("opal@rollcall.example", "wrong").content
+    answer = sign_in("opal@rollcall.example")
+    assert b"Too many tries" in answer.content
+    assert entries(operators, "sign_in.refuse")[-1].reason == "too_many_tries"
+    assert sign_in("opal@rollcall.example", REMOTE_ADDR="198.51.100.7").status_code == 303
+    with time_machine.travel(timezone.now() + passwords.WINDOW + timedelta(seconds=1)):
+        assert sign_in("opal@rollcall.example").status_code == 303
+
+
+def test_the_lock_says_the_same_of_people_who_do_not_exist(opal_with_password):
+    for _ in range(passwords.PAIR_MAX):
+        sign_in("nobody@example.com", "wrong")
+    assert b"Too many tries" in sign_in("nobody@example.com", "wrong").content
+
+
+def test_many_addresses_together_are_locked_out_too(opal_with_password):
+    for number in range(passwords.PERSON_MAX):
+        sign_in("opal@rollcall.example", "wrong", REMOTE_ADDR=f"198.51.100.{number}")
+    assert b"Too many tries" in sign_in("opal@rollcall.example", REMOTE_ADDR="203.0.113.1").content
+
+
+def test_a_refusal_by_the_lock_does_not_prolong_it(opal_with_password):
+    for _ in range(passwords.PAIR_MAX):
+        sign_in("opal@rollcall.example", "wrong")
+    with time_machine.travel(timezone.now() + passwords.WINDOW - timedelta(seconds=30)):
+        assert b"Too many tries" in sign_in("opal@rollcall.example").content
+    with time_machine.travel(timezone.now() + passwords.WINDOW + timedelta(seconds=1)):
+        assert sign_in("opal@rollcall.example").status_code == 303
+
+
+def test_signing_in_leads_to_the_page_that_was_wanted_and_never_to_another_site(opal_with_password):
+    answer = Client().post(
+        "/sign-in", {"user_name": "opal@rollcall.example", "password": PASSWORD, "next": "/me"}
+    )
+    assert answer["Location"] == "/me"
+    for evil in ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"):
+        answer = Client().post(
+            "/sign-in", {"user_name": "opal@rollcall.example", "password": PASSWORD, "next": evil}
+        )
+        assert answer["Location"] == "/", evil
+
+
+def test_signing_out_ends_the_session_and_takes_the_cookie(acme, ada):
+    client = visit(ada)
+    value = client.cookies["rollcall_session"].value
+    answer = client.post("/sign-out")
+    assert answer["Location"] == "/sign-in"
+    assert answer.cookies["rollcall_session"].value == ""
+    assert sessions.find(value) is None
+    assert len(entries(acme, "session.end")) == len(entries(acme, "sign_out")) == 1
+
+
+def test_signing_out_by_a_link_does_nothing(ada):
+    client = visit(ada)
+    assert client.get("/sign-out").status_code == 405
+    assert client.get("/me").status_code == 200
+
+
+@pytest.fixture
+def connection(acme: Organization):
+    return connections.create(
+        acme, actor=SETUP, name="Okta", idp_preset="okta", idp_entity_id="http://idp.example", sso_url="https://idp.example/sso",
+        certificates=[keys.generate("idp")[1]], defaults={"grants": [], "roles": []}, active=True,
+    )  # fmt: skip
+
+
+def test_the_short_name_leads_to_the_organizations_identity_provider(connection):
+    answer = Client().post("/sign-in/single-sign-on", {"where": " ACME ", "next": "/o/acme/"})
+    assert answer.status_code == 200
+    assert f"url=/saml2/{connection.pk}/login?next=%2Fo%2Facme%2F" in answer.content.decode()
+
+
+def test_an_address_in_a_proved_domain_leads_there_whoever_it_is(acme, connection, jane):
+    domain = domains.claim(acme, "acme.example", actor=SETUP)
+    ask = {"where": "jane@acme.example"}
+    assert Client().post("/sign-in/single-sign-on", ask).status_code == 404
+    domains.confirm(domain, actor=SETUP)
+    known = Client().post("/sign-in/single-sign-on", ask)
+    unknown = Client().post("/sign-in/single-sign-on", {"where": "nobody@acme.example"})
+    assert known.status_code == unknown.status_code == 200
+    assert known.content == unknown.content
+
+
+def test_a_connection_that_is_off_leads_nowhere(connection):
+    connections.change(connection, actor=SETUP, active=False)
+    answer = Client().post("/sign-in/single-sign-on", {"where": "acme"})
+    assert answer.status_code == 404
+    assert b"No single sign-on is set up" in answer.content
