@@ -13,7 +13,7 @@ from identity.api.organization import OrganizationView
 from identity.api.permissions import refuse_stronger_roles
 from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
-from saml import connections, policy, trial, trust
+from saml import connections, policy, trust
 from saml.models import Connection, KeyPair
 from saml.presets import ALIASES, NAMES
 from saml.snapshot import SKEW_SECONDS_MAX
@@ -167,7 +167,7 @@ class Connections(OrganizationView):
         """Create a connection with a key pair of its own. It is off unless `active` says so."""
         values = _values(self)
         made = connections.create(self.organization, actor=self.actor, **values)
-        return Response(_shown(self, made), status=201)
+        return Response(shown(self, made), status=201)
 
 
 class OneConnection(OrganizationView):
@@ -178,14 +178,14 @@ class OneConnection(OrganizationView):
     @describe("connection", gives=ShownConnection)
     def get(self, _request: Request, connection: UUID, **_: Any) -> Response:
         """Show the connection."""
-        return Response(_shown(self, self.one(Connection, connection)))
+        return Response(shown(self, self.one(Connection, connection)))
 
     @describe("connection_change", takes=ConnectionFields, gives=ShownConnection)
     def patch(self, _request: Request, connection: UUID, **_: Any) -> Response:
         """Change what is given; what is left out stays."""
         found = self.one(Connection, connection)
         values = _values(self)
-        return Response(_shown(self, connections.change(found, actor=self.actor, **values)))
+        return Response(shown(self, connections.change(found, actor=self.actor, **values)))
 
 
 def _values(view: OrganizationView) -> dict[str, Any]:
@@ -196,25 +196,7 @@ def _values(view: OrganizationView) -> dict[str, Any]:
     return values
 
 
-def _shown(view: OrganizationView, connection: Connection) -> dict[str, Any]:
+def shown(view: OrganizationView, connection: Connection) -> dict[str, Any]:
+    """Return the connection as the API shows it."""
     with tenancy.of(view.organization):
         return dict(ShownConnection(connection).data)
-
-
-class Trial(serializers.Serializer[Any]):
-    """A link for one test sign-in in a browser: it creates nothing and signs nobody in."""
-
-    url = serializers.CharField()
-
-
-class ConnectionTest(OrganizationView):
-    """A test sign-in."""
-
-    needs = {"POST": ("connections.write",)}
-
-    @describe("connection_test", gives=Trial, status=201)
-    def post(self, _request: Request, connection: UUID, **_: Any) -> Response:
-        """Return a link that is good for a quarter of an hour; the outcome stands in the sign-in log."""
-        found = self.one(Connection, connection)
-        link = f"{trust.addresses(found.pk)['login_url']}?test={trial.ticket(found, self.actor)}"
-        return Response(Trial({"url": link}).data, status=201)

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from saml.api import Connections, ConnectionTest, OneConnection
+from saml.api import Connections, OneConnection
+from saml.api_acts import ConnectionKeys, ConnectionRefresh, ConnectionTest
 from saml.api_sign_ins import SignInDetail, SignIns
 
 _ORGANIZATION = "organizations/<org:org>"
@@ -12,6 +13,8 @@ urlpatterns = [
     path(f"{_ORGANIZATION}/connections", Connections.as_view(), name="api-connections"),
     path(_CONNECTION, OneConnection.as_view(), name="api-connection"),
     path(f"{_CONNECTION}/test", ConnectionTest.as_view(), name="api-connection-test"),
+    path(f"{_CONNECTION}/refresh", ConnectionRefresh.as_view(), name="api-connection-refresh"),
+    path(f"{_CONNECTION}/keys/<slug:step>", ConnectionKeys.as_view(), name="api-connection-key"),
     path(f"{_ORGANIZATION}/sign-ins", SignIns.as_view(), name="api-sign-ins"),
     path(f"{_ORGANIZATION}/sign-ins/<uuid:sign_in>", SignInDetail.as_view(), name="api-sign-in"),
 ]

@@ -60,15 +60,11 @@ def begin(session: Session, *, actor: Actor, reason: str = "signed_out") -> Mess
 def answer(connection: Connection, received: Received) -> Message | None:
     """Carry out a LogoutRequest of the identity provider and return our answer, or None where there is no address for it.
 
-    Refuses (`Refused`) with a code of the catalogue, and an entry; then no session is touched.
+    Refuses (`Refused`) with a code of the catalogue; then no session is touched, and the caller records it (`refuse`).
     """
     ready = trust.ready(connection)
-    try:
-        request = read_request(received, ready.snapshot, timezone.now())
-        _spend(connection, request)
-    except Refused as refused:
-        _record_refusal(connection, refused)
-        raise
+    request = read_request(received, ready.snapshot, timezone.now())
+    _spend(connection, request)
     ended = _end(connection, request)
     status = "Success" if ended or _is_known(connection, request.name_id) else "UnknownPrincipal"
     url = connection.slo_response_url or connection.slo_url
@@ -91,7 +87,7 @@ def conclude(connection: Connection, received: Received) -> bool:
     try:
         _check_envelope(received, ready.snapshot, "LogoutResponse")
     except Refused as refused:
-        _record_refusal(connection, refused)
+        refuse(connection, refused)
         return False
     return True
 
@@ -195,7 +191,8 @@ def _name_id_of(session: Session) -> NameID:
         return stored or NameID(sessions.name_id_of(session))
 
 
-def _record_refusal(connection: Connection, refused: Refused) -> None:
+def refuse(connection: Connection, refused: Refused) -> None:
+    """Record a logout message that was refused."""
     with tenancy.change(connection.organization_id):
         record(
             Event.SIGN_OUT_REFUSE,

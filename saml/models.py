@@ -67,6 +67,8 @@ class IdpCertificate(TenantModel):
     subject = models.TextField(blank=True)
     not_after = models.DateTimeField()
     added_at = models.DateTimeField()
+    missing_since = models.DateTimeField(null=True)
+    """Since when the identity provider's metadata no longer holds it; it is trusted a while longer."""
     removed_at = models.DateTimeField(null=True)
 
     class Meta:

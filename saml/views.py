@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from audit.record import Actor
 from identity import browser, tenancy
@@ -39,7 +39,7 @@ def of_connection(view: View) -> Callable[[HttpRequest, UUID], HttpResponse]:
     return wrapped
 
 
-@require_GET
+@require_safe
 @of_connection
 def service_provider_metadata(_request: HttpRequest, connection: Connection) -> HttpResponse:
     """Answer with our signed metadata."""
@@ -118,7 +118,8 @@ def sls(request: HttpRequest, connection: Connection) -> HttpResponse:
             logout.conclude(connection, received)
             return render(request, "saml/signed_out.html", {"everywhere": True})
         message = logout.answer(connection, received)
-    except Refused:
+    except Refused as refused:
+        logout.refuse(connection, refused)
         return _refused(request, None)
     if message is None:
         return render(request, "saml/signed_out.html", {"everywhere": False})

@@ -208,9 +208,10 @@ def test_row_48_a_deflate_bomb_is_refused(acme, browser):
 @pytest.mark.parametrize(
     "query", ["", "SAMLRequest=", "SAMLRequest=%%%", "SAMLRequest=QUJD", "SAMLRequest=a&SAMLRequest=b"]
 )
-def test_noise_is_refused_without_a_fault(browser, query):
+def test_noise_is_refused_without_a_fault(acme, browser, query):
     assert browser.client.get(f"{browser.path('sls')}?{query}").status_code == 403
     assert browser.client.post(browser.path("sls"), {"SAMLRequest": query}).status_code == 403
+    assert [entry.outcome for entry in entries(acme, "sign_out.refuse")] == ["refused", "refused"]
 
 
 def test_our_own_logout_ends_the_session_and_asks_the_identity_provider(acme, browser):
