@@ -152,7 +152,7 @@ class Running:
     def carry_out(self, operation: Operation, missing: set[str]) -> None:
         """Carry out one operation, without what is missing, and keep its result."""
         try:
-            self.check(operation)
+            self.check(operation, self.hopeless(operation))
             answer = self.answer(operation, bulk_references.without(operation.data, missing))
         except (ScimError, Refusal) as error:
             self.fail(operation, error if isinstance(error, ScimError) else of_refusal(error))
@@ -162,11 +162,12 @@ class Running:
         if operation.method == "POST":
             self.ids[operation.bulk_id] = orjson.loads(answer.content)["id"]
 
-    def check(self, operation: Operation) -> None:
-        """Refuse what was refused when it was read, and what refers to something that will never be."""
+    @staticmethod
+    def check(operation: Operation, never: set[str]) -> None:
+        """Refuse what was refused when it was read, and what refers to one of `never`."""
         if operation.refusal is not None:
             raise operation.refusal
-        for bulk_id in sorted(self.hopeless(operation)):
+        for bulk_id in sorted(never):
             raise ScimError(Code.BULK_REFERENCE, bulk_id=bulk_id)
 
     def answer(self, operation: Operation, data: dict[str, Any]) -> HttpResponse:
@@ -193,7 +194,7 @@ class Running:
             understood=self.call.understood,
         )
         try:
-            self.check(operation)
+            self.check(operation, self.missing(operation))
             answer = _OTHERS["PUT", operation.kind](inner, self.ids[operation.bulk_id])
         except (ScimError, Refusal) as error:
             self.fail(operation, error if isinstance(error, ScimError) else of_refusal(error))

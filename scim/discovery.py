@@ -88,7 +88,7 @@ def service_provider_config(base: str) -> dict[str, Any]:
         "sort": {"supported": True},
         "etag": {"supported": True},
         "pagination": {
-            "cursor": False,
+            "cursor": True,
             "index": True,
             "defaultPaginationMethod": "index",
             "defaultPageSize": paging.COUNT_DEFAULT,

@@ -9,12 +9,23 @@ from rest_framework.request import Request
 from identity import groups, tenancy
 from identity.models import Group as GroupOfMembers
 from identity.models import Membership
-from scim import membership, normaliser, patch, profiles, projection, protocol, queries, resources
+from scim import (
+    burst_guard,
+    membership,
+    normaliser,
+    patch,
+    profiles,
+    projection,
+    protocol,
+    queries,
+    resources,
+)
 from scim.authentication import Caller
 from scim.call import Call
 from scim.door import Door, base_url, call_of, reply
 from scim.errors import Code, ScimError
 from scim.membership import Changes
+from scim.models import Departure
 from scim.paging import Wish, from_body, from_query
 from scim.projection import Projection
 from scim.queries import Members
@@ -139,7 +150,8 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
     with tenancy.of(who.organization):
         row = found(who, uuid_of(resource_id), members="none", lock=True)
         call.check_match(row.version)
-        groups.delete(GroupOfMembers(pk=row.id, organization=who.organization), actor=who.actor)
+        removed = groups.delete(GroupOfMembers(pk=row.id, organization=who.organization), actor=who.actor)
+        left(who, row, removed)
     return reply(None, 204)
 
 
@@ -160,18 +172,13 @@ def answers_quietly(call: Call, changes: Changes) -> bool:
 def listed(who: Caller, wish: Wish) -> dict[str, object]:
     """Return the ListResponse of the directory's groups."""
     chosen = projection.compiled(GROUPS, wish.attributes, wish.excluded)
-    order = queries.ordering(GROUPS.name, wish.sort_by, descending=wish.descending)
     with tenancy.of(who.organization):
-        rows, total = queries.groups(
-            who.directory,
-            wish.tree,
-            order=order,
-            offset=wish.start - 1,
-            limit=wish.count,
-            members=shown_of(chosen),
-        )
+        page = queries.groups(who.directory, wish, members=shown_of(chosen))
     base = base_url()
-    return protocol.listing([chosen(resources.group(row, base)) for row in rows], total, wish.start)
+    shown = [chosen(resources.group(row, base)) for row in page.rows]
+    return protocol.listing(
+        shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(page, GROUPS, wish)
+    )
 
 
 def found(who: Caller, group_id: UUID, *, members: Members, lock: bool = False) -> GroupRow:
@@ -187,7 +194,7 @@ def change(who: Caller, row: GroupRow, attributes: Mapping[str, str | None], cha
     if changes.emptied:
         _check_emptying(who, row)
     everybody: Iterable[str] | None = changes.added if changes.replaced else None
-    groups.change(
+    _, delta = groups.change(
         GroupOfMembers(pk=row.id, organization=who.organization),
         actor=who.actor,
         display_name=attributes["displayName"],
@@ -196,6 +203,12 @@ def change(who: Caller, row: GroupRow, attributes: Mapping[str, str | None], cha
         remove=changes.removed,
         replace=everybody,
     )
+    left(who, row, delta.removed)
+
+
+def left(who: Caller, row: GroupRow, removed: list[UUID]) -> None:
+    """Have the burst guard note who was taken out of a group."""
+    burst_guard.note(who.directory, removed, Departure.Kind.LEAVE, actor=who.actor, group_id=row.id)
 
 
 def _check_emptying(who: Caller, row: GroupRow) -> None:

@@ -16,7 +16,7 @@ _TEXT_CHARACTERS_MAX = 8192
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One list, as it was asked for. `start` counts from 1."""
+    """One list, as it was asked for. `start` counts from 1; `cursor` is None where pages are counted, "" for the first by cursor."""
 
     tree: Filter | None
     start: int
@@ -25,6 +25,12 @@ class Wish:
     descending: bool
     attributes: str
     excluded: str
+    cursor: str | None = None
+
+    @property
+    def shown_start(self) -> int | None:
+        """What the answer says of startIndex: nothing where a cursor leads."""
+        return self.start if self.cursor is None else None
 
 
 def from_query(query: Mapping[str, Any]) -> Wish:
@@ -49,6 +55,9 @@ def _wish(asked: dict[str, Any], attributes: str, excluded: str) -> Wish:
     sort_by = asked.get("sortby", "")
     if not isinstance(sort_by, str):
         raise ScimError(Code.PARAMETER_WRONG, name="sortBy", expected="an attribute")
+    cursor = asked.get("cursor")
+    if cursor is not None and not isinstance(cursor, str):
+        raise ScimError(Code.PARAMETER_WRONG, name="cursor", expected="the nextCursor of the page before")
     return Wish(
         tree=grammar.parse(written) if written and written.strip() else None,
         # "A value less than 1 SHALL be interpreted as 1", "a negative value as 0" (RFC 7644 §3.4.2.4).
@@ -58,6 +67,7 @@ def _wish(asked: dict[str, Any], attributes: str, excluded: str) -> Wish:
         descending=order == "descending",
         attributes=attributes[:_TEXT_CHARACTERS_MAX],
         excluded=excluded[:_TEXT_CHARACTERS_MAX],
+        cursor=cursor,
     )
 
 

@@ -1,18 +1,19 @@
 """Reads people and groups for a directory: one statement a page, whatever is filtered and sorted by."""
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import orjson
 from django.db import connection
 
 from identity.models import Directory
-from scim.errors import Code, ScimError
-from scim.filter.ast import Filter
-from scim.filter.grammar import attribute_path
+from scim import ordering
 from scim.filter.sql import Column, Rows, Vocabulary, compiled
+from scim.ordering import Key, Order
+from scim.paging import Wish
 from scim.resources import GroupRow, UserRow
-from scim.schemas import GROUPS, USERS
+from scim.schemas import GROUPS, USERS, ResourceType
 
 # The members that a directory sees are those with a live link to it; the same people stand in its groups.
 _USERS_FROM = """
@@ -122,60 +123,31 @@ def group(
     return _group(rows[0]) if rows else None
 
 
-def users(
-    directory: Directory,
-    tree: Filter | None,
-    *,
-    order: str,
-    offset: int,
-    limit: int,
-    groups: bool = True,
-) -> tuple[list[UserRow], int]:
-    """Return a page of the directory's people and how many there are in all; `order` is the text that `ordering` returns."""
+Row = TypeVar("Row", UserRow, GroupRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """A page of results. `total` is None where a cursor goes on; `last` is the key to go on from, None at the end."""
+
+    rows: list[Row]
+    total: int | None
+    last: Key | None
+
+
+def users(directory: Directory, wish: Wish, *, groups: bool = True) -> Page[UserRow]:
+    """Return a page of the directory's people."""
     shown = _USER_GROUPS if groups else _NOTHING
-    rows, total = _page(directory, _USER + shown, _USERS_FROM, tree, _USER_WORDS, order, offset, limit)
-    return [_user(row) for row in rows], total
+    order = ordering.order(_USER_WORDS, "l.member_id", wish.sort_by, descending=wish.descending)
+    rows, total, last = _page(directory, _USER + shown, _USERS_FROM, wish, _USER_WORDS, order)
+    return Page([_user(row) for row in rows], total, last)
 
 
-def groups(
-    directory: Directory,
-    tree: Filter | None,
-    *,
-    order: str,
-    offset: int,
-    limit: int,
-    members: Members = "ids",
-) -> tuple[list[GroupRow], int]:
-    """Return a page of the directory's groups and how many there are in all."""
-    shown = _MEMBERS[members]
-    rows, total = _page(directory, _GROUP + shown, _GROUPS_FROM, tree, _GROUP_WORDS, order, offset, limit)
-    return [_group(row) for row in rows], total
-
-
-def ordering(kind_name: str, sort_by: str, *, descending: bool) -> str:
-    """Return the ORDER BY of a sort; equal ones, and without sortBy all, in the order of their creation.
-
-    Texts are compared without case unless the schema says that case counts; who has no value comes last, or first when
-    descending (RFC 7644 §3.4.2.3). ScimError sort_unknown.
-    """
-    words = _USER_WORDS if kind_name == "User" else _GROUP_WORDS
-    last = "l.member_id" if kind_name == "User" else "g.id"
-    direction = " DESC" if descending else ""
-    if not sort_by:
-        return f"{last}{direction}"
-    path = attribute_path(sort_by)
-    place = words.kind.find(path) if path is not None else None
-    if place is None or place.attribute is None or place.attribute.name in {"schemas", *words.rows}:
-        raise ScimError(Code.SORT_UNKNOWN, path=sort_by)
-    if place.sub is None and place.attribute.type == "complex":
-        sub = place.attribute.sub("value") or place.attribute.sub("formatted")
-        place = place._replace(sub=sub)
-    column = words.column(place)
-    leaf = place.leaf
-    if column.held == "text":
-        folded = column.sql if leaf is None or leaf.case_exact else f"lower({column.sql})"
-        return f'{folded} COLLATE "C"{direction}, {last}{direction}'
-    return f"{column.sql}{direction}, {last}{direction}"
+def groups(directory: Directory, wish: Wish, *, members: Members = "ids") -> Page[GroupRow]:
+    """Return a page of the directory's groups."""
+    order = ordering.order(_GROUP_WORDS, "g.id", wish.sort_by, descending=wish.descending)
+    rows, total, last = _page(directory, _GROUP + _MEMBERS[members], _GROUPS_FROM, wish, _GROUP_WORDS, order)
+    return Page([_group(row) for row in rows], total, last)
 
 
 def _user(row: tuple[Any, ...]) -> UserRow:
@@ -188,28 +160,42 @@ def _group(row: tuple[Any, ...]) -> GroupRow:
 
 
 def _page(
-    directory: Directory,
-    selected: str,
-    source: str,
-    tree: Filter | None,
-    words: Vocabulary,
-    order: str,
-    offset: int,
-    limit: int,
-) -> tuple[list[tuple[Any, ...]], int]:
+    directory: Directory, selected: str, source: str, wish: Wish, words: Vocabulary, order: Order
+) -> tuple[list[tuple[Any, ...]], int | None, Key | None]:
     parameters: list[Any] = [directory.organization_id, directory.pk]
-    if tree is not None:
-        condition, more = compiled(tree, words)
+    if wish.tree is not None:
+        condition, more = compiled(wish.tree, words)
+        source += f" AND {condition}"
+        parameters += more
+    counted = f"SELECT count(*){source}", list(parameters)
+    if wish.cursor:
+        condition, more = order.after(ordering.read(wish.cursor, _question(words, wish)))
         source += f" AND {condition}"
         parameters += more
     rows: list[tuple[Any, ...]] = []
-    if limit:
-        rows = _run(f"{selected}{source} ORDER BY {order} LIMIT %s OFFSET %s", [*parameters, limit, offset])
-    if rows and len(rows) < limit:
-        # The page isn't full, so it is the last one, and counting again would tell nothing new.
-        return rows, offset + len(rows)
-    counted = _run(f"SELECT count(*){source}", parameters)
-    return rows, counted[0][0]
+    offset = wish.start - 1 if wish.cursor is None else 0
+    if wish.count:
+        sql = f"{selected}, {order.value}{source} ORDER BY {order.sql} LIMIT %s OFFSET %s"
+        rows = _run(sql, [*parameters, wish.count + 1, offset])
+    has_more = len(rows) > wish.count
+    del rows[wish.count :]
+    last = Key(rows[-1][-1], rows[-1][0]) if has_more and rows else None
+    if wish.cursor:
+        return rows, None, last
+    # A page with nobody behind it is the last one, and counting again would tell nothing new.
+    total = offset + len(rows) if rows and not has_more else _run(*counted)[0][0]
+    return rows, total, last
+
+
+def next_cursor(page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:
+    """Return the cursor for the page after this one, where cursors are used at all (RFC 9865 §2)."""
+    if wish.cursor is None or page.last is None:
+        return None
+    return ordering.written(page.last, _question(_USER_WORDS if kind is USERS else _GROUP_WORDS, wish))
+
+
+def _question(words: Vocabulary, wish: Wish) -> str:
+    return f"{words.kind.name}\n{wish.tree}\n{wish.sort_by.lower()}\n{wish.descending}"
 
 
 def _run(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:

@@ -20,6 +20,12 @@ class RootSearch(Door):
         """List what the body asks for; a type that does not know the filter's attributes has nothing that fulfils it."""
         call = call_of(request, with_body=True)
         wish = from_body(call.body)
+        if wish.cursor is not None:
+            raise ScimError(
+                Code.PARAMETER_WRONG,
+                name="cursor",
+                expected="left out: /Users/.search and /Groups/.search take one",
+            )
         found: list[object] = []
         total = 0
         refusals = []

@@ -7,11 +7,12 @@ from rest_framework.request import Request
 
 from identity import groups, members, tenancy
 from identity.models import Member, PendingMembership
-from scim import normaliser, patch, projection, protocol, queries, resources
+from scim import burst_guard, normaliser, patch, projection, protocol, queries, resources
 from scim.authentication import Caller
 from scim.call import Call
 from scim.door import Door, base_url, call_of, reply
 from scim.errors import Code, ScimError
+from scim.models import Departure
 from scim.paging import Wish, from_body, from_query
 from scim.resources import MemberFields, UserRow
 from scim.schemas import USERS
@@ -121,30 +122,27 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
     with tenancy.of(who.organization):
         row = found(who, uuid_of(resource_id), groups=False, lock=True)
         call.check_match(row.version)
-        members.offboard(
-            Member.objects.get(organization=who.organization, pk=row.id),
-            actor=who.actor,
-            reason="deleted by the directory",
-            tombstone=who.directory,
-        )
+        member = Member.objects.get(organization=who.organization, pk=row.id)
+        # Beyond the directory's budget a deletion can still be taken back: the person is out, and an administrator decides.
+        if burst_guard.note_deletion(who.directory, row.id, is_active=row.active, actor=who.actor):
+            members.suspend(member, actor=who.actor, reason="deleted by the directory, held")
+        else:
+            members.offboard(
+                member, actor=who.actor, reason="deleted by the directory", tombstone=who.directory
+            )
     return reply(None, 204)
 
 
 def listed(who: Caller, wish: Wish) -> dict[str, object]:
     """Return the ListResponse of the directory's people."""
     chosen = projection.compiled(USERS, wish.attributes, wish.excluded)
-    order = queries.ordering(USERS.name, wish.sort_by, descending=wish.descending)
     with tenancy.of(who.organization):
-        rows, total = queries.users(
-            who.directory,
-            wish.tree,
-            order=order,
-            offset=wish.start - 1,
-            limit=wish.count,
-            groups=chosen.shows("groups"),
-        )
+        page = queries.users(who.directory, wish, groups=chosen.shows("groups"))
     base = base_url()
-    return protocol.listing([chosen(resources.user(row, base)) for row in rows], total, wish.start)
+    shown = [chosen(resources.user(row, base)) for row in page.rows]
+    return protocol.listing(
+        shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(page, USERS, wish)
+    )
 
 
 def found(who: Caller, member_id: UUID, *, groups: bool = True, lock: bool = False) -> UserRow:
@@ -168,6 +166,10 @@ def changed(who: Caller, row: UserRow, fields: MemberFields, *, keep_external_id
         external_id=members.UNSET if external_id == row.external_id else external_id,
         reason="told by the directory",
     )
+    if row.active and not member.is_active:
+        burst_guard.note(who.directory, [row.id], Departure.Kind.SUSPEND, actor=who.actor)
+    elif member.is_active and not row.active:
+        burst_guard.note_return(who.directory, row.id)
     if external_id is not None and external_id != row.external_id and welcome(who, member, external_id):
         return found(who, row.id)
     return row_of(member, external_id, row.groups)

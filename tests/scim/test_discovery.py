@@ -42,10 +42,8 @@ def test_the_configuration_is_what_the_server_does(idp):
     for number in range(3):
         idp.create(f"p{number}")
     assert idp.get(f"/Users?count={config['filter']['maxResults'] + 1}").status == 200
-    assert (idp.post("/Bulk", {}).status == 404) is (config["bulk"]["supported"] is False)
-    assert (idp.get("/Users?cursor").body.get("nextCursor") is None) is (
-        config["pagination"]["cursor"] is False
-    )
+    assert (idp.post("/Bulk", {}).status == 400) is config["bulk"]["supported"] is True
+    assert ("nextCursor" in idp.get("/Users?cursor&count=1").body) is config["pagination"]["cursor"] is True
 
 
 def test_the_type_values_of_each_attribute_are_unique(idp):

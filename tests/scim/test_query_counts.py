@@ -3,26 +3,28 @@
 import pytest
 from django.db import connections
 
+from identity import directories
+from tests.conftest import SETUP
 from tests.scim.talk import Scim
 
 pytestmark = pytest.mark.usefixtures("db")
 
-# Two for the token, one to set the tenant, three for the log of requests; a verb adds the two ends of its savepoint and what it
-# locks, writes and records.
-READ = 7
+# Two for the token, one to set the tenant; a verb adds the two ends of its savepoint and what it locks, writes and records.
+# The log of requests, switched off here, counts its own.
+READ = 4
 COUNTS = {
     "get": READ,
     "list": READ,
-    "list, a full page": READ + 1,
+    "list, more behind": READ + 1,
     "filter": READ,
-    "create": 13,
-    "patch": 13,
+    "create": 10,
+    "patch": 10,
     "patch to the same": READ,
-    "suspend": 14,
-    "put": 13,
+    "suspend": 11,
+    "put": 10,
     "group get": READ,
-    "group add": 14,
-    "group remove": 15,
+    "group add": 11,
+    "group remove": 12,
     "refused": READ,
 }
 
@@ -46,6 +48,7 @@ class Counted:
 
 @pytest.mark.parametrize("size", [1, 30])
 def test_the_number_of_statements_is_fixed(okta, size):
+    directories.change(okta.directory, actor=SETUP, settings={"request_log_days": 0, "burst_guard": None})
     idp = Scim(okta)
     idp.get("/Users")
     everybody = [idp.create(f"p{number}@example.org", externalId=str(number))["id"] for number in range(size)]
@@ -56,9 +59,9 @@ def test_the_number_of_statements_is_fixed(okta, size):
     acts = {
         "get": lambda: idp.get(person),
         "list": lambda: idp.get("/Users?count=100"),
-        "list, a full page": lambda: idp.get(f"/Users?count={size}"),
         "filter": lambda: idp.get('/Users?filter=userName eq "p0@example.org"'),
         "create": lambda: idp.post("/Users", {"userName": "new@example.org", "externalId": "new"}),
+        "list, more behind": lambda: idp.get("/Users?count=1"),
         "patch": lambda: idp.patch(person, {"op": "replace", "path": "title", "value": "x"}),
         "patch to the same": lambda: idp.patch(person, {"op": "replace", "path": "title", "value": "x"}),
         "suspend": lambda: idp.patch(person, {"op": "replace", "value": {"active": False}}),

@@ -1,0 +1,111 @@
+"""In which order a list comes, and where a page goes on: sortBy, and the cursors of RFC 9865, by key and not by number.
+
+A cursor names the last result that was shown, so that nobody is lost or shown twice while others come and go, and the
+thousandth page costs what the first does.
+"""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from scim.errors import Code, ScimError
+from scim.filter.grammar import attribute_path
+from scim.filter.sql import Column, Vocabulary
+
+_TYPES = {"text": "text", "key": "text", "uuid": "uuid", "boolean": "boolean", "time": "timestamptz"}
+_CURSOR_CHARACTERS_MAX = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The place of one result in its order: its sorted value as text (None: it has none, or nothing is sorted by) and its id."""
+
+    value: str | None
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order: by `column` if there is one, then by `last`, the id, which is also the order of creation."""
+
+    column: Column | None
+    last: str
+    descending: bool = False
+
+    @property
+    def sql(self) -> str:
+        """What stands behind ORDER BY. Who has no value comes last, first when descending (RFC 7644 §3.4.2.3), as PostgreSQL does it."""
+        direction = " DESC" if self.descending else ""
+        first = f"{self.column.sql}{direction}, " if self.column is not None else ""
+        return f"{first}{self.last}{direction}"
+
+    @property
+    def value(self) -> str:
+        """The sorted value, as text, to be selected beside the row: it is half of the key."""
+        return f"({self.column.sql})::text" if self.column is not None else "NULL::text"
+
+    def after(self, key: Key) -> tuple[str, list[Any]]:
+        """Return the condition that a result comes after `key`, and its parameters."""
+        than = "<" if self.descending else ">"
+        if self.column is None:
+            return f"{self.last} {than} %s", [key.id]
+        sql = self.column.sql
+        if key.value is None:
+            rest = f" OR {sql} IS NOT NULL" if self.descending else ""
+            return f"(({sql} IS NULL AND {self.last} {than} %s){rest})", [key.id]
+        given = f"%s::{_TYPES[self.column.held]}"
+        rest = "" if self.descending else f" OR {sql} IS NULL"
+        condition = f"({sql} {than} {given} OR ({sql} = {given} AND {self.last} {than} %s){rest})"
+        return condition, [key.value, key.value, key.id]
+
+
+def order(words: Vocabulary, last: str, sort_by: str, *, descending: bool) -> Order:
+    """Return the order that was asked for. ScimError sort_unknown.
+
+    Texts are compared without case unless the schema says that case counts.
+    """
+    if not sort_by:
+        return Order(None, last, descending)
+    path = attribute_path(sort_by)
+    place = words.kind.find(path) if path is not None else None
+    if place is None or place.attribute is None or place.attribute.name in {"schemas", *words.rows}:
+        raise ScimError(Code.SORT_UNKNOWN, path=sort_by)
+    if place.sub is None and place.attribute.type == "complex":
+        place = place._replace(sub=place.attribute.sub("value") or place.attribute.sub("formatted"))
+    column = words.column(place)
+    if column.held == "text":
+        folded = column.sql if place.leaf is None or place.leaf.case_exact else f"lower({column.sql})"
+        column = Column(f'({folded} COLLATE "C")')
+    return Order(column, last, descending)
+
+
+def written(key: Key, question: str) -> str:
+    """Return the cursor that stands for a key; `question` is what was asked, since it means nothing to another question."""
+    return (
+        base64.urlsafe_b64encode(orjson.dumps([_digest(question), key.value, str(key.id)]))
+        .decode()
+        .rstrip("=")
+    )
+
+
+def read(cursor: str, question: str) -> Key:
+    """Return the key that a cursor of ours stands for. ScimError cursor_wrong."""
+    try:
+        padded = cursor[:_CURSOR_CHARACTERS_MAX] + "=" * (-len(cursor) % 4)
+        digest, value, last = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        key = Key(value, UUID(last))
+    except (ValueError, TypeError, AttributeError, binascii.Error):
+        raise ScimError(Code.CURSOR_WRONG) from None
+    is_value = value is None or (isinstance(value, str) and "\0" not in value)
+    if not is_value or digest != _digest(question):
+        raise ScimError(Code.CURSOR_WRONG)
+    return key
+
+
+def _digest(question: str) -> str:
+    return hashlib.sha256(question.encode()).hexdigest()[:16]
