@@ -160,6 +160,13 @@ def what_had(member: Member, at: datetime | None = None) -> Holdings:
         )
 
 
+def roles_of(member: Member) -> list[HeldRole]:
+    """Return the member's roles, whatever the member's state."""
+    values = {"organization": member.organization_id, "member": member.pk, "at": None}
+    with tenancy.of(member.organization_id):
+        return [HeldRole(*row) for row in _rows(ROLES, values)]
+
+
 def reach(member: Member, at: datetime | None = None) -> list[Access]:
     """Return what the member's grants reach, whatever the member's state: for an administrator who looks at dormant access."""
     values = {"organization": member.organization_id, "member": member.pk, "at": at}

@@ -1,6 +1,7 @@
 """What a member can reach, and the administrator's edits of it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,23 +9,35 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import grants, roles, tenancy
+from identity import access, grants, roles, tenancy
 from identity.api.access_shapes import EffectiveGrant, HeldRole, WantedGrants, WantedRoles
 from identity.api.members import specs
 from identity.api.organization import OrganizationView
 from identity.api.permissions import refuse_stronger_roles
+from identity.api.shapes import Moment, Query
 from identity.api.view import describe
 from identity.models import Member, RoleAssignment
 
 
 class ShownAccess(serializers.Serializer[Any]):
-    """What the member can reach. `dormant`: the member is suspended, so that nothing of it has effect until they are back."""
+    """What the member can reach. `dormant`: the member is suspended, so that nothing of it has effect until they are back.
+
+    `at` is the time asked about, null for now; whoever was not `active` then had nothing. `state` is always today's.
+    """
 
     member = serializers.UUIDField()
+    at = serializers.DateTimeField(allow_null=True)
+    active = serializers.BooleanField()
     state = serializers.ChoiceField(choices=Member.State.choices)
     dormant = serializers.BooleanField()
     grants = EffectiveGrant(many=True)
     roles = HeldRole(many=True)
+
+
+class Time(Query):
+    """Now, or `at` a time that has passed."""
+
+    at = Moment(required=False)
 
 
 class Access(OrganizationView):
@@ -32,19 +45,32 @@ class Access(OrganizationView):
 
     needs = {"GET": ("access.read",)}
 
-    @describe("member_access", gives=ShownAccess)
+    @describe("member_access", gives=ShownAccess, asks=Time)
     def get(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Show the member's grants, own and inherited from parents, and roles, each with its origin and since when."""
-        return self.shown(self.one(Member, member))
+        found = self.one(Member, member)
+        at = self.asked(Time).get("at")
+        return self.shown(found) if at is None else self.past(found, at)
+
+    def past(self, member: Member, at: datetime) -> Response:
+        """Answer the access as it was."""
+        had = access.what_had(member, at)
+        value = {
+            "member": member.pk, "at": at, "active": had.active, "state": member.state, "dormant": False,
+            "grants": had.access, "roles": had.roles,
+        }  # fmt: skip
+        return Response(ShownAccess(value).data)
 
     def shown(self, member: Member) -> Response:
         """Answer the access as it is now."""
         with tenancy.of(self.organization):
             member.refresh_from_db()
-            held = list(_held(member).select_related("role").order_by("role__name"))
-            reached = grants.reach(member)
+            held = access.roles_of(member)
+            reached = access.reach(member)
         value = {
             "member": member.pk,
+            "at": None,
+            "active": member.is_active,
             "state": member.state,
             "dormant": member.state == Member.State.SUSPENDED,
             "grants": reached,

@@ -65,6 +65,6 @@ class EffectiveGrant(serializers.Serializer[Any]):
 class HeldRole(serializers.Serializer[Any]):
     """A role that the member has."""
 
-    name = serializers.CharField(source="role.name")
+    name = serializers.CharField()
     origin = serializers.CharField()
-    since = serializers.DateTimeField(source="started_at")
+    since = serializers.DateTimeField()

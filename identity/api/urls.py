@@ -12,6 +12,7 @@ from identity.api import (
     me,
     members,
     organizations,
+    questions,
     resources,
     roles,
     schema,
@@ -38,6 +39,10 @@ urlpatterns = [
     _to(f"{_DIRECTORY}/tokens", tokens.DirectoryTokens, "directory-tokens"),
     _to(f"{_DIRECTORY}/tokens/<uuid:token>", tokens.DirectoryToken, "directory-token"),
     _to(f"{_ORGANIZATION}/resources", resources.Resources, "resources"),
+    _to(
+        f"{_ORGANIZATION}/resources/<str:kind>/<path:key>/access", questions.ResourceAccess, "resource-access"
+    ),
+    _to(f"{_ORGANIZATION}/access/check", questions.Check, "access-check"),
     _to(f"{_ORGANIZATION}/kinds", resources.Kinds, "kinds"),
     _to(f"{_ORGANIZATION}/roles", roles.Roles, "roles"),
     _to(f"{_ORGANIZATION}/members", members.Members, "members"),
