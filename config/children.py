@@ -27,6 +27,7 @@ class Child:
     command: list[str]
     log: Path
     environment: Mapping[str, str]
+    working_directory: Path
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     pause: float = FIRST_PAUSE
@@ -44,6 +45,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 env=dict(self.environment),
+                cwd=self.working_directory,
                 start_new_session=True,
                 preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call, one thread
             )

@@ -60,10 +60,16 @@ def render() -> bytes:
     return generate_latest(registry)
 
 
-def forget(directory: Path) -> None:
+def directory() -> Path:
+    """Say where the web processes of this machine add up their counters unless told otherwise."""
+    data: Path = settings.ROLLCALL_DATA
+    return data / "metrics"
+
+
+def forget(counters: Path) -> None:
     """Remove the counters of former processes before the web processes start: they count from zero again."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for file in directory.glob("*.db"):
+    counters.mkdir(parents=True, exist_ok=True)
+    for file in counters.glob("*.db"):
         file.unlink(missing_ok=True)
 
 

@@ -15,6 +15,40 @@ from config import roles
 WAIT_SECONDS: Final = 30.0
 
 
+def web(bind: str, port: int) -> list[str]:
+    """Give the command of the web processes: granian, each thread keeping its database connection."""
+    return [
+        _program("granian"),
+        "--interface=wsgi",
+        f"--host={bind}",
+        f"--port={port}",
+        f"--workers={settings.ROLLCALL_WEB_WORKERS}",
+        f"--blocking-threads={settings.ROLLCALL_WEB_THREADS}",
+        "--blocking-threads-idle-timeout=600",
+        "--respawn-failed-workers",
+        "--workers-kill-timeout=5",
+        "--no-ws",
+        "--no-access-log",
+        "--log-level=warning",
+        "config.wsgi:application",
+    ]
+
+
+def worker(processes: int) -> list[str]:
+    """Give the command of a Celery worker that does so many jobs at once."""
+    return [
+        *_celery("worker"),
+        f"--concurrency={processes}",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+
+
+def clock() -> list[str]:
+    """Give the command of the clock (Celery beat), which keeps nothing on disk."""
+    return [*_celery("beat"), "--pidfile="]
+
+
 def check_role() -> None:
     """Refuse a database role that row-level security does not bind; wait a while for a database that is starting."""
     deadline = time.monotonic() + WAIT_SECONDS
@@ -31,7 +65,15 @@ def check_role() -> None:
             return
 
 
-def become(*arguments: str) -> NoReturn:
-    """Turn this process into another program of the virtual environment."""
-    program = str(Path(sys.executable).with_name(arguments[0]))
-    os.execv(program, [program, *arguments[1:]])  # noqa: S606 - our own programs
+def become(command: list[str]) -> NoReturn:
+    """Turn this process into another program."""
+    os.execv(command[0], command)  # noqa: S606 - our own programs
+
+
+def _celery(part: str) -> list[str]:
+    return [_program("celery"), "--quiet", "--app=tasks.celery", part, "--loglevel=WARNING"]
+
+
+def _program(name: str) -> str:
+    """Find a program of the virtual environment beside its Python."""
+    return str(Path(sys.executable).with_name(name))

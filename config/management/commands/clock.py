@@ -12,4 +12,4 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **__: Any) -> None:
         """Become the clock; it needs no database."""
-        start.become("celery", "--quiet", "--app=tasks.celery", "beat", "--loglevel=WARNING", "--pidfile=")
+        start.become(start.clock())

@@ -22,22 +22,6 @@ class Command(BaseCommand):
         start.check_role()
         if not settings.ROLLCALL_DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
             raise CommandError("The static files are missing: run `manage.py collectstatic --noinput` first.")
-        counters = Path(
-            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(settings.ROLLCALL_DATA / "metrics"))
-        )
+        counters = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(metrics.directory())))
         metrics.forget(counters)
-        start.become(
-            "granian",
-            "--interface=wsgi",
-            f"--host={bind}",
-            f"--port={port}",
-            f"--workers={settings.ROLLCALL_WEB_WORKERS}",
-            f"--blocking-threads={settings.ROLLCALL_WEB_THREADS}",
-            "--blocking-threads-idle-timeout=600",
-            "--respawn-failed-workers",
-            "--workers-kill-timeout=5",
-            "--no-ws",
-            "--no-access-log",
-            "--log-level=warning",
-            "config.wsgi:application",
-        )
+        start.become(start.web(bind, port))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config import embedded, local, roles
+from config import embedded, local, metrics, roles, start
 from config.children import Child
 from config.embedded.state import load_secrets
 from config.environment import ROOT
@@ -21,6 +21,7 @@ from config.supervisor import AlreadyRunningError, Supervisor, alone
 
 OPERATOR: Final = "operator@rollcall.example"
 READY_SECONDS: Final = 60.0
+WORKER_PROCESSES: Final = 2
 
 
 class Command(BaseCommand):
@@ -99,18 +100,20 @@ class Command(BaseCommand):
 
 
 def _children(data: Path, bind: str, port: int, *, empty: bool) -> list[Child]:
-    """List the processes, in the order of their start."""
-    manage = [sys.executable, str(ROOT / "manage.py")]
+    """List the processes, in the order of their start; the preparation has checked the role that they use."""
     environment = dict(os.environ)
+    counters = Path(environment.setdefault("PROMETHEUS_MULTIPROC_DIR", str(metrics.directory())))
+    metrics.forget(counters)
     commands = {
-        "web": [*manage, "serve", f"--bind={bind}", f"--port={port}"],
-        "worker": [*manage, "work"],
-        "clock": [*manage, "clock"],
+        "web": start.web(bind, port),
+        "worker": start.worker(WORKER_PROCESSES),
+        "clock": start.clock(),
     }
     if settings.ROLLCALL_DEBUG and not empty and find_spec("demo") and find_spec("demo.identity_provider"):
         commands["identity-provider"] = [sys.executable, "-m", "demo.identity_provider"]
     return [
-        Child(name, command, data / "log" / f"{name}.log", environment) for name, command in commands.items()
+        Child(name, command, data / "log" / f"{name}.log", environment, working_directory=ROOT)
+        for name, command in commands.items()
     ]
 
 

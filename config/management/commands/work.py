@@ -16,13 +16,4 @@ class Command(BaseCommand):
     def handle(self, *_: Any, processes: int, **__: Any) -> None:
         """Check what must hold, then become the worker."""
         start.check_role()
-        start.become(
-            "celery",
-            "--quiet",
-            "--app=tasks.celery",
-            "worker",
-            f"--concurrency={processes}",
-            "--loglevel=WARNING",
-            "--without-gossip",
-            "--without-mingle",
-        )
+        start.become(start.worker(processes))
