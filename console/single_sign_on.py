@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from django.urls import reverse
+
 from identity import tenancy
 from identity.models import Domain, Organization
 from identity.profile import key_of
@@ -31,7 +33,7 @@ def find(where: str) -> list[Way]:
         else:
             organizations = organizations.filter(slug=text)
         return [
-            Way(connection.name, f"/saml2/{connection.pk}/login")
+            Way(connection.name, reverse("saml-login", args=[connection.pk]))
             for connection in Connection.objects.filter(
                 organization_id__in=organizations.values("pk"), active=True
             ).order_by("created_at")[:_WAYS_MAX]
