@@ -7,13 +7,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import members
+from identity import members, tenancy
 from identity.api.members import ShownMember
 from identity.api.organization import OrganizationView
-from identity.api.permissions import require
+from identity.api.permissions import refuse_stronger_roles, require
 from identity.api.shapes import Flag, Moment, Reason, Strict
 from identity.api.view import describe
 from identity.errors import Offboarded
+from identity.exits import former_access
 from identity.models import Member
 
 
@@ -96,6 +97,10 @@ class Reinstatement(OrganizationView):
         wanted = self.taken(Reinstated)
         if wanted["with_access"]:
             require(self.caller, "access.write")
+            with tenancy.of(self.organization):
+                _grants, lost = former_access(found)
+                names = [held.role.name for held in lost]
+            refuse_stronger_roles(self.caller, self.organization, names, "with_access")
         return Response(ShownMember(members.reinstate(found, actor=self.actor, **wanted)).data)
 
 

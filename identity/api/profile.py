@@ -70,6 +70,11 @@ class Enterprise(Strict):
     department = Text(required=False, max_length=_SHORT)
     manager = Leader(required=False)
 
+    def bind(self, field_name: str, parent: Any) -> None:
+        """Keep the URN whole: DRF takes the full stop in it for a path."""
+        super().bind(field_name, parent)
+        self.source_attrs = [field_name]
+
 
 class Profile(Strict):
     """The whole profile."""

@@ -36,7 +36,10 @@ class Query(Strict):
 
 
 class Text(serializers.CharField):
-    """A JSON text, with limits written where it is used. Numbers and booleans are not texts."""
+    """A JSON text, taken as it is, with limits written where it is used. Numbers and booleans are not texts."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
 
     def to_internal_value(self, data: Any) -> str:
         """Check the type, then the rest. Raises ValidationError."""

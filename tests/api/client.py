@@ -7,8 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.test import Client
 
-from identity import sessions, tokens
-from identity.models import Member
+from audit import export, sequencer
+from identity import sessions, tenancy, tokens
+from identity.models import Member, Organization
 from identity.roles import CAPABILITIES
 from tests.conftest import SETUP
 
@@ -56,3 +57,17 @@ def browser_of(member: Member) -> Api:
     api = Api(client=Client(enforce_csrf_checks=True))
     api.client.cookies[settings.SESSION_COOKIE_NAME] = sessions.start(member, actor=SETUP)[1]
     return api
+
+
+def operator(settings: Any) -> Api:
+    """Call with the operator token of the environment."""
+    settings.ROLLCALL_OPERATOR_TOKEN = "the-operator-token-of-the-tests"
+    return bearer(settings.ROLLCALL_OPERATOR_TOKEN)
+
+
+def recorded(organization: Organization, *events: str) -> list[dict[str, Any]]:
+    """Read the organization's entries of these events, oldest first, as the API shows them."""
+    sequencer.run()
+    with tenancy.of(organization):
+        lines = export.page(organization.pk, export.Filter(events=events), limit=1000)
+    return [export.shown(line) for line in lines]

@@ -1,0 +1,162 @@
+"""Organizations over the API."""
+
+import pytest
+
+from tests.api.client import browser_of, operator, recorded, token_of
+
+NEW = {"name": "Initech", "slug": "initech", "access_model": "company_shop"}
+
+
+def test_an_operator_creates_an_organization_ready_for_use(db, settings):
+    api = operator(settings)
+    answer = api.post("/organizations", NEW)
+    assert answer.status_code == 201
+    made = answer.json()
+    assert {name: made[name] for name in made if name not in {"id", "created_at"}} == {
+        **NEW,
+        "state": "active",
+        "operating": False,
+        "email_unique": False,
+        "grace_days": 30,
+        "session_hours": 24,
+        "defaults": {},
+    }
+    assert api.get("/organizations/initech").json() == made
+    assert api.get(f"/organizations/{made['id']}").json() == made
+    kinds = api.get("/organizations/initech/kinds").json()["items"]
+    assert [kind["name"] for kind in kinds] == ["company", "shop", "shop_country"]
+
+
+def test_creating_is_recorded_as_the_operators_act(db, settings, opal, operators):
+    operator(settings).post("/organizations", NEW)
+    token_of(opal).post("/organizations", {**NEW, "slug": "umbrella"})
+    api = operator(settings)
+    actors = [
+        api.get(f"/organizations/{slug}/entries", event="organization.create", limit=1)
+        for slug in ("initech", "umbrella")
+    ]
+    assert all(answer.status_code == 200 for answer in actors)
+    from identity import organizations, tenancy
+
+    with tenancy.everywhere("a test"):
+        made = [organizations.by_slug_or_id(slug) for slug in ("initech", "umbrella")]
+    first, second = (recorded(organization, "organization.create")[0] for organization in made)
+    assert first["actor"] == {"kind": "operator", "id": "environment", "label": "operator token"}
+    assert (second["actor"]["kind"], second["actor"]["id"]) == ("operator", str(opal.pk))
+    assert second["source"] == "api"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "field"),
+    [
+        ({"slug": "acme"}, 409, "name_taken", "slug"),
+        ({"slug": "Acme!"}, 400, "invalid", "slug"),
+        ({"slug": 5}, 400, "invalid", "slug"),
+        ({"slug": "a" * 64}, 400, "invalid", "slug"),
+        ({"name": ""}, 400, "invalid", "name"),
+        ({"name": "  "}, 400, "invalid", "name"),
+        ({"name": None}, 400, "invalid", "name"),
+        ({"name": "a\0"}, 400, "invalid", "name"),
+        ({"name": ["x"]}, 400, "invalid", "name"),
+        ({"access_model": "bank"}, 400, "invalid", "access_model"),
+        ({"access_model": {}}, 400, "invalid", "access_model"),
+        ({"is_operating": True}, 400, "invalid", "is_operating"),
+    ],
+)
+def test_a_wrong_organization_is_refused_and_nothing_is_made(acme, settings, change, status, code, field):
+    api = operator(settings)
+    answer = api.post("/organizations", {**NEW, **change})
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (status, code, field)
+    assert [item["slug"] for item in api.get("/organizations").json()["items"]] == ["acme"]
+
+
+def test_nobody_else_creates_organizations(ada, opal, operators):
+    for api in (token_of(ada), token_of(opal, "members.write"), browser_of(ada)):
+        answer = api.post("/organizations", NEW)
+        assert (answer.status_code, answer.json()["code"]) == (
+            403,
+            "forbidden" if api.headers else "csrf_failed",
+        )
+
+
+def test_everybody_lists_their_own_and_operators_all(acme, globex, ada, jane, opal, operators):
+    def slugs(api, **query):
+        return [item["slug"] for item in api.get("/organizations", **query).json()["items"]]
+
+    assert slugs(token_of(ada)) == ["acme"]
+    assert slugs(browser_of(jane)) == ["acme"]
+    assert sorted(slugs(token_of(opal))) == ["acme", "globex", "operators"]
+    first = token_of(opal).get("/organizations", limit=2).json()
+    rest = token_of(opal).get("/organizations", limit=2, after=first["next"]).json()
+    assert (len(first["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)
+
+
+def test_an_administrator_changes_settings_and_the_record_tells(acme, ada):
+    body = {
+        "name": "Acme Ltd",
+        "grace_days": 0,
+        "session_hours": 8,
+        "email_unique": True,
+        "defaults": {"roles": []},
+    }
+    answer = token_of(ada).patch("/organizations/acme", body)
+    assert answer.status_code == 200
+    assert {name: answer.json()[name] for name in body} == body
+    (entry,) = recorded(acme, "organization.change")
+    assert entry["changes"] == {
+        "name": ["Acme", "Acme Ltd"],
+        "grace_days": [30, 0],
+        "session_hours": [24, 8],
+        "email_unique": [False, True],
+        "defaults": [{}, {"roles": []}],
+    }
+    assert entry["actor"]["kind"] == "token"
+
+
+def test_an_empty_change_writes_nothing(acme, ada):
+    assert token_of(ada).patch("/organizations/acme", {}).status_code == 200
+    assert recorded(acme, "organization.change") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"grace_days": -1}, "grace_days"),
+        ({"grace_days": True}, "grace_days"),
+        ({"grace_days": 1.5}, "grace_days"),
+        ({"grace_days": "3"}, "grace_days"),
+        ({"grace_days": 10**30}, "grace_days"),
+        ({"session_hours": 0}, "session_hours"),
+        ({"email_unique": "true"}, "email_unique"),
+        ({"email_unique": 1}, "email_unique"),
+        ({"slug": "other"}, "slug"),
+        ({"access_model": "company_shop"}, "access_model"),
+        ({"defaults": []}, "defaults"),
+        ({"defaults": {"grant": []}}, "defaults.grant"),
+        ({"defaults": {"roles": [5]}}, "defaults.roles[0]"),
+        ({"defaults": {"grants": [{"kind": "asset", "id": "x"}]}}, "defaults.grants[0].permission"),
+        (
+            {"defaults": {"grants": [{"kind": "asset", "id": 5, "permission": "view"}]}},
+            "defaults.grants[0].id",
+        ),
+        ([], ""),
+        ("name", ""),
+    ],
+)
+def test_wrong_settings_are_refused_by_field(acme, ada, body, field):
+    answer = token_of(ada).patch("/organizations/acme", body)
+    assert (answer.status_code, answer.json()["code"], answer.json().get("field", "")) == (
+        400,
+        "invalid",
+        field,
+    )
+    assert recorded(acme, "organization.change") == []
+
+
+def test_addresses_cannot_be_made_unique_while_two_share_one(acme, ada, jane):
+    from tests.conftest import join
+
+    join(acme, "jane-admin", emails=[{"value": "jane@acme.example"}])
+    answer = token_of(ada).patch("/organizations/acme", {"email_unique": True})
+    assert (answer.status_code, answer.json()["code"]) == (409, "email_taken")
+    assert token_of(ada).get("/organizations/acme").json()["email_unique"] is False
