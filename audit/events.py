@@ -53,12 +53,15 @@ class Event(StrEnum):
     ROLE_REVOKE = "role.revoke"
     ROLE_CONFIRM = "role.confirm"
     ROLE_REFUSE = "role.refuse"
+    MAPPING_GIVE = "mapping.give"
+    MAPPING_END = "mapping.end"
     ACCESS_FIRST = "access.first"
 
     DIRECTORY_CREATE = "directory.create"
     DIRECTORY_CHANGE = "directory.change"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of an event
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 - the name of an event
+    TOKEN_EXPIRING = "token.expiring"  # noqa: S105 - the name of an event
     TOKEN_EXPIRE = "token.expire"  # noqa: S105 - the name of an event
     KEY_CREATE = "key.create"
 
@@ -87,3 +90,4 @@ class Event(StrEnum):
     SYNC_RUN = "sync.run"
     SYNC_HOLD = "sync.hold"
     SYNC_APPROVE = "sync.approve"
+    SYNC_ROLL_BACK = "sync.roll_back"

@@ -158,11 +158,11 @@ def change(
     return locked, Delta(added, removed, pending)
 
 
-def delete(group: Group, *, actor: Actor) -> None:
-    """End the group and every membership in it."""
+def delete(group: Group, *, actor: Actor) -> list[UUID]:
+    """End the group and every membership in it; return whose."""
     with tenancy.change(group.organization_id):
         locked = lock(group)
-        _remove(locked, [], actor, everybody=True)
+        removed = _remove(locked, [], actor, everybody=True)
         _forget_pending(locked, keep=())
         locked.ended_at = timezone.now()
         locked.version += 1
@@ -173,6 +173,27 @@ def delete(group: Group, *, actor: Actor) -> None:
             actor=actor,
             subject=subject_of(locked),
         )
+    return removed
+
+
+def restore(group: Group, *, actor: Actor) -> Group:
+    """Bring a deleted group back, empty; one that is there stays as it is. Raises NameTaken, ExternalIdTaken where it was made anew."""
+    with tenancy.change(group.organization_id):
+        locked = Group.objects.select_for_update().get(pk=group.pk)
+        if locked.ended_at is None:
+            return locked
+        before, locked.ended_at = locked.ended_at, None
+        locked.changed_at = timezone.now()
+        locked.version += 1
+        locked.save(update_fields=["ended_at", "changed_at", "version"])
+        record(
+            Event.GROUP_CHANGE,
+            organization_id=locked.organization_id,
+            actor=actor,
+            subject=subject_of(locked),
+            changes={"ended_at": [before, None]},
+        )
+    return locked
 
 
 def join_pending(member: Member, directory: Directory, values: Iterable[str], *, actor: Actor) -> None:

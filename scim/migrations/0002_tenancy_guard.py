@@ -14,7 +14,8 @@ class Migration(migrations.Migration):
         # more keys and references than keep it with its directory, which keeps it in its organization.
         isolate("scim_loggedrequest"),
         refer("scim_loggedrequest", "directory_id", DIRECTORY),
-        *tenant_table("scim_burst", refers={"directory_id": DIRECTORY}),
+        # When the last of it was carried out is told by the entries of the verbs.
+        *tenant_table("scim_burst", refers={"directory_id": DIRECTORY}, ignore=("done_at",)),
         # Says what a verb has done whose own entry stands beside it; what becomes of it is the burst's entry, and the verbs'.
         isolate("scim_departure"),
         refer("scim_departure", "directory_id", DIRECTORY),

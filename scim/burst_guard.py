@@ -1,0 +1,232 @@
+"""Notices when more people leave through a directory at once than is likely meant, and holds the burst for an administrator.
+
+Nothing is refused: the client gets its success and whoever left is out. What the guard keeps is the way back: each departure is a row,
+written with the verb; beyond the directory's budget the rows become a burst, and from then on nobody of it is offboarded by a machine.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from audit.events import Event
+from audit.ids import uuid7
+from audit.record import Actor, Subject, record
+from identity import directory_settings, tenancy
+from identity.models import Directory, Link, Member
+from scim.models import Burst, Departure
+
+PEOPLE: Final = "people"
+GROUPS: Final = "groups"
+_KINDS: Final = {
+    PEOPLE: [Departure.Kind.SUSPEND.value, Departure.Kind.DELETE.value, Departure.Kind.HELD.value],
+    GROUPS: [Departure.Kind.LEAVE.value],
+}
+# How many processes may see a part of one burst each; see `_Patience`.
+_PROCESSES: Final = 16
+_COUNTED_SECONDS: Final = 60.0
+_EVERYBODY: Final = 2**31
+
+# A burst grows as long as people keep leaving. FOR SHARE: an administrator who decides waits for us, or we find it decided.
+_NOTE: Final = """
+WITH held AS (
+  SELECT burst.id FROM scim_burst burst
+   WHERE burst.organization_id = %(organization)s AND burst.directory_id = %(directory)s AND burst.kind = %(family)s AND burst.decision = ''
+     AND EXISTS (SELECT 1 FROM scim_departure earlier WHERE earlier.organization_id = %(organization)s AND earlier.burst_id = burst.id
+                    AND earlier.happened_at > %(since)s)
+   ORDER BY burst.id DESC LIMIT 1 FOR SHARE
+)
+INSERT INTO scim_departure (id, organization_id, directory_id, member_id, group_id, kind, happened_at, outcome, burst_id)
+SELECT row.id, %(organization)s, %(directory)s, row.member_id, %(group)s, %(kind)s, %(now)s, '', (SELECT id FROM held)
+  FROM unnest(%(ids)s::uuid[], %(members)s::uuid[]) AS row (id, member_id)
+RETURNING burst_id
+"""
+_COUNT: Final = """
+SELECT count(*) FROM (
+  SELECT DISTINCT member_id FROM scim_departure
+   WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND burst_id IS NULL AND happened_at > %(since)s
+     AND kind = ANY (%(kinds)s) LIMIT %(most)s) AS limited
+"""
+_GATHER: Final = """
+UPDATE scim_departure SET burst_id = %(burst)s
+ WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND burst_id IS NULL AND happened_at > %(since)s
+   AND kind = ANY (%(kinds)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many may leave: more than `members`, and more than `percent` of the active ones, within `seconds` is a burst."""
+
+    members: int
+    percent: int
+    seconds: int
+
+    @property
+    def since(self) -> datetime:
+        """Where the time that counts begins."""
+        return timezone.now() - timedelta(seconds=self.seconds)
+
+    def needed(self, total: int) -> int:
+        """Return how many departures, of so many people who were active before, make a burst."""
+        return max(self.members, self.percent * total // 100) + 1
+
+
+@dataclass(slots=True)
+class _Patience:
+    """What this process remembers of a directory, so that it need not count with each departure.
+
+    `skips` departures are let pass uncounted: so few that all processes together cannot reach the limit with them. A job counts besides.
+    """
+
+    total: int = 0
+    counted_at: float = -_COUNTED_SECONDS
+    skips: int = 0
+
+
+_patience: dict[tuple[UUID, str], _Patience] = {}
+_PATIENCE_MAX: Final = 10_000
+
+
+def budget_of(directory: Directory) -> Budget | None:
+    """Return the directory's budget; None where the guard is switched off."""
+    wanted: Mapping[str, int] | None = directory_settings.effective(directory.settings)["burst_guard"]
+    return None if wanted is None else Budget(**wanted)
+
+
+def note(
+    directory: Directory, member_ids: Iterable[UUID], kind: str, *, actor: Actor, group_id: UUID | None = None
+) -> UUID | None:
+    """Note who leaves, in the transaction of the verb, and return the burst that they belong to, if there is one."""
+    members = list(member_ids)
+    budget = budget_of(directory)
+    if budget is None or not members:
+        return None
+    family = GROUPS if group_id else PEOPLE
+    values = _values(directory, family, budget) | {
+        "group": group_id, "kind": kind, "members": members, "ids": [uuid7() for _ in members], "now": timezone.now(),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE, values)
+        burst_id: UUID | None = cursor.fetchone()[0]
+    return burst_id or _watch(directory, family, budget, actor, len(members))
+
+
+def note_deletion(directory: Directory, member_id: UUID, *, is_active: bool, actor: Actor) -> bool:
+    """Note that a person is deleted; tells whether the deletion is to be held, the person being suspended instead."""
+    if not is_active:
+        # Somebody who is out already is no new departure; but whoever is held stays so.
+        mine = Departure.objects.filter(
+            organization=directory.organization_id, member=member_id, burst__decision=""
+        )
+        return bool(mine.exclude(kind=Departure.Kind.LEAVE).update(kind=Departure.Kind.HELD))
+    burst_id = note(directory, [member_id], Departure.Kind.DELETE, actor=actor)
+    if burst_id is None:
+        return False
+    mine = Departure.objects.filter(organization=directory.organization_id, member=member_id, burst=burst_id)
+    mine.filter(kind=Departure.Kind.DELETE, outcome="").update(kind=Departure.Kind.HELD)
+    return True
+
+
+def note_return(directory: Directory, member_id: UUID) -> None:
+    """Forget the departure of somebody whom the directory brings back."""
+    if budget_of(directory) is not None:
+        Departure.objects.filter(
+            organization=directory.organization_id, directory=directory, member=member_id, burst__isnull=True
+        ).exclude(kind=Departure.Kind.LEAVE).delete()
+
+
+def watch(directory: Directory, family: str, *, actor: Actor) -> UUID | None:
+    """Count once more, for departures that were noted side by side and could not see each other; the tenancy must be set."""
+    budget = budget_of(directory)
+    _patience.pop((directory.pk, family), None)
+    return None if budget is None else _watch(directory, family, budget, actor, 1)
+
+
+def is_held() -> Exists:
+    """Return the condition on members that they belong to a burst on which nobody has decided: no job ends what they have."""
+    return Exists(
+        Departure.objects.filter(
+            organization=OuterRef("organization_id"), member=OuterRef("pk"), burst__decision=""
+        )
+    )
+
+
+def _watch(directory: Directory, family: str, budget: Budget, actor: Actor, arrived: int) -> UUID | None:
+    known = _patience.setdefault((directory.pk, family), _Patience())
+    known.skips -= arrived
+    if known.skips >= 0:
+        return None
+    if _count(directory, family, budget, budget.members + 1) <= budget.members:
+        known.skips = 0
+        return None
+    if time.monotonic() - known.counted_at > _COUNTED_SECONDS:
+        if len(_patience) > _PATIENCE_MAX:
+            _patience.clear()
+        left = 0 if family == GROUPS else _count(directory, family, budget, _EVERYBODY)
+        known.total, known.counted_at = _active(directory) + left, time.monotonic()
+    needed = budget.needed(known.total)
+    count = _count(directory, family, budget, needed)
+    known.skips = max(needed - count, 0) // _PROCESSES
+    return _hold(directory, family, budget, actor, known.total) if count >= needed else None
+
+
+def _hold(directory: Directory, family: str, budget: Budget, actor: Actor, total: int) -> UUID:
+    with tenancy.change(directory.organization_id), connection.cursor() as cursor:
+        # Two departures that both go beyond the budget make one burst.
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [f"burst:{directory.pk}:{family}"]
+        )
+        recent = Departure.objects.filter(
+            organization=directory.organization_id, burst=OuterRef("pk"), happened_at__gt=budget.since
+        )
+        burst = (
+            Burst.objects.filter(Exists(recent), organization=directory.organization_id, directory=directory)
+            .filter(kind=family, decision="")
+            .order_by("-id")
+            .first()
+        )
+        if burst is None:
+            burst = Burst(
+                organization_id=directory.organization_id, directory=directory, kind=family, opened_at=timezone.now(),
+                budget={"members": budget.members, "percent": budget.percent, "seconds": budget.seconds},
+            )  # fmt: skip
+            burst.save(force_insert=True)
+            record(
+                Event.SYNC_HOLD,
+                organization_id=directory.organization_id,
+                actor=actor,
+                subject=Subject("directory", str(directory.pk), directory.name),
+                data={"burst": str(burst.pk), "kind": family, "people": total, "budget": burst.budget},
+            )
+        cursor.execute(_GATHER, _values(directory, family, budget) | {"burst": burst.pk})
+    return burst.pk
+
+
+def _count(directory: Directory, family: str, budget: Budget, most: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, _values(directory, family, budget) | {"most": most})
+        return int(cursor.fetchone()[0])
+
+
+def _active(directory: Directory) -> int:
+    return Link.objects.filter(
+        organization=directory.organization_id, directory=directory, tombstoned_at__isnull=True,
+        member__state=Member.State.ACTIVE,
+    ).count()  # fmt: skip
+
+
+def _values(directory: Directory, family: str, budget: Budget) -> dict[str, Any]:
+    return {
+        "organization": directory.organization_id,
+        "directory": directory.pk,
+        "family": family,
+        "kinds": _KINDS[family],
+        "since": budget.since,
+    }

@@ -1,0 +1,163 @@
+"""Verbs on held bursts: an administrator confirms what the directory did, or takes it back.
+
+The decision is one transaction. What follows from it is carried out person by person, each in a transaction of its own, by whoever gets
+to it first: the request that decided, or the job that finds what is left.
+"""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from identity import groups, members, tenancy
+from identity.errors import Conflict, Refusal
+from identity.models import Directory, Group, Link, Member, Membership
+from scim.models import Burst, Departure
+
+AT_ONCE_MAX: Final = 500
+_REASON: Final = {
+    Burst.Decision.CONFIRM: "deletion confirmed by an administrator",
+    Burst.Decision.ROLL_BACK: "rolled back by an administrator",
+}
+_EVENTS: Final = {
+    Burst.Decision.CONFIRM: Event.SYNC_APPROVE,
+    Burst.Decision.ROLL_BACK: Event.SYNC_ROLL_BACK,
+}
+# A departure is noted beside its verb: who left at another time than this has left again since, by another hand.
+_SAME_TIME: Final = timedelta(minutes=1)
+CHANGED_SINCE: Final = "skipped:changed_since"
+
+
+def decide(burst: Burst, decision: Burst.Decision, *, actor: Actor) -> Burst:
+    """Confirm or roll back, and carry out at once what is not too much. Raises Conflict where the other was decided already."""
+    with tenancy.change(burst.organization_id):
+        locked = Burst.objects.select_for_update().select_related("directory").get(pk=burst.pk)
+        if locked.decision and locked.decision != decision:
+            raise Conflict("Somebody has decided otherwise about this burst already: read it again.")
+        if not locked.decision:
+            locked.decision, locked.decided_at = decision.value, timezone.now()
+            locked.decided_by = {"kind": actor.kind, "id": actor.id, "label": actor.label}
+            locked.save(update_fields=["decision", "decided_at", "decided_by"])
+            record(
+                _EVENTS[decision],
+                organization_id=locked.organization_id,
+                actor=actor,
+                subject=Subject("directory", str(locked.directory_id), locked.directory.name),
+                data={"burst": str(locked.pk), "departures": summary(locked)},
+            )
+    carry_out(locked, most=AT_ONCE_MAX)
+    return locked
+
+
+def carry_out(burst: Burst, *, most: int) -> int:
+    """Do what was decided for at most so many departures that wait; returns how many, and closes the burst with the last one."""
+    decision = Burst.Decision(burst.decision)
+    actor = Actor(**burst.decided_by)
+    with tenancy.of(burst.organization_id):
+        if decision is Burst.Decision.CONFIRM:
+            # Only deletions were put off; everything else has happened as it was asked.
+            _waiting(burst).exclude(kind=Departure.Kind.HELD).update(outcome="confirmed")
+        chosen = list(_waiting(burst).order_by("pk").values_list("pk", flat=True)[:most])
+    done = sum(_one(burst, departure_id, decision, actor) for departure_id in chosen)
+    if len(chosen) < most:
+        with tenancy.of(burst.organization_id):
+            if not _waiting(burst).exists():
+                burst.done_at = timezone.now()
+                Burst.objects.filter(pk=burst.pk, done_at__isnull=True).update(done_at=burst.done_at)
+    return done
+
+
+def summary(burst: Burst) -> dict[str, int]:
+    """Return how many departures there are of each kind; the tenancy must be set."""
+    counted = Departure.objects.filter(organization=burst.organization_id, burst=burst).values_list("kind")
+    return dict(counted.annotate(number=Count("pk")).order_by("kind"))
+
+
+def _waiting(burst: Burst) -> QuerySet[Departure]:
+    return Departure.objects.filter(organization=burst.organization_id, burst=burst, outcome="")
+
+
+def _one(burst: Burst, departure_id: UUID, decision: Burst.Decision, actor: Actor) -> bool:
+    with tenancy.of(burst.organization_id):
+        departure = (
+            _waiting(burst).select_for_update(of=("self",), skip_locked=True).filter(pk=departure_id).first()
+        )
+        if departure is None:
+            return False
+        try:
+            with tenancy.change(burst.organization_id):
+                outcome = _confirmed(departure, actor) if decision == "confirm" else _undone(departure, actor)
+        except Refusal as refusal:
+            outcome = f"skipped:{refusal.code}"
+        Departure.objects.filter(pk=departure.pk).update(outcome=outcome)
+    return True
+
+
+def _confirmed(departure: Departure, actor: Actor) -> str:
+    member = members.lock(departure.member_id)
+    if member.state != Member.State.SUSPENDED:
+        return CHANGED_SINCE
+    members.offboard(
+        member, actor=actor, reason=_REASON[Burst.Decision.CONFIRM], tombstone=departure.directory
+    )
+    return "offboarded"
+
+
+def _undone(departure: Departure, actor: Actor) -> str:
+    if departure.kind == Departure.Kind.LEAVE:
+        return _back_in_group(departure, actor)
+    member = members.lock(departure.member_id)
+    reason = _REASON[Burst.Decision.ROLL_BACK]
+    if member.state == Member.State.SUSPENDED and _is_same(member.suspended_at, departure):
+        members.reactivate(member, actor=actor, reason=reason)
+        return "restored"
+    if member.state == Member.State.OFFBOARDED and _is_same(member.offboarded_at, departure):
+        return _reinstated(departure, member, actor, reason)
+    return CHANGED_SINCE
+
+
+def _reinstated(departure: Departure, member: Member, actor: Actor, reason: str) -> str:
+    """Bring back somebody who was deleted before the budget was spent: person, access, link and groups."""
+    former = list(
+        Membership.objects.filter(
+            organization=member.organization_id, member=member, ended_at__gte=member.offboarded_at
+        ).select_related("group")
+    )
+    link = Link.objects.filter(
+        organization=member.organization_id, directory=departure.directory, member=member
+    ).first()
+    members.reinstate(member, actor=actor, with_access=True, reason=reason)
+    if link is not None and link.tombstoned_at is not None:
+        members.link(member, departure.directory, link.external_id)
+        record(
+            Event.MEMBER_LINK,
+            organization_id=member.organization_id,
+            actor=actor,
+            subject=members.subject_of(member),
+            data={"directory": str(departure.directory_id), "external_id": link.external_id or ""},
+        )
+    for membership in former:
+        if membership.group.ended_at is None:
+            groups.change(membership.group, actor=actor, add=[str(member.pk)])
+    return "restored"
+
+
+def _back_in_group(departure: Departure, actor: Actor) -> str:
+    group = Group.objects.get(organization=departure.organization_id, pk=departure.group_id)
+    if group.ended_at is not None:
+        group = groups.restore(group, actor=actor)
+    _, delta = groups.change(group, actor=actor, add=[str(departure.member_id)])
+    return "restored" if delta.added else CHANGED_SINCE
+
+
+def _is_same(left_at: object, departure: Departure) -> bool:
+    return left_at is not None and abs(left_at - departure.happened_at) < _SAME_TIME  # type: ignore[operator,no-any-return]
+
+
+def held(directory: Directory) -> QuerySet[Burst]:
+    """Return the directory's bursts on which nobody has decided; the tenancy must be set."""
+    return Burst.objects.filter(organization=directory.organization_id, directory=directory, decision="")

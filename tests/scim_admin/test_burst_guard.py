@@ -1,0 +1,275 @@
+"""The burst guard: too many leavers at once are out, and can all be brought back."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from audit.record import Actor
+from identity import directories, members, tenancy
+from identity.errors import Conflict
+from identity.models import Directory, Group, Link, Member, Membership
+from scim import bursts
+from scim.models import Burst, Departure
+from tests.conftest import SETUP
+from tests.scim.talk import Scim, entries
+
+ADA = Actor("member", "0197-ada", "Ada Admin")
+SMALL = {"members": 2, "percent": 20, "seconds": 3600}
+DOWN = {"op": "replace", "path": "active", "value": False}
+UP = {"op": "replace", "path": "active", "value": True}
+
+
+def guarded(client, guard=SMALL):
+    """Return the client, its directory having a budget that a test can spend."""
+    settings = {"burst_guard": guard, "empties_groups": True}
+    directories.change(client.directory, settings=settings, actor=SETUP)
+    return Scim(client)
+
+
+def people(scim, count=10):
+    return [scim.create(f"p{number}", externalId=f"x{number}")["id"] for number in range(count)]
+
+
+def states(organization):
+    with tenancy.of(organization):
+        return dict(Member.objects.values_list("user_name", "state"))
+
+
+def bursts_of(organization):
+    with tenancy.of(organization):
+        return list(Burst.objects.order_by("id"))
+
+
+def outcomes(organization):
+    with tenancy.of(organization):
+        return sorted(Departure.objects.values_list("kind", "outcome"))
+
+
+def test_leavers_within_the_budget_are_nobodys_business(acme, okta):
+    scim = guarded(okta)
+    for each in people(scim)[:2]:
+        scim.patch(f"/Users/{each}", DOWN)
+    assert bursts_of(acme) == []
+    assert entries(acme, event="sync.hold") == []
+
+
+def test_both_limits_must_be_exceeded(acme, okta):
+    scim = guarded(okta, {"members": 2, "percent": 50, "seconds": 3600})
+    ids = people(scim)
+    for each in ids[:5]:
+        scim.patch(f"/Users/{each}", DOWN)
+    assert bursts_of(acme) == []  # five of ten are not more than half of them
+    scim.patch(f"/Users/{ids[5]}", DOWN)
+    assert len(bursts_of(acme)) == 1
+
+
+def test_a_burst_is_held_while_the_client_gets_its_success(acme, okta):
+    scim = guarded(okta)
+    answers = [scim.patch(f"/Users/{each}", DOWN) for each in people(scim)[:4]]
+    assert [(answer.status, answer.body["active"]) for answer in answers] == [(200, False)] * 4
+    assert list(states(acme).values()).count("suspended") == 4
+    (burst,) = bursts_of(acme)
+    assert (burst.kind, burst.decision, burst.budget) == ("people", "", SMALL)
+    with tenancy.of(acme):
+        assert bursts.summary(burst) == {"suspend": 4}
+    (entry,) = entries(acme, event="sync.hold")
+    assert (entry.actor_kind, entry.subject_id) == ("directory", str(okta.directory.pk))
+
+
+def test_rolling_back_brings_everybody_of_the_burst_back_and_nobody_else(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    with tenancy.of(acme):
+        by_hand = Member.objects.get(pk=ids[9])
+    members.suspend(by_hand, actor=ADA)
+    for each in ids[:4]:
+        scim.patch(f"/Users/{each}", DOWN)
+    (burst,) = bursts_of(acme)
+    done = bursts.decide(burst, Burst.Decision.ROLL_BACK, actor=ADA)
+    assert done.done_at
+    assert [name for name, state in states(acme).items() if state != "active"] == ["p9"]
+    assert outcomes(acme) == [("suspend", "restored")] * 4
+    (entry,) = entries(acme, event="sync.roll_back")
+    assert (entry.actor_id, entry.subject_id) == (ADA.id, str(okta.directory.pk))
+    assert {each.actor_id for each in entries(acme, event="member.reactivate")} == {ADA.id}
+
+
+def test_confirming_leaves_everybody_out(acme, okta):
+    scim = guarded(okta)
+    for each in people(scim)[:4]:
+        scim.patch(f"/Users/{each}", DOWN)
+    (burst,) = bursts_of(acme)
+    assert bursts.decide(burst, Burst.Decision.CONFIRM, actor=ADA).done_at
+    assert list(states(acme).values()).count("suspended") == 4
+    assert outcomes(acme) == [("suspend", "confirmed")] * 4
+    assert len(entries(acme, event="sync.approve")) == 1
+
+
+def test_who_was_changed_since_is_left_alone(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    for each in ids[:4]:
+        scim.patch(f"/Users/{each}", DOWN)
+    scim.patch(f"/Users/{ids[0]}", UP)
+    with tenancy.of(acme):
+        gone = Member.objects.get(pk=ids[1])
+    members.offboard(gone, actor=ADA, reason="left")
+    with tenancy.of(acme):
+        Departure.objects.filter(member=gone).update(happened_at="2020-01-01T00:00:00Z")
+    bursts.decide(bursts_of(acme)[0], Burst.Decision.ROLL_BACK, actor=ADA)
+    assert states(acme)["p1"] == "offboarded"
+    assert [outcome for _, outcome in outcomes(acme)] == ["restored"] * 2 + ["skipped:changed_since"] * 2
+
+
+def test_deletions_beyond_the_budget_are_put_off_until_confirmed(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    assert [scim.delete(f"/Users/{each}").status for each in ids[:5]] == [204] * 5
+    assert sorted(states(acme).values()) == ["active"] * 5 + ["offboarded"] * 2 + ["suspended"] * 3
+    (burst,) = bursts_of(acme)
+    bursts.decide(burst, Burst.Decision.CONFIRM, actor=ADA)
+    assert sorted(states(acme).values()) == ["active"] * 5 + ["offboarded"] * 5
+    assert scim.get(f"/Users/{ids[4]}").status == 404
+    assert outcomes(acme) == [("delete", "confirmed")] * 2 + [("delete_held", "offboarded")] * 3
+
+
+def test_rolling_back_deletions_brings_back_person_link_access_and_groups(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    staff = scim.create_group("Staff", *ids[:4])
+    for each in ids[:4]:
+        scim.delete(f"/Users/{each}")
+    bursts.decide(bursts_of(acme)[0], Burst.Decision.ROLL_BACK, actor=ADA)
+    assert set(states(acme).values()) == {"active"}
+    shown = scim.get(f"/Users/{ids[0]}")
+    assert (shown.status, shown.body["externalId"], shown.body["active"]) == (200, "x0", True)
+    members_now = {each["value"] for each in scim.get(f"/Groups/{staff['id']}").body["members"]}
+    assert members_now == set(ids[:4])
+
+
+def test_deleting_somebody_who_is_held_is_put_off_as_well(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    for each in ids[:4]:
+        scim.patch(f"/Users/{each}", DOWN)
+    assert scim.delete(f"/Users/{ids[0]}").status == 204
+    assert states(acme)["p0"] == "suspended"
+    bursts.decide(bursts_of(acme)[0], Burst.Decision.CONFIRM, actor=ADA)
+    assert states(acme)["p0"] == "offboarded"
+
+
+def test_a_client_that_creates_the_held_people_anew_gets_them_back(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    for each in ids[:5]:
+        scim.delete(f"/Users/{each}")
+    answer = scim.post("/Users", {"userName": "p4", "externalId": "x4"})
+    assert (answer.status, answer.body["id"]) == (201, ids[4])
+
+
+def test_emptying_a_group_is_held_and_the_memberships_come_back(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    staff = scim.create_group("Staff", *ids[:6])
+    assert scim.patch(f"/Groups/{staff['id']}", {"op": "remove", "path": "members"}).status in {200, 204}
+    with tenancy.of(acme):
+        assert not Membership.objects.filter(ended_at=None).exists()
+    (burst,) = bursts_of(acme)
+    assert burst.kind == "groups"
+    bursts.decide(burst, Burst.Decision.ROLL_BACK, actor=ADA)
+    shown = scim.get(f"/Groups/{staff['id']}").body
+    assert {each["value"] for each in shown["members"]} == set(ids[:6])
+
+
+def test_a_deleted_group_comes_back_with_its_members(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    staff = scim.create_group("Staff", *ids[:6])
+    assert scim.delete(f"/Groups/{staff['id']}").status == 204
+    bursts.decide(bursts_of(acme)[0], Burst.Decision.ROLL_BACK, actor=ADA)
+    shown = scim.get(f"/Groups/{staff['id']}").body
+    assert (shown["displayName"], len(shown["members"])) == ("Staff", 6)
+
+
+def test_a_group_made_anew_meanwhile_is_not_doubled(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    staff = scim.create_group("Staff", *ids[:6])
+    scim.delete(f"/Groups/{staff['id']}")
+    scim.create_group("Staff", ids[0])
+    bursts.decide(bursts_of(acme)[0], Burst.Decision.ROLL_BACK, actor=ADA)
+    with tenancy.of(acme):
+        assert Group.objects.filter(ended_at=None).count() == 1
+    assert {outcome for _, outcome in outcomes(acme)} == {"skipped:name_taken"}
+
+
+def test_somebody_brought_back_no_longer_counts(acme, okta):
+    scim = guarded(okta)
+    for each in people(scim)[:8]:
+        scim.patch(f"/Users/{each}", DOWN)
+        scim.patch(f"/Users/{each}", UP)
+    assert bursts_of(acme) == []
+
+
+def test_null_switches_the_guard_off(acme, okta):
+    scim = guarded(okta, None)
+    for each in people(scim):
+        scim.patch(f"/Users/{each}", DOWN)
+    assert (bursts_of(acme), outcomes(acme)) == ([], [])
+
+
+def test_after_a_decision_counting_begins_anew(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim, 20)
+    for each in ids[:6]:
+        scim.patch(f"/Users/{each}", DOWN)
+    bursts.decide(bursts_of(acme)[0], Burst.Decision.CONFIRM, actor=ADA)
+    scim.patch(f"/Users/{ids[6]}", DOWN)
+    assert [burst.decision for burst in bursts_of(acme)] == ["confirm"]
+
+
+def test_each_directory_has_its_own_budget(acme, okta, entra):
+    scim, other = guarded(okta), guarded(entra)
+    for each in people(scim)[:2]:
+        scim.patch(f"/Users/{each}", DOWN)
+    mine = [other.create(f"e{number}")["id"] for number in range(5)]
+    for each in mine[:2]:
+        other.patch(f"/Users/{each}", DOWN)
+    assert bursts_of(acme) == []
+
+
+def test_a_decision_cannot_be_turned_round(acme, okta):
+    scim = guarded(okta)
+    for each in people(scim)[:4]:
+        scim.patch(f"/Users/{each}", DOWN)
+    (burst,) = bursts_of(acme)
+    bursts.decide(burst, Burst.Decision.CONFIRM, actor=ADA)
+    assert bursts.decide(burst, Burst.Decision.CONFIRM, actor=ADA).decision == "confirm"
+    with pytest.raises(Conflict):
+        bursts.decide(burst, Burst.Decision.ROLL_BACK, actor=ADA)
+    assert len(entries(acme, event="sync.approve")) == 1
+
+
+def test_leavers_side_by_side_make_one_burst_and_all_come_back(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim, 24)
+    ready = threading.Barrier(6)
+
+    def leave(part):
+        try:
+            ready.wait()
+            return [Scim(okta).patch(f"/Users/{each}", DOWN).status for each in ids[part::6]]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert {status for each in pool.map(leave, range(6)) for status in each} == {200}
+    (burst,) = bursts_of(acme)
+    bursts.decide(burst, Burst.Decision.ROLL_BACK, actor=ADA)
+    with tenancy.of(acme):
+        late = Departure.objects.filter(burst=None).values_list("member_id", flat=True)
+        out = Member.objects.exclude(state="active").values_list("pk", flat=True)
+        assert set(out) <= set(late)
+        assert Link.objects.filter(directory=Directory.objects.get(pk=okta.directory.pk)).count() == 24
