@@ -1,9 +1,11 @@
 """SAML connections: the identity provider's values, ours, and the switch."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from console import reading
@@ -11,7 +13,7 @@ from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
-from saml import connections, trust
+from saml import connections, trial, trust
 from saml.models import Attempt, Connection
 from saml.presets import preset
 from saml.presets.preset import Preset
@@ -52,6 +54,7 @@ def one(visit: Visit, connection: UUID) -> HttpResponse:
         ),
         "missing": missing(found),
         "now": timezone.now(),
+        "test_path": test_path(visit, found),
         "history": reading.of_subject(visit.organization.pk, str(found.pk), 5) if visit.may("record") else [],
     }
     return page(visit, "connection.html", values)
@@ -126,6 +129,14 @@ def our_values(connection: Connection, product: Preset) -> list[tuple[str, str, 
         for name, word in _OUR_VALUES
         if name != "sls_url" or product.signs_out
     ]
+
+
+def test_path(visit: Visit, connection: Connection) -> str:
+    """Return the link of a test sign-in in this visitor's name, good for a quarter of an hour; empty where it cannot begin."""
+    if not visit.may("connection_switch") or not connection.sso_url:
+        return ""
+    query = urlencode({"test": trial.ticket(connection, visit.actor)})
+    return f"{reverse('saml-login', args=[connection.pk])}?{query}"
 
 
 def missing(connection: Connection) -> list[str]:

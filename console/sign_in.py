@@ -12,14 +12,16 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from audit import context
 from audit.events import Event
 from audit.record import Actor, Subject, record
 from console import passwords, single_sign_on
 from console.answers import SeeOther
 from console.forms import Form
-from identity import sessions, tenancy
+from identity import tenancy
 from identity.browser import forget, remember, session_of
+from saml import logout
+from saml.build import Message
+from saml.views import send
 
 # The same for every reason: whether the person exists is nobody's business.
 REFUSED: Final = "That did not work. Check user name and password. If you belong to several organizations, name the one you mean."
@@ -120,9 +122,9 @@ def to_identity_provider(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """End the session of this browser."""
+    """End the session of this browser, and ask the identity provider that opened it to end its own, if it takes that."""
     session = session_of(request)
-    response = SeeOther(reverse("sign_in"))
+    response: HttpResponse = SeeOther(reverse("sign_in"))
     if session is not None:
         actor = Actor("member", str(session.member_id), session.member.user_name)
         with tenancy.of(session.organization_id):
@@ -131,11 +133,20 @@ def sign_out(request: HttpRequest) -> HttpResponse:
                 organization_id=session.organization_id,
                 actor=actor,
                 subject=Subject("session", str(session.pk), session.member.user_name),
-                data={"source": context.current().source},
+                data={"saml": session.connection_id is not None},
             )
-            sessions.end(session, actor=actor, reason="signed_out")
+            message = logout.begin(session, actor=actor)
+        if message is not None:
+            response = _on_to(request, message)
     forget(response)
     return response
+
+
+def _on_to(request: HttpRequest, message: Message) -> HttpResponse:
+    """Carry a logout message on: by a form that sends itself, or by a page that refreshes itself, as on the way in."""
+    if message.fields is not None:
+        return send(request, message)
+    return render(request, "console/signed_out.html", {"url": message.url, "plain_title": "Signed out"})
 
 
 def _page(request: HttpRequest, password: Form, single: Form, *, status: int = 200) -> HttpResponse:

@@ -205,3 +205,14 @@ def test_a_connection_that_is_off_leads_nowhere(connection):
     answer = Client().post("/sign-in/single-sign-on", {"where": "acme"})
     assert answer.status_code == 404
     assert b"No single sign-on is set up" in answer.content
+
+
+def test_signing_out_of_a_saml_session_leads_on_to_the_identity_provider(acme, ada, connection):
+    connections.change(connection, actor=SETUP, slo_url="https://idp.example/slo", slo_binding="redirect")
+    client = Client()
+    origin = sessions.SamlOrigin(connection.pk, "ada", "index-1")
+    _, client.cookies["rollcall_session"] = sessions.start(ada, actor=SETUP, saml=origin)
+    answer = client.post("/sign-out")
+    assert "url=https://idp.example/slo?SAMLRequest=" in answer.content.decode()
+    assert answer.cookies["rollcall_session"].value == ""
+    assert client.get("/me")["Location"].startswith("/sign-in")

@@ -216,3 +216,11 @@ def test_a_failed_sign_in_shows_its_code_and_where_to_click(things, ada):
     ):
         assert said in opened
     assert "No sign-in here" in client.get("/o/acme/sign-ins/?outcome=succeeded").content.decode()
+
+
+def test_the_test_sign_in_carries_a_ticket_of_whoever_may_change_the_connection(things, ada, acme):
+    from tests.conftest import join
+
+    assert b"login?test=" in visit(ada).get(address("connection", things)).content
+    auditor = visit(join(acme, "aud@acme.example", role="auditor"))
+    assert b"login?test=" not in auditor.get(address("connection", things)).content
