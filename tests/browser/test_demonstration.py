@@ -1,0 +1,57 @@
+"""A newcomer clicks "Sign in" at the demonstration's identity provider, in a real browser."""
+
+import pytest
+
+from demo.address import remembered_port
+from demo.seed import seed
+from tests.browser.conftest import complaints_of
+from tests.demo.conftest import start_idp
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def demonstration(server, settings, tmp_path):
+    """Give the demonstration's addresses, with its identity provider running."""
+    settings.ROLLCALL_DATA = tmp_path
+    settings.ROLLCALL_PUBLIC_URL = server.replace("127.0.0.1", "localhost")
+    demonstration = seed()
+    process = start_idp(remembered_port(tmp_path), tmp_path, settings.ROLLCALL_PUBLIC_URL)
+    process.stdout.readline()
+    yield demonstration
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.parametrize(
+    ("slug", "name", "path"),
+    [("meridian", "Maren Holt", "/o/meridian/"), ("harbour-pine", "Sanna Virtanen", "/me")],
+)
+def test_one_click_signs_somebody_in(chromium, demonstration, slug, name, path, scripts):
+    context = chromium.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    complaints = complaints_of(page)
+    page.goto(demonstration.organizations[slug].login_url)
+    page.locator("li", has_text=name).locator("form.one").get_by_role("button").click()
+    if not scripts:
+        page.get_by_role("button", name="Continue").click()
+    page.wait_for_url(f"{demonstration.server}{path}")
+    assert name in page.content()
+    assert complaints == []
+    context.close()
+
+
+def test_what_is_asserted_can_be_changed_first(chromium, demonstration):
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(demonstration.organizations["meridian"].login_url)
+    person = page.locator("li", has_text="Yusuf Demir")
+    person.get_by_text("Change what is asserted first").click()
+    person.get_by_label("roles").fill("organization_admin")
+    person.get_by_label("Encrypted").check()
+    person.locator("details").get_by_role("button").click()
+    page.wait_for_url(f"{demonstration.server}/o/meridian/")
+    assert page.get_by_role("link", name="Settings").count() == 1
+    context.close()
