@@ -9,6 +9,7 @@ from hmac import compare_digest
 from django.utils import timezone
 
 from audit.events import Event
+from audit.models import Entry
 from audit.record import Actor, Subject, record
 from identity import tenancy
 from identity.errors import Invalid
@@ -22,6 +23,7 @@ _AGE_DAYS_DEFAULT = 365
 _AGE_DAYS_MAX = 1825
 _USE_NOTED_EVERY = timedelta(minutes=1)
 SCIM_SCOPE = "scim"
+WARNING_DAYS = (1, 7, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,37 @@ def expire(token: Token, *, actor: Actor) -> bool:
                 subject=Subject("token", str(token.pk), token.prefix),
             )
     return bool(closed)
+
+
+def warn_of_expiry(token: Token, *, actor: Actor) -> bool:
+    """Record, once for each of WARNING_DAYS, that the token expires within so many days; tells whether it did.
+
+    The record itself remembers what was said. A token that was revoked, or has expired, is not spoken of.
+    """
+    with tenancy.change(token.organization_id):
+        locked = Token.objects.select_for_update().get(pk=token.pk)
+        now = timezone.now()
+        if locked.revoked_at is not None or locked.expires_at is None or locked.expires_at <= now:
+            return False
+        days = next((days for days in WARNING_DAYS if locked.expires_at <= now + timedelta(days=days)), None)
+        reason = f"{days}_days"
+        told = Entry.objects.filter(
+            organization_id=token.organization_id,
+            subject_id=str(token.pk),
+            event=Event.TOKEN_EXPIRING,
+            reason=reason,
+        )
+        if days is None or told.exists():
+            return False
+        record(
+            Event.TOKEN_EXPIRING,
+            organization_id=token.organization_id,
+            actor=actor,
+            subject=Subject("token", str(token.pk), token.prefix),
+            reason=reason,
+            data={"expires_at": locked.expires_at, "directory": locked.directory_id},
+        )
+    return True
 
 
 def find(secret: str) -> Found | None:

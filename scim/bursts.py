@@ -4,7 +4,7 @@ The decision is one transaction. What follows from it is carried out person by p
 to it first: the request that decided, or the job that finds what is left.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -147,6 +147,7 @@ def _reinstated(departure: Departure, member: Member, actor: Actor, reason: str)
 
 
 def _back_in_group(departure: Departure, actor: Actor) -> str:
+    assert departure.group_id is not None  # noqa: S101 - they left a group
     group = Group.objects.get(organization=departure.organization_id, pk=departure.group_id)
     if group.ended_at is not None:
         group = groups.restore(group, actor=actor)
@@ -154,8 +155,8 @@ def _back_in_group(departure: Departure, actor: Actor) -> str:
     return "restored" if delta.added else CHANGED_SINCE
 
 
-def _is_same(left_at: object, departure: Departure) -> bool:
-    return left_at is not None and abs(left_at - departure.happened_at) < _SAME_TIME  # type: ignore[operator,no-any-return]
+def _is_same(left_at: datetime | None, departure: Departure) -> bool:
+    return left_at is not None and abs(left_at - departure.happened_at) < _SAME_TIME
 
 
 def held(directory: Directory) -> QuerySet[Burst]:

@@ -122,7 +122,7 @@ def _write(request: HttpRequest, seen: Seen, token: Token, response: HttpRespons
     # Sealed before the transaction: the key may then be remembered, and costs no query.
     sealed = exchange.seal(token.organization_id, row_id, kept)
     with tenancy.of(token.organization_id), connection.cursor() as cursor:
-        values = (
+        values: tuple[Any, ...] = (
             row_id, token.organization_id, token.directory_id, token.pk, seen.happened_at, request.method or "",
             request.path.removeprefix(ROOT)[:_PATH_CHARACTERS_MAX], _resource_id(request, response),
             _CRASHED if response is None else response.status_code,

@@ -23,6 +23,10 @@ TIMETABLE: Final = (
     Every(300, "tasks.jobs.credentials.expired_invitations"),
     Every(60, "tasks.jobs.sign_ins.incomplete"),
     Every(3600, "tasks.jobs.sign_ins.spent"),
+    Every(60, "tasks.jobs.scim.watch_bursts"),
+    Every(60, "tasks.jobs.scim.carry_out_bursts"),
+    Every(3600, "tasks.jobs.scim.forget_requests"),
+    Every(3600, "tasks.jobs.scim.expiring_tokens"),
 )  # fmt: skip
 
 

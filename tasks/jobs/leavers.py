@@ -8,6 +8,7 @@ from django.utils import timezone
 from audit.record import Actor
 from identity import members, tenancy
 from identity.models import Member
+from scim import burst_guard
 from tasks.celery import app
 
 BATCH = 500
@@ -37,6 +38,8 @@ def grace_ends() -> int:
     with tenancy.everywhere("suspended members whose grace has ended"):
         due = list(
             Member.objects.filter(state=Member.State.SUSPENDED, suspended_at__lte=timezone.now() - grace)
+            # A burst on which nobody has decided can be rolled back with everything that its people had.
+            .exclude(burst_guard.is_held())
             .order_by("suspended_at")
             .only("id", "organization_id")[:BATCH]
         )

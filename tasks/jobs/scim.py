@@ -1,0 +1,82 @@
+"""What SCIM leaves to the clock: bursts to count and to carry out, requests to forget, tokens that are about to expire."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils import timezone
+
+from audit.record import Actor
+from identity import directory_settings, tenancy, tokens
+from identity.models import Directory, Token
+from scim import burst_guard, bursts
+from scim.models import Burst, Departure, LoggedRequest
+from tasks.celery import app
+
+BATCH = 1000
+_COUNTED_AGAIN = timedelta(minutes=10)
+# The longest time that a directory's burst guard may look back.
+_DEPARTURES_KEPT = timedelta(days=8)
+
+
+@app.task(name="tasks.jobs.scim.watch_bursts")
+def watch_bursts() -> int:
+    """Count the latest departures again, those that happened side by side; answers how many bursts are held by that."""
+    actor = Actor("job", "watch_bursts", "burst guard")
+    with tenancy.everywhere("directories through which people have just left"):
+        loose = Departure.objects.filter(
+            burst__isnull=True, happened_at__gt=timezone.now() - _COUNTED_AGAIN
+        ).values_list("directory_id", flat=True)
+        due = list(Directory.objects.filter(pk__in=loose.distinct()))
+    found: set[UUID] = set()
+    for directory in due:
+        with tenancy.of(directory.organization_id):
+            for family in (burst_guard.PEOPLE, burst_guard.GROUPS):
+                burst = burst_guard.watch(directory, family, actor=actor)
+                found |= {burst} if burst else set()
+    return len(found)
+
+
+@app.task(name="tasks.jobs.scim.carry_out_bursts")
+def carry_out_bursts() -> int:
+    """Carry out what administrators decided about bursts and what their request left undone; answers for how many departures."""
+    with tenancy.everywhere("bursts decided and not done"):
+        due = list(
+            Burst.objects.filter(decided_at__isnull=False, done_at__isnull=True).order_by("decided_at")
+        )
+    return sum(bursts.carry_out(burst, most=BATCH) for burst in due)
+
+
+@app.task(name="tasks.jobs.scim.forget_requests")
+def forget_requests() -> int:
+    """Delete the logged requests whose directory's time is over, and departures nobody counts any more; answers how many."""
+    with tenancy.everywhere("directories and how long they keep requests"):
+        directories = list(Directory.objects.only("id", "organization_id", "settings"))
+    forgotten = 0
+    for directory in directories:
+        days = directory_settings.effective(directory.settings)["request_log_days"]
+        mine = {"organization": directory.organization_id, "directory": directory}
+        with tenancy.of(directory.organization_id):
+            old = LoggedRequest.objects.filter(
+                **mine, happened_at__lt=timezone.now() - timedelta(days=days)
+            ).order_by("pk")
+            forgotten += LoggedRequest.objects.filter(
+                pk__in=list(old.values_list("pk", flat=True)[: BATCH * 10])
+            ).delete()[0]
+            Departure.objects.filter(
+                **mine, burst__isnull=True, happened_at__lt=timezone.now() - _DEPARTURES_KEPT
+            ).delete()
+    return forgotten
+
+
+@app.task(name="tasks.jobs.scim.expiring_tokens")
+def expiring_tokens() -> int:
+    """Record which directories' tokens expire within 30, 7 days and one; answers how many entries that made."""
+    actor = Actor("job", "expiring_tokens", "token expiry")
+    horizon = timezone.now() + timedelta(days=max(tokens.WARNING_DAYS))
+    with tenancy.everywhere("directories' tokens that expire soon"):
+        due = list(
+            Token.objects.filter(
+                directory__isnull=False, revoked_at__isnull=True, expires_at__lte=horizon
+            ).order_by("expires_at")
+        )
+    return sum(tokens.warn_of_expiry(token, actor=actor) for token in due)
