@@ -91,7 +91,7 @@ class Machine:
         return next((child for child in children if word in " ".join(_command(child))), None)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
-        if self.process is not None:
+        if self.process is not None and not self.process.stdout.closed:
             if self.process.poll() is None:
                 self.process.send_signal(number)
             self.process.stdout.read()

@@ -12,6 +12,7 @@ from config import metrics, start
 
 class Command(BaseCommand):
     help = "Run the web processes (ROLLCALL_WEB_WORKERS of ROLLCALL_WEB_THREADS threads each)."
+    requires_system_checks: list[str] = []  # they need loaded models; prepare_database runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--bind", default="127.0.0.1", help="address to listen on")

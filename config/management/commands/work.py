@@ -9,6 +9,7 @@ from config import start
 
 class Command(BaseCommand):
     help = "Run the worker that does the jobs."
+    requires_system_checks: list[str] = []  # they need loaded models; prepare_database runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--processes", type=int, default=2, help="how many jobs may run at once")
