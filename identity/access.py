@@ -36,7 +36,8 @@ class Question:
 class Why:
     """What gives the access: the grant (`grant_id`), its permission, and the resource "kind key" it was given on.
 
-    `inherited_from` is empty for a grant on the resource itself; `implied` says that the permission granted is a stronger one.
+    `inherited_from` is empty for a grant on the resource itself; `implied` says that the permission granted is a stronger one;
+    `group` names the group that brings it (then `grant_id` is the group's grant), empty for a grant of the member's own.
     """
 
     grant_id: UUID
@@ -45,6 +46,7 @@ class Why:
     since: datetime
     inherited_from: str
     implied: bool
+    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One line of what grants reach. `inherited_from` is "kind key" of the resource that was granted, empty for an own grant."""
+    """One line of what somebody can reach. `inherited_from` is "kind key" of the resource that was granted, empty for that one itself.
+
+    `group` names the group that brings it, empty for a grant of the member's own.
+    """
 
     kind: str
     key: str
@@ -68,6 +73,7 @@ class Access:
     since: datetime
     inherited_from: str
     grant_id: UUID
+    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +89,12 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class HeldRole:
-    """A role that a member had, where it came from and since when."""
+    """A role that a member had, where it came from and since when; `group` as in Access."""
 
     name: str
     origin: str
     since: datetime
+    group: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,17 +69,26 @@ WITH RECURSIVE asked AS (
 ), found AS (
   SELECT DISTINCT ON (up.n) up.n, up.distance, up.resource_id, given.*
     FROM up CROSS JOIN LATERAL (
-      SELECT given.id, given.permission, given.origin, given.started_at FROM identity_grant given
-       WHERE given.organization_id = %(organization)s AND given.member_id = up.member_id
-         AND given.resource_id = up.resource_id AND given.permission = ANY (up.enough) AND OPEN(given)
-       -- The limit keeps the planner, who expects many rows of a recursion, from reading all grants at once.
-       ORDER BY array_position(up.enough, given.permission), given.started_at LIMIT 1
+      SELECT * FROM (
+        SELECT given.id, given.permission, given.origin, given.started_at, '' AS through FROM identity_grant given
+         WHERE given.organization_id = %(organization)s AND given.member_id = up.member_id
+           AND given.resource_id = up.resource_id AND given.permission = ANY (up.enough) AND OPEN(given)
+        UNION ALL
+        SELECT mapped.id, mapped.permission, 'group', GREATEST(mapped.started_at, membership.started_at), grouping.display_name
+          FROM identity_membership membership
+          JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = membership.group_id
+               AND mapped.resource_id = up.resource_id AND mapped.permission = ANY (up.enough) AND OPEN(mapped)
+          JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
+         WHERE membership.organization_id = %(organization)s AND membership.member_id = up.member_id AND OPEN(membership)
+      ) AS given
+      -- The limit keeps the planner, who expects many rows of a recursion, from reading all grants at once.
+      ORDER BY given.through <> '', array_position(up.enough, given.permission), given.started_at LIMIT 1
     ) AS given
    ORDER BY up.n, up.distance
 )
 SELECT asked.refusal, found.id, found.permission, found.origin, found.started_at,
        CASE WHEN found.distance > 0 THEN kind.name || ' ' || resource.key ELSE '' END,
-       found.permission <> asked.permission
+       found.permission <> asked.permission, found.through
   FROM asked
   LEFT JOIN found ON found.n = asked.n
   LEFT JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = found.resource_id
@@ -90,17 +99,24 @@ SELECT asked.refusal, found.id, found.permission, found.origin, found.started_at
 # Down from what was given: `included` are the permissions that it comes to on each resource below.
 REACH = _forms("""
 WITH RECURSIVE given AS (
-  SELECT given.id, given.permission, given.origin, given.started_at, given.resource_id FROM identity_grant given
+  SELECT given.id, given.permission, given.origin, given.started_at, given.resource_id, '' AS through FROM identity_grant given
    WHERE given.organization_id = %(organization)s AND given.member_id = %(member)s AND OPEN(given)
+  UNION ALL
+  SELECT mapped.id, mapped.permission, 'group', GREATEST(mapped.started_at, membership.started_at), mapped.resource_id,
+         grouping.display_name
+    FROM identity_membership membership
+    JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = membership.group_id AND OPEN(mapped)
+    JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
+   WHERE membership.organization_id = %(organization)s AND membership.member_id = %(member)s AND OPEN(membership)
 ), reach AS (
-  SELECT given.id AS grant_id, given.origin, given.started_at, resource.id AS resource_id, resource.id AS granted_id,
+  SELECT given.id AS grant_id, given.origin, given.started_at, given.through, resource.id AS resource_id, resource.id AS granted_id,
          kind.permissions[:array_position(kind.permissions, given.permission)] AS included
     FROM given
     JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = given.resource_id
          AND HERE(resource)
     JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = resource.kind_id
   UNION ALL
-  SELECT reach.grant_id, reach.origin, reach.started_at, child.id, reach.granted_id, kind.permissions[:step.strongest]
+  SELECT reach.grant_id, reach.origin, reach.started_at, reach.through, child.id, reach.granted_id, kind.permissions[:step.strongest]
     FROM reach
     JOIN identity_resource child ON child.organization_id = %(organization)s AND child.parent_id = reach.resource_id AND HERE(child)
     JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = child.kind_id
@@ -109,13 +125,14 @@ WITH RECURSIVE given AS (
    WHERE step.strongest IS NOT NULL
 )
 SELECT kind.name, resource.key, resource.name, reach.included[cardinality(reach.included)], reach.origin, reach.started_at,
-       CASE WHEN reach.granted_id = resource.id THEN '' ELSE granted_kind.name || ' ' || granted.key END, reach.grant_id
+       CASE WHEN reach.granted_id = resource.id THEN '' ELSE granted_kind.name || ' ' || granted.key END, reach.grant_id,
+       reach.through
   FROM reach
   JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = reach.resource_id
   JOIN identity_kind kind ON kind.id = resource.kind_id AND kind.organization_id = %(organization)s
   JOIN identity_resource granted ON granted.organization_id = %(organization)s AND granted.id = reach.granted_id
   JOIN identity_kind granted_kind ON granted_kind.id = granted.kind_id AND granted_kind.organization_id = %(organization)s
- ORDER BY kind.name, resource.key, 4, 7, reach.grant_id
+ ORDER BY kind.name, resource.key, 4, 7, reach.through, reach.grant_id
 """)
 
 # For each permission of the resource's kind, what would do above; then whoever was given any of it.
@@ -138,9 +155,18 @@ WITH RECURSIVE up AS (
 ), found AS (
   SELECT DISTINCT ON (given.member_id, given.id) up.permission AS comes_to, up.distance, up.resource_id, given.*
     FROM up CROSS JOIN LATERAL (
-      SELECT given.id, given.member_id, given.permission, given.origin, given.started_at FROM identity_grant given
+      SELECT given.id, given.member_id, given.permission, given.origin, given.started_at, '' AS through FROM identity_grant given
        WHERE given.organization_id = %(organization)s AND given.resource_id = up.resource_id
          AND given.permission = ANY (up.enough) AND OPEN(given)
+      UNION ALL
+      SELECT mapped.id, membership.member_id, mapped.permission, 'group', GREATEST(mapped.started_at, membership.started_at),
+             grouping.display_name
+        FROM identity_groupgrant mapped
+        JOIN identity_membership membership ON membership.organization_id = %(organization)s
+             AND membership.group_id = mapped.group_id AND OPEN(membership)
+        JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = mapped.group_id
+       WHERE mapped.organization_id = %(organization)s AND mapped.resource_id = up.resource_id
+         AND mapped.permission = ANY (up.enough) AND OPEN(mapped)
     ) AS given
    ORDER BY given.member_id, given.id, up.place DESC
 ), chosen AS (
@@ -150,7 +176,8 @@ WITH RECURSIVE up AS (
    ORDER BY member.id LIMIT %(limit)s
 )
 SELECT chosen.id, chosen.user_name, chosen.display_name, found.comes_to, found.id, found.permission, found.origin, found.started_at,
-       CASE WHEN found.distance > 0 THEN kind.name || ' ' || resource.key ELSE '' END, found.permission <> found.comes_to
+       CASE WHEN found.distance > 0 THEN kind.name || ' ' || resource.key ELSE '' END, found.permission <> found.comes_to,
+       found.through
   FROM chosen
   JOIN found ON found.member_id = chosen.id
   JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = found.resource_id
@@ -159,10 +186,17 @@ SELECT chosen.id, chosen.user_name, chosen.display_name, found.comes_to, found.i
 """)
 
 ROLES = _forms("""
-SELECT role.name, held.origin, held.started_at FROM identity_roleassignment held
+SELECT role.name, held.origin, held.started_at, '' FROM identity_roleassignment held
   JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = held.role_id
  WHERE held.organization_id = %(organization)s AND held.member_id = %(member)s AND OPEN(held)
- ORDER BY role.name
+UNION ALL
+SELECT role.name, 'group', GREATEST(mapped.started_at, membership.started_at), grouping.display_name
+  FROM identity_membership membership
+  JOIN identity_grouprole mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = membership.group_id AND OPEN(mapped)
+  JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
+  JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = mapped.role_id
+ WHERE membership.organization_id = %(organization)s AND membership.member_id = %(member)s AND OPEN(membership)
+ ORDER BY 1, 4
 """)
 
 GROUPS = _forms("""

@@ -134,15 +134,29 @@ def end(member: Member, assignments: list[RoleAssignment], *, actor: Actor, held
 
 
 def capabilities_of(member: Member) -> frozenset[str]:
-    """Return what the member may do in the organization: the union of their roles' capabilities; empty unless active."""
+    """Return what the member may do in the organization: the capabilities of all their roles, own or a group's; none unless active."""
     if not member.is_active:
         return frozenset()
     with tenancy.of(member.organization_id):
-        return frozenset(capability for held in _open(member) for capability in held.role.capabilities)
+        brought = Role.objects.filter(
+            organization=member.organization_id,
+            group_roles__ended_at__isnull=True,
+            group_roles__group__memberships__member=member,
+            group_roles__group__memberships__ended_at__isnull=True,
+        )
+        assigned = Role.objects.filter(
+            organization=member.organization_id,
+            assignments__member=member,
+            assignments__ended_at__isnull=True,
+        )
+        rows = assigned.values_list("capabilities", flat=True).union(
+            brought.values_list("capabilities", flat=True)
+        )
+        return frozenset(capability for capabilities in rows for capability in capabilities)
 
 
 def names_of(member: Member) -> list[str]:
-    """Return the names of the member's roles, sorted."""
+    """Return the names of the member's own roles, sorted, without those that groups bring: what an administrator edits."""
     with tenancy.of(member.organization_id):
         return sorted(held.role.name for held in _open(member))
 

@@ -46,7 +46,10 @@ class Above(serializers.Serializer[Any]):
 
 
 class EffectiveGrant(serializers.Serializer[Any]):
-    """One thing that the member can do. `inherited_from` is null for a grant on the resource itself."""
+    """One thing that the member can do. `inherited_from` is null for a grant on the resource itself.
+
+    `group` names the group that brings it, empty for a grant of the member's own.
+    """
 
     kind = serializers.CharField()
     id = serializers.CharField(source="key")
@@ -55,6 +58,7 @@ class EffectiveGrant(serializers.Serializer[Any]):
     origin = serializers.CharField()
     since = serializers.DateTimeField()
     inherited_from = serializers.SerializerMethodField()
+    group = serializers.CharField(allow_blank=True)
 
     def get_inherited_from(self, line: Any) -> dict[str, str] | None:
         """Return {kind, id} of the resource above."""
@@ -63,8 +67,9 @@ class EffectiveGrant(serializers.Serializer[Any]):
 
 
 class HeldRole(serializers.Serializer[Any]):
-    """A role that the member has."""
+    """A role that the member has; `group` as above."""
 
     name = serializers.CharField()
     origin = serializers.CharField()
     since = serializers.DateTimeField()
+    group = serializers.CharField(allow_blank=True)

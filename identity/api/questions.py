@@ -46,7 +46,7 @@ class ShownThing(serializers.Serializer[Any]):
 class ShownWhy(serializers.Serializer[Any]):
     """What gives the access. `permission` is the one that was given; `implied`: it is a stronger one than was asked for.
 
-    `inherited_from` is null for access given on the resource itself.
+    `inherited_from` is null for access given on the resource itself. `group` names the group that brings it, if one does.
     """
 
     grant = serializers.UUIDField(source="grant_id")
@@ -55,6 +55,7 @@ class ShownWhy(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
     inherited_from = serializers.SerializerMethodField()
     implied = serializers.BooleanField()
+    group = serializers.CharField(allow_blank=True)
 
     def get_inherited_from(self, why: Any) -> dict[str, str] | None:
         """Return {kind, id} of the resource above."""

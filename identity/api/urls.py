@@ -9,6 +9,7 @@ from identity.api import (
     domains,
     entries,
     exits,
+    mappings,
     me,
     members,
     organizations,
@@ -41,6 +42,13 @@ urlpatterns = [
     _to(f"{_ORGANIZATION}/resources", resources.Resources, "resources"),
     _to(
         f"{_ORGANIZATION}/resources/<str:kind>/<path:key>/access", questions.ResourceAccess, "resource-access"
+    ),
+    _to(f"{_ORGANIZATION}/groups", mappings.Groups, "groups"),
+    _to(f"{_ORGANIZATION}/groups/<uuid:group>/access", mappings.GroupAccess, "group-access"),
+    _to(
+        f"{_ORGANIZATION}/groups/<uuid:group>/access/preview",
+        mappings.GroupAccessPreview,
+        "group-access-preview",
     ),
     _to(f"{_ORGANIZATION}/access/check", questions.Check, "access-check"),
     _to(f"{_ORGANIZATION}/kinds", resources.Kinds, "kinds"),

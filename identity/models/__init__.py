@@ -4,11 +4,13 @@ from identity.models.access import FirstAccess, Grant, Role, RoleAssignment
 from identity.models.credential import DataKey, Session, Token
 from identity.models.directory import Directory, Link
 from identity.models.group import Group, Membership, PendingMembership
+from identity.models.mapping import GroupGrant, GroupRole
 from identity.models.member import ActivePeriod, Invitation, Member
 from identity.models.organization import Domain, Organization
 from identity.models.resource import Kind, Resource
 
 __all__ = [
-    "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "Invitation", "Kind", "Link", "Member",
-    "Membership", "Organization", "PendingMembership", "Resource", "Role", "RoleAssignment", "Session", "Token",
+    "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
+    "Invitation", "Kind", "Link", "Member", "Membership", "Organization", "PendingMembership", "Resource",
+    "Role", "RoleAssignment", "Session", "Token",
 ]  # fmt: skip

@@ -1,0 +1,219 @@
+"""Group mappings: what a group brings to whoever is in it.
+
+Nothing is copied to the members: access through a group is read from membership and mapping when the question is asked, so
+leaving the group ends it at once and an administrator's own grants are never touched (docs/decisions/group-mappings.md).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Line, record_all
+from identity import access, grants, groups, tenancy
+from identity.access import Question
+from identity.errors import TooMany, UnknownResource, UnknownRole
+from identity.grants import GrantSpec
+from identity.models import Group, GroupGrant, GroupRole, Member, Resource, Role, RoleAssignment
+
+GRANTS_MAX = 200
+ROLES_MAX = 20
+_QUESTIONS_MAX = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """What a group brings."""
+
+    grants: tuple[GrantSpec, ...] = ()
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one member would gain or lose, leaving out whatever they have by another way too."""
+
+    member_id: UUID
+    user_name: str
+    grants: tuple[GrantSpec, ...]
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Who would gain and who would lose what, of the active members in the group."""
+
+    gain: tuple[Difference, ...]
+    lose: tuple[Difference, ...]
+
+
+def of_group(group: Group) -> Mapping:
+    """Return what the group brings now."""
+    with tenancy.of(group.organization_id):
+        return Mapping(
+            tuple(
+                GrantSpec(row.resource.kind.name, row.resource.key, row.permission)
+                for row in _open_grants(group).order_by("resource__kind__name", "resource__key")
+            ),
+            tuple(row.role.name for row in _open_roles(group).order_by("role__name")),
+        )
+
+
+def replace(group: Group, wanted: Mapping, *, actor: Actor) -> None:
+    """Have the group bring exactly this. Raises UnknownResource, UnknownRole, TooMany, NotFound for a deleted group."""
+    if len(wanted.grants) > GRANTS_MAX or len(wanted.roles) > ROLES_MAX:
+        raise TooMany(f"A group brings at most {GRANTS_MAX} grants and {ROLES_MAX} roles.", field="grants")
+    with tenancy.change(group.organization_id):
+        found, roles = _resolve(group.organization_id, wanted)
+        locked = groups.lock(group)
+        lines = [*_replace_grants(locked, found, actor), *_replace_roles(locked, roles, actor)]
+        record_all(lines)
+
+
+def preview(group: Group, wanted: Mapping) -> Preview:
+    """Tell who would gain and lose what if the mapping were replaced: it is, and rolled back. Raises as `replace`, and TooMany."""
+    before = of_group(group)
+    added = Mapping(
+        tuple(spec for spec in wanted.grants if spec not in before.grants),
+        tuple(name for name in wanted.roles if name not in before.roles),
+    )
+    gone = Mapping(
+        tuple(spec for spec in before.grants if spec not in wanted.grants),
+        tuple(name for name in before.roles if name not in wanted.roles),
+    )
+    with tenancy.of(group.organization_id):
+        people = list(
+            Member.objects.filter(
+                organization=group.organization_id, state=Member.State.ACTIVE,
+                memberships__group=group, memberships__ended_at__isnull=True,
+            ).order_by("user_name_key", "pk")
+        )  # fmt: skip
+        if len(people) * (len(added.grants) + len(gone.grants)) > _QUESTIONS_MAX:
+            raise TooMany("The group is too large to preview so many changes: save them in several steps.")
+        had = _held(group.organization_id, people, added, gone)
+        with transaction.atomic():
+            replace(group, wanted, actor=Actor("job", "preview", "preview"))
+            will_have = _held(group.organization_id, people, added, gone)
+            transaction.set_rollback(True)
+    return Preview(_differences(people, will_have, had), _differences(people, had, will_have))
+
+
+def _replace_grants(group: Group, wanted: dict[tuple[UUID, str], Resource], actor: Actor) -> Iterable[Line]:
+    now = timezone.now()
+    current = {(row.resource_id, row.permission): row for row in _open_grants(group)}
+    ended = [row for key, row in current.items() if key not in wanted]
+    GroupGrant.objects.filter(organization=group.organization_id, pk__in=[row.pk for row in ended]).update(
+        ended_at=now
+    )
+    made = GroupGrant.objects.bulk_create(
+        GroupGrant(
+            organization_id=group.organization_id, group=group, resource=resource, permission=permission, started_at=now
+        )
+        for (_, permission), resource in wanted.items()
+        if (resource.pk, permission) not in current
+    )  # fmt: skip
+    for event, rows in ((Event.MAPPING_END, ended), (Event.MAPPING_GIVE, made)):
+        for row in rows:
+            about = {"kind": row.resource.kind.name, "resource": row.resource.key, "mapping": str(row.pk)}
+            yield _line(event, group, actor, "permission", row.permission, about)
+
+
+def _replace_roles(group: Group, wanted: dict[str, Role], actor: Actor) -> Iterable[Line]:
+    now = timezone.now()
+    current = {row.role.name: row for row in _open_roles(group)}
+    ended = [row for name, row in current.items() if name not in wanted]
+    GroupRole.objects.filter(organization=group.organization_id, pk__in=[row.pk for row in ended]).update(
+        ended_at=now
+    )
+    made = GroupRole.objects.bulk_create(
+        GroupRole(organization_id=group.organization_id, group=group, role=role, started_at=now)
+        for name, role in wanted.items()
+        if name not in current
+    )
+    for event, rows in ((Event.MAPPING_END, ended), (Event.MAPPING_GIVE, made)):
+        for row in rows:
+            yield _line(event, group, actor, "role", row.role.name, {"mapping": str(row.pk)})
+
+
+def _resolve(
+    organization_id: UUID, wanted: Mapping
+) -> tuple[dict[tuple[UUID, str], Resource], dict[str, Role]]:
+    resolved = grants.resolve(organization_id, wanted.grants)
+    for spec, reason in resolved.unknown.items():
+        message = f"{spec.kind} {spec.key}, {spec.permission}: {reason.replace('_', ' ')}."
+        raise UnknownResource(message, field="grants")
+    roles = {
+        role.name: role for role in Role.objects.filter(organization=organization_id, name__in=wanted.roles)
+    }
+    missing = sorted(set(wanted.roles) - set(roles))
+    if missing:
+        raise UnknownRole(f"The organization has no role {missing[0]}.", field="roles")
+    return {(resource.pk, spec.permission): resource for spec, resource in resolved.found.items()}, roles
+
+
+def _held(
+    organization_id: UUID, people: list[Member], added: Mapping, gone: Mapping
+) -> dict[UUID, set[GrantSpec | str]]:
+    """Return which of the specs and roles each of the people has by any way."""
+    specs = [*added.grants, *gone.grants]
+    held: dict[UUID, set[GrantSpec | str]] = {person.pk: set() for person in people}
+    questions = [
+        (person.pk, spec, Question(person.pk, spec.permission, spec.kind, spec.key))
+        for person in people
+        for spec in specs
+    ]
+    for start in range(0, len(questions), access.QUESTIONS_MAX):
+        batch = questions[start : start + access.QUESTIONS_MAX]
+        answers = access.check(organization_id, [question for _, _, question in batch])
+        for (member_id, spec, _), answer in zip(batch, answers, strict=True):
+            if answer.allowed:
+                held[member_id].add(spec)
+    names = [*added.roles, *gone.roles]
+    assigned = RoleAssignment.objects.filter(
+        organization=organization_id, member__in=people, role__name__in=names, ended_at__isnull=True
+    ).values_list("member_id", "role__name")
+    brought = Member.objects.filter(
+        pk__in=[person.pk for person in people],
+        memberships__ended_at__isnull=True,
+        memberships__group__roles__ended_at__isnull=True,
+        memberships__group__roles__role__name__in=names,
+    ).values_list("pk", "memberships__group__roles__role__name")
+    for member_id, name in (*assigned, *brought):
+        held[member_id].add(name)
+    return held
+
+
+def _differences(
+    people: list[Member], more: dict[UUID, set[GrantSpec | str]], less: dict[UUID, set[GrantSpec | str]]
+) -> tuple[Difference, ...]:
+    found = []
+    for person in people:
+        extra = more[person.pk] - less[person.pk]
+        specs = sorted((item for item in extra if isinstance(item, GrantSpec)), key=str)
+        names = sorted(item for item in extra if isinstance(item, str))
+        if extra:
+            found.append(Difference(person.pk, person.user_name, tuple(specs), tuple(names)))
+    return tuple(found)
+
+
+def _open_grants(group: Group) -> Any:
+    return GroupGrant.objects.filter(
+        organization=group.organization_id, group=group, ended_at__isnull=True
+    ).select_related("resource__kind")
+
+
+def _open_roles(group: Group) -> Any:
+    return GroupRole.objects.filter(
+        organization=group.organization_id, group=group, ended_at__isnull=True
+    ).select_related("role")
+
+
+def _line(event: Event, group: Group, actor: Actor, what: str, value: str, about: dict[str, str]) -> Line:
+    change = [value, None] if event is Event.MAPPING_END else [None, value]
+    return Line(
+        event, group.organization_id, actor, groups.subject_of(group), changes={what: change}, data=about
+    )
