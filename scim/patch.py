@@ -119,11 +119,8 @@ def _element(element: Resource, operation: Operation) -> Resource:
         return rest if operation.kind == "remove" else {**element, sub.name: operation.value}
     if operation.kind == "remove":
         return {}
-    if operation.kind == "append":
-        return {**element, **operation.value}
-    # A replaced value keeps what the filter chose it by: a new "work" e-mail is still the one for work.
-    created = from_filter(operation.inner, operation.attribute) if operation.inner is not None else None
-    return {**(created or {}), **operation.value}
+    # A value that is chosen by a filter is a complex one: the given parts are set, the others stay.
+    return {**element, **operation.value}
 
 
 def from_filter(tree: Filter, attribute: Attribute) -> Resource | None:
