@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 
@@ -194,7 +194,7 @@ def _page(visit: Visit, directory: Directory, form: TokenForm, *, status: int = 
         "hints": HINTS.get(directory.idp, HINTS_OTHERS),
         "tokens": list(
             Token.objects.filter(organization=visit.organization, directory=directory).order_by(
-                "revoked_at", "-created_at"
+                F("revoked_at").asc(nulls_first=True), "-created_at"
             )[:50]
         ),
         "history": reading.of_subject(visit.organization.pk, str(directory.pk), 5)

@@ -66,6 +66,8 @@ def sections(visit: Visit) -> list[Section]:
     """Return what the visitor may open; empty groups are left out."""
     match = visit.request.resolver_match
     here = match.url_name or "" if match else ""
+    if visit.operator and (match is None or "slug" not in match.kwargs):
+        return [_of_the_server(here)]
     found = []
     for heading, lines in _SECTIONS:
         items = [
@@ -81,3 +83,18 @@ def sections(visit: Visit) -> list[Section]:
         if items:
             found.append(Section(heading, items))
     return found
+
+
+def _of_the_server(here: str) -> Section:
+    """Return what an operator sees who is in no organization at the moment."""
+    lines = (
+        ("organizations", "Organizations", "building", "organization"),
+        ("me", "Your page", "user-circle", "my_"),
+    )
+    return Section(
+        "",
+        [
+            Item(label, icon, reverse(page), here == page or here.startswith(other))
+            for page, label, icon, other in lines
+        ],
+    )

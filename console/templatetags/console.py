@@ -179,4 +179,8 @@ def value(thing: Any) -> str:
         return "yes" if thing else "no"
     if isinstance(thing, list) and all(isinstance(item, str) for item in thing):
         return ", ".join(thing) or "—"
+    if isinstance(thing, list) and all(isinstance(item, dict) and item.get("value") for item in thing):
+        return ", ".join(
+            f"{item['value']} ({item['type']})" if item.get("type") else str(item["value"]) for item in thing
+        )
     return json.dumps(thing, ensure_ascii=False, indent=2) if isinstance(thing, dict | list) else str(thing)

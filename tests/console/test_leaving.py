@@ -154,3 +154,10 @@ def test_one_session_and_one_token_end_by_themselves(things, ada):
     client.post(address("member_token_revoke", things))
     assert (held(things.member)["sessions"], held(things.member)["tokens"]) == (1, 0)
     assert sessions.find(other) is not None
+
+
+def test_whoever_is_about_to_shut_themselves_out_is_told(things, ada):
+    client = visit(ada)
+    assert b"This is you." in client.get(f"/o/acme/members/{ada.pk}/offboard").content
+    assert b"This is you." in client.get(f"/o/acme/members/{ada.pk}/suspend").content
+    assert b"This is you." not in client.get(address("member_offboard", things)).content

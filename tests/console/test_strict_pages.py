@@ -4,6 +4,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from django.core.management import call_command
+from django.template.loader import render_to_string
 from django.test import Client
 
 from tests.console.addresses import address, shown
@@ -134,3 +136,22 @@ def test_a_members_text_is_never_markup(things, ada):
     html = visit(ada).get(address("member", things)).content.decode()
     assert "<script>alert(1)" not in html
     assert "&lt;script&gt;alert(1)" in html
+
+
+@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html"])
+def test_error_pages_need_nothing_of_the_request(name):
+    html = render_to_string(name)
+    assert read(html).faults == []
+    assert read(html).headings == [1]
+
+
+def test_the_static_files_stand_the_hashing_of_production(tmp_path, settings):
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    }
+    call_command("collectstatic", interactive=False, verbosity=0)
+    names = {path.name for path in (tmp_path / "console").rglob("*")}
+    assert any(re.fullmatch(r"console\.[0-9a-f]{12}\.css", name) for name in names)
+    sheet = next(path for path in (tmp_path / "console").glob("console.*.css")).read_text()
+    assert re.search(r"vendor/inter-latin-wght-normal\.[0-9a-f]{12}\.woff2", sheet)
