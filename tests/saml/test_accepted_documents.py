@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 import xmlsec
 from lxml import etree
+from signxml import XMLSigner
 
 from demo.idp_keys import key_pair
 from demo.idp_messages import TestIdp, respond
-from saml.names import NAMEID_PERSISTENT, NAMEID_TRANSIENT, SAML, XENC
+from saml.names import EXCLUSIVE_C14N, NAMEID_PERSISTENT, NAMEID_TRANSIENT, SAML, XENC
 from saml.xml import read_decrypted
 from tests.saml.documents import (
     CONNECTION,
@@ -220,3 +221,38 @@ def test_force_authn_and_context_are_checked_only_when_asked():
         verdict(answered(context_class="urn:x"), request=replace(REQUEST, authn_contexts=("urn:x",)))
         == "accepted"
     )
+
+
+def test_what_another_library_signs_is_accepted():
+    """Signxml is pure Python over cryptography and shares no code with what verifies here."""
+    signer = XMLSigner(
+        signature_algorithm="rsa-sha256", digest_algorithm="sha256", c14n_algorithm=EXCLUSIVE_C14N
+    )
+    root = etree.fromstring(answered(sign=()))
+    assertion = root.find(f"{{{SAML}}}Assertion")
+    signed = signer.sign(
+        assertion,
+        key=IDP.keys.private_pem,
+        cert=IDP.keys.certificate_pem,
+        reference_uri="#" + assertion.get("ID"),
+        id_attribute="ID",
+    )
+    root.replace(assertion, signed)
+    assert verdict(etree.tostring(root)) == "accepted"
+
+
+def test_a_list_of_inclusive_prefixes_is_part_of_exclusive_canonicalization():
+    root = etree.fromstring(answered(sign=()))
+    assertion = root.find(f"{{{SAML}}}Assertion")
+    constants, template = xmlsec.constants, xmlsec.template
+    signature = template.create(assertion, constants.TransformExclC14N, constants.TransformRsaSha256, ns="ds")
+    assertion.insert(1, signature)
+    reference = template.add_reference(signature, constants.TransformSha256, uri="#" + assertion.get("ID"))
+    template.add_transform(reference, constants.TransformEnveloped)
+    exclusive = template.add_transform(reference, constants.TransformExclC14N)
+    template.transform_add_c14n_inclusive_namespaces(exclusive, ["xs", "xsi"])
+    xmlsec.tree.add_ids(assertion, ["ID"])
+    context = xmlsec.SignatureContext()
+    context.key = xmlsec.Key.from_memory(IDP.keys.private_pem, constants.KeyDataFormatPem)
+    context.sign(signature)
+    assert verdict(etree.tostring(root)) == "accepted"
