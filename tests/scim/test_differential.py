@@ -52,8 +52,10 @@ def a_person(chance: random.Random, number: int) -> dict[str, Any]:
     return person
 
 
-ATTRIBUTES = ["userName", "title", "displayName", "externalId", "nickName", "name.givenName", "name.familyName", "emails.value", "emails.type",
-              "emails", f"{E_}:department", f"{E_}:manager.value", f"{USER.id}:userName"]  # fmt: skip
+ATTRIBUTES = [
+    "userName", "title", "displayName", "externalId", "nickName", "name.givenName", "name.familyName", "emails.value", "emails.type", "emails",
+    f"{E_}:department", f"{E_}:manager.value", f"{USER.id}:userName",
+]  # fmt: skip
 
 
 OF_A_VALUE = [
