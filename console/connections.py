@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console import reading
-from console.access import Visit
+from console.access import Visit, refuse_stronger_roles
 from console.answers import done, page, refuse
 from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
@@ -65,7 +65,7 @@ def create(visit: Visit) -> HttpResponse:
     form = ConnectionForm(visit.posted, organization=visit.organization)
     if form.is_valid():
         try:
-            made = connections.create(visit.organization, actor=visit.actor, **form.values())
+            made = connections.create(visit.organization, actor=visit.actor, **_values(visit, form))
         except Refusal as refusal:
             refuse(form, refusal)
         else:
@@ -84,7 +84,7 @@ def change(visit: Visit, connection: UUID) -> HttpResponse:
     form = ConnectionForm(visit.posted, organization=visit.organization, connection=found)
     if form.is_valid():
         try:
-            connections.change(found, actor=visit.actor, **form.values())
+            connections.change(found, actor=visit.actor, **_values(visit, form))
         except Refusal as refusal:
             refuse(form, refusal)
         else:
@@ -119,6 +119,13 @@ def find(visit: Visit, connection: UUID) -> Connection:
     if found is None:
         raise Http404
     return found
+
+
+def _values(visit: Visit, form: ConnectionForm) -> dict[str, Any]:
+    """Return what the form says; nobody hands out roles by way of defaults that they could not give themselves."""
+    values = form.values()
+    refuse_stronger_roles(visit, (values["defaults"] or {}).get("roles", ()))
+    return values
 
 
 def our_values(connection: Connection, product: Preset) -> list[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from console import member_page, reading
-from console.access import Visit
+from console.access import Visit, refuse_more_than_own, refuse_stronger_roles
 from console.answers import SeeOther, address, done, page, refuse, tell
 from console.forms import Form
 from console.members import find
@@ -148,10 +148,14 @@ def receipt(visit: Visit, member: UUID) -> HttpResponse:
 def reinstate(visit: Visit, member: UUID) -> HttpResponse:
     """Bring an offboarded member back."""
     found = find(visit, member)
+    former_grants, former_roles = exits.former_access(found)
     form = ReinstateForm(visit.posted)
     if form.is_valid():
         with_access = form.cleaned_data["with_access"] == "yes"
         try:
+            if with_access:
+                refuse_more_than_own(visit, ["access.write"], "with_access")
+                refuse_stronger_roles(visit, [held.role.name for held in former_roles], "with_access")
             members.reinstate(
                 found, actor=visit.actor, with_access=with_access, reason=form.cleaned_data["reason"]
             )
@@ -160,7 +164,6 @@ def reinstate(visit: Visit, member: UUID) -> HttpResponse:
         else:
             said = "with their former access" if with_access else "with no access: give them some"
             return done(visit, f"{found.display_name} is back, {said}.", "member", member=member)
-    former_grants, former_roles = exits.former_access(found)
     return _confirm(
         visit, "member_reinstate.html", found, form, {"grants": former_grants, "roles": former_roles}
     )

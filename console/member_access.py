@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 
 from console import member_page, resources
-from console.access import Visit
+from console.access import Visit, refuse_stronger_roles
 from console.answers import done, page
 from console.members import find
 from console.paging import is_uuid
@@ -73,7 +73,9 @@ def edit_roles(visit: Visit, member: UUID) -> HttpResponse:
     refusal = None
     if visit.request.method == "POST":
         try:
-            roles.replace(found, visit.request.POST.getlist("role"), actor=visit.actor)
+            wanted = visit.request.POST.getlist("role")
+            refuse_stronger_roles(visit, set(wanted) ^ {assignment.role.name for assignment in held.values()})
+            roles.replace(found, wanted, actor=visit.actor)
         except Refusal as error:
             refusal = error
         else:

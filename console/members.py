@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse
 
 from console import member_page
-from console.access import Visit
+from console.access import Visit, refuse_stronger_roles
 from console.answers import done, page, refuse
 from console.forms import Form
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
@@ -120,6 +120,7 @@ def create(visit: Visit) -> HttpResponse:
                     profile=form.profile({}),
                 )
                 if form.cleaned_data["roles"]:
+                    refuse_stronger_roles(visit, form.cleaned_data["roles"])
                     roles.replace(found.member, form.cleaned_data["roles"], actor=visit.actor)
         except Refusal as refusal:
             refuse(form, refusal)

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from audit.record import Actor
 from console import words
-from console.access import Visit
+from console.access import Visit, refuse_stronger_roles
 from console.answers import SeeOther, done, page, refuse
 from console.forms import Form
 from console.paging import PAGE_ROWS, cut, decode
@@ -129,6 +129,7 @@ def settings(visit: Visit) -> HttpResponse:
         values = form.cleaned_data
         plain = {name: values[name] for name in ("name", "grace_days", "session_hours", "email_unique")}
         try:
+            refuse_stronger_roles(visit, values["roles"])
             organizations.change(
                 organization, actor=visit.actor, **plain, defaults=defaults(values["roles"], values["grants"])
             )

@@ -6,7 +6,7 @@ from django import forms
 from django.db.models import Count, Q
 from django.http import HttpResponse
 
-from console.access import Visit
+from console.access import Visit, refuse_more_than_own
 from console.answers import done, page, refuse
 from console.forms import Form
 from identity import roles
@@ -42,6 +42,7 @@ def define(visit: Visit) -> HttpResponse:
     if form.is_valid():
         values: dict[str, Any] = form.cleaned_data
         try:
+            refuse_more_than_own(visit, values["capabilities"], "capabilities")
             roles.define(
                 visit.organization,
                 values["name"],
