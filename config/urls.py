@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = []
 for _prefix, _module in (
     ("scim/v2/", "scim.urls"),
     ("saml2/", "saml.urls"),
+    ("api/v1/", "scim.api_urls"),
     ("api/v1/", "saml.api_urls"),
     ("api/v1/", "identity.api.urls"),  # the last of the API's: it answers every address left over
     ("", "console.urls"),

@@ -8,13 +8,37 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import directories, tenancy
+from identity import directories, directory_settings, tenancy
 from identity.api.access_shapes import FirstPermissions
 from identity.api.organization import OrganizationView
 from identity.api.permissions import refuse_stronger_roles
-from identity.api.shapes import Flag, Strict, Text
+from identity.api.shapes import Flag, Strict, Text, Whole
 from identity.api.view import describe
 from identity.models import Directory
+
+
+class RateLimit(Strict):
+    """So many requests of one token at once, and as many again, evenly, in so many seconds."""
+
+    requests = Whole()
+    seconds = Whole()
+
+
+class BurstGuard(Strict):
+    """More people than `members`, and more than `percent` of them all, who leave within so many seconds are held."""
+
+    members = Whole()
+    percent = Whole()
+    seconds = Whole()
+
+
+class DirectorySettings(Strict):
+    """The settings of a directory. null switches a limit or the guard off; 0 days keep no requests."""
+
+    rate_limit = RateLimit(required=False, allow_null=True)
+    burst_guard = BurstGuard(required=False, allow_null=True)
+    request_log_days = Whole(required=False)
+    empties_groups = Flag(required=False)
 
 
 class ShownDirectory(serializers.Serializer[Any]):
@@ -26,9 +50,14 @@ class ShownDirectory(serializers.Serializer[Any]):
     idp = serializers.ChoiceField(choices=directories.IDPS)
     active = serializers.BooleanField()
     defaults = serializers.DictField()
+    settings = serializers.SerializerMethodField()
     scim_url = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     last_heard_at = serializers.DateTimeField(allow_null=True)
+
+    def get_settings(self, directory: Any) -> dict[str, Any]:
+        """Return every setting as it holds: the directory's own, else the default."""
+        return directory_settings.effective(directory.settings)
 
     def get_scim_url(self, _directory: Any) -> str:
         """Return the base address for the identity provider."""
@@ -42,15 +71,17 @@ class NewDirectory(Strict):
     name = Text(max_length=200)
     idp = serializers.ChoiceField(choices=directories.IDPS, default="generic")
     defaults = FirstPermissions(required=False)
+    settings = DirectorySettings(required=False)
 
 
 class ChangedDirectory(Strict):
-    """What can be changed; what is left out stays. The tokens of an inactive directory are refused."""
+    """What can be changed; what is left out stays, each setting by itself. The tokens of an inactive directory are refused."""
 
     name = Text(max_length=200, required=False)
     idp = serializers.ChoiceField(choices=directories.IDPS, required=False)
     active = Flag(required=False)
     defaults = FirstPermissions(required=False)
+    settings = DirectorySettings(required=False)
 
 
 class Directories(OrganizationView):
@@ -89,6 +120,8 @@ class OneDirectory(OrganizationView):
         found = self.one(Directory, directory)
         values = self.taken(ChangedDirectory)
         _check_defaults(self, values)
+        if "settings" in values:
+            values["settings"] = {**found.settings, **values["settings"]}
         return Response(ShownDirectory(directories.change(found, actor=self.actor, **values)).data)
 
 

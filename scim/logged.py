@@ -1,0 +1,99 @@
+"""Reads the request log: the requests that somebody looks for, one in full, and the entries of the record that it led to."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from audit.models import Detail, Entry
+from identity.models import Directory
+from scim import exchange
+from scim.exchange import Exchange
+from scim.models import LoggedRequest
+
+ENTRIES_MAX: Final = 500
+# Clocks of one process, read one after the other.
+_SLACK: Final = timedelta(seconds=1)
+_REFUSED_FROM: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which requests. `status_class` is 2 to 5; `outcome` success or refused; `path` and `code` as they are kept, the path in part."""
+
+    status_class: int | None = None
+    method: str = ""
+    path: str = ""
+    outcome: str = ""
+    code: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    warnings: bool | None = None
+    resource_id: UUID | None = None
+
+
+def requests(directory: Directory, wanted: Wanted) -> QuerySet[LoggedRequest]:
+    """Return the directory's requests of that kind, the latest first; the tenancy must be set."""
+    rows = LoggedRequest.objects.filter(organization=directory.organization_id, directory=directory)
+    if wanted.status_class:
+        rows = rows.filter(status__gte=wanted.status_class * 100, status__lt=wanted.status_class * 100 + 100)
+    if wanted.outcome:
+        is_refused = Q(status__gte=_REFUSED_FROM)
+        rows = rows.filter(is_refused if wanted.outcome == "refused" else ~is_refused)
+    if wanted.warnings is not None:
+        rows = rows.exclude(warnings=[]) if wanted.warnings else rows.filter(warnings=[])
+    exact = {"method": wanted.method.upper(), "code": wanted.code, "resource_id": wanted.resource_id}
+    rows = rows.filter(**{name: value for name, value in exact.items() if value})
+    if wanted.path:
+        rows = rows.filter(path__icontains=wanted.path)
+    if wanted.since:
+        rows = rows.filter(happened_at__gte=wanted.since)
+    if wanted.until:
+        rows = rows.filter(happened_at__lt=wanted.until)
+    return rows.order_by("-pk")
+
+
+def opened(row: LoggedRequest) -> Exchange:
+    """Return what was sent and answered. Raises UnsealError once the organization's key is destroyed."""
+    return exchange.unseal(row.organization_id, row.pk, bytes(row.exchange))
+
+
+def entries_of(row: LoggedRequest) -> list[dict[str, Any]]:
+    """Return the entries that the request left in the record; the tenancy must be set.
+
+    A client may send its own request id, and send it twice: the time narrows it down.
+    """
+    ended_at = row.happened_at + timedelta(microseconds=row.duration_us)
+    found = Entry.objects.filter(
+        organization_id=row.organization_id,
+        request_id=row.request_id,
+        actor_id=str(row.directory_id),
+        happened_at__gte=row.happened_at - _SLACK,
+        happened_at__lte=ended_at + _SLACK,
+    )
+    return shown(found)
+
+
+def shown(entries: QuerySet[Entry]) -> list[dict[str, Any]]:
+    """Return entries in their order, in short: id, event, outcome, subject and changes."""
+    rows = list(entries.order_by("id")[:ENTRIES_MAX])
+    details = {each.pk: each.body for each in Detail.objects.filter(entry_id__in=[row.pk for row in rows])}
+    return [
+        {
+            "id": str(row.pk),
+            "event": row.event,
+            "outcome": row.outcome,
+            "reason": row.reason,
+            "actor": {"kind": row.actor_kind, "id": row.actor_id},
+            "subject": {
+                "kind": row.subject_kind,
+                "id": row.subject_id,
+                "label": details.get(row.pk, {}).get("subject", ""),
+            },
+            "changes": details.get(row.pk, {}).get("changes", {}),
+            "happened_at": row.happened_at,
+        }
+        for row in rows
+    ]
