@@ -59,6 +59,7 @@ NEEDS: Final[dict[str, str]] = {
     "member_roles": "access.write",
     "groups": "members.read",
     "group": "members.read",
+    "group_access": "access.write",
     "resources": "resources.read",
     "roles": "access.read",
     "role_define": "organization.write",

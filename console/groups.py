@@ -9,6 +9,7 @@ from django.http import Http404, HttpResponse
 from console.access import Visit
 from console.answers import page
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from identity import mappings
 from identity.models import Group, Membership, PendingMembership
 
 _SEARCH_LENGTH_MAX: Final = 200
@@ -50,6 +51,7 @@ def one(visit: Visit, group: UUID) -> HttpResponse:
     memberships = list(rows.select_related("member").order_by("member_id")[: PAGE_ROWS + 1])
     values = {
         "group": found,
+        "mapping": mappings.of_group(found) if found.ended_at is None else None,
         "count": count,
         "pending": list(
             PendingMembership.objects.filter(organization=visit.organization, group=found)[:PAGE_ROWS]

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from console import reading
-from identity import grants, tenancy
+from identity import access, tenancy
 from identity.access import Access
 from identity.models import Link, Member, Membership, RoleAssignment, Session, Token
 
@@ -20,8 +20,8 @@ def read(member: Member) -> dict[str, Any]:
         return {
             "member": member,
             "facts": facts(member),
-            "access": ordered(grants.reach(member))[:_ROWS_MAX],
-            "roles": list(open_roles(member)),
+            "access": ordered(access.reach(member))[:_ROWS_MAX],
+            "roles": access.roles_of(member),
             "groups": list(open_memberships(member)[:_ROWS_MAX]),
             "sessions": list(open_sessions(member)[:_ROWS_MAX]),
             "tokens": list(open_tokens(member)[:_ROWS_MAX]),
@@ -35,19 +35,15 @@ def read(member: Member) -> dict[str, Any]:
         }
 
 
-def ordered(access: list[Access]) -> list[Access]:
+def ordered(rows: list[Access]) -> list[Access]:
     """Put what is inherited behind what it is inherited from."""
-    granted = {row.grant_id: (row.kind, row.name or row.key) for row in access if not row.inherited_from}
+    granted = {row.grant_id: (row.kind, row.name or row.key) for row in rows if not row.inherited_from}
     return sorted(
-        access,
+        rows,
         key=lambda row: (
-            granted.get(row.grant_id, ()),
-            row.grant_id,
-            bool(row.inherited_from),
-            row.kind,
-            row.name or row.key,
+            granted.get(row.grant_id, ()), row.grant_id, bool(row.inherited_from), row.kind, row.name or row.key,
         ),
-    )
+    )  # fmt: skip
 
 
 def open_roles(member: Member) -> "QuerySet[RoleAssignment]":

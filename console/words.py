@@ -6,7 +6,7 @@ from audit.events import Event
 
 _NOUNS: Final = {
     "sign_in": "Sign-in", "sign_out": "Sign-out", "scim": "SCIM request", "api": "API request", "sync": "Directory sync",
-    "access": "First access", "record": "Record", "kind": "Resource kind",
+    "access": "First access", "mapping": "Group access", "record": "Record", "kind": "Resource kind",
 }  # fmt: skip
 _VERBS: Final = {
     "create": "created", "change": "changed", "suspend": "suspended", "resume": "resumed", "claim": "claimed",

@@ -1,0 +1,59 @@
+"""What a group brings to whoever is in it: chosen, previewed, saved."""
+
+from uuid import UUID
+
+from django.http import Http404, HttpResponse, QueryDict
+
+from console import choosing
+from console.access import Visit, refuse_stronger_roles
+from console.answers import done, page
+from identity import mappings
+from identity.errors import Refusal
+from identity.mappings import Mapping
+from identity.models import Group, Role
+
+
+def edit(visit: Visit, group: UUID) -> HttpResponse:
+    """Show resources and roles to check; a POST shows who would gain and lose, and one that comes from there saves."""
+    found = Group.objects.filter(organization=visit.organization, pk=group, ended_at__isnull=True).first()
+    if found is None:
+        raise Http404
+    before = mappings.of_group(found)
+    refusal = None
+    if visit.posted is not None:
+        try:
+            wanted = _wanted(visit, visit.posted, before)
+            if visit.posted.get("step") == "save":
+                mappings.replace(found, wanted, actor=visit.actor)
+                return done(visit, f"What {found.display_name} brings is saved.", "group", group=group)
+            return page(visit, "group_access_preview.html", _preview(found, wanted, visit.posted))
+        except Refusal as error:
+            refusal = error
+    rows, more = choosing.offer(visit, choosing.checked_by(visit, before.grants))
+    every = Role.objects.filter(organization=visit.organization).order_by("-built_in", "name")
+    values = {
+        "group": found,
+        "rows": rows,
+        "more": more,
+        "q": choosing.searched(visit),
+        "shown_max": choosing.ROWS_MAX,
+        "roles": [(role, role.name in before.roles) for role in every],
+        "refusal": refusal,
+    }
+    return page(visit, "group_access.html", values, status=400 if refusal else 200)
+
+
+def _wanted(visit: Visit, posted: QueryDict, before: Mapping) -> Mapping:
+    names = tuple(dict.fromkeys(posted.getlist("role")))
+    refuse_stronger_roles(visit, set(names) ^ set(before.roles))
+    return Mapping(tuple(choosing.specs(visit, posted.getlist("grant"))), names)
+
+
+def _preview(group: Group, wanted: Mapping, posted: QueryDict) -> dict[str, object]:
+    return {
+        "group": group,
+        "preview": mappings.preview(group, wanted),
+        "boxes": [("grant", value) for value in posted.getlist("grant")]
+        + [("role", name) for name in wanted.roles],
+        "wanted": wanted,
+    }
