@@ -42,7 +42,9 @@ def start(
     value = secrets.token_urlsafe(_COOKIE_BYTES)
     where = context.current()
     with tenancy.change(member.organization_id):
-        member = Member.objects.select_for_update().select_related("organization").get(pk=member.pk)
+        # The member's row alone: locking the organization's too would queue, and deadlock, its sign-ins.
+        rows = Member.objects.select_for_update(of=("self",)).select_related("organization")
+        member = rows.get(pk=member.pk)
         _check(member)
         lifetime = timedelta(hours=member.organization.session_hours)
         session = Session(

@@ -98,8 +98,9 @@ def get(organization: Organization, connection_id: UUID) -> Connection:
 
 
 def lock(connection: Connection) -> Connection:
-    """Lock the row for the transaction and return it."""
-    return Connection.objects.select_for_update().select_related("organization").get(pk=connection.pk)
+    """Lock the row, not the organization's with it, for the transaction and return it."""
+    rows = Connection.objects.select_for_update(of=("self",)).select_related("organization")
+    return rows.get(pk=connection.pk)
 
 
 def touch(connection: Connection, *columns: str) -> None:

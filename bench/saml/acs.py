@@ -135,7 +135,7 @@ def sign(connection: Connection, number: int) -> str:
 
 def run(name: str, ask: Callable[[httpx2.Client, int], None], count: int, concurrency: int) -> None:
     """Ask `count` times from so many clients at once, and print what came of it."""
-    clients = [httpx2.Client() for _ in range(concurrency)]
+    clients = [httpx2.Client(timeout=60) for _ in range(concurrency)]
     took: list[float] = []
 
     def work(lane: int) -> None:

@@ -119,6 +119,26 @@ def test_newcomers_with_one_name_at_the_same_moment_become_one_member(acme, conn
     assert len(entries(acme, "member.create")) == 1
 
 
+def test_many_newcomers_at_the_same_moment_do_not_stand_in_each_others_way(acme, connection):
+    browser = Browser(connection)
+    people = [f"person{number}@acme.example" for number in range(16)]
+    documents = [
+        respond(browser.idp, browser.answer(None, name_id=email, attributes={"email": email}))
+        for email in people
+    ]
+
+    def post(document):
+        try:
+            return Client().post(browser.path("acs"), {"SAMLResponse": form_value(document)}).status_code
+        finally:
+            databases.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(post, documents))
+    assert statuses == [303] * 16
+    assert sessions_of(acme) == 16
+
+
 def test_an_assertion_is_spent_even_when_the_sign_in_then_fails(acme, connection, jane):
     from identity import members
 
