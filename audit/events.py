@@ -13,6 +13,7 @@ class Event(StrEnum):
 
     DOMAIN_CLAIM = "domain.claim"
     DOMAIN_CONFIRM = "domain.confirm"
+    DOMAIN_CHANGE = "domain.change"
     DOMAIN_RELEASE = "domain.release"
 
     KIND_DEFINE = "kind.define"
@@ -34,8 +35,11 @@ class Event(StrEnum):
 
     INVITATION_CREATE = "invitation.create"
     INVITATION_ACCEPT = "invitation.accept"
+    INVITATION_RESEND = "invitation.resend"
     INVITATION_WITHDRAW = "invitation.withdraw"
     INVITATION_EXPIRE = "invitation.expire"
+
+    MAIL_FAIL = "mail.fail"
 
     GROUP_CREATE = "group.create"
     GROUP_CHANGE = "group.change"

@@ -57,6 +57,36 @@ def confirm(domain: Domain, *, actor: Actor, proof: str = Domain.Proof.OPERATOR)
     return locked
 
 
+def set_canonical(domain: Domain, canonical: bool, *, actor: Actor) -> Domain:  # noqa: FBT001 - the value itself
+    """Make the organization's identity provider the only authority for the domain's people, or no longer. Raises Invalid unless proved."""
+    with tenancy.change(domain.organization_id):
+        locked = Domain.objects.select_for_update().get(pk=domain.pk)
+        if canonical and not locked.proved_at:
+            raise Invalid("Only a proved domain can be canonical.", field="canonical")
+        if locked.canonical != canonical:
+            locked.canonical = canonical
+            locked.save(update_fields=["canonical"])
+            record(
+                Event.DOMAIN_CHANGE,
+                organization_id=locked.organization_id,
+                actor=actor,
+                subject=Subject("domain", str(locked.pk), locked.name),
+                changes={"canonical": [not canonical, canonical]},
+            )
+    return locked
+
+
+def is_canonical(organization_id: UUID, email: str) -> bool:
+    """Tell whether only the organization's identity provider may bring in somebody with this address."""
+    with tenancy.of(organization_id):
+        return Domain.objects.filter(
+            organization=organization_id,
+            name=email.rpartition("@")[2].strip().lower(),
+            proved_at__isnull=False,
+            canonical=True,
+        ).exists()
+
+
 def has_proved(organization_id: UUID, email: str) -> bool:
     """Tell whether the address lies in a domain that this organization has proved (exactly: a subdomain is another domain)."""
     _, at, domain = email.rpartition("@")

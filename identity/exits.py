@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_all
-from identity import grants, roles
+from identity import grants, mail, roles
 from identity.models import (
     ActivePeriod,
     Directory,
@@ -273,6 +273,8 @@ def _withdraw_invitations(member: Member, actor: Actor) -> list[UUID]:
     Invitation.objects.filter(
         organization=member.organization_id, pk__in=[invitation.pk for invitation in open_ones]
     ).update(withdrawn_at=timezone.now())
+    for invitation in open_ones:
+        mail.cancel(member.organization_id, invitation.pk)
     record_all(
         Line(
             Event.INVITATION_WITHDRAW, member.organization_id, actor,

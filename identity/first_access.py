@@ -118,6 +118,17 @@ def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool 
         return Applied(given_grants, given_roles, refused_grants, refused_roles, tuple(stages))
 
 
+def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:
+    """Give what an invitation came with and the member lacks; the caller holds the transaction.
+
+    What an administrator has spoken about since stays as they said.
+    """
+    Member.objects.select_for_update().get(pk=member.pk)
+    given_grants, refused_grants = _give_grants(member, wanted.grants or (), Origin.INVITATION, actor)
+    given_roles, refused_roles = _give_roles(member, wanted.roles or (), Origin.INVITATION, actor)
+    return Applied(given_grants, given_roles, refused_grants, refused_roles)
+
+
 def _begin(member: Member, stage: str, origin: str) -> bool:
     """Claim the stage for this member; False when it was applied before, by whomever."""
     if FirstAccess.objects.filter(organization=member.organization_id, member=member, stage=stage).exists():

@@ -1,21 +1,36 @@
 """Verbs on invitations: an address that may join, with the roles and grants that come with joining."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import tenancy
-from identity.errors import Invalid
+from identity import domains, first_access, mail, tenancy
+from identity.errors import Forbidden, Invalid, NameTaken, Refusal
 from identity.first_access import Wanted
 from identity.models import Invitation, Member, Organization
 from identity.profile import key_of
 
 _EMAIL = re.compile(r"[^@\s\x00]{1,64}@[^@\s\x00]{1,253}")
 _AGE_DEFAULT = timedelta(days=14)
+_AGE_MAX = timedelta(days=365)
+MAIL_KIND = "invitation"
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """What became of one address of a list: the invitation, or why there is none (`refusal`: invalid, already_invited, already_member)."""
+
+    email: str
+    invitation: Invitation | None = None
+    refusal: str = ""
 
 
 def create(
@@ -26,17 +41,19 @@ def create(
     access: dict[str, Any] | None = None,
     expires_at: datetime | None = None,
 ) -> Invitation:
-    """Invite an address; `access` is {grants, roles} as defaults are written. Raises Invalid, NameTaken for one invited already."""
+    """Invite an address and queue the mail; `access` is {grants, roles} as defaults are written.
+
+    Raises Invalid, NameTaken for one invited already.
+    """
     if not isinstance(email, str) or not _EMAIL.fullmatch(email.strip()):
         message = "This is not an e-mail address."
         raise Invalid(message, field="email")
     now = timezone.now()
-    expires_at = expires_at or now + _AGE_DEFAULT
-    if expires_at <= now:
-        message = "An invitation expires in the future."
-        raise Invalid(message, field="expires_at")
+    expires_at = _checked_expiry(expires_at, now)
     Wanted.parse(access or {})
     with tenancy.change(organization):
+        for stale in _open(organization).filter(email_key=key_of(email), expires_at__lte=now):
+            expire(stale, actor=actor)
         invitation = Invitation(
             organization=organization, email=email.strip(), email_key=key_of(email), created_at=now, expires_at=expires_at,
             roles=(access or {}).get("roles") or [], grants=(access or {}).get("grants") or [],
@@ -49,24 +66,86 @@ def create(
             subject=_subject(invitation),
             data={"roles": invitation.roles, "grants": invitation.grants, "expires_at": expires_at},
         )
+        _queue_mail(organization, invitation)
     return invitation
+
+
+def create_many(
+    organization: Organization,
+    emails: Iterable[str],
+    *,
+    actor: Actor,
+    access: dict[str, Any] | None = None,
+    expires_at: datetime | None = None,
+) -> list[Invited]:
+    """Invite a list of addresses with the same access, each for itself: one that cannot be invited doesn't stop the others."""
+    outcome = []
+    with tenancy.change(organization):
+        for email in emails:
+            if _is_member(organization, email):
+                outcome.append(Invited(email, refusal="already_member"))
+                continue
+            try:
+                made = create(organization, email, actor=actor, access=access, expires_at=expires_at)
+            except (Invalid, NameTaken) as refusal:
+                if refusal.field != "email":
+                    raise
+                outcome.append(Invited(email, refusal=_code(refusal)))
+            else:
+                outcome.append(Invited(email, made))
+    return outcome
+
+
+def resend(invitation: Invitation, *, actor: Actor, expires_at: datetime | None = None) -> Invitation:
+    """Send the mail again; `expires_at` gives the invitation a new end. Raises Invalid for one that is closed or has expired."""
+    now = timezone.now()
+    with tenancy.change(invitation.organization_id):
+        locked = Invitation.objects.select_for_update().get(pk=invitation.pk)
+        before = locked.expires_at
+        if expires_at is not None:
+            locked.expires_at = _checked_expiry(expires_at, now)
+        if locked.accepted_at or locked.withdrawn_at or locked.expires_at <= now:
+            raise Invalid("This invitation is closed: invite the address anew.")
+        locked.save(update_fields=["expires_at"])
+        record(
+            Event.INVITATION_RESEND,
+            organization_id=locked.organization_id,
+            actor=actor,
+            subject=_subject(locked),
+            changes={"expires_at": [before, locked.expires_at]} if before != locked.expires_at else {},
+        )
+        _queue_mail(Organization.objects.get(pk=locked.organization_id), locked)
+    return locked
 
 
 def open_for(organization: Organization, email: str) -> Invitation | None:
     """Return the open invitation of this address, or None."""
     with tenancy.of(organization):
-        return Invitation.objects.filter(
-            organization=organization,
-            email_key=key_of(email),
-            accepted_at__isnull=True,
-            withdrawn_at__isnull=True,
-            expires_at__gt=timezone.now(),
-        ).first()
+        return _open(organization).filter(email_key=key_of(email), expires_at__gt=timezone.now()).first()
 
 
 def accept(invitation: Invitation, member: Member, *, actor: Actor) -> bool:
-    """Let the member have joined by this invitation, once; False if it was closed meanwhile."""
-    return _close(invitation, Event.INVITATION_ACCEPT, actor, accepted_at=timezone.now(), member=member)
+    """Let the member have joined by this invitation, once, and give what it came with; False if it was closed or expired meanwhile.
+
+    Raises Forbidden where the address lies in a canonical domain and anything but a SAML connection accepts.
+    """
+    if actor.kind != "connection" and domains.is_canonical(invitation.organization_id, invitation.email):
+        raise Forbidden("People of this domain join by signing in at their organization's identity provider.")
+    now = timezone.now()
+    with tenancy.change(invitation.organization_id):
+        fresh = Q(expires_at__gt=now)
+        if not _close(invitation, Event.INVITATION_ACCEPT, actor, fresh, accepted_at=now, member=member):
+            return False
+        wanted = Wanted.parse({"grants": invitation.grants, "roles": invitation.roles})
+        first_access.give_invited(member, wanted, actor=actor)
+    return True
+
+
+def accept_for(member: Member, *, actor: Actor) -> bool:
+    """Accept the open invitation of the member's address, if there is one: for somebody who came by another way meanwhile."""
+    with tenancy.change(member.organization_id):
+        invitation = open_for(Organization.objects.get(pk=member.organization_id), member.email)
+        return invitation is not None and accept(invitation, member, actor=actor)
 
 
 def withdraw(invitation: Invitation, *, actor: Actor) -> bool:
@@ -79,15 +158,19 @@ def expire(invitation: Invitation, *, actor: Actor) -> bool:
     return _close(invitation, Event.INVITATION_EXPIRE, actor, withdrawn_at=timezone.now())
 
 
-def _close(invitation: Invitation, event: Event, actor: Actor, **values: Any) -> bool:
+def _close(invitation: Invitation, event: Event, actor: Actor, also: Q | None = None, **values: Any) -> bool:
     with tenancy.change(invitation.organization_id):
-        closed = Invitation.objects.filter(
-            organization=invitation.organization_id,
-            pk=invitation.pk,
-            accepted_at__isnull=True,
-            withdrawn_at__isnull=True,
+        closed = (
+            Invitation.objects.filter(
+                also or Q(),
+                organization=invitation.organization_id,
+                pk=invitation.pk,
+                accepted_at__isnull=True,
+                withdrawn_at__isnull=True,
+            )
         ).update(**values)
         if closed:
+            mail.cancel(invitation.organization_id, invitation.pk)
             member = values.get("member")
             record(
                 event,
@@ -97,6 +180,48 @@ def _close(invitation: Invitation, event: Event, actor: Actor, **values: Any) ->
                 data={"member": str(member.pk)} if member else {},
             )
     return bool(closed)
+
+
+def _open(organization: Organization) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(
+        organization=organization, accepted_at__isnull=True, withdrawn_at__isnull=True
+    )
+
+
+def _is_member(organization: Organization, email: str) -> bool:
+    key = key_of(email)
+    return (
+        Member.objects.filter(Q(email_key=key) | Q(user_name_key=key), organization=organization)
+        .exclude(state=Member.State.OFFBOARDED)
+        .exists()
+    )
+
+
+def _checked_expiry(expires_at: datetime | None, now: datetime) -> datetime:
+    if expires_at is None:
+        return now + _AGE_DEFAULT
+    if not now < expires_at <= now + _AGE_MAX:
+        raise Invalid("An invitation expires in the future, within a year.", field="expires_at")
+    return expires_at
+
+
+def _code(refusal: Refusal) -> str:
+    return "already_invited" if isinstance(refusal, NameTaken) else refusal.code
+
+
+def _queue_mail(organization: Organization, invitation: Invitation) -> None:
+    """Queue the letter. Its link is the organization's own way to sign in and opens nothing by itself."""
+    link = f"{settings.ROLLCALL_PUBLIC_URL}/sign-in?organization={organization.slug}"
+    body = (
+        f"You are invited to join {organization.name}.\n\n"
+        f"Sign in here with the address {invitation.email}:\n{link}\n\n"
+        f"The invitation is good until {invitation.expires_at:%d %B %Y, %H:%M} UTC. "
+        "If you did not expect it, there is nothing you need to do.\n"
+    )
+    mail.queue(
+        organization.pk, kind=MAIL_KIND, about=invitation.pk, to=invitation.email,
+        subject=f"Invitation to {organization.name}", body=body,
+    )  # fmt: skip
 
 
 def _subject(invitation: Invitation) -> Subject:

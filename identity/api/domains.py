@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from identity import domains, tenancy
 from identity.api.authentication import OPERATOR
 from identity.api.organization import OrganizationView
-from identity.api.shapes import Strict, Text
+from identity.api.shapes import Flag, Strict, Text
 from identity.api.view import describe
 from identity.models import Domain
 
@@ -30,6 +30,7 @@ class ShownDomain(serializers.Serializer[Any]):
     proof = serializers.ChoiceField(choices=Domain.Proof.choices, allow_blank=True)
     created_at = serializers.DateTimeField()
     proved_at = serializers.DateTimeField(allow_null=True)
+    canonical = serializers.BooleanField()
 
 
 class Domains(OrganizationView):
@@ -48,6 +49,25 @@ class Domains(OrganizationView):
         """Claim a domain; it counts for nothing until it is proved."""
         made = domains.claim(self.organization, self.taken(NewDomain)["name"], actor=self.actor)
         return Response(ShownDomain(made).data, status=201)
+
+
+class ChangedDomain(Strict):
+    """`canonical`: only the organization's identity provider brings in people of this domain."""
+
+    canonical = Flag()
+
+
+class OneDomain(OrganizationView):
+    """One domain."""
+
+    needs = {"PATCH": ("organization.write",)}
+
+    @describe("domain_change", takes=ChangedDomain, gives=ShownDomain)
+    def patch(self, _request: Request, domain: UUID, **_: Any) -> Response:
+        """Make a proved domain canonical, or no longer: then an invitation is accepted by SAML alone."""
+        found = self.one(Domain, domain)
+        wanted = self.taken(ChangedDomain)["canonical"]
+        return Response(ShownDomain(domains.set_canonical(found, wanted, actor=self.actor)).data)
 
 
 class ConfirmedDomain(OrganizationView):

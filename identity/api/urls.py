@@ -9,6 +9,7 @@ from identity.api import (
     domains,
     entries,
     exits,
+    invitations,
     mappings,
     me,
     members,
@@ -43,6 +44,10 @@ urlpatterns = [
     _to(
         f"{_ORGANIZATION}/resources/<str:kind>/<path:key>/access", questions.ResourceAccess, "resource-access"
     ),
+    _to(f"{_ORGANIZATION}/invitations", invitations.Invitations, "invitations"),
+    _to(f"{_ORGANIZATION}/invitations/<uuid:invitation>", invitations.OneInvitation, "invitation"),
+    _to(f"{_ORGANIZATION}/invitations/<uuid:invitation>/resend", invitations.Resending, "invitation-resend"),
+    _to(f"{_ORGANIZATION}/mails", invitations.Mails, "mails"),
     _to(f"{_ORGANIZATION}/groups", mappings.Groups, "groups"),
     _to(f"{_ORGANIZATION}/groups/<uuid:group>/access", mappings.GroupAccess, "group-access"),
     _to(
@@ -68,6 +73,7 @@ urlpatterns = [
     _to(f"{_MEMBER}/tokens", tokens.MemberTokens, "member-tokens"),
     _to(f"{_MEMBER}/tokens/<uuid:token>", tokens.MemberToken, "member-token"),
     _to(f"{_ORGANIZATION}/domains", domains.Domains, "domains"),
+    _to(f"{_ORGANIZATION}/domains/<uuid:domain>", domains.OneDomain, "domain"),
     _to(f"{_ORGANIZATION}/domains/<uuid:domain>/confirm", domains.ConfirmedDomain, "domain-confirm"),
     _to(f"{_ORGANIZATION}/entries", entries.Entries, "entries"),
     _to(f"{_ORGANIZATION}/entries.csv", entries.EntriesCsv, "entries-csv"),

@@ -4,6 +4,7 @@ from identity.models.access import FirstAccess, Grant, Role, RoleAssignment
 from identity.models.credential import DataKey, Session, Token
 from identity.models.directory import Directory, Link
 from identity.models.group import Group, Membership, PendingMembership
+from identity.models.mail import OutgoingMail
 from identity.models.mapping import GroupGrant, GroupRole
 from identity.models.member import ActivePeriod, Invitation, Member
 from identity.models.organization import Domain, Organization
@@ -11,6 +12,6 @@ from identity.models.resource import Kind, Resource
 
 __all__ = [
     "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
-    "Invitation", "Kind", "Link", "Member", "Membership", "Organization", "PendingMembership", "Resource",
+    "Invitation", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail", "PendingMembership", "Resource",
     "Role", "RoleAssignment", "Session", "Token",
 ]  # fmt: skip

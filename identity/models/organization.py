@@ -59,6 +59,8 @@ class Domain(TenantModel):
     proof = models.TextField(choices=Proof.choices, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     proved_at = models.DateTimeField(null=True)
+    # The organization's identity provider is the only authority for people of this domain.
+    canonical = models.BooleanField(default=False)
 
     class Meta:
         constraints = (

@@ -1,0 +1,125 @@
+"""Outgoing mail: queued in the transaction of what it tells of, sent by a job, never lost and never sent twice by two workers.
+
+A worker holds the row's lock while it talks to the SMTP server, and others skip locked rows. Only a worker that dies between the
+server's yes and its own commit sends a message again; then both carry the same Message-ID.
+"""
+
+import smtplib
+from datetime import timedelta
+from email.utils import formatdate
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models import F
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Subject, record
+from identity import tenancy
+from identity.models import OutgoingMail
+
+State = OutgoingMail.State
+ATTEMPTS_MAX = 12
+_BACK_OFF_FIRST = timedelta(minutes=1)
+_BACK_OFF_MAX = timedelta(hours=6)
+_PROBLEM_LENGTH_MAX = 500
+_PERMANENT_FROM = 500
+
+
+def queue(organization_id: UUID, *, kind: str, about: UUID, to: str, subject: str, body: str) -> OutgoingMail:
+    """Queue a message in the caller's transaction; one that waits already for the same thing is left as it is."""
+    waiting = OutgoingMail.objects.filter(
+        organization=organization_id, kind=kind, about=about, to=to, state=State.WAITING
+    ).first()
+    if waiting is not None:
+        return waiting
+    now = timezone.now()
+    # A name with a line break in it would begin another header.
+    made = OutgoingMail(
+        organization_id=organization_id, kind=kind, about=about, to=to, subject=" ".join(subject.split()), body=body,
+        created_at=now, due_at=now,
+    )  # fmt: skip
+    made.save(force_insert=True)
+    return made
+
+
+def cancel(organization_id: UUID, about: UUID) -> None:
+    """Take back what waits about this thing; the caller holds the transaction."""
+    OutgoingMail.objects.filter(organization=organization_id, about=about, state=State.WAITING).update(
+        state=State.CANCELLED
+    )
+
+
+def due(limit: int) -> list[tuple[UUID, UUID]]:
+    """Return (organization, id) of the messages whose time has come, the oldest first."""
+    with tenancy.everywhere("mail that is due"):
+        return list(
+            OutgoingMail.objects.filter(state=State.WAITING, due_at__lte=timezone.now())
+            .order_by("due_at")
+            .values_list("organization_id", "pk")[:limit]
+        )
+
+
+def deliver(organization_id: UUID, mail_id: UUID, *, actor: Actor) -> bool:
+    """Send one message if it still waits and no other worker has it; tells whether it is out (or kept, in development)."""
+    with tenancy.of(organization_id):
+        mail = (
+            OutgoingMail.objects.select_for_update(skip_locked=True)
+            .filter(organization=organization_id, pk=mail_id, state=State.WAITING, due_at__lte=timezone.now())
+            .first()
+        )
+        if mail is None:
+            return False
+        if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
+            return _done(mail, State.KEPT)
+        try:
+            _message(mail).send()
+        except (OSError, smtplib.SMTPException) as error:
+            _put_off(mail, error, actor)
+            return False
+        return _done(mail, State.SENT)
+
+
+def _message(mail: OutgoingMail) -> EmailMessage:
+    host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ")
+    headers = {
+        "Message-ID": f"<{mail.pk}@{host}>",
+        "Date": formatdate(mail.created_at.timestamp()),
+        "Auto-Submitted": "auto-generated",
+    }
+    return EmailMessage(mail.subject, mail.body, to=[mail.to], headers=headers)
+
+
+def _done(mail: OutgoingMail, state: str) -> bool:
+    OutgoingMail.objects.filter(organization=mail.organization_id, pk=mail.pk).update(
+        state=state, attempts=F("attempts") + 1, sent_at=timezone.now(), problem=""
+    )
+    return True
+
+
+def _put_off(mail: OutgoingMail, error: Exception, actor: Actor) -> None:
+    """Try again later, or give up: after twelve attempts (two days), or where the server says never."""
+    attempts = mail.attempts + 1
+    given_up = attempts >= ATTEMPTS_MAX or _is_permanent(error)
+    wait = min(_BACK_OFF_FIRST * 2 ** (attempts - 1), _BACK_OFF_MAX)
+    OutgoingMail.objects.filter(organization=mail.organization_id, pk=mail.pk).update(
+        attempts=attempts, due_at=timezone.now() + wait, problem=f"{type(error).__name__}: {error}"[:_PROBLEM_LENGTH_MAX],
+        state=State.FAILED if given_up else State.WAITING,
+    )  # fmt: skip
+    if given_up:
+        record(
+            Event.MAIL_FAIL,
+            organization_id=mail.organization_id,
+            actor=actor,
+            subject=Subject("mail", str(mail.pk), mail.to),
+            data={"kind": mail.kind, "about": str(mail.about), "attempts": attempts},
+            outcome="refused",
+            reason="mail_undeliverable",
+        )
+
+
+def _is_permanent(error: Exception) -> bool:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= _PERMANENT_FROM for code, _ in error.recipients.values())
+    return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= _PERMANENT_FROM

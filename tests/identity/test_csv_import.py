@@ -1,0 +1,54 @@
+"""Lists that people paste: what they mean, and where they are wrong."""
+
+import pytest
+
+from identity import csv_import
+from identity.csv_import import Row
+from identity.errors import Invalid, TooMany
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a@x.example\nb@x.example", ["a@x.example", "b@x.example"]),
+        ("a@x.example, b@x.example; a@x.example", ["a@x.example", "b@x.example"]),
+        ("Jane <jane@x.example>, tom@x.example", ["jane@x.example", "tom@x.example"]),
+        ('"Jones, Jane" <jane@x.example>\nTom T <tom@x.example>', ["jane@x.example", "tom@x.example"]),
+        ("email\r\na@x.example\r\n", ["a@x.example"]),
+        ("", []),
+    ],
+)
+def test_a_pasted_list_is_read_as_people_write_it(text, expected):
+    assert csv_import.words(text) == expected
+
+
+def test_rows_carry_their_line_and_columns():
+    text = '\ufeffUser_Name;Reason\njane;"left; for good"\n\ntom;\n'
+    assert csv_import.rows(text, ("user_name",), ("reason",)) == [
+        Row(2, {"user_name": "jane", "reason": "left; for good"}),
+        Row(4, {"user_name": "tom", "reason": ""}),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "name\nx",
+        "user_name,other\na,b",
+        "user_name,user_name\na,b",
+        "user_name,reason\na",
+        "user_name\n\0",
+    ],
+)
+def test_a_wrong_list_is_refused(text):
+    with pytest.raises(Invalid):
+        csv_import.rows(text, ("user_name",), ("reason",))
+
+
+def test_a_list_has_an_end():
+    many = "\n".join(f"p{number}" for number in range(csv_import.ROWS_MAX + 1))
+    with pytest.raises(TooMany):
+        csv_import.words(many)
+    with pytest.raises(TooMany):
+        csv_import.rows(f"user_name\n{many}", ("user_name",))
