@@ -27,7 +27,14 @@ PROMISES = (
 
 
 description = Schema.as_view()(RequestFactory().get("/api/v1/schema")).render().content
-schema = schemathesis.openapi.from_dict(json.loads(description))
+# Systematic combinations of the largest bodies are thousands of requests; random ones reach the same code.
+LARGE = {
+    "include-operation-id-regex": "^(member_create|connection.*)$",
+    "phases": {"coverage": {"enabled": False}},
+}
+schema = schemathesis.openapi.from_dict(
+    json.loads(description), config=schemathesis.Config.from_dict({"operations": [LARGE]})
+)
 
 
 @pytest.fixture
@@ -54,7 +61,7 @@ def there(acme, ada, jane, okta):
 
 @schema.parametrize()
 @bounded(
-    max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+    max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
 )
 def test_every_answer_keeps_the_schemas_promise(case, server, there, settings):
     settings.ROLLCALL_OPERATOR_TOKEN = "the-operator-token-of-the-tests"

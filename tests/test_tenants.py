@@ -1,0 +1,186 @@
+"""Every address of the product, called with another organization's credential, answers 404 and leaves no trace.
+
+The list comes from the URL configuration: an address below an organization is called by itself, and any other address
+must have its line here saying why no stranger can be at it. A new one without a line fails.
+"""
+
+import json
+import re
+from uuid import UUID
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+
+from audit import export, sequencer
+from audit.ids import uuid7
+from identity import domains, groups, resources, sessions, tenancy, tokens
+from identity.roles import CAPABILITIES
+from tests.conftest import SETUP, scim_client
+from tests.saml.door import Browser, connect
+
+# Addresses without an organization in them, each with why a stranger finds nothing of anybody's there.
+PUBLIC = "says nothing of any organization"
+OWN = "shows the caller's own, whoever calls"
+PROTOCOL = "the uuid is a SAML connection's public address, which its identity provider must reach without a credential"
+NAMES_ONE = "names one resource of the caller's directory: called below with another organization's"
+OTHERS = {
+    r"(healthz|readyz|metrics)": PUBLIC,
+    r"static/.*": PUBLIC,
+    r"api/v1/(schema|problems/<slug:code>|\^\(\?P<rest>.*)": PUBLIC,
+    r"api/v1/(me|organizations)": OWN,
+    r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$).*": OWN,
+    r"saml2/<uuid:connection_id>/\w+": PROTOCOL,
+    r"sign-(in|out).*": PUBLIC,
+    r"(|me|me/password|me/sessions/<uuid:session>/end|organizations/|organizations/new)": OWN,
+}
+SCIM_RESOURCE = re.compile(r"scim/v2/\^(Users|Groups)/\(\?P<resource_id>.*")
+ORGANIZATION = re.compile(r"<(org:org|slug:slug)>")
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Things that only a mishap makes: their organization is asked for before they are.
+UNMADE = ("request", "burst")
+# Asks for the operator before it asks for the thing: at their own address others are told 403, whatever id they name.
+OPERATORS_ONLY = "api/v1/organizations/<org:org>/domains/<uuid:domain>/confirm"
+
+
+def _routes(resolver=None, prefix=""):
+    for pattern in (resolver or get_resolver()).url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield route
+        else:
+            yield from _routes(pattern, route)
+
+
+ROUTES = sorted(set(_routes()))
+TENANT = [route for route in ROUTES if ORGANIZATION.search(route)]
+SCIM = [route for route in ROUTES if SCIM_RESOURCE.fullmatch(route)]
+
+
+@pytest.fixture
+def theirs(acme, ada, jane, okta):
+    """Give what acme has, by the name that addresses call it."""
+    resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
+    connection = connect(acme)
+    attempt = Browser(connection).begin()
+    group = groups.create(acme, actor=SETUP, display_name="Team", members=[str(jane.pk)])
+    sequencer.run()
+    with tenancy.of(acme):
+        from saml.models import Attempt
+
+        attempt = Attempt.objects.get(connection=connection)
+        entry = export.page(acme.pk, export.Filter(), limit=1)[0]
+    return {
+        "member": jane.pk,
+        "token": tokens.issue(jane, actor=SETUP)[0].pk,
+        "session": sessions.start(jane, actor=SETUP)[0].pk,
+        "directory": okta.directory.pk,
+        "domain": domains.claim(acme, "acme.example", actor=SETUP).pk,
+        "connection": connection.pk,
+        "attempt": attempt.pk,
+        "sign_in": attempt.pk,
+        "group": group.pk,
+        "entry": entry.id,
+        "kind": "portfolio",
+        "key": "p1",
+        "step": "begin",
+        **{name: uuid7() for name in UNMADE},
+    }
+
+
+@pytest.fixture
+def stranger(gus):
+    """Give a client with all that globex can hold: its administrator's session, and the same one's token."""
+    client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = sessions.start(gus, actor=SETUP)[1]
+    secret = tokens.issue(gus, actor=SETUP, scopes=list(CAPABILITIES))[1]
+
+    def call(method, path):
+        headers = {"Authorization": f"Bearer {secret}"} if path.startswith("/api/") else {}
+        content = {} if method == "GET" else {"data": "{}", "content_type": "application/json"}
+        return client.generic(method, path, headers=headers, **content)
+
+    return call
+
+
+def _address(route, organization, values):
+    def fill(match):
+        name = match.group(1)
+        return organization if name in {"org", "slug"} else str(values[name])
+
+    return "/" + PARAMETER.sub(fill, route)
+
+
+def _trace(organization):
+    sequencer.run()
+    with tenancy.of(organization):
+        return export.head(organization.pk)
+
+
+def test_every_address_has_its_line():
+    missing = [
+        route
+        for route in ROUTES
+        if route not in TENANT and route not in SCIM and not any(re.fullmatch(line, route) for line in OTHERS)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("route", TENANT)
+def test_a_stranger_finds_nothing(acme, theirs, stranger, route):
+    """At the other organization's address, and at the own one with the other's ids."""
+    before = _trace(acme)
+    addresses = [_address(route, "acme", theirs), _address(route, str(acme.pk), theirs)]
+    if any(isinstance(theirs.get(name), UUID) for name in PARAMETER.findall(route)):
+        addresses.append(_address(route, "globex", theirs))
+    for address in addresses:
+        # A method that the address does not have is nobody's secret.
+        answers = {method: stranger(method, address).status_code for method in METHODS}
+        expected = 403 if route == OPERATORS_ONLY and "/globex/" in address else 404
+        assert set(answers.values()) in ({expected}, {expected, 405}), (address, answers)
+    assert _trace(acme) == before
+
+
+@pytest.mark.parametrize("route", SCIM)
+def test_a_strange_directory_finds_nothing(acme, globex, theirs, route):
+    secret = scim_client(globex, "okta").secret
+    before = _trace(acme)
+    kind, value = ("User", {"userName": "evil"}) if "Users" in route else ("Group", {"displayName": "evil"})
+    schema = "urn:ietf:params:scim:"
+    bodies = {
+        "GET": None,
+        "PUT": {"schemas": [f"{schema}schemas:core:2.0:{kind}"], **value},
+        "PATCH": {
+            "schemas": [f"{schema}api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "replace", "value": value}],
+        },
+        "DELETE": None,
+    }
+    address = f"/scim/v2/{kind}s/{theirs['member' if kind == 'User' else 'group']}"
+    for method, body in bodies.items():
+        answer = Client().generic(
+            method,
+            address,
+            data=json.dumps(body) if body else "",
+            content_type="application/scim+json",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+        assert answer.status_code == 404, (method, answer.content)
+    assert _trace(acme) == before
+
+
+def test_what_shows_the_callers_own_shows_nothing_of_others(acme, ada, jane, theirs, gus, stranger):
+    secret = scim_client(gus.organization, "okta").secret
+    headers = {"Authorization": f"Bearer {secret}"}
+    for path in (
+        "/scim/v2/Users",
+        "/scim/v2/Groups",
+        "/scim/v2/Users?filter=userName%20eq%20%22jane@acme.example%22",
+    ):
+        assert b"acme" not in Client().get(path, headers=headers).content
+    for path in ("/api/v1/me", "/api/v1/organizations", "/me"):
+        answer = stranger("GET", path)
+        assert answer.status_code == 200, path
+        assert b"acme" not in answer.content.lower(), path
