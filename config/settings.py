@@ -5,7 +5,6 @@ and keys come from the data directory; otherwise they must be set, and a missing
 """
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -71,11 +70,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
-    *(
-        floor
-        for floor in ("audit", "identity", "scim", "saml", "tasks", "console", "config")
-        if find_spec(floor)
-    ),
+    "audit",
+    "identity",
+    "scim",
+    "saml",
+    "tasks",
+    "console",
+    "config",
 ]
 MIDDLEWARE = [
     "config.health.ProbeMiddleware",
@@ -85,11 +86,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    *(
-        ["identity.browser.SessionMiddleware"]
-        if find_spec("identity") and find_spec("identity.browser")
-        else []
-    ),
+    "identity.browser.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
