@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scim import api, api_bursts
+from scim import api, api_bursts, api_doctor
 
 _DIRECTORY = "organizations/<org:org>/directories/<uuid:directory>"
 _REQUEST = f"{_DIRECTORY}/requests/<uuid:logged>"
@@ -17,4 +17,5 @@ urlpatterns = [
     path(_BURST, api_bursts.OneBurst.as_view(), name="api-burst"),
     path(f"{_BURST}/confirm", api_bursts.Confirmation.as_view(), name="api-burst-confirm"),
     path(f"{_BURST}/roll-back", api_bursts.RollBack.as_view(), name="api-burst-roll-back"),
+    path(f"{_DIRECTORY}/doctor", api_doctor.Doctor.as_view(), name="api-doctor"),
 ]

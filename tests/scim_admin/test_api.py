@@ -147,6 +147,7 @@ ADDRESSES = [
     ("GET", "/bursts/{burst}"),
     ("POST", "/bursts/{burst}/confirm"),
     ("POST", "/bursts/{burst}/roll-back"),
+    ("GET", "/doctor"),
 ]
 
 

@@ -1,0 +1,116 @@
+"""Where to click: for what a client gets wrong, or is refused for, what its administrator can change in that product. One table."""
+
+from typing import Final
+
+# By code of a notice, of a refusal or of a finding of our own; then by product, "" being any other. Where there is nothing to be done
+# on the other side, nothing is said.
+ADVICE: Final[dict[str, dict[str, str]]] = {
+    "operation_case": {
+        "entra": "Provisioning › Connectivity: end the Tenant URL with ?aadOptscim062020, and Entra speaks the standard's PATCH.",
+    },
+    "coerced": {
+        "entra": "Add ?aadOptscim062020 to the Tenant URL. For a manager, map it to “urn:…:enterprise:2.0:User:manager”, type Reference.",
+        "keycloak": "Nothing to do: Keycloak writes true and false as text.",
+        "onelogin": "Configuration › SCIM JSON Template: write booleans and numbers without quotation marks.",
+        "": "In the attribute mapping, give each attribute the type that /scim/v2/Schemas names.",
+    },
+    "two_primaries": {"": "In the attribute mapping, let one e-mail address (or phone number) alone be the primary one."},
+    "unknown_attribute": {
+        "okta": "Applications › this app › Provisioning › To App › Attribute Mappings: unmap the attributes named here.",
+        "entra": "Provisioning › Mappings › Provision Users: delete the mappings of the attributes named here.",
+        "onelogin": "Configuration › SCIM JSON Template: take out the attributes named here.",
+        "": "Take the attributes named here out of the attribute mapping, or define a schema for them in Rollcall.",
+    },
+    "stray_attribute": {
+        "entra": "Provisioning › Mappings: choose the target under the enterprise extension's URN (…:enterprise:2.0:User:…), not the bare name.",
+        "": "In the attribute mapping, write these attributes under the enterprise extension's URN.",
+    },
+    "password": {
+        "okta": "Provisioning › To App: untick Sync Password. Rollcall keeps no passwords of provisioned people.",
+        "": "Switch password synchronisation off. Rollcall keeps no passwords of provisioned people.",
+    },
+    "password_not_kept": {
+        "okta": "Provisioning › To App: untick Sync Password, then Dashboard › Tasks › Retry Selected.",
+        "": "Switch password synchronisation off: these requests carry nothing else.",
+    },
+    "schemas_missing": {
+        "onelogin": "Use the connector “SCIM Provisioner with SAML (SCIM v2 Enterprise)”; the older ones name the URNs of SCIM 1.",
+    },
+    "user_name_taken": {
+        "": "The person is here already, by hand or from another directory. Prove their e-mail domain in Rollcall, so that this "
+        "directory may take them over, or offboard the double.",
+    },
+    "email_taken": {
+        "": "Two people carry one address, and this organization wants each once: correct one of them at the source.",
+    },
+    "external_id_taken": {
+        "entra": "Provisioning › Mappings: let externalId come from objectId, which never repeats.",
+        "": "Let externalId come from an attribute that is different for everybody and never changes.",
+    },
+    "name_taken": {
+        "entra": "Two assigned groups have the same displayName: rename one, then Provision on demand.",
+        "": "Two groups that are pushed have the same name: rename one of them.",
+    },
+    "offboarded": {
+        "": "An administrator put this person out for good. Take them out of the application's assignment, or reinstate them in Rollcall.",
+    },
+    "last_administrator": {
+        "": "Make somebody else administrator in Rollcall first; then repeat the deactivation.",
+    },
+    "value_required": {
+        "okta": "Sign On › Application username format: choose one that nobody lacks, as Email.",
+        "": "Map the attribute named here; people who lack it at the source cannot be created.",
+    },
+    "empties_group": {
+        "": "The request would empty a large group without naming anybody. If that is meant, allow it in the settings of the directory.",
+    },
+    "token_expired": {
+        "okta": "Issue a token in Rollcall; Provisioning › Integration › Edit: paste it, Test API Credentials, Save.",
+        "entra": "Issue a token in Rollcall; Provisioning › Connectivity: paste it as Secret Token, Test Connection, Save.",
+        "": "Issue a token in Rollcall and paste it where the old one stands.",
+    },
+    "token_revoked": {
+        "": "Somebody revoked this token. Issue another and paste it where the old one stands; both may live side by side meanwhile.",
+    },
+    "no_endpoint": {
+        "entra": "Tenant URL: it ends with /scim/v2 (and may go on with ?aadOptscim062020), nothing behind.",
+        "": "The base address ends with /scim/v2, nothing behind it.",
+    },
+    "media_type": {"": "Send bodies as application/scim+json."},
+    "too_many_requests": {
+        "": "Nothing is lost: the client comes back. Raise rate_limit in the settings of the directory if this goes on.",
+    },
+    "version_changed": {"": "Two writers changed the same thing. The client repeats it by itself."},
+    "crashed": {"": "A fault of Rollcall's. Give the request's id to whoever runs it."},
+    # Findings of our own
+    "never_heard": {
+        "okta": "Provisioning › Integration: paste base address and token, Test API Credentials; then tick what To App is to do.",
+        "entra": "Provisioning › Connectivity: paste Tenant URL and Secret Token, Test Connection; then set Provisioning Status to On.",
+        "": "Paste the base address and a token of this directory into the identity provider, and have it test the connection.",
+    },
+    "silent": {
+        "entra": "Provisioning › Overview: see whether the job is in quarantine, and Restart provisioning.",
+        "okta": "Dashboard › Tasks: see what failed, and Retry Selected.",
+        "": "See in the identity provider whether provisioning is still switched on.",
+    },
+    "other_client": {"": "Choose the product that really calls as this directory's identity provider."},
+    "token_expires": {
+        "": "Issue a second token now and paste it; the old one keeps working until you revoke it.",
+    },
+    "burst_held": {"": "Look at who left, then confirm or roll back."},
+    "name_id_differs": {
+        "okta": "Sign On › Application username format (SCIM) and Name ID value (SAML): choose the same for both.",
+        "entra": "Single sign-on › Attributes & Claims › Unique User Identifier: what Provisioning › Mappings sends as userName.",
+        "google": "Service provider details › Name ID: Basic Information > Primary email.",
+        "": "Send as NameID what is sent as userName (or as externalId).",
+    },
+    "member_twice": {
+        "": "A sign-in made a second member beside the provisioned one. Line NameID and userName up, then offboard the second.",
+    },
+}  # fmt: skip
+
+
+def of(code: str, idp: str) -> str:
+    """Return what to click for a code in the product of a profile (`entra_scim2` is Entra's too); empty where nothing is to be done."""
+    known = ADVICE.get(code, {})
+    return known.get(idp) or known.get(idp.partition("_")[0]) or known.get("", "")

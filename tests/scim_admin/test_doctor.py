@@ -1,0 +1,178 @@
+"""The quirk doctor: who calls, what goes wrong, what to click there."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from identity import directories, members, sessions, tenancy, tokens
+from identity.models import Member
+from identity.sessions import SamlOrigin
+from scim import advice, doctor
+from scim.errors import Code
+from scim.profiles import QUIRKS
+from tests.api.client import token_of
+from tests.conftest import SETUP
+from tests.scim.talk import Scim
+from tests.scim_admin.test_burst_guard import DOWN, guarded, people
+
+ENTRA = {"User-Agent": "Azure AD Provisioning"}
+
+
+def examined(client):
+    with tenancy.of(client.directory.organization_id):
+        return doctor.examine(client.directory)
+
+
+def found(client):
+    return {each.code: each for each in examined(client).findings}
+
+
+def signed_in(user_name, name_id, organization):
+    with tenancy.of(organization):
+        member = Member.objects.get(user_name=user_name)
+    sessions.start(member, actor=SETUP, saml=SamlOrigin(uuid4(), name_id))
+    return member
+
+
+def test_a_directory_nobody_has_called_with_says_so(okta):
+    assert found(okta)["never_heard"].advice.startswith("Provisioning › Integration")
+
+
+def test_a_healthy_directory_has_no_problems(okta):
+    Scim(okta).get("/Users?count=1")
+    assert examined(okta).findings == []
+
+
+def test_who_calls_is_seen_by_the_traffic(okta):
+    scim = Scim(okta, **ENTRA)
+    scim.get("/Users?count=1")
+    scim.get("/Users?count=1")
+    (client,) = examined(okta).clients
+    assert (client.name, client.user_agent, client.requests) == ("entra", "Azure AD Provisioning", 2)
+    finding = found(okta)["other_client"]
+    assert "Microsoft Entra ID calls" in finding.title
+
+
+def test_what_is_bent_is_counted_with_its_places_and_where_to_click(entra):
+    scim = Scim(entra, **ENTRA)
+    jane = scim.create("jane", schemas=["urn:ietf:params:scim:schemas:core:2.0:User"])
+    for value in ("a", "b"):
+        scim.patch(f"/Users/{jane['id']}", {"op": "Replace", "path": "title", "value": value})
+    scim.patch(
+        f"/Users/{jane['id']}",
+        {"op": "add", "value": {"shoeSize": 44, "title": "x"}},
+        {"op": "add", "value": {"shoeSize": 45, "hat": 7, "title": "x"}},
+    )
+    findings = found(entra)
+    case, unknown = findings["operation_case"], findings["unknown_attribute"]
+    assert (case.kind, case.count) == ("notice", 2)
+    assert "aadOptscim062020" in case.advice
+    assert (unknown.count, unknown.places[0], set(unknown.places)) == (1, "shoeSize", {"shoeSize", "hat"})
+    assert "Mappings" in unknown.advice
+    assert "problem" not in {each.kind for each in findings.values()}
+
+
+def test_refusals_are_counted_by_code(okta):
+    scim = Scim(okta)
+    scim.create("jane", externalId="x1")
+    for number in range(3):
+        scim.post("/Users", {"userName": "jane", "externalId": f"y{number}"})
+    scim.get(f"/Users/{uuid4()}")
+    findings = found(okta)
+    assert (findings["user_name_taken"].kind, findings["user_name_taken"].count) == ("problem", 3)
+    assert findings["user_name_taken"].last_seen
+    assert "not_found" not in findings  # a client that looks whether somebody is there does nothing wrong
+
+
+def test_only_the_asked_days_and_the_own_directory_count(acme, okta, entra):
+    Scim(entra).post("/Users", b"{")
+    Scim(okta).get("/Users")
+    assert "body_not_json" not in found(okta)
+    with time_machine.travel(timezone.now() + timedelta(days=8), tick=False):
+        assert [each.code for each in examined(entra).findings] == ["silent"]
+
+
+def test_a_token_about_to_expire_and_a_held_burst_are_problems(acme, okta):
+    scim = guarded(okta)
+    for each in people(scim)[:4]:
+        scim.patch(f"/Users/{each}", DOWN)
+    assert found(okta)["burst_held"].count == 1
+    assert "token_expires" not in found(okta)
+    tokens.revoke(tokens.find(okta.secret).token, actor=SETUP)
+    tokens.issue(okta.directory, expires_at=timezone.now() + timedelta(days=20), actor=SETUP)
+    assert "token_expires" in found(okta)
+    tokens.issue(okta.directory, expires_at=timezone.now() + timedelta(days=200), actor=SETUP)
+    assert "token_expires" not in found(okta)
+
+
+def test_a_name_id_that_scim_does_not_know_is_found(acme, okta):
+    scim = Scim(okta)
+    emails = [{"value": "jane@acme.example", "primary": True}]
+    scim.create("jane", externalId="x1", emails=emails)
+    scim.create("kim", externalId="x2")
+    scim.create("leo", externalId="x3")
+    scim.create("mia", externalId="x4")
+    signed_in("jane", "jane@acme.example", acme)
+    signed_in("kim", "KIM", acme)
+    signed_in("leo", "x3", acme)
+    signed_in("mia", "somebody else", acme)
+    report = examined(okta)
+    assert {(each.user_name, each.name_id, each.is_email) for each in report.names_apart} == {
+        ("jane", "jane@acme.example", True),
+        ("mia", "somebody else", False),
+    }
+    finding = found(okta)["name_id_differs"]
+    assert (finding.count, finding.kind) == (2, "problem")
+    assert "Application username format" in finding.advice
+
+
+def test_the_latest_sign_in_counts(acme, okta):
+    Scim(okta).create("jane", externalId="x1")
+    signed_in("jane", "old name", acme)
+    signed_in("jane", "jane", acme)
+    assert examined(okta).names_apart == []
+
+
+def test_somebody_made_twice_is_found(acme, okta):
+    emails = [{"value": "jane@acme.example", "primary": True}]
+    Scim(okta).create("jane", externalId="x1", emails=emails)
+    members.provision(acme, actor=SETUP, user_name="jane@acme.example", profile={"emails": emails})
+    assert "member_twice" not in found(okta)
+    signed_in("jane@acme.example", "jane@acme.example", acme)
+    assert found(okta)["member_twice"].places == ["jane@acme.example"]
+
+
+def test_the_doctor_answers_over_the_api(acme, okta, ada):
+    Scim(okta).post("/Users", b"{")
+    address = f"/organizations/acme/directories/{okta.directory.pk}/doctor"
+    answer = token_of(ada).get(address, days=30)
+    assert (answer.status_code, answer.json()["days"]) == (200, 30)
+    assert [each["code"] for each in answer.json()["findings"]] == ["body_not_json"]
+    assert token_of(ada).get(address, days=0).status_code == 400
+
+
+OURS = {
+    "never_heard",
+    "silent",
+    "other_client",
+    "token_expires",
+    "burst_held",
+    "name_id_differs",
+    "member_twice",
+    "crashed",
+}
+
+
+@pytest.mark.parametrize("code", advice.ADVICE)
+def test_advice_is_given_for_codes_and_products_that_exist(code):
+    assert code in {*QUIRKS, *Code, *OURS}
+    assert set(advice.ADVICE[code]) <= {*directories.IDPS, ""}
+
+
+def test_a_products_variants_share_its_advice():
+    assert advice.of("operation_case", "entra_scim2") == advice.of("operation_case", "entra") != ""
+    assert advice.of("operation_case", "okta") == ""
+    assert advice.of("coerced", "rippling") == advice.ADVICE["coerced"][""]
