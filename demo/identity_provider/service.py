@@ -96,11 +96,12 @@ def fetch(entity_id: str, server: str) -> Service:
     if not acs or not all(url.startswith(f"{server}/") for url in acs):
         raise NotAccepted(f"The metadata at {entity_id} names no address on {server} to post a response to.")
     logout = descriptor.find(f"{{{names.MD}}}SingleLogoutService")
+    sls_url = "" if logout is None else logout.get("ResponseLocation") or logout.get("Location") or ""
     encryption = _certificates(descriptor, "encryption")
     return Service(
         entity_id=entity_id,
         acs_urls=tuple(acs),
-        sls_url="" if logout is None else logout.get("ResponseLocation") or logout.get("Location") or "",
+        sls_url=sls_url if sls_url.startswith(f"{server}/") else "",
         signing=tuple(_certificates(descriptor, "signing")),
         encryption=certificates.pem(encryption[0]) if encryption else "",
     )
@@ -148,6 +149,9 @@ def _check_query(query: str, certificate: x509.Certificate) -> None:
     parts = dict(part.partition("=")[::2] for part in query.split("&"))
     values = dict(parse_qsl(query))
     public = certificate.public_key()
+    if len(parts) != query.count("&") + 1:
+        msg = "a parameter stands twice: which of the two is signed?"
+        raise ValueError(msg)
     if values["SigAlg"] != _RSA_SHA256 or not isinstance(public, rsa.RSAPublicKey):
         msg = "only RSA with SHA-256 is read here"
         raise ValueError(msg)

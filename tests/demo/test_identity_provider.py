@@ -109,6 +109,22 @@ def test_a_request_with_a_wrong_signature_is_refused(running):
     assert httpx2.get(changed).status_code == 400
 
 
+def test_a_second_message_does_not_hide_behind_a_signed_one(running):
+    url = f"{running.idp}/meridian/sso"
+    signed, unsigned = (
+        build.send(
+            build.authn_request(running.connection, request_id, build.RequestWishes()),
+            url,
+            "redirect",
+            field="SAMLRequest",
+            key=running.key,
+        ).url.partition("?")[2]
+        for request_id in ("_request-1", "_request-2")
+    )
+    assert httpx2.get(f"{url}?{signed}").status_code == 200
+    assert httpx2.get(f"{url}?{unsigned.partition('&')[0]}&{signed}").status_code == 400
+
+
 @pytest.mark.parametrize(
     "garbage", ["SAMLRequest=%%%", "SAMLRequest=AAAA", "SAMLRequest=", "SAMLResponse=PHg%2BPC94Pg%3D%3D", ""]
 )
