@@ -202,7 +202,6 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
 _SELF = "'self'"
 _NONE = "'none'"
@@ -266,7 +265,6 @@ CELERY_TASK_TIME_LIMIT = 600
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
-CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
@@ -279,7 +277,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 1,
     "interval_start": 0,
 }
-CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = beat_schedule()
 # In memory: every job runs several times an hour, so a new clock has nothing to remember and needs no file.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
@@ -287,7 +284,6 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 
 # --- Logs and metrics ----------------------------------------------------------------------------------
 
-LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logs.configure(
     env.choice("ROLLCALL_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
     env.choice("ROLLCALL_LOG_FORMAT", ("json", "text"), "text" if ROLLCALL_DEBUG else "json"),
