@@ -1,0 +1,54 @@
+"""A download of any length holds one page in memory and no transaction open."""
+
+import tracemalloc
+
+import pytest
+from django.db import connection
+
+from audit import sequencer
+from audit.events import Event
+from audit.record import Line, Subject, record_all
+from identity import tenancy
+from tests.api.client import token_of
+from tests.conftest import SETUP
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize(("form", "entries"), [("csv", 10_000), ("jsonl", 20_000)])
+def test_a_long_download_stays_in_flat_memory(acme, ada, form, entries):
+    for batch in range(5):
+        with tenancy.change(acme):
+            record_all(
+                Line(
+                    Event.MEMBER_CHANGE,
+                    acme.pk,
+                    SETUP,
+                    Subject("member", str(number), f"{batch} {number}"),
+                    changes={"title": ["x" * 200, "y" * 200]},
+                )
+                for number in range(entries // 5)
+            )
+    api = token_of(ada)
+    sequencer.run()
+    answer = api.get(f"/organizations/acme/entries.{form}", event="member.change")
+    pieces = iter(answer.streaming_content)
+    tracemalloc.start()
+    try:
+        lines = size = 0
+        early = 0
+        for piece in pieces:
+            lines += 1
+            size += len(piece)
+            assert not connection.in_atomic_block
+            if lines == entries // 5:
+                early = tracemalloc.get_traced_memory()[1]
+                tracemalloc.reset_peak()
+        late = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert lines == entries + (form == "csv")
+    assert size > 5 * MEGABYTE
+    # The first pages need their rows and the driver's buffers; five times as many need no more.
+    assert late < early + MEGABYTE // 2, (early, late)
+    assert late < size / 3, (late, size)
