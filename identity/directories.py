@@ -1,6 +1,9 @@
 """Verbs on directories: the places people come from."""
 
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
@@ -15,6 +18,7 @@ IDPS = (
     "keycloak", "rippling",
 )  # fmt: skip
 _NAME_LENGTH_MAX = 200
+_HEARD_NOTED_EVERY = timedelta(minutes=1)
 _CHANGEABLE = ("name", "idp", "settings", "defaults", "active")
 
 
@@ -72,6 +76,16 @@ def change(directory: Directory, *, actor: Actor, **values: Any) -> Directory:
                 changes=changes,
             )
     return locked
+
+
+def note_heard(directory: Directory) -> None:
+    """Remember when the directory last called, to the minute."""
+    now = timezone.now()
+    if directory.last_heard_at is None or now - directory.last_heard_at >= _HEARD_NOTED_EVERY:
+        with tenancy.of(directory.organization_id):
+            Directory.objects.filter(organization=directory.organization_id, pk=directory.pk).update(
+                last_heard_at=now
+            )
 
 
 def subject_of(directory: Directory) -> Subject:

@@ -22,7 +22,7 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "": "Take the attributes named here out of the attribute mapping, or define a schema for them in Rollcall.",
     },
     "stray_attribute": {
-        "entra": "Provisioning › Mappings: choose the target under the enterprise extension's URN (…:enterprise:2.0:User:…), not the bare name.",
+        "entra": "Provisioning › Mappings: choose targets under the enterprise extension's URN, not the bare names.",
         "": "In the attribute mapping, write these attributes under the enterprise extension's URN.",
     },
     "password": {
