@@ -136,3 +136,19 @@ def _queries(call):
     with CaptureQueriesContext(connection) as captured:
         call()
     return len(captured)
+
+
+def test_a_deleted_group_names_who_was_in_it_and_can_come_back(acme, staff, people):
+    groups.change(staff, add=ids(people[:2]), actor=SETUP)
+    assert sorted(groups.delete(staff, actor=SETUP)) == sorted(person.pk for person in people[:2])
+    restored = groups.restore(staff, actor=SETUP)
+    assert (restored.ended_at, names(staff)) == (None, [])
+    version = restored.version
+    assert groups.restore(staff, actor=SETUP).version == version
+
+
+def test_a_group_made_anew_is_not_doubled_by_the_old_one(acme, okta, staff):
+    groups.delete(staff, actor=SETUP)
+    groups.create(acme, display_name="staff", directory=okta.directory, actor=SETUP)
+    with pytest.raises(NameTaken):
+        groups.restore(staff, actor=SETUP)
