@@ -53,8 +53,8 @@ def a_person(chance: random.Random, number: int) -> dict[str, Any]:
 
 
 ATTRIBUTES = [
-    "userName", "title", "displayName", "externalId", "nickName", "name.givenName", "name.familyName", "emails.value", "emails.type", "emails",
-    f"{E_}:department", f"{E_}:manager.value", f"{USER.id}:userName",
+    "userName", "title", "displayName", "externalId", "nickName", "name.givenName", "name.familyName",
+    "emails.value", "emails.type", "emails", f"{E_}:department", f"{E_}:manager.value", f"{USER.id}:userName",
 ]  # fmt: skip
 
 

@@ -71,8 +71,8 @@ def test_wrong_types_everywhere_in_a_patch_never_crash(idp, path):
                     address,
                     {"schemas": [PATCH], "Operations": [{"op": verb, "path": path, "value": value}]},
                 )
-                assert answer.status in {200, 400, 403, 409}, (verb, path, value, answer)
-                if answer.status != 200:
+                assert answer.status in {200, 204, 400, 403, 409}, (verb, path, value, answer)
+                if answer.status >= 400:
                     assert answer.body["detail"]
 
 
