@@ -15,7 +15,7 @@ from django.urls import URLPattern, get_resolver
 
 from audit import export, sequencer
 from audit.ids import uuid7
-from identity import domains, groups, resources, sessions, tenancy, tokens
+from identity import domains, groups, invitations, resources, sessions, tenancy, tokens
 from identity.roles import CAPABILITIES
 from tests.conftest import SETUP, scim_client
 from tests.saml.door import Browser, connect
@@ -83,6 +83,7 @@ def theirs(acme, ada, jane, okta):
         "sign_in": attempt.pk,
         "group": group.pk,
         "entry": entry.id,
+        "invitation": invitations.create(acme, "new@acme.example", actor=SETUP).pk,
         "kind": "portfolio",
         "key": "p1",
         "step": "begin",
