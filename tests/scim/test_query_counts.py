@@ -20,7 +20,7 @@ COUNTS = {
     "create": 10,
     "patch": 10,
     "patch to the same": READ,
-    "suspend": 11,
+    "suspend": 12,
     "put": 10,
     "group get": READ,
     "group add": 11,
