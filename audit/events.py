@@ -10,6 +10,7 @@ class Event(StrEnum):
     ORGANIZATION_CHANGE = "organization.change"
     ORGANIZATION_SUSPEND = "organization.suspend"
     ORGANIZATION_RESUME = "organization.resume"
+    ORGANIZATION_WITHOUT_ADMINISTRATOR = "organization.without_administrator"
 
     DOMAIN_CLAIM = "domain.claim"
     DOMAIN_CONFIRM = "domain.confirm"
@@ -64,6 +65,7 @@ class Event(StrEnum):
     DIRECTORY_CREATE = "directory.create"
     DIRECTORY_CHANGE = "directory.change"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of an event
+    TOKEN_HAND_OVER = "token.hand_over"  # noqa: S105 - the name of an event
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 - the name of an event
     TOKEN_EXPIRING = "token.expiring"  # noqa: S105 - the name of an event
     TOKEN_EXPIRE = "token.expire"  # noqa: S105 - the name of an event

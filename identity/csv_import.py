@@ -13,7 +13,7 @@ ROWS_MAX = 2000
 TEXT_LENGTH_MAX = 1_000_000
 _BETWEEN = re.compile(r"[\s,;]+")
 # The name before an address, as mail programs copy it: `"Jones, Jane" <jane@x>`, `Jane <jane@x>`.
-_NAMED = re.compile(r'(?:"[^"]*"\s*|[^<>,;]*)<([^<>]+)>')
+_NAMED = re.compile(r'(?:"[^"\r\n]*"[ \t]*|[^<>,;@\r\n]*)<([^<>\r\n]+)>')
 
 
 @dataclass(frozen=True, slots=True)

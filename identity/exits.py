@@ -6,6 +6,7 @@ members.change, members.offboard and the jobs all end here.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_all
-from identity import grants, mail, roles
+from identity import alarms, grants, mail, receipts, roles
 from identity.models import (
     ActivePeriod,
     Directory,
@@ -44,6 +45,7 @@ class Receipt:
     roles: list[str] = field(default_factory=list)
     invitations: list[UUID] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    digest: str = ""
 
 
 def preview(member: Member) -> dict[str, int]:
@@ -64,6 +66,7 @@ def preview(member: Member) -> dict[str, int]:
 def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
     """Make an active member suspended: out at once, access dormant."""
     now = timezone.now()
+    leaderless = alarms.is_last_administrator(member)
     _shut_out(member, Member.State.SUSPENDED, reason)
     member.suspended_at = now
     member.save(
@@ -78,20 +81,32 @@ def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
         changes={"state": [Member.State.ACTIVE.value, Member.State.SUSPENDED.value]},
         data={"reason": reason, "sessions": len(ended[0]), "tokens": len(ended[1])},
     )
+    if leaderless:
+        alarms.without_administrator(member, actor=actor)
 
 
 def offboard_locked(
-    member: Member, *, actor: Actor, reason: str, tombstone: Directory | None = None
+    member: Member,
+    *,
+    actor: Actor,
+    reason: str,
+    tombstone: Directory | None = None,
+    signalled_at: datetime | None = None,
 ) -> Receipt:
-    """End all that the member holds. Once offboarded, only the directory's tombstone can still be added."""
-    signalled_at = timezone.now()
+    """End all that the member holds. Once offboarded, only the directory's tombstone can still be added.
+
+    `signalled_at` is when somebody said so, if that was before now: the receipt tells how long it took.
+    """
+    now = timezone.now()
+    signalled_at = signalled_at or now
     if tombstone is not None:
         _bury(member, tombstone, actor)
     if member.state == Member.State.OFFBOARDED:
         return Receipt(member.pk, signalled_at, timezone.now(), already=True)
     before = member.state
+    leaderless = before == Member.State.ACTIVE and alarms.is_last_administrator(member)
     _shut_out(member, Member.State.OFFBOARDED, reason)
-    member.offboarded_at, member.ends_at = signalled_at, None
+    member.offboarded_at, member.ends_at = now, None
     member.save(
         update_fields=[
             "state",
@@ -114,10 +129,19 @@ def offboard_locked(
     roles.end(member, ended_roles, actor=actor)
     invitation_ids = _withdraw_invitations(member, actor)
     group_names = _leave_groups(member, actor)
-    receipt = Receipt(
-        member.pk, signalled_at, timezone.now(), False, session_ids, token_ids,
-        [grant.pk for grant in ended_grants], [held.role.name for held in ended_roles], invitation_ids, group_names,
-    )  # fmt: skip
+    ended: dict[str, Any] = {
+        "sessions": session_ids,
+        "tokens": token_ids,
+        "grants": [grant.pk for grant in ended_grants],
+        "roles": [held.role.name for held in ended_roles],
+        "invitations": invitation_ids,
+        "groups": group_names,
+    }
+    done_at = timezone.now()
+    digest = receipts.keep(
+        member, actor=actor, reason=reason, signalled_at=signalled_at, done_at=done_at, ended=ended
+    )
+    receipt = Receipt(member.pk, signalled_at, done_at, **ended, digest=digest)
     record(
         Event.MEMBER_OFFBOARD,
         organization_id=member.organization_id,
@@ -132,8 +156,11 @@ def offboard_locked(
             "roles": receipt.roles,
             "invitations": len(invitation_ids),
             "groups": group_names,
+            "receipt": digest,
         },
     )
+    if leaderless:
+        alarms.without_administrator(member, actor=actor)
     return receipt
 
 

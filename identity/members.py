@@ -132,8 +132,11 @@ def offboard(
     member: Member, *, actor: Actor, reason: str = "", tombstone: Directory | None = None
 ) -> Receipt:
     """End everything the member holds, for good, and return the receipt. `tombstone`: this directory deleted them."""
+    signalled_at = timezone.now()
     with tenancy.change(member.organization_id):
-        return exits.offboard_locked(lock(member), actor=actor, reason=reason, tombstone=tombstone)
+        return exits.offboard_locked(
+            lock(member), actor=actor, reason=reason, tombstone=tombstone, signalled_at=signalled_at
+        )
 
 
 def offboard_if_due(member: Member, *, actor: Actor) -> bool:
@@ -142,7 +145,9 @@ def offboard_if_due(member: Member, *, actor: Actor) -> bool:
         locked = lock(member)
         if locked.ends_at is None or locked.ends_at > timezone.now():
             return False
-        return not exits.offboard_locked(locked, actor=actor, reason="end date reached").already
+        return not exits.offboard_locked(
+            locked, actor=actor, reason="end date reached", signalled_at=locked.ends_at
+        ).already
 
 
 def offboard_if_grace_ended(member: Member, *, actor: Actor) -> bool:

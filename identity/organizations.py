@@ -1,6 +1,7 @@
 """Verbs on organizations."""
 
 import re
+import zoneinfo
 from typing import Any
 
 from django.utils import timezone
@@ -14,8 +15,8 @@ from identity.roles import BUILT_IN
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_LENGTH_MAX = 200
-_LIMITS = {"grace_days": (0, 3650), "session_hours": (1, 24 * 30)}
-_PLAIN = ("name", "email_unique", "grace_days", "session_hours", "defaults")
+_LIMITS = {"grace_days": (0, 3650), "session_hours": (1, 24 * 30), "retention_days": (0, 3650)}
+_PLAIN = ("name", "email_unique", "grace_days", "session_hours", "time_zone", "retention_days", "defaults")
 
 # Each kind with its parent and its permissions, weak to strong.
 PRESETS: dict[str, tuple[tuple[str, str | None, tuple[str, ...]], ...]] = {
@@ -85,7 +86,7 @@ def create(
 
 
 def change(organization: Organization, *, actor: Actor, **values: Any) -> Organization:
-    """Change name, email_unique, grace_days, session_hours or defaults; returns the organization as it then is. Raises Invalid."""
+    """Change what `_PLAIN` names; returns the organization as it then is. Raises Invalid."""
     unknown = sorted(set(values) - set(_PLAIN))
     if unknown:
         message = f"These cannot be changed: {', '.join(unknown)}."
@@ -187,6 +188,9 @@ def _check_values(values: dict[str, Any]) -> None:
     if not isinstance(values.get("email_unique", False), bool):
         message = "email_unique is true or false."
         raise Invalid(message, field="email_unique")
+    if values.get("time_zone", "UTC") not in zoneinfo.available_timezones():
+        message = "time_zone is a name of the IANA data base, as Europe/Berlin."
+        raise Invalid(message, field="time_zone")
     if not isinstance(values.get("defaults", {}), dict):
         message = "defaults is an object with `grants` and `roles`."
         raise Invalid(message, field="defaults")

@@ -53,10 +53,12 @@ def issue(
     scopes: list[str] | None = None,
     name: str = "",
     expires_at: datetime | None = None,
+    service: bool = False,
 ) -> tuple[Token, str]:
     """Issue a token and return it with its secret, which is shown this once.
 
     A directory's token has the scope `scim`; a member's any of the capabilities. Without `expires_at` it lives a year. Raises Invalid.
+    `service`: a program works with it, so that it can be handed over when its owner leaves.
     """
     now = timezone.now()
     expires_at = expires_at or now + timedelta(days=_AGE_DAYS_DEFAULT)
@@ -82,7 +84,7 @@ def issue(
         token = Token(
             organization_id=owner.organization_id, prefix=prefix, digest=_digest(secret), name=name, scopes=wanted,
             member=None if isinstance(owner, Directory) else owner, directory=owner if isinstance(owner, Directory) else None,
-            epoch=epoch, created_at=now, expires_at=expires_at,
+            epoch=epoch, service=service and not is_directory, created_at=now, expires_at=expires_at,
         )  # fmt: skip
         token.save(force_insert=True)
         record(
@@ -95,9 +97,41 @@ def issue(
                 "owner_kind": "directory" if is_directory else "member",
                 "scopes": wanted,
                 "expires_at": expires_at,
+                **({"service": True} if token.service else {}),
             },
         )
     return token, secret
+
+
+def hand_over(member: Member, heir: Member, *, actor: Actor) -> list[Token]:
+    """Give the member's live service tokens to another active member, who owns and answers for them from now on.
+
+    What they can do stays bounded by their scopes and becomes bounded by the new owner's rights. Raises Invalid.
+    """
+    with tenancy.change(member.organization_id):
+        # Both rows in one order, so that two hand-overs at once don't wait for each other.
+        locked = {row.pk: row for row in Member.objects.select_for_update().filter(
+            organization=member.organization_id, pk__in=[member.pk, heir.pk]).order_by("pk")}  # fmt: skip
+        owner = locked.get(heir.pk)
+        if owner is None or owner.pk == member.pk or not owner.is_active:
+            raise Invalid("Hand over to another active member of the organization.", field="hand_over_to")
+        handed = list(
+            Token.objects.filter(
+                organization=member.organization_id, member=member, service=True, revoked_at__isnull=True
+            )
+        )
+        Token.objects.filter(
+            organization=member.organization_id, pk__in=[token.pk for token in handed]
+        ).update(member=owner, epoch=owner.session_epoch)
+        for token in handed:
+            record(
+                Event.TOKEN_HAND_OVER,
+                organization_id=member.organization_id,
+                actor=actor,
+                subject=Subject("token", str(token.pk), token.prefix),
+                changes={"owner": [str(member.pk), str(owner.pk)]},
+            )
+    return handed
 
 
 def revoke(token: Token, *, actor: Actor, reason: str = "") -> None:

@@ -28,6 +28,8 @@ class ShownOrganization(serializers.Serializer[Any]):
     email_unique = serializers.BooleanField()
     grace_days = serializers.IntegerField()
     session_hours = serializers.IntegerField()
+    time_zone = serializers.CharField()
+    retention_days = serializers.IntegerField()
     defaults = serializers.DictField()
     created_at = serializers.DateTimeField()
 
@@ -47,6 +49,8 @@ class ChangedOrganization(Strict):
     email_unique = Flag(required=False)
     grace_days = Whole(required=False, min_value=0, max_value=3650)
     session_hours = Whole(required=False, min_value=1, max_value=720)
+    time_zone = Text(max_length=64, required=False)
+    retention_days = Whole(required=False, min_value=0, max_value=3650)
     defaults = FirstPermissions(required=False)
 
 

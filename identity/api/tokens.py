@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from identity import tenancy, tokens
 from identity.api.organization import OrganizationView
 from identity.api.permissions import refuse_more_than_own
-from identity.api.shapes import Moment, Strict, Text
+from identity.api.shapes import Flag, Moment, Strict, Text
 from identity.api.view import describe
 from identity.models import Directory, Member, Token
 from identity.roles import CAPABILITIES
@@ -24,9 +24,13 @@ class NewDirectoryToken(Strict):
 
 
 class NewMemberToken(NewDirectoryToken):
-    """A member's token does what its scopes say, as far as the member may do it themselves."""
+    """A member's token does what its scopes say, as far as the member may do it themselves.
+
+    `service`: a program works with it; when the member leaves it can be handed over.
+    """
 
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=CAPABILITIES), max_length=50)
+    service = Flag(required=False)
 
 
 class ShownToken(serializers.Serializer[Any]):
@@ -36,6 +40,7 @@ class ShownToken(serializers.Serializer[Any]):
     prefix = serializers.CharField()
     name = serializers.CharField(allow_blank=True)
     scopes = serializers.ListField(child=serializers.CharField())
+    service = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)

@@ -8,10 +8,11 @@ from identity.models.mail import OutgoingMail
 from identity.models.mapping import GroupGrant, GroupRole
 from identity.models.member import ActivePeriod, Invitation, Member
 from identity.models.organization import Domain, Organization
+from identity.models.receipt import Receipt
 from identity.models.resource import Kind, Resource
 
 __all__ = [
     "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
-    "Invitation", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail", "PendingMembership", "Resource",
+    "Invitation", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail", "PendingMembership", "Receipt", "Resource",
     "Role", "RoleAssignment", "Session", "Token",
 ]  # fmt: skip

@@ -20,6 +20,8 @@ class Token(TenantModel):
     scopes = ArrayField(models.TextField(), default=list)
     member = reference("identity.Member", "tokens", null=True)
     directory = reference("identity.Directory", "tokens", null=True)
+    # A service's token outlives its owner: a leaver's is handed over, or revoked with the rest.
+    service = models.BooleanField(default=False, db_default=False)
     epoch = models.IntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)

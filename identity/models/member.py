@@ -48,6 +48,7 @@ class Member(AbstractBaseUser, TenantModel):
     offboarded_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)
     last_sign_in_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True)
 
     USERNAME_FIELD = "user_name"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -31,6 +31,9 @@ class Organization(models.Model):
     email_unique = models.BooleanField(default=False)
     grace_days = models.PositiveIntegerField(default=30)
     session_hours = models.PositiveIntegerField(default=24)
+    time_zone = models.TextField(default="UTC", db_default="UTC")
+    # Days after which an offboarded person's details are erased; 0 keeps them.
+    retention_days = models.PositiveIntegerField(default=0, db_default=0)
     defaults = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -60,7 +63,7 @@ class Domain(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
     proved_at = models.DateTimeField(null=True)
     # The organization's identity provider is the only authority for people of this domain.
-    canonical = models.BooleanField(default=False)
+    canonical = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = (

@@ -14,6 +14,10 @@ from identity.errors import Invalid, TooMany
         ("a@x.example, b@x.example; a@x.example", ["a@x.example", "b@x.example"]),
         ("Jane <jane@x.example>, tom@x.example", ["jane@x.example", "tom@x.example"]),
         ('"Jones, Jane" <jane@x.example>\nTom T <tom@x.example>', ["jane@x.example", "tom@x.example"]),
+        (
+            "a@x.example\r\nJane <jane@x.example>\nb@x.example",
+            ["a@x.example", "jane@x.example", "b@x.example"],
+        ),
         ("email\r\na@x.example\r\n", ["a@x.example"]),
         ("", []),
     ],

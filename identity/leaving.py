@@ -1,0 +1,150 @@
+"""Many people leaving at once: who is meant, what would end, and then now or at a date and hour of the organization's time zone."""
+
+import re
+import zoneinfo
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.record import Actor
+from identity import alarms, exits, members, tenancy, tokens
+from identity.errors import Invalid, NotFound, TooMany
+from identity.exits import Receipt
+from identity.models import Member, Organization, Token
+from identity.profile import key_of
+
+LEAVERS_MAX = 200
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """Who is meant by one name of a list. `problem` is empty, or unknown, ambiguous, offboarded.
+
+    `ends` counts what an offboarding would end; `service_tokens` can be handed over; `last_administrator` is a warning.
+    """
+
+    named: str
+    member: Member | None = None
+    problem: str = ""
+    ends: dict[str, int] = field(default_factory=dict)
+    service_tokens: tuple[Token, ...] = ()
+    last_administrator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What became of one member: the receipt, or the time at which they will leave; and the service tokens handed over."""
+
+    member: Member
+    receipt: Receipt | None
+    ends_at: datetime | None
+    handed_over: tuple[UUID, ...] = ()
+
+
+def preview(organization: Organization, names: Sequence[str]) -> list[Leaver]:
+    """Find whom a list names (by id, user name or e-mail address) and tell what would end; nothing is changed. Raises TooMany."""
+    _check_count(names)
+    with tenancy.of(organization):
+        return [_leaver(organization, name) for name in names]
+
+
+def offboard(
+    organization: Organization,
+    member_ids: Sequence[UUID],
+    *,
+    actor: Actor,
+    reason: str = "",
+    hand_over_to: UUID | None = None,
+    at: datetime | None = None,
+) -> list[Left]:
+    """Offboard all of them in one transaction, or have them offboarded `at` (aware) a time to come.
+
+    Their service tokens go to `hand_over_to`, at once in both cases, else they end with the rest. Raises NotFound for an id that is not
+    here, Invalid, Offboarded (for a time to come), TooMany; then nothing is changed.
+    """
+    _check_count(member_ids)
+    if at is not None and at <= timezone.now():
+        raise Invalid("This time has passed: leave `at` out to offboard now.", field="at")
+    if hand_over_to in member_ids:
+        raise Invalid("The one who takes over cannot be leaving too.", field="hand_over_to")
+    with tenancy.change(organization):
+        # In one order, so that two lists at once don't wait for each other.
+        found = list(
+            Member.objects.select_for_update()
+            .filter(organization=organization, pk__in=member_ids)
+            .order_by("pk")
+        )
+        if len(found) != len(set(member_ids)):
+            raise NotFound("One of these members is not here.", field="members")
+        heir = _heir(organization, hand_over_to)
+        outcome = []
+        for member in found:
+            handed = tokens.hand_over(member, heir, actor=actor) if heir is not None else []
+            receipt = members.offboard(member, actor=actor, reason=reason) if at is None else None
+            if at is not None:
+                members.schedule_end(member, at, actor=actor)
+            outcome.append(Left(member, receipt, at, tuple(token.pk for token in handed)))
+    return outcome
+
+
+def moment(organization: Organization, text: str) -> datetime:
+    """Return the time meant by `2027-03-31T18:00` in the organization's time zone; one with a zone of its own is that time. Raises Invalid.
+
+    An hour that comes twice (clocks go back) is the first one: rather out too early than too late.
+    """
+    try:
+        naive = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid("Write a date and an hour, as 2027-03-31T18:00.", field="at") from error
+    if naive.tzinfo is not None:
+        return naive
+    zone = zoneinfo.ZoneInfo(organization.time_zone)
+    meant = naive.replace(tzinfo=zone).astimezone(UTC)
+    if meant.astimezone(zone).replace(tzinfo=None) != naive:
+        raise Invalid(
+            f"This hour does not exist in {organization.time_zone}: the clocks go forward.", field="at"
+        )
+    return meant
+
+
+def _leaver(organization: Organization, name: str) -> Leaver:
+    wanted = Q(user_name_key=key_of(name)) | Q(email_key=key_of(name))
+    if _UUID.fullmatch(name):
+        wanted |= Q(pk=name)
+    found = list(Member.objects.filter(wanted, organization=organization))
+    here = [member for member in found if member.state != Member.State.OFFBOARDED]
+    if not here:
+        return Leaver(name, found[0], "offboarded") if found else Leaver(name, problem="unknown")
+    if len(here) > 1:
+        return Leaver(name, problem="ambiguous")
+    member = here[0]
+    service = Token.objects.filter(
+        organization=organization, member=member, service=True, revoked_at__isnull=True
+    )
+    return Leaver(
+        name,
+        member,
+        "",
+        exits.preview(member),
+        tuple(service.order_by("pk")),
+        alarms.is_last_administrator(member),
+    )
+
+
+def _heir(organization: Organization, member_id: UUID | None) -> Member | None:
+    if member_id is None:
+        return None
+    found = Member.objects.filter(organization=organization, pk=member_id).first()
+    if found is None:
+        raise Invalid("There is no such member to hand over to.", field="hand_over_to")
+    return found
+
+
+def _check_count(names: Sequence[object]) -> None:
+    if len(names) > LEAVERS_MAX:
+        raise TooMany(f"At most {LEAVERS_MAX} people in one list; send several.", field="members")
