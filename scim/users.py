@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from identity import groups, members, tenancy
 from identity.models import Member, PendingMembership
-from scim import burst_guard, normaliser, patch, projection, protocol, queries, resources
+from scim import asserted, burst_guard, normaliser, patch, projection, protocol, queries, resources
 from scim.authentication import Caller
 from scim.call import Call
 from scim.door import Door, base_url, call_of, reply
@@ -76,6 +76,7 @@ def create(call: Call) -> HttpResponse:
             directory=who.directory,
             external_id=fields.external_id,
         )
+        asserted.apply(given.member, fields.profile, actor=who.actor)
         joined = welcome(who, given.member, fields.external_id)
         is_whole = given.created and not joined
         row = row_of(given.member, fields.external_id) if is_whole else found(who, given.member.pk)
@@ -166,6 +167,8 @@ def changed(who: Caller, row: UserRow, fields: MemberFields, *, keep_external_id
         external_id=members.UNSET if external_id == row.external_id else external_id,
         reason="told by the directory",
     )
+    if _asserts_anew(row, fields):
+        asserted.apply(member, fields.profile, actor=who.actor)
     if row.active and not member.is_active:
         burst_guard.note(who.directory, [row.id], Departure.Kind.SUSPEND, actor=who.actor)
     elif member.is_active and not row.active:
@@ -173,6 +176,10 @@ def changed(who: Caller, row: UserRow, fields: MemberFields, *, keep_external_id
     if external_id is not None and external_id != row.external_id and welcome(who, member, external_id):
         return found(who, row.id)
     return row_of(member, external_id, row.groups)
+
+
+def _asserts_anew(row: UserRow, fields: MemberFields) -> bool:
+    return any(row.profile.get(name) != fields.profile.get(name) for name in ("roles", "entitlements"))
 
 
 def row_of(member: Member, external_id: str | None, groups: list[dict[str, str]] | None = None) -> UserRow:

@@ -1,0 +1,99 @@
+"""Roles and entitlements that a directory asserts become first permissions, once."""
+
+import pytest
+
+from identity import directories, grants, resources, roles, tenancy
+from identity.models import Member
+from tests.conftest import SETUP
+from tests.saml.door import Browser, connect
+from tests.scim.talk import Scim, entries
+
+ENTITLEMENTS = [{"value": "portfolio:nordics:view"}, {"value": "asset:oslo:tower:edit"}]
+
+
+@pytest.fixture
+def idp(acme, okta):
+    resources.register(
+        acme,
+        [
+            {"kind": "portfolio", "id": "nordics"},
+            {"kind": "portfolio", "id": "iberia"},
+            {"kind": "asset", "id": "oslo:tower"},
+        ],
+        actor=SETUP,
+    )
+    directories.change(
+        okta.directory,
+        defaults={
+            "grants": [{"kind": "portfolio", "id": "iberia", "permission": "view"}],
+            "roles": ["member"],
+        },
+        actor=SETUP,
+    )
+    return Scim(okta)
+
+
+def person(**more):
+    return {"userName": "ines@acme.example", "externalId": "00u1", "active": True, **more}
+
+
+def ines(acme):
+    with tenancy.of(acme):
+        return Member.objects.get(user_name="ines@acme.example")
+
+
+def access(acme):
+    member = ines(acme)
+    return {(a.key, a.permission, a.origin) for a in grants.effective(member)}, roles.names_of(member)
+
+
+def test_without_an_assertion_the_defaults_stand(acme, idp):
+    idp.post("/Users", person(roles=[], entitlements=[]))
+    assert access(acme) == ({("iberia", "view", "directory_default")}, ["member"])
+
+
+def test_what_the_directory_asserts_takes_the_defaults_place(acme, idp):
+    idp.post("/Users", person(roles=[{"value": "auditor", "primary": True}], entitlements=ENTITLEMENTS))
+    assert access(acme) == (
+        {("nordics", "view", "asserted"), ("oslo:tower", "edit", "asserted")},
+        ["auditor"],
+    )
+
+
+def test_an_assertion_may_come_later_and_counts_once(acme, idp):
+    id_ = idp.post("/Users", person()).body["id"]
+    idp.patch(f"/Users/{id_}", {"op": "add", "path": "roles", "value": [{"value": "auditor"}]})
+    assert access(acme)[1] == ["auditor"]
+    idp.patch(f"/Users/{id_}", {"op": "replace", "path": "roles", "value": [{"value": "organization_admin"}]})
+    assert access(acme)[1] == ["auditor"], "from now on roles are the administrators'"
+    idp.put(f"/Users/{id_}", person(entitlements=ENTITLEMENTS))
+    assert {key for key, _, _ in access(acme)[0]} == {"nordics", "oslo:tower"}
+
+
+def test_after_the_first_sign_in_the_directory_asserts_in_vain(acme, idp):
+    id_ = idp.post("/Users", person()).body["id"]
+    assert Browser(connect(acme)).sign_in(name_id="ines@acme.example").status_code == 303
+    idp.patch(f"/Users/{id_}", {"op": "add", "path": "roles", "value": [{"value": "organization_admin"}]})
+    assert access(acme)[1] == ["member"]
+
+
+def test_unknown_names_give_nothing_and_are_recorded(acme, idp):
+    idp.post(
+        "/Users",
+        person(
+            roles=[{"value": "emperor"}],
+            entitlements=[{"value": "portfolio:atlantis:view"}, {"value": "everything"}],
+        ),
+    )
+    assert access(acme) == (set(), [])
+    refused = sorted((entry.event, entry.reason) for entry in entries(acme) if entry.outcome == "refused")
+    assert refused == [
+        ("grant.refuse", "unknown_kind"), ("grant.refuse", "unknown_resource"), ("role.refuse", "unknown_role"),
+    ]  # fmt: skip
+
+
+def test_what_an_administrator_took_away_the_directory_does_not_give_back(acme, idp):
+    id_ = idp.post("/Users", person()).body["id"]
+    roles.replace(ines(acme), ["auditor"], actor=SETUP)
+    idp.patch(f"/Users/{id_}", {"op": "add", "path": "roles", "value": [{"value": "member"}]})
+    assert access(acme)[1] == ["auditor"]
