@@ -17,7 +17,7 @@ from identity.arrivals import Newcomer
 from identity.errors import Conflict, Invalid, Offboarded
 from identity.exits import Receipt
 from identity.models import Directory, Link, Member, Organization
-from identity.profile import check_user_name, differences, display_name_of, email_of, key_of
+from identity.profile import check_length, check_user_name, differences, display_name_of, email_of, key_of
 
 _Unset = Literal["unset"]
 UNSET: _Unset = "unset"
@@ -51,6 +51,8 @@ def provision(
     UserNameTaken, EmailTaken, ExternalIdTaken, and Offboarded where an administrator has put this person out.
     """
     user_name = check_user_name(user_name)
+    if external_id is not None:
+        check_length(external_id, "external_id", "An external id")
     profile = dict(profile or {})
     with tenancy.change(organization):
         if not matching.is_newcomer(organization.pk, directory, external_id, user_name):
@@ -163,10 +165,14 @@ def offboard_if_grace_ended(member: Member, *, actor: Actor) -> bool:
 def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = "") -> Member:
     """Bring an offboarded member back, with or without what they had when they were offboarded. An administrator's act.
 
-    Raises UserNameTaken where somebody else has the user name by now.
+    Raises UserNameTaken where somebody else has the user name by now, and Offboarded for one who was erased.
     """
     with tenancy.change(member.organization_id):
         locked = lock(member)
+        if locked.erased_at is not None:
+            raise Offboarded(
+                "This person was erased: nobody knows any more who they were. Bring them in anew."
+            )
         if locked.state == Member.State.SUSPENDED:
             _reactivate_locked(locked, actor=actor, reason=reason)
         elif locked.state == Member.State.OFFBOARDED:
@@ -313,6 +319,8 @@ def _relink(member: Member, directory: Directory, external_id: str | None) -> di
     )
     if row.external_id == external_id:
         return {}
+    if external_id is not None:
+        check_length(external_id, "external_id", "An external id")
     before, row.external_id = row.external_id, external_id
     row.save(update_fields=["external_id"])
     return {"external_id": [before, external_id]}

@@ -1,17 +1,20 @@
-"""People whose time has come: scheduled ends, and the end of suspended people's grace."""
+"""People whose time has come: scheduled ends, the end of suspended people's grace, and of what is kept about leavers."""
 
 from datetime import timedelta
 
-from django.db.models import DurationField, ExpressionWrapper, F, Value
+from django.db.models import DurationField, ExpressionWrapper, F, Value, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import members, tenancy
+from identity import erasure, members, tenancy
 from identity.models import Member
 from scim import burst_guard
 from tasks.celery import app
 
 BATCH = 500
+# Erasing cannot be undone: a retention set too short by mistake must not forget everybody within the hour.
+ERASED_PER_RUN_MAX = 20
 
 
 @app.task(name="tasks.jobs.leavers.scheduled_ends")
@@ -44,3 +47,27 @@ def grace_ends() -> int:
             .only("id", "organization_id")[:BATCH]
         )
     return sum(members.offboard_if_grace_ended(member, actor=actor) for member in due)
+
+
+@app.task(name="tasks.jobs.leavers.retention_ends")
+def retention_ends() -> int:
+    """Erase the people whom their organization has kept for long enough, a few of each organization a run; answers how many."""
+    actor = Actor("job", "retention_ends", "end of retention")
+    kept = ExpressionWrapper(
+        F("organization__retention_days") * Value(timedelta(days=1)), output_field=DurationField()
+    )
+    place = Window(RowNumber(), partition_by=F("organization_id"), order_by=F("offboarded_at").asc())
+    with tenancy.everywhere("offboarded members whose retention has ended"):
+        due = list(
+            Member.objects.filter(
+                state=Member.State.OFFBOARDED,
+                erased_at__isnull=True,
+                organization__retention_days__gt=0,
+                offboarded_at__lte=timezone.now() - kept,
+            )
+            .annotate(place=place)
+            .filter(place__lte=ERASED_PER_RUN_MAX)
+            .order_by("offboarded_at")
+            .only("id", "organization_id")[:BATCH]
+        )
+    return sum(erasure.erase_if_due(member, actor=actor) for member in due)
