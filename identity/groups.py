@@ -14,11 +14,11 @@ from audit.record import Actor, Line, Subject, record, record_all
 from identity import tenancy
 from identity.errors import Conflict, Invalid, NotFound
 from identity.models import Directory, Group, Link, Member, Membership, Organization, PendingMembership
-from identity.profile import differences, key_of
+from identity.profile import check_length, differences, key_of
 
 _Unset = Literal["unset"]
 UNSET: _Unset = "unset"
-NAME_LENGTH_MAX = 1024
+_PENDING_LENGTH_MAX = 500
 
 # One statement: who of the named is a member that this group may hold, and who of those is new.
 _ADD = """
@@ -76,6 +76,7 @@ def create(
     """
     now = timezone.now()
     name = _checked_name(display_name)
+    _check_external_id(external_id)
     with tenancy.change(organization):
         group = Group(
             organization=organization, directory=directory, display_name=name, display_name_key=key_of(name),
@@ -226,10 +227,16 @@ def subject_of(group: Group) -> Subject:
 
 
 def _checked_name(display_name: object) -> str:
-    if not isinstance(display_name, str) or not display_name.strip() or len(display_name) > NAME_LENGTH_MAX:
-        message = f"A group's name has 1 to {NAME_LENGTH_MAX} characters."
+    if not isinstance(display_name, str) or not display_name.strip():
+        message = "A group needs a name."
         raise Invalid(message, field="display_name")
+    check_length(display_name, "display_name", "A group's name")
     return display_name.strip()
+
+
+def _check_external_id(external_id: str | None) -> None:
+    if external_id is not None:
+        check_length(external_id, "external_id", "An external id")
 
 
 def _assign(
@@ -242,6 +249,7 @@ def _assign(
             changes["display_name"] = [group.display_name, name]
             group.display_name, group.display_name_key = name, key_of(name)
     if external_id not in {UNSET, group.external_id}:
+        _check_external_id(external_id)
         changes["external_id"] = [group.external_id, external_id]
         group.external_id = external_id
     if profile is not None:
@@ -318,7 +326,7 @@ def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> 
         [
             PendingMembership(
                 id=uuid7(), organization_id=group.organization_id, group=group, directory_id=directory_id,
-                value=value[:NAME_LENGTH_MAX], named_at=now,
+                value=value[:_PENDING_LENGTH_MAX], named_at=now,
             )
             for value in dict.fromkeys(values)
         ],

@@ -5,7 +5,11 @@ from typing import Any
 
 from identity.errors import Invalid
 
-USER_NAME_LENGTH_MAX = 1024
+# In bytes of UTF-8, since what is looked up by must fit an index row (PostgreSQL: 2,704 bytes, organization included), also after
+# folding its case, which makes some letters longer.
+NAME_BYTES_MAX = 1024
+KEY_BYTES_MAX = 2048
+_DISPLAY_NAME_LENGTH_MAX = 256
 
 
 def key_of(text: str) -> str:
@@ -19,14 +23,17 @@ def email_of(profile: Mapping[str, Any]) -> str:
     if not emails:
         return ""
     ranked = sorted(emails, key=lambda item: (not item.get("primary"), item.get("type") != "work"))
-    return str(ranked[0]["value"])
+    email = str(ranked[0]["value"])
+    # Nobody can be written to at, or matched by, an address of such length; the profile keeps it all the same.
+    return email if len(key_of(email).encode()) <= KEY_BYTES_MAX else ""
 
 
 def display_name_of(profile: Mapping[str, Any], user_name: str) -> str:
-    """Return displayName, else the formatted name, else given and family name, else the user name."""
+    """Return displayName, else the formatted name, else given and family name, else the user name; cut to 256 characters."""
     name = profile.get("name") if isinstance(profile.get("name"), Mapping) else {}
     parts = " ".join(str(name[part]) for part in ("givenName", "familyName") if name.get(part))  # type: ignore[index,union-attr]
-    return str(profile.get("displayName") or name.get("formatted") or parts or user_name)  # type: ignore[union-attr]
+    shown = str(profile.get("displayName") or name.get("formatted") or parts or user_name)  # type: ignore[union-attr]
+    return shown[:_DISPLAY_NAME_LENGTH_MAX]
 
 
 def check_user_name(user_name: object) -> str:
@@ -34,10 +41,21 @@ def check_user_name(user_name: object) -> str:
     if not isinstance(user_name, str) or not user_name.strip():
         message = "A user name is needed."
         raise Invalid(message, field="user_name")
-    if len(user_name) > USER_NAME_LENGTH_MAX or "\0" in user_name:
-        message = f"A user name has at most {USER_NAME_LENGTH_MAX} characters and no NUL."
-        raise Invalid(message, field="user_name")
+    check_length(user_name, "user_name", "A user name")
     return user_name.strip()
+
+
+def check_length(text: str, field: str, what: str) -> None:
+    """Refuse a text that is too long to be looked up by, or holds a NUL. Raises Invalid."""
+    if (
+        len(text.encode("utf-8", "replace")) > NAME_BYTES_MAX
+        or len(key_of(text).encode("utf-8", "replace")) > KEY_BYTES_MAX
+    ):
+        message = f"{what} has at most {NAME_BYTES_MAX} bytes."
+        raise Invalid(message, field=field)
+    if "\0" in text:
+        message = f"{what} holds no NUL character."
+        raise Invalid(message, field=field)
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -89,7 +89,7 @@ def register(organization: Organization, rows: Iterable[Mapping[str, Any]], *, a
 def retire(resource: Resource, *, actor: Actor) -> None:
     """Take a resource out of use: it is listed no longer, and grants on it have no effect."""
     with tenancy.change(resource.organization_id):
-        locked = Resource.objects.select_for_update().select_related("kind").get(pk=resource.pk)
+        locked = Resource.objects.select_for_update(of=("self",)).select_related("kind").get(pk=resource.pk)
         if locked.retired_at:
             return
         locked.retired_at = timezone.now()

@@ -35,7 +35,7 @@ CHANGED_SINCE: Final = "skipped:changed_since"
 def decide(burst: Burst, decision: Burst.Decision, *, actor: Actor) -> Burst:
     """Confirm or roll back, and carry out at once what is not too much. Raises Conflict where the other was decided already."""
     with tenancy.change(burst.organization_id):
-        locked = Burst.objects.select_for_update().select_related("directory").get(pk=burst.pk)
+        locked = Burst.objects.select_for_update(of=("self",)).select_related("directory").get(pk=burst.pk)
         if locked.decision and locked.decision != decision:
             raise Conflict("Somebody has decided otherwise about this burst already: read it again.")
         if not locked.decision:
