@@ -10,7 +10,7 @@ from audit.record import Actor
 from identity import directories, members, tenancy
 from identity.errors import Conflict
 from identity.models import Directory, Group, Link, Member, Membership
-from scim import bursts
+from scim import burst_guard, bursts
 from scim.models import Burst, Departure
 from tests.conftest import SETUP
 from tests.scim.talk import Scim, entries
@@ -273,3 +273,63 @@ def test_leavers_side_by_side_make_one_burst_and_all_come_back(acme, okta):
         out = Member.objects.exclude(state="active").values_list("pk", flat=True)
         assert set(out) <= set(late)
         assert Link.objects.filter(directory=Directory.objects.get(pk=okta.directory.pk)).count() == 24
+
+
+@pytest.mark.parametrize(
+    ("members_max", "percent", "total", "needed"),
+    [
+        (50, 5, 100, 51),  # five of a hundred are many, but not more than fifty
+        (50, 5, 1000, 51),
+        (50, 5, 1020, 52),  # 51 of 1,020 are exactly 5 %, and not more
+        (50, 5, 1_000_000, 50_001),
+        (0, 0, 1000, 1),
+        (0, 100, 10, 11),  # more than all of them never leave
+    ],
+)
+def test_a_burst_goes_beyond_both_limits(members_max, percent, total, needed):
+    assert burst_guard.Budget(members_max, percent, 3600).needed(total) == needed
+
+
+def test_a_large_directory_is_not_counted_with_each_departure(acme, okta, monkeypatch):
+    scim = guarded(okta, {"members": 0, "percent": 90, "seconds": 3600})
+    ids = people(scim, 40)
+    counts = []
+    real = burst_guard._count
+    monkeypatch.setattr(burst_guard, "_count", lambda *args: counts.append(1) or real(*args))
+    for each in ids[:37]:
+        scim.patch(f"/Users/{each}", DOWN)
+    # Noticed with the 37th of 40, the very first that is more than 90 %, though few of those before were counted.
+    assert len(bursts_of(acme)) == 1
+    assert len(counts) < 2 * 37
+    with tenancy.of(acme):
+        assert bursts.summary(bursts_of(acme)[0]) == {"suspend": 37}
+
+
+def test_who_leaves_while_the_burst_is_rolled_back_is_not_lost(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim, 30)
+    for each in ids[:12]:
+        scim.patch(f"/Users/{each}", DOWN)
+    (burst,) = bursts_of(acme)
+    ready = threading.Barrier(2)
+
+    def leave():
+        try:
+            ready.wait()
+            for each in ids[12:24]:
+                Scim(okta).patch(f"/Users/{each}", DOWN)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        leaving = pool.submit(leave)
+        ready.wait()
+        bursts.decide(burst, Burst.Decision.ROLL_BACK, actor=ADA)
+        leaving.result()
+    with tenancy.of(acme):
+        # Whoever is out is of no burst, or of one that can still be decided; nobody of the first one was forgotten.
+        forgotten = Departure.objects.filter(burst=burst, outcome="")
+        assert not forgotten.exists()
+        out = set(Member.objects.exclude(state="active").values_list("pk", flat=True))
+        elsewhere = set(Departure.objects.exclude(burst=burst).values_list("member_id", flat=True))
+        assert out <= elsewhere
