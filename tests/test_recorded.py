@@ -10,9 +10,12 @@ from audit.record import Actor
 from identity import (
     directories,
     domains,
+    erasure,
     grants,
     groups,
     invitations,
+    leaving,
+    mappings,
     members,
     organizations,
     resources,
@@ -22,6 +25,7 @@ from identity import (
     tokens,
 )
 from identity.grants import GrantSpec
+from identity.mappings import Mapping
 from identity.models import Group, Resource
 from tests.conftest import SETUP
 
@@ -93,6 +97,40 @@ VERBS = {
     "invitations.create": (
         lambda acme, jane: invitations.create(acme, "n@acme.example", actor=ADA),
         ["invitation.create"],
+    ),
+    "invitations.resend": (
+        lambda acme, jane: invitations.resend(
+            invitations.create(acme, "n@acme.example", actor=ADA), actor=ADA
+        ),
+        ["invitation.create", "invitation.resend"],
+    ),
+    "invitations.accept": (
+        lambda acme, jane: invitations.accept(
+            invitations.create(acme, "n@acme.example", access={"roles": ["auditor"]}, actor=ADA),
+            jane,
+            actor=ADA,
+        ),
+        ["invitation.create", "invitation.accept", "role.assign"],
+    ),
+    "mappings.replace": (
+        lambda acme, jane: mappings.replace(
+            groups.create(acme, display_name="Staff", actor=ADA), Mapping((), ("auditor",)), actor=ADA
+        ),
+        ["group.create", "mapping.give"],
+    ),
+    "domains.set_canonical": (
+        lambda acme, jane: domains.set_canonical(
+            domains.confirm(domains.claim(acme, "acme.example", actor=ADA), actor=ADA), True, actor=ADA
+        ),
+        ["domain.claim", "domain.confirm", "domain.change"],
+    ),
+    "leaving.offboard": (
+        lambda acme, jane: leaving.offboard(acme, [jane.pk], actor=ADA),
+        ["member.offboard"],
+    ),
+    "erasure.erase": (
+        lambda acme, jane: (members.offboard(jane, actor=ADA), erasure.erase(jane, actor=ADA)),
+        ["member.offboard", "member.erase"],
     ),
 }
 
