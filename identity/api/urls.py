@@ -5,6 +5,7 @@ from rest_framework.views import APIView
 
 from identity.api import (
     access,
+    catalogue,
     directories,
     domains,
     entries,
@@ -60,6 +61,7 @@ urlpatterns = [
     _to(f"{_ORGANIZATION}/access/check", questions.Check, "access-check"),
     _to(f"{_ORGANIZATION}/kinds", resources.Kinds, "kinds"),
     _to(f"{_ORGANIZATION}/roles", roles.Roles, "roles"),
+    _to(f"{_ORGANIZATION}/roles.csv", catalogue.RolesCsv, "roles-csv"),
     _to(f"{_ORGANIZATION}/members", members.Members, "members"),
     _to(_MEMBER, members.OneMember, "member"),
     _to(f"{_MEMBER}/access", access.Access, "access"),

@@ -1,0 +1,65 @@
+"""The role catalogue as a file, for whoever types the values into an identity provider."""
+
+import csv
+import io
+from typing import Any
+
+from django.db.models import Count, Q
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from audit.export import harmless
+from identity import tenancy
+from identity.api.organization import OrganizationView
+from identity.models import Member, Role
+
+_COLUMNS = ("name", "label", "built_in", "capabilities", "members", "groups")
+
+
+class RolesCsv(OrganizationView):
+    """The roles as CSV (RFC 4180)."""
+
+    needs = {"GET": ("access.read",)}
+
+    @extend_schema(operation_id="roles_csv", responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, _request: Request, **_: Any) -> HttpResponse:
+        """Download the roles: the name that is asserted, label, capabilities, and how many active members and how many groups have it."""
+        with tenancy.of(self.organization):
+            roles = list(
+                Role.objects.filter(organization=self.organization)
+                .annotate(
+                    members=Count(
+                        "assignments__member",
+                        filter=Q(
+                            assignments__ended_at__isnull=True,
+                            assignments__member__state=Member.State.ACTIVE,
+                        ),
+                        distinct=True,
+                    ),
+                    groups=Count(
+                        "group_roles__group",
+                        filter=Q(
+                            group_roles__ended_at__isnull=True, group_roles__group__ended_at__isnull=True
+                        ),
+                        distinct=True,
+                    ),
+                )
+                .order_by("-built_in", "name")
+            )
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(_COLUMNS)
+        for role in roles:
+            row = (
+                role.name, role.label, str(role.built_in).lower(), " ".join(role.capabilities),
+                str(role.members), str(role.groups),
+            )  # fmt: skip
+            writer.writerow([harmless(cell) for cell in row])
+        name = f"{self.organization.slug}-roles.csv"
+        return HttpResponse(
+            text.getvalue(),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        )
