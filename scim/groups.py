@@ -39,6 +39,10 @@ EMPTIED_MEMBERS_MAX = 50
 EMPTYING_SETTING = "empties_groups"
 
 
+# A changed membership is answered with the group up to this size, and with 204 beyond: the cost of adding one must not grow.
+ANSWERED_MEMBERS_MAX = 100
+
+
 class Groups(Door):
     """The collection."""
 
@@ -129,7 +133,7 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
     call.understood.append(wanted)
     changes = membership.folded(each for each in wanted.operations if each.attribute is MEMBERS)
     others = [each for each in wanted.operations if each.attribute is not MEMBERS]
-    is_quiet = answers_quietly(call, changes)
+    is_quiet = answers_quietly(call)
     with tenancy.of(who.organization):
         row = found(who, uuid_of(resource_id), members="none", lock=True)
         call.check_match(row.version)
@@ -139,6 +143,8 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
         after, is_changed = patch.apply(before, others, GROUPS, wanted.notices)
         if is_changed or not changes.is_empty:
             change(who, row, {"externalId": None} | after, changes)
+        if not is_quiet and not chooses(call) and not changes.is_empty:
+            is_quiet = queries.holds_more_than(who.directory, row.id, ANSWERED_MEMBERS_MAX)
         if not is_quiet:
             row = found(who, row.id, members=members_wanted(call))
     return reply(None, 204) if is_quiet else one(call, row)
@@ -155,16 +161,18 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
     return reply(None, 204)
 
 
-def answers_quietly(call: Call, changes: Changes) -> bool:
-    """Tell whether a PATCH is answered by 204.
+def chooses(call: Call) -> bool:
+    """Tell whether the caller says which attributes they want: they get them, whatever else holds (RFC 7644 §3.5.2)."""
+    return "attributes" in call.query or "excludedattributes" in call.query
 
-    Entra wants no body back, and nobody wants 100,000 members back for the one that was added. Whoever says which attributes they
-    want gets them (RFC 7644 §3.5.2).
+
+def answers_quietly(call: Call) -> bool:
+    """Tell whether a PATCH is answered by 204 for its sender's sake: Entra wants no body back.
+
+    Everybody else gets the group, unless its members changed and are too many to send back for the one that was added.
     """
-    if "attributes" in call.query or "excludedattributes" in call.query:
+    if chooses(call):
         return False
-    if not changes.is_empty:
-        return True
     name = profiles.seen_in(call.user_agent, call.query_string) or call.who.directory.idp
     return profiles.profile_of(name).group_patch_answer == "empty"
 

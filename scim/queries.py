@@ -147,6 +147,14 @@ def users(directory: Directory, wish: Wish, *, groups: bool = True) -> Page[User
     return Page([_user(row) for row in rows], total, last)
 
 
+def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
+    """Tell whether the group has more members than `limit`, without counting further."""
+    sql = """SELECT count(*) FROM (
+      SELECT 1 FROM identity_membership ms
+       WHERE ms.organization_id = %s AND ms.group_id = %s AND ms.ended_at IS NULL LIMIT %s) AS counted"""
+    return bool(_run(sql, [directory.organization_id, group_id, limit + 1])[0][0] > limit)
+
+
 def groups(directory: Directory, wish: Wish, *, members: Members = "ids") -> Page[GroupRow]:
     """Return a page of the directory's groups."""
     order = ordering.order(_GROUP_WORDS, "g.id", wish.sort_by, descending=wish.descending)

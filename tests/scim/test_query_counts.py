@@ -23,8 +23,8 @@ COUNTS = {
     "suspend": 12,
     "put": 10,
     "group get": READ,
-    "group add": 11,
-    "group remove": 12,
+    "group add": 13,
+    "group remove": 14,
     "refused": READ,
 }
 
