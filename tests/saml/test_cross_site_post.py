@@ -2,8 +2,6 @@
 
 import base64
 import http.server
-import os
-import shutil
 import threading
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
@@ -16,13 +14,7 @@ from saml import connections, trust
 from tests.conftest import SETUP
 from tests.saml.door import NOTHING, last_attempt, prove, request_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM and not os.environ.get("ROLLCALL_BROWSER_TESTS"), reason="no Chromium on this machine"
-    ),
-]
+pytestmark = pytest.mark.browser
 
 
 class IdpHandler(http.server.BaseHTTPRequestHandler):
@@ -75,9 +67,7 @@ def identity_provider(host):
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["another site", "another port"])
 @pytest.mark.parametrize("binding", ["redirect", "post"])
-def test_a_sign_in_over_plain_http_works_in_chromium(server, acme, settings, host, binding):
-    from playwright.sync_api import sync_playwright
-
+def test_a_sign_in_over_plain_http_works_in_chromium(chromium, server, acme, settings, host, binding):
     settings.ROLLCALL_PUBLIC_URL = server
     prove(acme, "acme.example")
     with identity_provider(host) as idp:
@@ -92,13 +82,11 @@ def test_a_sign_in_over_plain_http_works_in_chromium(server, acme, settings, hos
             defaults=NOTHING,
             active=True,
         )
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_page()
-            page.goto(f"{trust.addresses(connection.pk)['login_url']}?next=/healthz")
-            page.wait_for_url(f"{server}/**")
-            where, cookies = page.url, {cookie["name"]: cookie for cookie in page.context.cookies()}
-            browser.close()
+        page = chromium.new_page()
+        page.goto(f"{trust.addresses(connection.pk)['login_url']}?next=/healthz")
+        page.wait_for_url(f"{server}/**")
+        where, cookies = page.url, {cookie["name"]: cookie for cookie in page.context.cookies()}
+        page.close()
     assert where == f"{server}/healthz"
     assert cookies["rollcall_session"]["httpOnly"]
     assert not any(name.startswith("rollcall_login") for name in cookies)
