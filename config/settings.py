@@ -46,6 +46,9 @@ ROLLCALL_TRUSTED_PROXIES = env.integer("ROLLCALL_TRUSTED_PROXIES", 0, least=0, m
 if ROLLCALL_TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# Hosts inside private networks that may be asked for metadata all the same, as an identity provider of one's own.
+ROLLCALL_OUTBOUND_ALLOW = env.listing("ROLLCALL_OUTBOUND_ALLOW")
+
 # --- Secrets --------------------------------------------------------------------------------------
 
 SECRET_KEY = env.secret("ROLLCALL_SECRET_KEY", _local_secrets.secret_key if _local_secrets else None)

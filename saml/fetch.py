@@ -57,7 +57,7 @@ def _resolve(host: str, port: int) -> str:
         found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
         raise Refused("metadata_fetch", f"{host} has no address") from error
-    allowed = host in getattr(settings, "ROLLCALL_OUTBOUND_ALLOW", ())
+    allowed = host in settings.ROLLCALL_OUTBOUND_ALLOW
     if not found or not (allowed or all(_public(address) for address in found)):
         raise Refused("metadata_fetch", f"{host} lies inside a private network")
     return found[0]
