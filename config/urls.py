@@ -7,6 +7,8 @@ urlpatterns = [
     path("saml2/", include("saml.urls")),
     path("api/v1/", include("scim.api_urls")),
     path("api/v1/", include("saml.api_urls")),
-    path("api/v1/", include("identity.api.urls")),  # the last of the API's: it answers every address left over
+    path(
+        "api/v1/", include("identity.api.urls")
+    ),  # the last of the API's: it answers every address left over
     path("", include("console.urls")),
 ]

@@ -174,7 +174,9 @@ def close_incomplete(attempt: Attempt, *, actor: Actor) -> bool:
     """Close an attempt that never came back, once its time is over; False if it was closed meanwhile."""
     now = timezone.now()
     with tenancy.change(attempt.organization_id):
-        locked = Attempt.objects.select_for_update(of=("self",)).select_related("connection").get(pk=attempt.pk)
+        locked = (
+            Attempt.objects.select_for_update(of=("self",)).select_related("connection").get(pk=attempt.pk)
+        )
         if locked.outcome != Attempt.Outcome.OPEN or locked.expires_at > now:
             return False
         locked.outcome = Attempt.Outcome.INCOMPLETE
