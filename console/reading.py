@@ -161,5 +161,15 @@ def _body(value: Any) -> dict[str, Any]:
 def _short(value: Any) -> str:
     if value is None or value == "":
         return "none"
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else _plain(value)
     return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - about a third of a line
+
+
+def _plain(value: Any) -> str:
+    """Write a structure as people read it: the values that stand in it, in a row."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        shown = value.get("formatted") or value.get("displayName") or value.get("value")
+        return str(shown) if shown else ", ".join(_plain(each) for each in value.values())
+    return ", ".join(_plain(each) for each in value) if isinstance(value, list) else str(value)

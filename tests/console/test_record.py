@@ -103,3 +103,10 @@ def test_a_message_leads_to_the_entries_of_what_was_done(things, ada):
     html = client.post(address("member_suspend", things), follow=True).content.decode()
     link = html.split('class="alert-link" href="')[1].partition('"')[0]
     assert "Member suspended" in titles(client.get(link).content.decode())
+
+
+def test_structures_are_told_as_people_read_them(acme, ada):
+    mona = join(acme, "mona@acme.example", name={"formatted": "Mona Mills", "givenName": "Mona"})
+    html = visit(ada).get(f"/o/acme/members/{mona.pk}/").content.decode()
+    assert "name: none → Mona Mills" in html
+    assert "&#x27;givenName" not in html
