@@ -26,10 +26,14 @@ class FirstPermissions(Strict):
 
 
 class WantedGrants(Strict):
-    """Exactly these grants, and exactly these roles where they are given too."""
+    """Exactly these grants, and exactly these roles where they are given too. A bare list is a list of grants."""
 
     grants = several(Grant, most=GRANTS_MAX)
     roles = serializers.ListField(child=Text(max_length=63), required=False, max_length=ROLES_MAX)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read both forms."""
+        return super().to_internal_value({"grants": data} if isinstance(data, list) else data)
 
 
 class WantedRoles(Strict):

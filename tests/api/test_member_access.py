@@ -48,6 +48,12 @@ def test_grants_are_replaced_and_the_answer_shows_the_access_as_it_then_is(acme,
     assert [role["name"] for role in api.get(f"{path}/access").json()["roles"]] == ["auditor"]
 
 
+def test_a_bare_list_is_a_list_of_grants(acme, ada, tree, path):
+    api = token_of(ada)
+    assert api.put(f"{path}/grants", [PORTFOLIO]).json() == api.get(f"{path}/access").json()
+    assert api.put(f"{path}/grants", [7]).status_code == 400
+
+
 def test_suspended_access_is_shown_as_dormant(acme, ada, jane, tree, path):
     grants.replace(jane, [GrantSpec("portfolio", "p1", "edit")], actor=SETUP)
     members.suspend(jane, actor=SETUP)
