@@ -66,15 +66,15 @@ def _set(tenant: tuple[str, str]) -> Iterator[None]:
     before = getattr(connection, _ATTRIBUTE, _NOWHERE) if connection.in_atomic_block else _NOWHERE
     with transaction.atomic():
         _apply(tenant)
+        kept = False
         try:
             yield
-        except BaseException:
-            # The rollback, to the savepoint or of everything, takes the setting back by itself.
+            kept = True
+        finally:
+            # On the way out of an error the rollback, to the savepoint or of everything, takes the setting back by itself.
+            if kept and before != _NOWHERE:
+                _apply(before)
             setattr(connection, _ATTRIBUTE, before)
-            raise
-        if before != _NOWHERE:
-            _apply(before)
-        setattr(connection, _ATTRIBUTE, before)
 
 
 def _apply(tenant: tuple[str, str]) -> None:
