@@ -61,7 +61,10 @@ ROLLCALL_OPERATOR_PASSWORD = env.secret(
     "ROLLCALL_OPERATOR_PASSWORD", None if ROLLCALL_OPERATOR_EMAIL else "", least=12
 )
 ROLLCALL_OPERATOR_TOKEN = env.secret(
-    "ROLLCALL_OPERATOR_TOKEN", _local_secrets.operator_token if _local_secrets else ""
+    "ROLLCALL_OPERATOR_TOKEN",
+    _local_secrets.operator_token if _local_secrets else "",
+    # On a developer's machine people type one themselves.
+    least=1 if ROLLCALL_DEBUG else 32,
 )
 
 # --- Applications ---------------------------------------------------------------------------------
