@@ -67,6 +67,7 @@ class ConnectionFields(Strict):
     attribute_mapping = serializers.DictField(required=False)
     defaults = FirstPermissions(required=False, allow_null=True)
     active = Flag(required=False)
+    activate_untested = Flag(required=False)
 
 
 class IdpCertificateShown(serializers.Serializer[Any]):

@@ -29,7 +29,7 @@ def create(organization: Organization, *, actor: Actor, **values: Any) -> Connec
         raise Invalid(message, field="name")
     now = timezone.now()
     connection = Connection(organization=organization, created_at=now, changed_at=now)
-    active = settings.columns.pop("active", False)
+    active, untested = settings.columns.pop("active", False), settings.columns.pop("activate_untested", False)
     chosen = settings.columns.get("idp_preset", "generic")
     settings.columns = policy.preset_defaults(chosen) | settings.columns
     for name, value in settings.columns.items():
@@ -47,7 +47,7 @@ def create(organization: Organization, *, actor: Actor, **values: Any) -> Connec
             changes=changes,
         )
         if active:
-            _activate_locked(connection, actor=actor)
+            _activate_locked(connection, actor=actor, untested=untested)
     return connection
 
 
@@ -57,7 +57,7 @@ def change(connection: Connection, *, actor: Actor, **values: Any) -> Connection
     Raises Invalid, NameTaken.
     """
     settings = policy.read(values)
-    active = settings.columns.pop("active", None)
+    active, untested = settings.columns.pop("active", None), settings.columns.pop("activate_untested", False)
     with _verb(connection.organization_id):
         locked = lock(connection)
         changes = _assign(locked, settings)
@@ -73,7 +73,7 @@ def change(connection: Connection, *, actor: Actor, **values: Any) -> Connection
                 changes=changes,
             )
         if active is True and not locked.active:
-            _activate_locked(locked, actor=actor)
+            _activate_locked(locked, actor=actor, untested=untested)
         elif active is False and locked.active:
             _deactivate_locked(locked, actor=actor)
         elif locked.active:
@@ -147,11 +147,13 @@ def _assign(connection: Connection, settings: Settings) -> dict[str, Any]:
     return changes
 
 
-def _activate_locked(connection: Connection, *, actor: Actor) -> None:
+def _activate_locked(connection: Connection, *, actor: Actor, untested: bool) -> None:
+    """Switch on. Whether a test sign-in has passed, and whether somebody said that none is needed, stands in the entry."""
     _check_complete(connection)
     connection.active = True
     touch(connection, "active")
-    _record_switch(connection, Event.CONNECTION_ACTIVATE, [False, True], actor)
+    data = {"tested_at": connection.tested_at, "activate_untested": untested}
+    _record_switch(connection, Event.CONNECTION_ACTIVATE, [False, True], actor, data)
 
 
 def _deactivate_locked(connection: Connection, *, actor: Actor) -> None:
@@ -160,13 +162,20 @@ def _deactivate_locked(connection: Connection, *, actor: Actor) -> None:
     _record_switch(connection, Event.CONNECTION_DEACTIVATE, [True, False], actor)
 
 
-def _record_switch(connection: Connection, event: Event, change_: list[bool], actor: Actor) -> None:
+def _record_switch(
+    connection: Connection,
+    event: Event,
+    change_: list[bool],
+    actor: Actor,
+    data: Mapping[str, Any] | None = None,
+) -> None:
     record(
         event,
         organization_id=connection.organization_id,
         actor=actor,
         subject=subject_of(connection),
         changes={"active": change_},
+        data=data,
     )
 
 

@@ -212,6 +212,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "attribute_mapping": check_mapping,
     "defaults": _defaults,
     "active": _flag,
+    "activate_untested": _flag,
     "sso_binding": _one_of("redirect", "post"),
     "slo_binding": _one_of("redirect", "post"),
     "allow_cbc": _flag,

@@ -114,6 +114,15 @@ def test_a_connection_is_not_switched_on_without_defaults_chosen(acme, api):
     assert (chosen.status_code, chosen.json()["active"]) == (200, True)
 
 
+@pytest.mark.parametrize("untested", [{}, {"activate_untested": True}])
+def test_switching_on_is_recorded_with_whether_it_was_tested(acme, api, untested):
+    assert api.post(PATH, BY_HAND | untested).status_code == 201
+    (entry,) = entries(acme, "connection.activate")
+    with tenancy.of(acme):
+        data = Detail.objects.get(pk=entry.pk).body["data"]
+    assert data == {"tested_at": None, "activate_untested": bool(untested)}
+
+
 @pytest.mark.parametrize("missing", ["idp_entity_id", "sso_url", "certificates"])
 def test_nor_without_an_identity_provider(api, missing):
     refused = api.post(PATH, {name: value for name, value in BY_HAND.items() if name != missing})
