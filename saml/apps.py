@@ -8,3 +8,10 @@ class SamlConfig(AppConfig):
 
     name = "saml"
     verbose_name = "SAML"
+
+    def ready(self) -> None:
+        """Have what this floor keeps about a person forgotten when they are erased."""
+        from identity import erasure  # models are there only now
+        from saml.erasure import forget
+
+        erasure.on_erase(forget)

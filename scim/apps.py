@@ -8,3 +8,10 @@ class ScimConfig(AppConfig):
 
     name = "scim"
     verbose_name = "SCIM"
+
+    def ready(self) -> None:
+        """Have what this floor keeps about a person forgotten when they are erased."""
+        from identity import erasure  # models are there only now
+        from scim.erasure import forget
+
+        erasure.on_erase(forget)
