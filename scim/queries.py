@@ -19,6 +19,11 @@ from scim.schemas import GROUPS, USERS, ResourceType
 _USERS_FROM = """
   FROM identity_link l JOIN identity_member m ON m.organization_id = l.organization_id AND m.id = l.member_id
  WHERE l.organization_id = %s AND l.directory_id = %s AND l.tombstoned_at IS NULL"""
+# The rows of a page, by their own keys alone: no statistics, or none yet, can make the planner walk the whole organization for them.
+_USERS_SHOWN = (
+    " FROM page JOIN identity_link l ON l.id = page.row JOIN identity_member m ON m.id = l.member_id"
+)
+_GROUPS_SHOWN = " FROM page JOIN identity_group g ON g.id = page.row"
 # As much of it as is needed where nothing is asked of the member: counting a million is then one walk along an index.
 _LINKS_FROM = """
   FROM identity_link l
@@ -190,10 +195,10 @@ def _page(
     offset = wish.start - 1 if wish.cursor is None else 0
     if wish.count:
         # First the ids, then what belongs to them: else everything would be read for those who are skipped, too.
-        page = f"SELECT {order.last}{narrow}{conditions} ORDER BY {order.sql} LIMIT %s OFFSET %s"
-        shown = f"{selected}, {order.value}{source} AND {order.last} IN (SELECT id FROM page)"  # noqa: S608 - tables and parameters
-        sql = f"WITH page (id) AS MATERIALIZED ({page}) {shown}"
-        rows = _run(f"{sql} ORDER BY {order.sql}", [*parameters, wish.count + 1, offset, *tenant])
+        key, source_shown = ("l.id", _USERS_SHOWN) if words is _USER_WORDS else ("g.id", _GROUPS_SHOWN)
+        page = f"SELECT {key}{narrow}{conditions} ORDER BY {order.sql} LIMIT %s OFFSET %s"
+        sql = f"WITH page (row) AS MATERIALIZED ({page}) {selected}, {order.value}{source_shown} ORDER BY {order.sql}"
+        rows = _run(sql, [*parameters, wish.count + 1, offset])
     has_more = len(rows) > wish.count
     del rows[wish.count :]
     last = Key(rows[-1][-1], rows[-1][0]) if has_more and rows else None
