@@ -1,4 +1,10 @@
 # One image for every process: web, worker, clock and the one-shot prepare_database. compose.yml runs them.
+# python-ldap has no wheel; it is built apart, so that the image carries no compiler.
+FROM python:3.13-slim-trixie AS ldap
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev libldap-dev libsasl2-dev
+COPY requirements-ldap.txt ./
+RUN python -m pip wheel --no-cache-dir --require-hashes -r requirements-ldap.txt --wheel-dir /wheels
+
 FROM python:3.13-slim-trixie
 
 ENV PYTHONUNBUFFERED=1 \
@@ -13,6 +19,10 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin roll
 
 COPY requirements.txt ./
 RUN python -m pip install --require-hashes -r requirements.txt
+COPY --from=ldap /wheels /wheels
+RUN apt-get update && apt-get install -y --no-install-recommends libldap2 libsasl2-2 \
+    && rm -rf /var/lib/apt/lists/* \
+    && python -m pip install --no-index /wheels/*.whl
 
 COPY . .
 # Collecting static files reads the settings, which insist on every value; none of these is used or kept.

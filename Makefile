@@ -5,7 +5,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test demo lock clean
+.PHONY: up test demo ldap lock clean
 
 up: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up $(ARGS)
@@ -21,11 +21,16 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
+# LDAP directories are an extra: python-ldap is built here and needs a C compiler and libldap's and libsasl2's headers.
+ldap: $(VENV)/.installed-ldap
+
 lock: $(VENV)/.installed-dev
 	$(BIN)/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
 		--no-emit-trusted-host --no-emit-find-links -o requirements.txt requirements.in
 	$(BIN)/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
 		--no-emit-trusted-host --no-emit-find-links -o requirements-dev.txt requirements-dev.in
+	$(BIN)/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-find-links -o requirements-ldap.txt requirements-ldap.in
 
 clean:
 	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -43,3 +48,7 @@ $(VENV)/.installed: requirements.txt | $(VENV)/.python
 $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/.python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-ldap: requirements-ldap.txt | $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-ldap.txt
+	@touch $@

@@ -8,7 +8,7 @@ from config.environment import ROOT
 
 # Whoever has DATABASE_URL set for a server of theirs must not have it emptied by a test run.
 for _name in [name for name in os.environ if name.startswith(("ROLLCALL_", "DATABASE_", "REDIS_", "EMAIL_"))]:
-    if _name != "ROLLCALL_BROWSER_TESTS":
+    if _name not in {"ROLLCALL_BROWSER_TESTS", "ROLLCALL_LDAP_TESTS"}:
         del os.environ[_name]
 os.environ["ROLLCALL_DEBUG"] = "true"
 os.environ["ROLLCALL_DATA"] = str(ROOT / "var" / "test")

@@ -102,7 +102,7 @@ def test_a_process_of_production_never_turns_into_a_developers_machine(command):
 def test_every_setting_is_documented_and_every_documented_one_exists(read):
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
     known = read(**PRODUCTION)["env"].names
-    assert documented - {"ROLLCALL_BROWSER_TESTS"} == known
+    assert documented - {"ROLLCALL_BROWSER_TESTS", "ROLLCALL_LDAP_TESTS"} == known
 
 
 def test_no_other_module_reads_settings_from_the_environment():
