@@ -4,7 +4,7 @@ A page of another organization is a page that does not exist (404). In one's own
 roles don't reach says so (403): that the organization is there is no news to its members.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
@@ -26,8 +26,7 @@ from django.views.decorators.cache import never_cache
 from audit.record import Actor
 from identity import operators, roles, tenancy
 from identity.browser import session_of
-from identity.errors import Forbidden
-from identity.models import Member, Organization, Role, Session
+from identity.models import Member, Organization, Session
 
 SIGNED_IN: Final = "signed in"
 OPERATOR: Final = "operator"
@@ -124,24 +123,6 @@ class Visit:
 
 
 View = Callable[..., HttpResponseBase]
-
-
-def refuse_stronger_roles(visit: Visit, names: Iterable[str], field: str = "roles") -> None:
-    """Raise Forbidden where one of the roles holds a capability that the visitor lacks: nobody raises themselves or others above it.
-
-    Names that the organization does not have are the verb's to refuse.
-    """
-    held = Role.objects.filter(organization=visit.organization, name__in=list(names)).values_list(
-        "capabilities", flat=True
-    )
-    refuse_more_than_own(visit, {capability for row in held for capability in row}, field)
-
-
-def refuse_more_than_own(visit: Visit, capabilities: Iterable[str], field: str) -> None:
-    """Raise Forbidden where one of the capabilities is not the visitor's own."""
-    missing = sorted(set(capabilities) - visit.capabilities)
-    if missing:
-        raise Forbidden(f"You cannot give or take {missing[0]}, which you do not have.", field=field)
 
 
 def guarded(page: str, view: View, methods: tuple[str, ...] = ("GET", "HEAD")) -> View:

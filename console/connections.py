@@ -9,10 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console import reading
-from console.access import Visit, refuse_stronger_roles
+from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
+from identity.handing_out import refuse_stronger_roles
 from saml import connections, trial, trust
 from saml.models import Attempt, Connection
 from saml.presets import preset
@@ -124,7 +125,7 @@ def find(visit: Visit, connection: UUID) -> Connection:
 def _values(visit: Visit, form: ConnectionForm) -> dict[str, Any]:
     """Return what the form says; nobody hands out roles by way of defaults that they could not give themselves."""
     values = form.values()
-    refuse_stronger_roles(visit, (values["defaults"] or {}).get("roles", ()))
+    refuse_stronger_roles(visit, visit.organization, (values["defaults"] or {}).get("roles", ()))
     return values
 
 

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from audit.events import Event
 from console import member_page, reading
-from console.access import Visit, refuse_more_than_own, refuse_stronger_roles
+from console.access import Visit
 from console.answers import SeeOther, address, done, page, refuse, tell
 from console.forms import Form
 from console.members import find
 from identity import exits, grants, members
 from identity.errors import Refusal
+from identity.handing_out import refuse_more_than_own, refuse_stronger_roles
 from identity.models import Grant, Member
 
 _REASON_LENGTH_MAX: Final = 500
@@ -155,7 +156,9 @@ def reinstate(visit: Visit, member: UUID) -> HttpResponse:
         try:
             if with_access:
                 refuse_more_than_own(visit, ["access.write"], "with_access")
-                refuse_stronger_roles(visit, [held.role.name for held in former_roles], "with_access")
+                refuse_stronger_roles(
+                    visit, visit.organization, [held.role.name for held in former_roles], "with_access"
+                )
             members.reinstate(
                 found, actor=visit.actor, with_access=with_access, reason=form.cleaned_data["reason"]
             )

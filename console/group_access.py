@@ -5,10 +5,11 @@ from uuid import UUID
 from django.http import Http404, HttpResponse, QueryDict
 
 from console import choosing
-from console.access import Visit, refuse_stronger_roles
+from console.access import Visit
 from console.answers import done, page
 from identity import mappings
 from identity.errors import Refusal
+from identity.handing_out import refuse_stronger_roles
 from identity.mappings import Mapping
 from identity.models import Group, Role
 
@@ -45,7 +46,7 @@ def edit(visit: Visit, group: UUID) -> HttpResponse:
 
 def _wanted(visit: Visit, posted: QueryDict, before: Mapping) -> Mapping:
     names = tuple(dict.fromkeys(posted.getlist("role")))
-    refuse_stronger_roles(visit, set(names) ^ set(before.roles))
+    refuse_stronger_roles(visit, visit.organization, set(names) ^ set(before.roles))
     return Mapping(tuple(choosing.specs(visit, posted.getlist("grant"))), names)
 
 

@@ -6,12 +6,13 @@ from uuid import UUID
 from django.http import HttpResponse
 
 from console import choosing, member_page
-from console.access import Visit, refuse_stronger_roles
+from console.access import Visit
 from console.answers import done, page
 from console.members import find
 from identity import grants, roles
 from identity.errors import Refusal
 from identity.grants import GrantSpec
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Grant, Member, Role
 
 
@@ -48,7 +49,11 @@ def edit_roles(visit: Visit, member: UUID) -> HttpResponse:
     if visit.posted is not None:
         try:
             wanted = visit.posted.getlist("role")
-            refuse_stronger_roles(visit, set(wanted) ^ {assignment.role.name for assignment in held.values()})
+            refuse_stronger_roles(
+                visit,
+                visit.organization,
+                set(wanted) ^ {assignment.role.name for assignment in held.values()},
+            )
             roles.replace(found, wanted, actor=visit.actor)
         except Refusal as error:
             refusal = error

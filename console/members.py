@@ -9,12 +9,13 @@ from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse
 
 from console import member_page
-from console.access import Visit, refuse_stronger_roles
+from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
 from identity import members, roles, tenancy
 from identity.errors import Refusal
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Link, Member, Role
 
 _SEARCH_LENGTH_MAX: Final = 200
@@ -120,7 +121,7 @@ def create(visit: Visit) -> HttpResponse:
                     profile=form.profile({}),
                 )
                 if form.cleaned_data["roles"]:
-                    refuse_stronger_roles(visit, form.cleaned_data["roles"])
+                    refuse_stronger_roles(visit, visit.organization, form.cleaned_data["roles"])
                     roles.replace(found.member, form.cleaned_data["roles"], actor=visit.actor)
         except Refusal as refusal:
             refuse(form, refusal)

@@ -10,12 +10,13 @@ from django.urls import reverse
 
 from audit.record import Actor
 from console import words
-from console.access import Visit, refuse_stronger_roles
+from console.access import Visit
 from console.answers import SeeOther, done, page, refuse
 from console.forms import Form
 from console.paging import PAGE_ROWS, cut, decode
 from identity import organizations, tenancy
 from identity.errors import Refusal
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Member, Organization, Resource, Role
 
 _SEARCH_LENGTH_MAX: Final = 200
@@ -129,7 +130,7 @@ def settings(visit: Visit) -> HttpResponse:
         values = form.cleaned_data
         plain = {name: values[name] for name in ("name", "grace_days", "session_hours", "email_unique")}
         try:
-            refuse_stronger_roles(visit, values["roles"])
+            refuse_stronger_roles(visit, visit.organization, values["roles"])
             organizations.change(
                 organization, actor=visit.actor, **plain, defaults=defaults(values["roles"], values["grants"])
             )

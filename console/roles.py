@@ -6,11 +6,12 @@ from django import forms
 from django.db.models import Count, Q
 from django.http import HttpResponse
 
-from console.access import Visit, refuse_more_than_own
+from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
 from identity import roles
 from identity.errors import Refusal
+from identity.handing_out import refuse_more_than_own
 from identity.models import Role
 
 

@@ -10,9 +10,9 @@ from rest_framework.response import Response
 from identity import tenancy
 from identity.api.access_shapes import FirstPermissions
 from identity.api.organization import OrganizationView
-from identity.api.permissions import refuse_stronger_roles
 from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
+from identity.handing_out import refuse_stronger_roles
 from saml import connections, policy, trust
 from saml.models import Connection, KeyPair
 from saml.presets import ALIASES, NAMES

@@ -13,9 +13,9 @@ from identity import access, grants, roles, tenancy
 from identity.api.access_shapes import EffectiveGrant, HeldRole, WantedGrants, WantedRoles
 from identity.api.members import specs
 from identity.api.organization import OrganizationView
-from identity.api.permissions import refuse_stronger_roles
 from identity.api.shapes import Moment, Query
 from identity.api.view import describe
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Member, RoleAssignment
 
 

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from identity import directories, directory_settings, tenancy
 from identity.api.access_shapes import FirstPermissions
 from identity.api.organization import OrganizationView
-from identity.api.permissions import refuse_stronger_roles
 from identity.api.shapes import Flag, Strict, Text, Whole
 from identity.api.view import describe
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Directory
 
 

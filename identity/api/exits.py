@@ -10,11 +10,12 @@ from rest_framework.response import Response
 from identity import members, tenancy
 from identity.api.members import ShownMember
 from identity.api.organization import OrganizationView
-from identity.api.permissions import refuse_stronger_roles, require
+from identity.api.permissions import require
 from identity.api.shapes import Flag, Moment, Reason, Strict
 from identity.api.view import describe
 from identity.errors import Offboarded
 from identity.exits import former_access
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Member
 
 

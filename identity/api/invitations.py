@@ -10,10 +10,11 @@ from rest_framework.response import Response
 from identity import csv_import, invitations, tenancy
 from identity.api.access_shapes import GRANTS_MAX, ROLES_MAX, Grant
 from identity.api.organization import OrganizationView
-from identity.api.permissions import refuse_stronger_roles, require
+from identity.api.permissions import require
 from identity.api.shapes import Moment, Strict, Text, several
 from identity.api.view import describe
 from identity.errors import Invalid
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Invitation, OutgoingMail
 
 _EMAILS_MAX = 500

@@ -11,10 +11,10 @@ from identity import mappings, tenancy
 from identity.api.access_shapes import Grant
 from identity.api.members import specs
 from identity.api.organization import OrganizationView
-from identity.api.permissions import refuse_stronger_roles
 from identity.api.shapes import Strict, Text, several
 from identity.api.view import describe
 from identity.errors import NotFound
+from identity.handing_out import refuse_stronger_roles
 from identity.mappings import Mapping
 from identity.models import Group
 

@@ -12,11 +12,12 @@ from identity import grants, members, roles, tenancy
 from identity.api.access_shapes import GRANTS_MAX, ROLES_MAX, Grant
 from identity.api.organization import OrganizationView
 from identity.api.paging import Page
-from identity.api.permissions import refuse_stronger_roles, require
+from identity.api.permissions import require
 from identity.api.profile import Profile
 from identity.api.shapes import Mailbox, Strict, Text, several
 from identity.api.view import describe
 from identity.grants import GrantSpec
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Member
 from identity.profile import key_of
 

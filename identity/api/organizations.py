@@ -10,9 +10,10 @@ from identity import organizations, tenancy
 from identity.api.access_shapes import FirstPermissions
 from identity.api.authentication import OPERATOR
 from identity.api.organization import OrganizationView
-from identity.api.permissions import ANYBODY, refuse_stronger_roles
+from identity.api.permissions import ANYBODY
 from identity.api.shapes import Flag, Strict, Text, Whole
 from identity.api.view import ApiView, describe
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Organization
 
 

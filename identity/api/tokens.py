@@ -9,9 +9,9 @@ from rest_framework.response import Response
 
 from identity import tenancy, tokens
 from identity.api.organization import OrganizationView
-from identity.api.permissions import refuse_more_than_own
 from identity.api.shapes import Flag, Moment, Strict, Text
 from identity.api.view import describe
+from identity.handing_out import refuse_more_than_own
 from identity.models import Directory, Member, Token
 from identity.roles import CAPABILITIES
 
