@@ -1,0 +1,114 @@
+"""Calls to addresses that a tenant typed: resolved once, never into our own network, no redirects, bounded in time and size."""
+
+import ipaddress
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx2
+from django.conf import settings
+
+_PORTS = {"https": 443, "http": 80}
+
+
+class Unreachable(Exception):
+    """The call was not made or not answered within its limits; the text says why, to the person who typed the address."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the status, the headers (their names in lower case) and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def address_of(host: str, port: int) -> str:
+    """Return the address to connect to, as text: public, or any where ROLLCALL_OUTBOUND_ALLOW lists the host.
+
+    The caller connects to this very address, so that the name cannot change its meaning between the check and the
+    connection. One private address among several refuses them all. Raises Unreachable.
+    """
+    try:
+        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(f"{host} has no address") from error
+    allowed = host in settings.ROLLCALL_OUTBOUND_ALLOW
+    if not found or not (allowed or all(_public(address) for address in found)):
+        raise Unreachable(
+            f"{host} lies inside a private network, and ROLLCALL_OUTBOUND_ALLOW does not list it"
+        )
+    return found[0]
+
+
+class Caller:
+    """Makes calls over kept connections, one pool for each host, and closes them at the end of its `with` block."""
+
+    def __init__(self, *, seconds_max: float, bytes_max: int) -> None:
+        """Each call may take `seconds_max` in all, and its answer have `bytes_max`."""
+        self._seconds_max = seconds_max
+        self._bytes_max = bytes_max
+        # By name and not by address: a kept TLS connection speaks for the one name its certificate was checked against.
+        self._clients: dict[str, httpx2.Client] = {}
+
+    def __enter__(self) -> Self:
+        """Begin; nothing is opened yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection."""
+        for client in self._clients.values():
+            client.close()
+
+    def call(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> Answer:
+        """Return the answer, whatever its status; redirects are answers too. Raises Unreachable."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+        except ValueError as error:
+            raise Unreachable(f"{url[:200]} is not an address") from error
+        if not (host and port and parts.scheme in _PORTS):
+            raise Unreachable(f"{url[:200]} is not an http or https address")
+        address = address_of(host, port)
+        literal = f"[{address}]" if ":" in address else address
+        client = self._clients.setdefault(
+            parts.netloc,
+            httpx2.Client(timeout=self._seconds_max, follow_redirects=False, trust_env=False),
+        )
+        ends = time.monotonic() + self._seconds_max
+        try:
+            with client.stream(
+                method,
+                parts._replace(netloc=f"{literal}:{port}", fragment="").geturl(),
+                headers={**(headers or {}), "Host": parts.netloc.rpartition("@")[2]},
+                content=content,
+                extensions={"sni_hostname": host},
+            ) as response:
+                return Answer(response.status_code, dict(response.headers), self._body(response, ends))
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise Unreachable(str(error)[:200] or type(error).__name__) from error
+
+    def _body(self, response: httpx2.Response, ends: float) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > self._bytes_max:
+                raise Unreachable(f"the answer is larger than {self._bytes_max} bytes")
+            if time.monotonic() > ends:
+                raise Unreachable(f"the answer took longer than {self._seconds_max} seconds")
+        return bytes(body)
+
+
+def _public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_global and not parsed.is_multicast

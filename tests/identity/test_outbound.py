@@ -1,0 +1,95 @@
+"""Calls to addresses that a tenant typed, over real sockets (the same for SAML metadata: tests/saml/test_fetch.py)."""
+
+import http.server
+import threading
+import time
+
+import pytest
+
+from identity.outbound import Answer, Caller, Unreachable
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.server.seen.append((self.client_address[1], self.headers["Host"], self.headers["Authorization"]))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/drip":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            for _ in range(20):
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                time.sleep(0.1)
+            self.close_connection = True
+            return
+        status, answer = {"/": (200, body), "/away": (302, b""), "/large": (200, b"x" * 2000)}[self.path]
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "http://169.254.169.254/")
+        self.send_header("X-Kind", "Test")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def site(settings):
+    settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    server.daemon_threads = True
+    server.seen = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def url(site, path="/"):
+    return f"http://localhost:{site.server_address[1]}{path}"
+
+
+def test_calls_go_under_the_name_that_was_typed_over_one_connection(site):
+    with Caller(seconds_max=5, bytes_max=1000) as caller:
+        answers = [
+            caller.call("POST", url(site), headers={"Authorization": "Bearer x"}, content=b"hi") for _ in "ab"
+        ]
+    assert [(type(answer), answer.status, answer.body, answer.headers["x-kind"]) for answer in answers] == [
+        (Answer, 200, b"hi", "Test")
+    ] * 2
+    assert len({port for port, _, _ in site.seen}) == 1
+    assert {rest for _, *rest in map(tuple, site.seen) for rest in [tuple(rest)]} == {
+        (f"localhost:{site.server_address[1]}", "Bearer x")
+    }
+
+
+def test_a_redirect_is_an_answer_and_nobody_follows_it(site):
+    with Caller(seconds_max=5, bytes_max=1000) as caller:
+        answer = caller.call("POST", url(site, "/away"), content=b"")
+    assert (answer.status, answer.headers["location"]) == (302, "http://169.254.169.254/")
+
+
+@pytest.mark.parametrize(
+    ("path", "why"), [("/large", "larger than 1000 bytes"), ("/drip", "longer than 0.5 seconds")]
+)
+def test_floods_and_drips_end_at_the_limit(site, path, why):
+    with Caller(seconds_max=0.5, bytes_max=1000) as caller, pytest.raises(Unreachable, match=why):
+        caller.call("POST", url(site, path), content=b"")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["ftp://localhost/", "localhost", "http://", "http://localhost:99999/", "http://[::1", "http://no-such-name.invalid/", "http://127.0.0.1:9/",
+     "http://a\0b/", "http://" + "a" * 300 + "/"],
+)  # fmt: skip
+def test_what_is_no_address_of_the_public_network_is_refused_with_a_reason(site, typed):
+    with Caller(seconds_max=0.5, bytes_max=1000) as caller, pytest.raises(Unreachable, match=r"\w"):
+        caller.call("GET", typed)
+    assert site.seen == []
