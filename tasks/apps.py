@@ -1,4 +1,4 @@
-"""The Django application of the clock: has the sequencer woken after each commit that recorded something."""
+"""The Django application of the clock: registers its alarm clock and its connectors with the floors below."""
 
 from django.apps import AppConfig
 
@@ -10,8 +10,13 @@ class TasksConfig(AppConfig):
     verbose_name = "Clock"
 
     def ready(self) -> None:
-        """Register the alarm clock."""
+        """Have the sequencer woken after each commit that recorded something, and make the kinds of directories known."""
         from audit.record import on_recorded  # models are there only now
+        from identity import directory_kinds
+        from tasks.connectors import CONNECTORS
+        from tasks.connectors.interface import kind_of
         from tasks.wake import wake
 
         on_recorded(wake)
+        for connector in CONNECTORS:
+            directory_kinds.register(kind_of(connector))

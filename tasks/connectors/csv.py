@@ -1,0 +1,182 @@
+"""The CSV connector: a file of an HR system, one row a person, uploaded or laid into the watched folder.
+
+The whole file is a snapshot. The same file twice is no second word about anybody: the cookie is its digest.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final
+
+from identity.directory_kinds import Field, Verdict
+from tasks.connectors import csv_text
+from tasks.connectors.csv_text import Row
+from tasks.connectors.faults import Misconfigured, ResyncNeeded
+from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
+from tasks.connectors.mapping import TARGETS, profile_of, unknown_targets
+
+PAGE_ROWS: Final = 1000
+ROWS_MAX: Final = 5_000_000
+_GROUPS: Final = "groups"
+_YES: Final = frozenset({"true", "yes", "y", "1", "active", "enabled", "ja", "aktiv", "oui", "actif", "x"})
+_NO: Final = frozenset(
+    {"false", "no", "n", "0", "inactive", "disabled", "terminated", "nein", "inaktiv", "non", "inactif"}
+)
+
+
+class CsvConnector(Connector):
+    """Reads people, and the names of their groups, from a file with a heading."""
+
+    kind: ClassVar[str] = "csv"
+    title: ClassVar[str] = "CSV file"
+    takes_file: ClassVar[bool] = True
+    setting_fields: ClassVar[tuple[Field, ...]] = (
+        Field(
+            "mapping", "Columns", "mapping", required=True, in_scope=True,
+            help='Which column fills what, as {"user_name": "Login"}. external_id and user_name are needed; there are '
+            f"{', '.join(TARGETS)}, groups.",
+        ),
+        Field("encoding", "Encoding", "choice", default="auto", choices=csv_text.ENCODINGS),
+        Field("delimiter", "Delimiter", "choice", default="auto", choices=tuple(csv_text.DELIMITERS)),
+        Field("groups_separator", "Between group names", default="|", in_scope=True),
+        Field("rows_min", "Fewest rows", "number", default=1, least=1, help="A file with fewer rows counts as cut off."),
+        Field("trailer", "Trailer", help="The first cell of a last line that counts the rows in its second cell, as TRAILER."),
+        Field("sentinel", "Canary", help="The key or user name of somebody who must be in every file."),
+    )  # fmt: skip
+
+    @property
+    def sentinel(self) -> str:
+        """Return the canary of the settings."""
+        return self.settings["sentinel"] or ""
+
+    def test(self) -> Verdict:
+        """Read the first page of the file. May raise Fault."""
+        page = next(self.fetch())
+        bad = (
+            f" {len(page.unreadable)} of its rows cannot be read: {page.unreadable[0].reason}"
+            if page.unreadable
+            else ""
+        )
+        return Verdict(
+            ok=not page.unreadable, code="unreadable" if bad else "", people=len(page.people), groups=len(page.groups),
+            sentence=f"The file's first {len(page.people) + len(page.unreadable)} rows were read.{bad}",
+            sample=[person.user_name for person in page.people[:5]],
+        )  # fmt: skip
+
+    def fetch(self, *, checkpoint: Json | None = None, cookie: Json | None = None) -> Iterator[Page]:
+        """Give the rows in pages. Raises ResyncNeeded where another file lies there than the one that was begun with."""
+        if self.file is None:
+            raise Misconfigured("There is no file yet: upload one, or lay it into the watched folder.")
+        self._check_mapping()
+        digest = csv_text.digest_of(self.file)
+        if checkpoint is None and cookie is not None and cookie.get("digest") == digest:
+            yield Page(end=End(whole=False, cookie=cookie))
+            return
+        if checkpoint is not None and checkpoint.get("digest") != digest:
+            raise ResyncNeeded("The file was replaced while it was read.")
+        yield from self._pages(digest, int(checkpoint["row"]) if checkpoint else 0)
+
+    def _pages(self, digest: str, skipped: int) -> Iterator[Page]:
+        trailer = self.settings["trailer"]
+        batch: list[Row] = []
+        count, promised = 0, None
+        for row in csv_text.rows(
+            self.file,  # type: ignore[arg-type]  # fetch has refused None
+            encoding=self.settings["encoding"],
+            delimiter=self.settings["delimiter"],
+        ):
+            first = next(iter(row.misfits if row.cells is None else row.cells.values()), "")
+            if trailer and first.strip() == trailer:
+                promised = _second(row)
+                continue
+            count += 1
+            if count > ROWS_MAX:
+                raise Misconfigured(f"The file has more than {ROWS_MAX} rows: split the directory.")
+            if count <= skipped:
+                continue
+            batch.append(row)
+            if len(batch) == PAGE_ROWS:
+                yield self._page(batch, {"digest": digest, "row": count})
+                batch = []
+        end = End(whole=True, cookie={"digest": digest}, incomplete=self._lack(count, promised))
+        yield self._page(batch, {"digest": digest, "row": count}, end)
+
+    def _lack(self, count: int, promised: str | None) -> str:
+        if count < self.settings["rows_min"]:
+            return f"The file has {count} rows; at least {self.settings['rows_min']} were expected."
+        if self.settings["trailer"] and promised != str(count):
+            return f"The file has {count} rows; its trailer says {promised or 'nothing: it is missing'}."
+        return ""
+
+    def _page(self, rows: list[Row], checkpoint: Json, end: End | None = None) -> Page:
+        people: list[Person] = []
+        bad: list[Unreadable] = []
+        groups: dict[str, Group] = {}
+        memberships: list[Membership] = []
+        for row in rows:
+            found = self._person(row)
+            if isinstance(found, Unreadable):
+                bad.append(found)
+                continue
+            people.append(found)
+            for name in self._groups(row):
+                groups.setdefault(name, Group(name, name))
+                memberships.append(Membership(name, found.external_id))
+        return Page(
+            people, list(groups.values()), memberships, unreadable=bad, checkpoint=checkpoint, end=end
+        )
+
+    def _person(self, row: Row) -> Person | Unreadable:
+        place = f"line {row.number}"
+        if row.cells is None:
+            return Unreadable(
+                place, f"The row has {len(row.misfits)} cells, which is not what the heading has."
+            )
+        cells = row.cells
+        values = {
+            target: cells[column].strip()
+            for target, column in self.settings["mapping"].items()
+            if target != _GROUPS
+        }
+        key, user_name = values.pop("external_id"), values.pop("user_name")
+        if not key or not user_name:
+            return Unreadable(place, "The key or the user name is empty.")
+        active: bool | None = True
+        if "active" in values:
+            active = _truth(values.pop("active"))
+        return Person(key, user_name, profile_of(values), active)
+
+    def _groups(self, row: Row) -> list[str]:
+        column = self.settings["mapping"].get(_GROUPS)
+        if column is None or row.cells is None:
+            return []
+        names = (name.strip() for name in row.cells[column].split(self.settings["groups_separator"] or "|"))
+        return list(dict.fromkeys(name for name in names if name))
+
+    def _check_mapping(self) -> None:
+        mapping: dict[str, Any] = self.settings["mapping"]
+        strange = unknown_targets({target: column for target, column in mapping.items() if target != _GROUPS})
+        if strange:
+            raise Misconfigured(
+                f"The mapping fills {strange[0]}, which is not one of {', '.join(TARGETS)}, groups."
+            )
+        for needed in ("external_id", "user_name"):
+            if needed not in mapping:
+                raise Misconfigured(f"The mapping must say which column is the {needed}.")
+        columns = csv_text.heading(
+            self.file,  # type: ignore[arg-type]  # fetch has refused None
+            encoding=self.settings["encoding"],
+            delimiter=self.settings["delimiter"],
+        )
+        missing = [column for column in mapping.values() if column not in columns]
+        if missing:
+            raise Misconfigured(f"The file has no column {missing[0]}; it has {', '.join(columns)}.")
+
+
+def _second(row: Row) -> str:
+    cells = list(row.misfits if row.cells is None else row.cells.values())
+    return cells[1].strip() if len(cells) > 1 else ""
+
+
+def _truth(text: str) -> bool | None:
+    """Return what a cell says of being active; None where it says neither."""
+    word = text.strip().lower()
+    return True if word in _YES else False if word in _NO else None
