@@ -15,6 +15,9 @@ class Event(StrEnum):
     DOMAIN_CLAIM = "domain.claim"
     DOMAIN_CONFIRM = "domain.confirm"
     DOMAIN_CHANGE = "domain.change"
+    DOMAIN_PROOF_MISSING = "domain.proof_missing"
+    DOMAIN_PROOF_BACK = "domain.proof_back"
+    DOMAIN_UNPROVE = "domain.unprove"
     DOMAIN_RELEASE = "domain.release"
 
     KIND_DEFINE = "kind.define"

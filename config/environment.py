@@ -4,7 +4,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -74,6 +74,23 @@ class Environment:
             return [ip_network(item) for item in self.listing(name, default)]
         except ValueError as error:
             raise SettingError(name, f"must be IP networks separated by commas: {error}.") from None
+
+    def addresses(self, name: str, *, port: int) -> list[tuple[str, int]]:
+        """Read IP addresses separated by commas, as 10.0.0.53, 10.0.0.53:5353 or [fd00::53]:5353; `port` where none is given."""
+        found = []
+        for item in self.listing(name):
+            try:
+                if item.count(":") > 1 and not item.startswith("["):
+                    found.append((str(ip_address(item)), port))
+                    continue
+                parts = urlsplit(f"//{item}")
+                found.append((str(ip_address(parts.hostname or "")), parts.port or port))
+            except ValueError:
+                raise SettingError(
+                    name,
+                    f"must be IP addresses separated by commas, as 10.0.0.53 or [fd00::53]:5353, not {item!r}.",
+                ) from None
+        return found
 
     def url(self, name: str, schemes: tuple[str, ...], default: str | None = None) -> SplitResult:
         """Read an absolute URL of one of the schemes. The message of a refusal never repeats the value."""

@@ -49,6 +49,9 @@ if ROLLCALL_TRUSTED_PROXIES:
 # Hosts inside private networks that may be asked for metadata all the same, as an identity provider of one's own.
 ROLLCALL_OUTBOUND_ALLOW = env.listing("ROLLCALL_OUTBOUND_ALLOW")
 
+# Whom to ask for the TXT records that prove domains; empty for the machine's own resolvers.
+ROLLCALL_DNS_SERVERS = env.addresses("ROLLCALL_DNS_SERVERS", port=53)
+
 # --- Secrets --------------------------------------------------------------------------------------
 
 SECRET_KEY = env.secret("ROLLCALL_SECRET_KEY", _local_secrets.secret_key if _local_secrets else None)

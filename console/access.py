@@ -76,6 +76,7 @@ NEEDS: Final[dict[str, str]] = {
     "sign_ins": "connections.read",
     "sign_in_attempt": "connections.read",
     "domains": "organization.write",
+    "domain_check": "organization.write",
     "domain_confirm": OPERATOR,
     "record": "record.read",
     "entry": "record.read",

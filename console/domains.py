@@ -1,5 +1,6 @@
 """E-mail domains: claimed, proved by DNS or confirmed by an operator."""
 
+from typing import Final
 from uuid import UUID
 
 from django import forms
@@ -8,9 +9,17 @@ from django.http import Http404, HttpResponse
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
-from identity import domains
+from identity import domain_proofs, domains
 from identity.errors import Refusal
 from identity.models import Domain
+
+PROBLEMS: Final = {
+    "no_name": "DNS has nothing under this host yet.",
+    "no_text": "The host has no TXT record.",
+    "other_text": "The host has a TXT record, with another value.",
+    "unreachable": "DNS gave no answer in time. This says nothing about your record: we ask again.",
+    "proved_elsewhere": "The record is there, and another organization has proved this domain before.",
+}
 
 
 class DomainForm(Form):
@@ -35,23 +44,54 @@ def index(visit: Visit) -> HttpResponse:
             refuse(form, refusal)
         else:
             return done(visit, f"{claimed.name} is claimed. Publish its TXT record to prove it.", "domains")
-    found = Domain.objects.filter(organization=visit.organization).order_by("name")
-    return page(
-        visit, "domains.html", {"form": form, "domains": list(found)}, status=400 if form.errors else 200
-    )
+    return _shown(visit, form)
+
+
+def check(visit: Visit, domain: UUID) -> HttpResponse:
+    """Ask DNS about a domain at once."""
+    found = _one(visit, domain)
+    form = DomainForm()
+    try:
+        checked = domain_proofs.check_now(found, actor=visit.actor)
+    except Refusal as refusal:
+        form = DomainForm({"name": found.name})
+        refuse(form, refusal)
+        return _shown(visit, form)
+    if checked.problem:
+        return done(visit, f"{found.name}: {PROBLEMS[checked.problem]}", "domains")
+    return done(visit, f"The record of {found.name} is found.", "domains")
 
 
 def confirm(visit: Visit, domain: UUID) -> HttpResponse:
     """Hold a domain for proved, on an operator's word."""
-    found = Domain.objects.filter(organization=visit.organization, pk=domain).first()
-    if found is None:
-        raise Http404
-    form = DomainForm(initial={"name": ""})
+    found = _one(visit, domain)
     try:
         domains.confirm(found, actor=visit.actor)
     except Refusal as refusal:
         form = DomainForm({"name": found.name})
         refuse(form, refusal)
-        rows = Domain.objects.filter(organization=visit.organization).order_by("name")
-        return page(visit, "domains.html", {"form": form, "domains": list(rows)}, status=400)
+        return _shown(visit, form)
     return done(visit, f"{found.name} is confirmed.", "domains")
+
+
+def _one(visit: Visit, domain: UUID) -> Domain:
+    found = Domain.objects.filter(organization=visit.organization, pk=domain).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _shown(visit: Visit, form: DomainForm) -> HttpResponse:
+    found = Domain.objects.filter(organization=visit.organization).order_by("name")
+    rows = [
+        (
+            domain,
+            PROBLEMS.get(domain.problem, ""),
+            domain.missing_since and domain.missing_since + domain_proofs.GRACE,
+        )
+        for domain in found
+    ]
+    status = 400 if form.errors else 200
+    return page(
+        visit, "domains.html", {"form": form, "domains": rows, "host": domain_proofs.HOST}, status=status
+    )

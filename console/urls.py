@@ -87,6 +87,7 @@ urlpatterns = [
     _own("sign-ins/", "sign_ins", attempts.index),
     _own("sign-ins/<uuid:attempt>/", "sign_in_attempt", attempts.one),
     _own("domains/", "domains", domains.index, _FORM),
+    _own("domains/<uuid:domain>/check", "domain_check", domains.check, _POST),
     _own("domains/<uuid:domain>/confirm", "domain_confirm", domains.confirm, _POST),
     _own("record/", "record", entries.index),
     _own("record.csv", "record_csv", entries.download_csv),

@@ -46,7 +46,10 @@ def confirm(domain: Domain, *, actor: Actor, proof: str = Domain.Proof.OPERATOR)
         if locked.proved_at:
             return locked
         locked.proved_at, locked.proof = timezone.now(), proof
-        locked.save(update_fields=["proved_at", "proof"])
+        if proof == Domain.Proof.OPERATOR:
+            # A person's word: DNS was not its ground, so DNS is not asked whether it still holds.
+            locked.due_at, locked.problem = None, ""
+        locked.save(update_fields=["proved_at", "proof", "due_at", "problem"])
         record(
             Event.DOMAIN_CONFIRM,
             organization_id=locked.organization_id,

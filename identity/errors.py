@@ -94,6 +94,16 @@ class TooMany(Refusal):
     code = "too_many"
 
 
+class TooSoon(Refusal):
+    """The same was asked a moment ago. `wait` is the number of seconds until it may be asked again."""
+
+    code = "too_soon"
+
+    def __init__(self, message: str, *, field: str = "", wait: int) -> None:
+        super().__init__(message, field=field)
+        self.wait = wait
+
+
 class Forbidden(Refusal):
     """The actor lacks the right."""
 

@@ -22,6 +22,7 @@ from audit.record import Actor
 from identity import directories, members, organizations, roles, tokens
 from identity.models import Directory, Member, Organization
 from tests.chromium import chromium  # noqa: F401 - a fixture, for the browser tests of every floor
+from tests.dns_server import zone  # noqa: F401 - a fixture of domains, console and API
 from tests.settings import SERVERS
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import domains, tenancy
+from identity import domain_proofs, domains, tenancy
 from identity.api.authentication import OPERATOR
 from identity.api.organization import OrganizationView
 from identity.api.shapes import Flag, Strict, Text
@@ -22,15 +22,28 @@ class NewDomain(Strict):
 
 
 class ShownDomain(serializers.Serializer[Any]):
-    """A domain. `challenge` is the text of the DNS TXT record that proves it; `proved_at` is null until then."""
+    """A domain. `challenge` is the text of the TXT record at `host` that proves it; `proved_at` is null until then.
+
+    `problem` tells what DNS said when it was asked at `checked_at`: no_name, no_text, other_text, unreachable, or proved_elsewhere;
+    empty where the record was found. `missing_since`: the record of this proved domain has gone; after seven days it is unproved.
+    """
 
     id = serializers.UUIDField()
     name = serializers.CharField()
+    host = serializers.SerializerMethodField()
     challenge = serializers.CharField()
     proof = serializers.ChoiceField(choices=Domain.Proof.choices, allow_blank=True)
     created_at = serializers.DateTimeField()
     proved_at = serializers.DateTimeField(allow_null=True)
     canonical = serializers.BooleanField()
+    checked_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+    problem = serializers.CharField(allow_blank=True)
+    missing_since = serializers.DateTimeField(allow_null=True)
+
+    def get_host(self, domain: Domain) -> str:
+        """Return the name at which the TXT record is looked for."""
+        return f"{domain_proofs.HOST}.{domain.name}"
 
 
 class Domains(OrganizationView):
@@ -81,3 +94,16 @@ class ConfirmedDomain(OrganizationView):
         found = self.one(Domain, domain)
         self.taken(Strict)
         return Response(ShownDomain(domains.confirm(found, actor=self.actor)).data)
+
+
+class CheckedDomain(OrganizationView):
+    """Asking DNS now."""
+
+    needs = {"POST": ("organization.write",)}
+
+    @describe("domain_check", takes=Strict, gives=ShownDomain)
+    def post(self, _request: Request, domain: UUID, **_: Any) -> Response:
+        """Ask DNS for the record at once, instead of waiting for the job; answers within five seconds."""
+        found = self.one(Domain, domain)
+        self.taken(Strict)
+        return Response(ShownDomain(domain_proofs.check_now(found, actor=self.actor)).data)

@@ -31,6 +31,7 @@ TABLE: Final[dict[type[errors.Refusal], tuple[int, str]]] = {
     errors.Offboarded: (409, "The member is offboarded"),
     errors.LastAdministrator: (409, "An administrator must remain"),
     errors.TooMany: (413, "It is too much for one request"),
+    errors.TooSoon: (429, "It is too soon"),
 }
 _STATUS_TITLES: Final = {
     400: "The request is malformed",

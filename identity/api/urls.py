@@ -84,6 +84,7 @@ urlpatterns = [
     _to(f"{_ORGANIZATION}/domains", domains.Domains, "domains"),
     _to(f"{_ORGANIZATION}/domains/<uuid:domain>", domains.OneDomain, "domain"),
     _to(f"{_ORGANIZATION}/domains/<uuid:domain>/confirm", domains.ConfirmedDomain, "domain-confirm"),
+    _to(f"{_ORGANIZATION}/domains/<uuid:domain>/check", domains.CheckedDomain, "domain-check"),
     _to(f"{_ORGANIZATION}/entries", entries.Entries, "entries"),
     _to(f"{_ORGANIZATION}/entries.csv", entries.EntriesCsv, "entries-csv"),
     _to(f"{_ORGANIZATION}/entries.jsonl", entries.EntriesJsonl, "entries-jsonl"),

@@ -2,6 +2,8 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from audit.ids import uuid7
 from identity.models.tenant import TenantModel
@@ -64,6 +66,12 @@ class Domain(TenantModel):
     proved_at = models.DateTimeField(null=True)
     # The organization's identity provider is the only authority for people of this domain.
     canonical = models.BooleanField(default=False, db_default=False)
+    # When DNS is asked next: null for never, as after an operator's word. `failures` counts the answers in a row without our record.
+    due_at = models.DateTimeField(null=True, default=timezone.now, db_default=Now())
+    checked_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    problem = models.TextField(blank=True, default="", db_default="")
+    missing_since = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (
@@ -72,6 +80,7 @@ class Domain(TenantModel):
                 fields=["name"], condition=Q(proved_at__isnull=False), name="domain_proved_once"
             ),
         )
+        indexes = (models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="domain_due_at"),)
 
     def __str__(self) -> str:
         return self.name

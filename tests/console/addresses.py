@@ -15,6 +15,7 @@ POSTED = {
     "token_issue",
     "token_revoke",
     "connection_switch",
+    "domain_check",
     "domain_confirm",
 }
 DOWNLOADS = {"record_csv", "record_jsonl"}

@@ -104,6 +104,20 @@ def test_a_domain_is_claimed_with_its_challenge_and_confirmed_by_an_operator(acm
     assert domains.has_proved(acme.pk, "jane@acme.example")
 
 
+def test_a_domain_is_checked_at_once(acme, ada, zone):
+    domain = domains.claim(acme, "acme.example", actor=SETUP)
+    path = f"/o/acme/domains/{domain.pk}/check"
+    assert b"acme.example: DNS has nothing under this host yet." in visit(ada).post(path, follow=True).content
+    again = visit(ada).post(path)
+    assert (again.status_code, b"DNS was asked a moment ago" in again.content) == (400, True)
+    with tenancy.of(acme):
+        Domain.objects.update(checked_at=None)
+    zone.text("_rollcall-challenge.acme.example", f'"{domain.challenge}"')
+    html = visit(ada).post(path, follow=True).content
+    assert b"The record of acme.example is found." in html
+    assert b"by DNS" in html
+
+
 def test_a_domain_proved_by_another_organization_is_refused_in_a_sentence(acme, globex, opal):
     domains.confirm(domains.claim(globex, "shared.example", actor=SETUP), actor=SETUP)
     mine = domains.claim(acme, "shared.example", actor=SETUP)
