@@ -14,7 +14,7 @@ from console.answers import done, page, refuse
 from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
-from saml import connections, trial, trust
+from saml import connections, tested, trial, trust
 from saml.models import Attempt, Connection
 from saml.presets import preset
 from saml.presets.preset import Preset
@@ -54,6 +54,7 @@ def one(visit: Visit, connection: UUID) -> HttpResponse:
             )[:8]
         ),
         "missing": missing(found),
+        "tested": tested.counts(found),
         "now": timezone.now(),
         "test_path": test_path(visit, found),
         "history": reading.of_subject(visit.organization.pk, str(found.pk), 5) if visit.may("record") else [],
@@ -102,8 +103,9 @@ def switch(visit: Visit, connection: UUID) -> HttpResponse:
     """Switch a connection on or off."""
     found = find(visit, connection)
     active = visit.request.POST.get("active") == "yes"
+    untested = {"activate_untested": True} if active and visit.request.POST.get("untested") == "yes" else {}
     try:
-        connections.change(found, actor=visit.actor, active=active)
+        connections.change(found, actor=visit.actor, active=active, **untested)
     except Refusal as refusal:
         return page(visit, "connection_refused.html", {"connection": found, "refusal": refusal}, status=400)
     said = (

@@ -179,6 +179,7 @@ def _connection(organization: Organization, customer: Customer, realm: Realm) ->
             encryption="optional",
             defaults=_defaults(customer),
             active=True,
+            activate_untested=True,
         )
     if found.idp_entity_id == realm.idp.entity_id:
         return found

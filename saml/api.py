@@ -13,7 +13,7 @@ from identity.api.organization import OrganizationView
 from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
 from identity.handing_out import refuse_stronger_roles
-from saml import connections, policy, trust
+from saml import connections, policy, tested, trust
 from saml.models import Connection, KeyPair
 from saml.presets import ALIASES, NAMES
 from saml.snapshot import SKEW_SECONDS_MAX
@@ -86,6 +86,8 @@ class ShownConnection(serializers.Serializer[Any]):
     name = serializers.CharField()
     idp_preset = serializers.CharField()
     active = serializers.BooleanField()
+    tested = serializers.SerializerMethodField()
+    tested_at = serializers.DateTimeField(allow_null=True)
     entity_id = serializers.SerializerMethodField()
     metadata_url = serializers.SerializerMethodField()
     acs_url = serializers.SerializerMethodField()
@@ -117,6 +119,10 @@ class ShownConnection(serializers.Serializer[Any]):
     defaults = serializers.DictField(allow_null=True)
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
+
+    def get_tested(self, connection: Any) -> bool:
+        """Return whether a test sign-in has passed that still counts, so that `active` needs no `activate_untested`."""
+        return tested.counts(connection)
 
     def get_entity_id(self, connection: Any) -> str:
         """Return our entity ID."""
@@ -165,7 +171,7 @@ class Connections(OrganizationView):
 
     @describe("connection_create", takes=ConnectionFields, gives=ShownConnection, status=201)
     def post(self, _request: Request, **_: Any) -> Response:
-        """Create a connection with a key pair of its own. It is off unless `active` says so."""
+        """Create a connection with a key pair of its own. It is off unless `active` and `activate_untested` say so."""
         values = _values(self)
         made = connections.create(self.organization, actor=self.actor, **values)
         return Response(shown(self, made), status=201)

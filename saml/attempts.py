@@ -16,6 +16,7 @@ from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import secrets, tenancy
 from identity.models import Member, Session
+from saml import tested
 from saml.build import new_id
 from saml.connections import actor_of
 from saml.models import Attempt, Connection
@@ -112,18 +113,26 @@ def succeed(
 
 
 def pass_test(
-    attempt: Attempt, connection: Connection, verified: VerifiedAssertion, user_name: str, steps: list[str]
+    attempt: Attempt,
+    connection: Connection,
+    verified: VerifiedAssertion,
+    user_name: str,
+    steps: list[str],
+    *,
+    counts: bool,
 ) -> Attempt:
-    """Close a test whose message was good, keeping what it brought: the mapping is filled in from it."""
+    """Close a test whose message was good, keeping what it brought: the mapping is filled in from it.
+
+    It `counts` as passed, so that the connection can be switched on, where a real sign-in would have let the person in.
+    """
     with tenancy.change(connection.organization_id):
         attempt.outcome = Attempt.Outcome.SUCCEEDED
         attempt.user_name = _plain(user_name)
         _keep(attempt, verified)
         _finish(attempt, steps)
-        Connection.objects.filter(organization=connection.organization_id, pk=connection.pk).update(
-            tested_at=attempt.finished_at
-        )
-        _record(Event.SIGN_IN_TEST, connection, attempt, actor_of(connection))
+        if counts:
+            tested.note(connection, verified.signed_by, attempt.finished_at)
+        _record(Event.SIGN_IN_TEST, connection, attempt, actor_of(connection), data={"counts": counts})
     return attempt
 
 

@@ -13,7 +13,7 @@ from audit.record import Actor, Subject, record
 from identity import secrets, tenancy
 from identity.errors import Invalid, NameTaken, NotFound, constraint_of
 from identity.models import Organization
-from saml import keys, policy, trust
+from saml import keys, policy, tested, trust
 from saml.models import Connection, KeyPair
 from saml.policy import Settings
 
@@ -21,7 +21,8 @@ from saml.policy import Settings
 def create(organization: Organization, *, actor: Actor, **values: Any) -> Connection:
     """Create a connection with a key pair of its own; the fields are those of `saml.policy.read`.
 
-    Raises Invalid (with the field at fault), NameTaken.
+    Nobody can have tested it yet, so `active` needs `activate_untested` beside it. Raises Invalid (with the field at
+    fault), NameTaken.
     """
     settings = policy.read(values)
     if "name" not in settings.columns:
@@ -29,7 +30,7 @@ def create(organization: Organization, *, actor: Actor, **values: Any) -> Connec
         raise Invalid(message, field="name")
     now = timezone.now()
     connection = Connection(organization=organization, created_at=now, changed_at=now)
-    active, untested = settings.columns.pop("active", False), settings.columns.pop("activate_untested", False)
+    active, untested = _switches(settings)
     chosen = settings.columns.get("idp_preset", "generic")
     settings.columns = policy.preset_defaults(chosen) | settings.columns
     for name, value in settings.columns.items():
@@ -57,14 +58,15 @@ def change(connection: Connection, *, actor: Actor, **values: Any) -> Connection
     Raises Invalid, NameTaken.
     """
     settings = policy.read(values)
-    active, untested = settings.columns.pop("active", None), settings.columns.pop("activate_untested", False)
+    active, untested = _switches(settings)
     with _verb(connection.organization_id):
         locked = lock(connection)
         changes = _assign(locked, settings)
         if settings.certificates is not None:
             changes |= trust.replace_certificates(locked, settings.certificates)
+        tested.forget(locked, changes)
         if changes:
-            touch(locked, *settings.columns)
+            touch(locked, *settings.columns, "tested_at", "tested_key")
             record(
                 Event.CONNECTION_CHANGE,
                 organization_id=locked.organization_id,
@@ -147,12 +149,27 @@ def _assign(connection: Connection, settings: Settings) -> dict[str, Any]:
     return changes
 
 
+def _switches(settings: Settings) -> tuple[bool | None, bool]:
+    """Take the switch and the word that no test is needed out of the settings. Raises Invalid for the word without the switch."""
+    active, untested = settings.columns.pop("active", None), settings.columns.pop("activate_untested", False)
+    if untested and not active:
+        raise Invalid("activate_untested goes with active: true.", field="activate_untested")
+    return active, untested
+
+
 def _activate_locked(connection: Connection, *, actor: Actor, untested: bool) -> None:
     """Switch on. Whether a test sign-in has passed, and whether somebody said that none is needed, stands in the entry."""
     _check_complete(connection)
+    passed = tested.counts(connection)
+    if not passed and not untested:
+        message = (
+            "No test sign-in has passed since this connection was last changed. Do one first,"
+            " or send activate_untested: true to switch it on all the same."
+        )
+        raise Invalid(message, field="active")
     connection.active = True
     touch(connection, "active")
-    data = {"tested_at": connection.tested_at, "activate_untested": untested}
+    data = {"tested_at": connection.tested_at, "tested": passed, "activate_untested": untested}
     _record_switch(connection, Event.CONNECTION_ACTIVATE, [False, True], actor, data)
 
 

@@ -46,6 +46,8 @@ class Connection(TenantModel):
     """None until somebody has chosen, even if "none" is what they chose."""
     active = models.BooleanField(default=False)
     tested_at = models.DateTimeField(null=True)
+    tested_key = models.TextField(blank=True, default="", db_default="")
+    """Fingerprint of the certificate that signed the passed test."""
     version = models.BigIntegerField(default=1)
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from audit.record import Actor
 from identity import browser, tenancy
-from saml import attempts, connections, logout, metadata, sign_in, trial, trust, wire
+from saml import attempts, connections, logout, metadata, sign_in, tested, trial, trust, wire
 from saml.build import Message
 from saml.models import Attempt, Connection
 from saml.presets import preset
@@ -159,6 +159,7 @@ def _tested(request: HttpRequest, connection: Connection, attempt: Attempt) -> H
     with tenancy.of(connection.organization_id):
         values = {
             "attempt": attempt,
+            "passed": tested.counts(connections.get(connection.organization, connection.pk)),
             "advice": CATALOGUE.get(attempt.code),
             "where": preset(connection.idp_preset).where.get(attempt.code, ""),
             "name_id": attempts.name_id_of(attempt),

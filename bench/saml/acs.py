@@ -116,6 +116,7 @@ def prepare(public_url: str) -> Connection:
         allow_idp_initiated=True,
         defaults={"grants": [], "roles": []},
         active=True,
+        activate_untested=True,
     )
 
 

@@ -179,7 +179,7 @@ def test_signing_out_by_a_link_does_nothing(ada):
 def connection(acme: Organization):
     return connections.create(
         acme, actor=SETUP, name="Okta", idp_preset="okta", idp_entity_id="http://idp.example", sso_url="https://idp.example/sso",
-        certificates=[keys.generate("idp")[1]], defaults={"grants": [], "roles": []}, active=True,
+        certificates=[keys.generate("idp")[1]], defaults={"grants": [], "roles": []}, active=True, activate_untested=True,
     )  # fmt: skip
 
 

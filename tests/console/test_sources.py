@@ -142,7 +142,11 @@ def test_a_connection_is_made_from_pasted_metadata_chosen_defaults_and_switched_
     html = client.get(path).content.decode()
     assert "Audience URI (SP Entity ID)" in html
     assert f"/saml2/{made.pk}/acs" in html
-    answer = client.post(f"{path}switch", {"active": "yes"}, follow=True)
+    assert "Do a test sign-in next." in html
+    answer = client.post(f"{path}switch", {"active": "yes"})
+    assert answer.status_code == 400
+    assert b"No test sign-in has passed" in answer.content
+    answer = client.post(f"{path}switch", {"active": "yes", "untested": "yes"}, follow=True)
     assert b"is switched on" in answer.content
     assert len(entries(things.organization, "connection.activate")) == 1
 
@@ -211,7 +215,9 @@ def test_defaults_are_chosen_from_what_the_organization_has(things, ada):
 
 
 def test_a_connection_is_switched_off_and_says_what_follows(things, ada):
-    connections.change(only(Connection, things.organization), actor=SETUP, active=True)
+    connections.change(
+        only(Connection, things.organization), actor=SETUP, active=True, activate_untested=True
+    )
     answer = visit(ada).post(address("connection_switch", things), {"active": "no"}, follow=True)
     assert b"nobody signs in through it; open sessions go on" in answer.content
     assert not only(Connection, things.organization).active

@@ -32,8 +32,9 @@ def connect(organization: Organization, idp: TestIdp = IDP, **values: Any) -> Co
         "certificates": [idp.keys.certificate_pem],
         "defaults": NOTHING,
         "active": True,
-    }
-    return connections.create(organization, actor=SETUP, **(fields | values))
+    } | values
+    fields.setdefault("activate_untested", fields["active"])
+    return connections.create(organization, actor=SETUP, **fields)
 
 
 def prove(organization: Organization, name: str) -> None:

