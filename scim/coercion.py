@@ -3,6 +3,8 @@
 import base64
 import binascii
 import json
+import math
+import re
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +15,14 @@ from scim.schemas.attribute import Attribute
 TEXT_CHARACTERS_MAX = 4096
 BINARY_CHARACTERS_MAX = 65536
 VALUES_MAX = 500
+
+_INTEGER_MAX = 2**63 - 1
+_NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+# xsd:dateTime (RFC 7643 §2.3.5); a time without its zone is one of UTC.
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?",
+    re.ASCII,
+)
 
 _EXPECTED = {
     "string": "text",
@@ -151,13 +161,16 @@ def _boolean(attribute: Attribute, value: Any, notices: Notices, path: str) -> b
 
 
 def _number(attribute: Attribute, value: Any, notices: Notices, path: str) -> int | float:
-    if isinstance(value, str):
-        try:
-            value = int(value) if attribute.type == "integer" else float(value)
-        except ValueError:
-            raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type]) from None
+    whole = attribute.type == "integer"
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
         notices.add("coerced", path, "a number written as text")
-    if isinstance(value, bool) or not isinstance(value, int if attribute.type == "integer" else int | float):
+        value = int(value) if value.lstrip("-").isdigit() else float(value)
+    if whole and isinstance(value, float) and value.is_integer():
+        notices.add("coerced", path, "a whole number written with a fraction")
+        value = int(value)
+    is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    # Beyond 64 bits no two readers of JSON agree on what a number is (RFC 8259 §6).
+    if not is_number or (isinstance(value, int) and abs(value) > _INTEGER_MAX) or not math.isfinite(value):
         raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type])
     return value
 
@@ -168,7 +181,9 @@ def _moment(attribute: Attribute, value: Any, notices: Notices, path: str) -> st
         if text is not None:
             datetime.fromisoformat(text)
     except ValueError:
-        raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type]) from None
+        text = ""
+    if text is not None and not _MOMENT.fullmatch(text):
+        raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type])
     return text
 
 

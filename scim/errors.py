@@ -57,6 +57,7 @@ class Code(StrEnum):
     FILTER_UNKNOWN = "filter_unknown"
     FILTER_UNSUPPORTED = "filter_unsupported"
     FILTER_VALUE = "filter_value"
+    FILTER_HIDDEN = "filter_hidden"
     PARAMETER_WRONG = "parameter_wrong"
     SORT_UNKNOWN = "sort_unknown"
     CURSOR_WRONG = "cursor_wrong"
@@ -121,6 +122,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.FILTER_UNKNOWN: Kind(400, "invalidFilter", "The filter names “{path}”, which is no attribute here."),
     Code.FILTER_UNSUPPORTED: Kind(400, "invalidFilter", "“{path}” cannot be compared with {operator}."),
     Code.FILTER_VALUE: Kind(400, "invalidFilter", "“{path}” is compared with a value that is not {expected}."),
+    Code.FILTER_HIDDEN: Kind(400, "invalidFilter", "“{path}” is never shown, so nothing can be asked about it."),
     Code.PARAMETER_WRONG: Kind(400, "invalidValue", "The parameter “{name}” must be {expected}."),
     Code.SORT_UNKNOWN: Kind(400, "invalidPath", "Results cannot be sorted by “{path}”."),
     Code.CURSOR_WRONG: Kind(400, "invalidCursor", "The cursor cannot be read; start again without one."),

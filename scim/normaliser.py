@@ -185,7 +185,7 @@ class _Reading:
         if self.is_ours(place, written, explicit=explicit):
             return
         if target.inner is not None:
-            if not (place.attribute.multi_valued and place.attribute.type == "complex"):
+            if not place.attribute.multi_valued:
                 raise ScimError(Code.NO_TARGET, path=written)
             # Also when there is no value yet, a filter must name parts that exist.
             matches(target.inner, {}, place.attribute)

@@ -17,7 +17,14 @@ from scim.errors import Code, ScimError
 from scim.filter.grammar import attribute_path
 from scim.filter.sql import Column, Vocabulary
 
-_TYPES = {"text": "text", "key": "text", "uuid": "uuid", "boolean": "boolean", "time": "timestamptz"}
+_TYPES = {
+    "text": "text",
+    "key": "text",
+    "uuid": "uuid",
+    "boolean": "boolean",
+    "time": "timestamptz",
+    "number": "numeric",
+}
 _CURSOR_CHARACTERS_MAX = 8192
 
 
@@ -77,9 +84,11 @@ def order(words: Vocabulary, last: str, sort_by: str, *, descending: bool) -> Or
         raise ScimError(Code.SORT_UNKNOWN, path=sort_by)
     if place.sub is None and place.attribute.type == "complex":
         place = place._replace(sub=place.attribute.sub("value") or place.attribute.sub("formatted"))
-    column = words.column(place)
+    if place.leaf is None or place.leaf.type == "complex" or place.leaf.is_hidden:
+        raise ScimError(Code.SORT_UNKNOWN, path=sort_by)
+    column = words.column(place).typed(place.leaf)
     if column.held == "text":
-        folded = column.sql if place.leaf is None or place.leaf.case_exact else f"lower({column.sql})"
+        folded = column.sql if place.leaf.case_exact else f"lower({column.sql})"
         column = Column(f'({folded} COLLATE "C")')
     return Order(column, last, descending)
 

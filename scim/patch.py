@@ -1,6 +1,7 @@
 """Applies canonical operations to a resource: pure, values in and values out (RFC 7644 §3.5.2.1–3)."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from scim import coercion
@@ -63,12 +64,24 @@ def _parts(before: Resource, operation: Operation) -> Resource:
 def _several(before: list[Any], operation: Operation, notices: Notices) -> list[Any]:
     attribute = operation.attribute
     chooses = operation.inner is not None or operation.place.sub is not None
-    after = _chosen(before, operation, notices) if chooses else _whole(before, operation)
+    if chooses and attribute.is_plain_list:
+        after = _plain(before, operation, notices)
+    else:
+        after = _chosen(before, operation, notices) if chooses else _whole(before, operation)
     if len(after) > coercion.VALUES_MAX:
         raise ScimError(Code.TOO_MANY_VALUES, path=attribute.name, limit=coercion.VALUES_MAX)
     if operation.kind == "remove":
         return after
     return _single_primary(before, after)
+
+
+def _plain(before: list[Any], operation: Operation, notices: Notices) -> list[Any]:
+    """Change values without parts as if each were the `value` of an object."""
+    value = operation.value
+    if operation.place.sub is None and value is not None:
+        operation = replace(operation, value={"value": value})
+    after = _chosen([{"value": each} for each in before], operation, notices)
+    return list(dict.fromkeys(each["value"] for each in after))
 
 
 def _whole(before: list[Any], operation: Operation) -> list[Any]:

@@ -24,7 +24,6 @@ LENGTH_CHARACTERS_MAX = 4096
 DEPTH_MAX = 32
 TOKENS_MAX = 1000
 DIGITS_MAX = 100
-DIGITS_MAX = 100
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
@@ -40,6 +39,9 @@ _TOKEN = re.compile(
 )
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z$][\w$\-]*", re.ASCII)
+# What follows the last colon of a URN may be the end of that URN, with a version in it.
+_END_OF_URN = re.compile(r"[\w$\-]+", re.ASCII)
+_REST_OF_URN = re.compile(r"[\w$\-]+(?:\.[\w$\-]+)*", re.ASCII)
 _OPERATORS = frozenset(get_args(Operator))
 _CONSTANTS: dict[str, Literals] = {"true": True, "false": False, "null": None}
 
@@ -81,10 +83,14 @@ def scan(text: str) -> list[Token]:
 
 
 def attribute_path(text: str) -> AttributePath | None:
-    """Split [urn:]name[.sub] into its parts; None when it is no attribute path."""
+    """Split [urn:]name[.sub] into its parts; None when it is no attribute path.
+
+    Where a URN ends only its schema knows (`urn:acme:hr:2.1` is one as well): scim.schemas.resource_type decides.
+    """
     urn, _, tail = text.rpartition(":")
     name, dot, sub = tail.partition(".")
-    if not _NAME.fullmatch(name) or (dot and not _NAME.fullmatch(sub)):
+    whole, rest = (_END_OF_URN, _REST_OF_URN) if urn[:3].lower() == "urn" else (_NAME, _NAME)
+    if not whole.fullmatch(name) or (dot and not rest.fullmatch(sub)):
         return None
     return AttributePath(urn or None, name, sub or None)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from scim.errors import Code, ScimError
@@ -54,7 +55,9 @@ def matches(tree: Filter, element: dict[str, Any], attribute: Attribute) -> bool
     if wanted is None or held is None:
         # A missing value equals null alone (RFC 7644 §3.4.2.2: "ne" of something missing holds).
         return tree.operator == ("eq" if held is wanted else "ne")
-    return _ORDER[tree.operator](folded(held, sub), folded(wanted, sub))
+    is_moment = sub.type == "dateTime" and tree.operator not in _TEXT_ONLY
+    left, right = (moment(str(each), sub.name) if is_moment else folded(each, sub) for each in (held, wanted))
+    return _ORDER[tree.operator](left, right)
 
 
 def part(path: AttributePath, attribute: Attribute) -> Attribute:
@@ -111,5 +114,7 @@ def moment(text: str, name: str) -> datetime:
 
 
 def folded(value: Any, attribute: Attribute) -> Any:
-    """Return the value as it is compared: text without its case, unless the schema says that case counts."""
+    """Return the value as it is compared: text without its case, unless the schema says that case counts; 0.1 as it is written."""
+    if isinstance(value, float):
+        return Decimal(str(value))
     return value.casefold() if isinstance(value, str) and not attribute.case_exact else value

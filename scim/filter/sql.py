@@ -13,6 +13,9 @@ from scim.filter.match import comparable, moment, part
 from scim.schemas.attribute import Attribute
 from scim.schemas.resource_type import Place, ResourceType
 
+_TYPED: dict[str, tuple[str, Literal["time", "number"]]] = {
+    "dateTime": ("timestamptz", "time"), "integer": ("numeric", "number"), "decimal": ("numeric", "number"),
+}  # fmt: skip
 _COMPARED = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
@@ -23,7 +26,17 @@ class Column(NamedTuple):
     """
 
     sql: str
-    held: Literal["text", "key", "uuid", "boolean", "time"] = "text"
+    held: Literal["text", "key", "uuid", "boolean", "time", "number"] = "text"
+
+    def typed(self, attribute: Attribute) -> "Column":
+        """Return the column in the attribute's own type, where it is held as text; what cannot be read as such is no value."""
+        held = _TYPED.get(attribute.type)
+        if self.held != "text" or held is None:
+            return self
+        kind, name = held
+        return Column(
+            f"(CASE WHEN pg_input_is_valid({self.sql}, '{kind}') THEN ({self.sql})::{kind} END)", name
+        )
 
 
 class Rows(NamedTuple):
@@ -50,19 +63,19 @@ class Vocabulary:
             return self.columns[name]
         steps = [self.profile]
         if place.extension is not None:
-            steps.append(f"'{place.extension}'")
-        steps.append(f"'{place.attribute.name}'")
+            steps.append(_literal(place.extension))
+        steps.append(_literal(place.attribute.name))
         if place.attribute.multi_valued:
             steps.append("0")
-        if place.sub is not None:
-            steps.append(f"'{place.sub.name}'")
+        if place.sub is not None and not place.attribute.is_plain_list:
+            steps.append(_literal(place.sub.name))
         return Column("->".join(steps[:-1]) + "->>" + steps[-1])
 
     def json(self, place: Place) -> str:
         """Return the JSON of an attribute of several values or parts."""
         assert place.attribute is not None  # noqa: S101 - callers have found an attribute
-        extension = f"->'{place.extension}'" if place.extension is not None else ""
-        return f"{self.profile}{extension}->'{place.attribute.name}'"
+        extension = f"->{_literal(place.extension)}" if place.extension is not None else ""
+        return f"{self.profile}{extension}->{_literal(place.attribute.name)}"
 
 
 def compiled(tree: Filter, vocabulary: Vocabulary) -> tuple[str, list[Any]]:
@@ -97,7 +110,7 @@ class _Writing:
                 attribute is None
                 or place.sub is not None
                 or not attribute.multi_valued
-                or attribute.type != "complex"
+                or attribute.name == "schemas"
             ):
                 raise ScimError(Code.FILTER_UNSUPPORTED, path=str(tree.path), operator="a filter in brackets")
             return self.some(place, tree.inner)
@@ -108,6 +121,8 @@ class _Writing:
         place = self.vocabulary.kind.find(path)
         if place is None or place.attribute is None:
             raise ScimError(Code.FILTER_UNKNOWN, path=str(path))
+        if place.attribute.is_hidden or (place.sub is not None and place.sub.is_hidden):
+            raise ScimError(Code.FILTER_HIDDEN, path=str(path))
         return place
 
     def leaf(self, tree: Comparison | Present, place: Place) -> str:
@@ -117,7 +132,7 @@ class _Writing:
         if attribute.name == "schemas":
             return self.schemas(tree)
         sub = place.sub
-        if sub is None and attribute.type == "complex":
+        if sub is None and (attribute.type == "complex" or attribute.multi_valued):
             # `emails eq "x"` and `members eq "u"`, as PingFederate and Entra write, mean the value.
             if isinstance(tree, Present) and not attribute.multi_valued:
                 return f"({self.vocabulary.json(place)} IS NOT NULL)"
@@ -143,7 +158,7 @@ class _Writing:
             return "FALSE"
         if schema is self.vocabulary.kind.schema:
             return "TRUE"
-        return f"({self.vocabulary.profile}->'{schema.id}' IS NOT NULL)"
+        return f"({self.vocabulary.profile}->{_literal(schema.id)} IS NOT NULL)"
 
     def some(self, place: Place, inner: Filter) -> str:
         """Write that one and the same value fulfils the inner filter."""
@@ -154,7 +169,9 @@ class _Writing:
             condition = self.element(inner, attribute, rows.parts)
             return f"EXISTS (SELECT 1 FROM {rows.source} AND {condition})"  # noqa: S608 - built from tables alone
         name = f"e{next(self.names)}"
-        parts = {sub.name: Column(f"{name}.v->>'{sub.name}'") for sub in attribute.sub_attributes}
+        parts = {sub.name: Column(f"{name}.v->>{_literal(sub.name)}") for sub in attribute.sub_attributes}
+        if attribute.is_plain_list:
+            parts = {"value": Column(f"{name}.v#>>'{{}}'")}
         condition = self.element(inner, attribute, parts)
         values = f"jsonb_array_elements({self.vocabulary.json(place)}) AS {name}(v)"
         return f"EXISTS (SELECT 1 FROM {values} WHERE {condition})"  # noqa: S608 - built from tables alone
@@ -169,6 +186,8 @@ class _Writing:
         if isinstance(tree, ValuePath):
             raise ScimError(Code.FILTER_UNKNOWN, path=str(tree.path))
         sub = part(tree.path, attribute)
+        if sub.is_hidden:
+            raise ScimError(Code.FILTER_HIDDEN, path=f"{attribute.name}.{sub.name}")
         return self.compare(tree, parts[sub.name], sub)
 
     def compare(self, tree: Comparison | Present, column: Column, attribute: Attribute) -> str:
@@ -180,7 +199,12 @@ class _Writing:
             return f"({column.sql} IS {'' if tree.operator == 'eq' else 'NOT '}NULL)"
         negated = tree.operator == "ne"
         operator = "eq" if negated else tree.operator
-        if column.held in {"uuid", "time"} and operator in {"eq", *_COMPARED}:
+        if operator in {"eq", *_COMPARED}:
+            column = column.typed(attribute)
+        if column.held == "number":
+            self.parameters.append(value)
+            written = f"{column.sql} {_COMPARED.get(operator, '=')} %s"
+        elif column.held in {"uuid", "time"} and operator in {"eq", *_COMPARED}:
             written = self.typed(column, operator, value, str(tree.path))
         elif attribute.type == "boolean":
             written = self.boolean(column, value)
@@ -227,6 +251,11 @@ class _Writing:
             self.parameters.append(str(value))
             return f"right({left}, length({right})) = {right}"
         return f'{left} COLLATE "C" {_COMPARED[operator]} {right}'
+
+
+def _literal(name: str) -> str:
+    """Return a name as an SQL literal in a statement with parameters; schemas, some of them an organization's own, decide it."""
+    return "'" + name.replace("'", "''").replace("%", "%%") + "'"
 
 
 def _not(written: str) -> str:

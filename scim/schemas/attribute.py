@@ -1,6 +1,6 @@
 """The words a schema is written in: what RFC 7643 §7 lets one say about an attribute."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Type = Literal["string", "boolean", "decimal", "integer", "dateTime", "reference", "binary", "complex"]
@@ -11,7 +11,10 @@ Uniqueness = Literal["none", "server", "global"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attribute:
-    """One attribute, or one sub-attribute, as data. Compared by identity: each exists once per process."""
+    """One attribute, or one sub-attribute, as data. Compared by identity: each exists once per process.
+
+    The values of a multi-valued attribute that is not complex are asked about as its `value` (RFC 7643 §2.4).
+    """
 
     name: str
     description: str
@@ -30,7 +33,20 @@ class Attribute:
     by_name: dict[str, "Attribute"] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "by_name", {each.name.lower(): each for each in self.sub_attributes})
+        parts = self.sub_attributes
+        if self.is_plain_list:
+            parts = (replace(self, name="value", multi_valued=False, required=False),)
+        object.__setattr__(self, "by_name", {each.name.lower(): each for each in parts})
+
+    @property
+    def is_plain_list(self) -> bool:
+        """Whether it holds several values without parts."""
+        return self.multi_valued and self.type != "complex"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether no answer ever shows it; then no filter tells about it either."""
+        return self.returned == "never" or self.mutability == "writeOnly"
 
     def sub(self, name: str) -> "Attribute | None":
         """Return the sub-attribute of that name, in any case of letters (RFC 7643 §2.1), or None."""

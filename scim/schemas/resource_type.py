@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from scim.filter.ast import AttributePath
+from scim.filter.grammar import attribute_path
 from scim.schemas.attribute import Attribute, Schema
 from scim.schemas.common import COMMON
 
@@ -35,13 +36,16 @@ class ResourceType:
     extensions: tuple[Schema, ...] = ()
     core: dict[str, Attribute] = field(init=False, repr=False)
     urns: dict[str, Schema] = field(init=False, repr=False)
+    longest_first: tuple[tuple[str, Schema], ...] = field(init=False, repr=False)
     required: tuple[str, ...] = field(init=False, repr=False)
     needed: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         core = {each.name.lower(): each for each in COMMON} | self.schema.by_name
         object.__setattr__(self, "core", core)
-        object.__setattr__(self, "urns", {each.id.lower(): each for each in (self.schema, *self.extensions)})
+        urns = {each.id.lower(): each for each in (self.schema, *self.extensions)}
+        object.__setattr__(self, "urns", urns)
+        object.__setattr__(self, "longest_first", tuple(sorted(urns.items(), key=lambda each: -len(each[0]))))
         required = [each for each in self.schema.attributes if each.required]
         object.__setattr__(self, "required", tuple(each.name for each in required))
         object.__setattr__(self, "needed", tuple(each.name for each in required if each.default is None))
@@ -49,26 +53,35 @@ class ResourceType:
     def find(self, path: AttributePath) -> Place | None:
         """Return where the path leads, or None when no schema of this type knows it. Case of letters is free."""
         if path.urn is None:
-            attribute = self.core.get(path.name.lower())
-            extension = None
-        else:
-            whole = self.urns.get(f"{path.urn}:{path.name}".lower())
-            if whole is not None and path.sub is None:
-                return Place(None if whole is self.schema else whole.id, None, None)
-            if whole is not None and path.sub is not None:
-                # Some clients join the URN and the attribute by a dot: urn:…:User.department.
-                return self.find(AttributePath(whole.id, path.sub, None))
-            schema = self.urns.get(path.urn.lower())
-            if schema is None:
-                return None
-            extension = None if schema is self.schema else schema.id
-            attribute = self.core.get(path.name.lower()) if extension is None else schema.attribute(path.name)
+            return self._within(None, path.name, path.sub)
+        schema = self.urns.get(path.urn.lower())
+        place = self._within(schema, path.name, path.sub) if schema is not None else None
+        return place or self._split(str(path))
+
+    def _within(self, schema: Schema | None, name: str, sub: str | None) -> Place | None:
+        is_core = schema is None or schema is self.schema
+        attribute = self.core.get(name.lower()) if schema is None or is_core else schema.attribute(name)
         if attribute is None:
             return None
-        if path.sub is None:
-            return Place(extension, attribute, None)
-        sub = attribute.sub(path.sub)
-        return None if sub is None else Place(extension, attribute, sub)
+        part = attribute.sub(sub) if sub is not None else None
+        if sub is not None and part is None:
+            return None
+        return Place(None if schema is None or is_core else schema.id, attribute, part)
+
+    def _split(self, text: str) -> Place | None:
+        """Find a URN at the beginning, the longest first: alone, or joined to its attribute by a dot, as some clients do."""
+        for urn, schema in self.longest_first:
+            if not text.lower().startswith(urn):
+                continue
+            if len(text) == len(urn):
+                return Place(None if schema is self.schema else schema.id, None, None)
+            rest = attribute_path(text[len(urn) + 1 :]) if text[len(urn)] in ":." else None
+            place = (
+                self._within(schema, rest.name, rest.sub) if rest is not None and rest.urn is None else None
+            )
+            if place is not None:
+                return place
+        return None
 
     def document(self, base_url: str) -> dict[str, Any]:
         """Return the entry of /ResourceTypes; `base_url` is the address of the service, without a slash."""
