@@ -22,6 +22,7 @@ TIMETABLE: Final = (
     Every(300, "tasks.jobs.credentials.expired_tokens"),
     Every(300, "tasks.jobs.credentials.expired_sessions"),
     Every(300, "tasks.jobs.credentials.expired_invitations"),
+    Every(900, "tasks.jobs.credentials.kept_answers"),
     Every(60, "tasks.jobs.domains.prove"),
     Every(10, "tasks.jobs.mail.outgoing"),
     Every(60, "tasks.jobs.sign_ins.incomplete"),

@@ -40,7 +40,9 @@ _STATUS_TITLES: Final = {
     404: "Nothing is here",
     405: "The method is not for this address",
     413: "The body is too large",
+    409: "Somebody else was faster",
     415: "The body must be JSON",
+    422: "The key belongs to another call",
 }
 
 

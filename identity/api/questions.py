@@ -105,6 +105,7 @@ class HolderQuery(Query):
 class Check(OrganizationView):
     """May they: answers for the product."""
 
+    only_asks = True
     needs = {"POST": ("access.read",)}
 
     @describe("access_check", takes=AskedQuestions, gives=ShownAnswers)

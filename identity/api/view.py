@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar, cast
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +14,7 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.views import APIView
 
 from audit.record import Actor
-from identity.api import problems
+from identity.api import idempotency, problems
 from identity.api.authentication import Caller, Credentials
 from identity.api.body import OnlyJson, StrictJson
 from identity.api.paging import Page, listing, page
@@ -31,6 +31,18 @@ class Described(AutoSchema):
         """Append what the caller needs."""
         needs = getattr(self.view, "needs", {}).get(self.method, ())
         return f"{super().get_description()}\n\nNeeds: {', '.join(needs) or 'any credential'}."
+
+    def get_override_parameters(self) -> list[OpenApiParameter]:
+        """Add the header that every POST takes."""
+        if self.method != "POST" or self.view.only_asks:
+            return []
+        return [
+            OpenApiParameter(
+                idempotency.HEADER,
+                location=OpenApiParameter.HEADER,
+                description="Your name for this call: sent again within 24 hours, it is answered as before and does nothing.",
+            )
+        ]
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
@@ -68,6 +80,14 @@ class ApiView(APIView):
     schema = Described()
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # A POST that changes nothing is answered anew each time, whatever key comes with it.
+    only_asks: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let every POST take an Idempotency-Key."""
+        super().__init_subclass__(**options)
+        if "post" in cls.__dict__ and not cls.only_asks:
+            cls.post = idempotency.once(cls.post)  # type: ignore[attr-defined]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check who calls and what they may; an address with a NUL, which PostgreSQL cannot hold, leads nowhere."""

@@ -4,6 +4,7 @@ from identity.models.access import FirstAccess, Grant, Role, RoleAssignment
 from identity.models.credential import DataKey, Session, Token
 from identity.models.directory import Directory, Link
 from identity.models.group import Group, Membership, PendingMembership
+from identity.models.kept_answer import KeptAnswer
 from identity.models.mail import OutgoingMail
 from identity.models.mapping import GroupGrant, GroupRole
 from identity.models.member import ActivePeriod, Invitation, Member
@@ -13,6 +14,7 @@ from identity.models.resource import Kind, Resource
 
 __all__ = [
     "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
-    "Invitation", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail", "PendingMembership", "Receipt", "Resource",
+    "Invitation", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail", "PendingMembership", "Receipt",
+    "Resource",
     "Role", "RoleAssignment", "Session", "Token",
 ]  # fmt: skip

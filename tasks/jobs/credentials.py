@@ -1,9 +1,10 @@
-"""Credentials whose time has passed: tokens, sessions, invitations."""
+"""Credentials whose time has passed: tokens, sessions, invitations; and answers that were kept in case a call comes twice."""
 
 from django.utils import timezone
 
 from audit.record import Actor
 from identity import invitations, sessions, tenancy, tokens
+from identity.api import idempotency
 from identity.models import Invitation, Session, Token
 from tasks.celery import app
 
@@ -49,3 +50,9 @@ def expired_invitations() -> int:
             ).order_by("expires_at")[:BATCH]
         )
     return sum(invitations.expire(invitation, actor=actor) for invitation in due)
+
+
+@app.task(name="tasks.jobs.credentials.kept_answers")
+def kept_answers() -> int:
+    """Forget the answers to calls with an Idempotency-Key after a day; answers how many."""
+    return idempotency.forget(BATCH * 10)
