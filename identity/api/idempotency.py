@@ -94,7 +94,7 @@ def _once(caller: Caller, key: str, request: Request, run: Callable[[], Response
     if kept is not None and timezone.now() - kept.answered_at < KEPT:
         if bytes(kept.request_digest) != request_digest:
             raise KeyReused
-        body = secrets.open_(home.pk, _PLACE.format(kept.pk), kept.body_sealed)
+        body = secrets.open_(home.pk, _PLACE.format(kept.pk), bytes(kept.body_sealed))
         return Response(json.loads(body), status=kept.status, headers={"Idempotency-Replayed": "true"})
     mine.delete()
     response = run()
