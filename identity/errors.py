@@ -119,6 +119,16 @@ _BY_CONSTRAINT: dict[str, tuple[type[Refusal], str, str]] = {
         "external_id",
     ),
     "link_member": (ExternalIdTaken, "This member is already linked to the directory.", "external_id"),
+    "subject_once": (
+        ExternalIdTaken,
+        "Another member already has this NameID at this connection.",
+        "name_id",
+    ),
+    "subject_of_member_once": (
+        ExternalIdTaken,
+        "This member already has a NameID at this connection: unlink it first.",
+        "name_id",
+    ),
     "group_name": (NameTaken, "Another group of this directory already has this name.", "display_name"),
     "group_external_id": (
         ExternalIdTaken,

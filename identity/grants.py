@@ -77,20 +77,43 @@ def replace(member: Member, specs: list[GrantSpec], *, actor: Actor) -> None:
     with tenancy.change(member.organization_id):
         _refuse_unknown(resolve(member.organization_id, specs).unknown)
         resolved = resolve(member.organization_id, specs).found
-        member = Member.objects.select_for_update().get(pk=member.pk)
-        if member.state == Member.State.OFFBOARDED:
-            message = "This member is offboarded: reinstate them before giving access."
-            raise Invalid(message)
+        member = _locked(member)
         wanted = {(resource.pk, spec.permission): resource for spec, resource in resolved.items()}
         current = {(grant.resource_id, grant.permission): grant for grant in open_grants(member)}
         end(member, [grant for key, grant in current.items() if key not in wanted], actor=actor, held=True)
-        _confirm(member, actor=actor)
+        _confirm(member, list(open_grants(member)), actor=actor)
         give(
             member,
             [(resource, key[1]) for key, resource in wanted.items() if key not in current],
             Origin.ADMIN,
             actor=actor,
         )
+
+
+def edit(
+    member: Member, *, giving: Iterable[GrantSpec] = (), ending: Iterable[GrantSpec] = (), actor: Actor
+) -> None:
+    """Give some grants and end others, as an administrator's edit, and leave the rest as it is.
+
+    What the member has already is confirmed, what they lack need not be ended. Raises UnknownResource or Invalid; then nothing is changed.
+    """
+    giving, ending = list(giving), set(ending)
+    if ending & set(giving):
+        raise Invalid("A grant is either given or ended.", field="ending")
+    with tenancy.change(member.organization_id):
+        resolved = resolve(member.organization_id, giving)
+        _refuse_unknown(resolved.unknown)
+        member = _locked(member)
+        current = {
+            GrantSpec(grant.resource.kind.name, grant.resource.key, grant.permission): grant
+            for grant in open_grants(member)
+        }
+        end(member, [grant for spec, grant in current.items() if spec in ending], actor=actor, held=True)
+        _confirm(member, [grant for spec, grant in current.items() if spec in resolved.found], actor=actor)
+        lacking = [
+            (resource, spec.permission) for spec, resource in resolved.found.items() if spec not in current
+        ]
+        give(member, lacking, Origin.ADMIN, actor=actor)
 
 
 def give(member: Member, wanted: list[tuple[Resource, str]], origin: str, *, actor: Actor) -> None:
@@ -126,9 +149,17 @@ def open_grants(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN201
     ).select_related("resource", "resource__kind")
 
 
-def _confirm(member: Member, *, actor: Actor) -> None:
-    """Hold the grants that stay: listing one again is an administrator's word too."""
-    confirmed = list(open_grants(member).filter(held=False))
+def _locked(member: Member) -> Member:
+    locked = Member.objects.select_for_update().get(pk=member.pk)
+    if locked.state == Member.State.OFFBOARDED:
+        message = "This member is offboarded: reinstate them before giving access."
+        raise Invalid(message)
+    return locked
+
+
+def _confirm(member: Member, named: list[Grant], *, actor: Actor) -> None:
+    """Hold the grants that an administrator names and that were there: that is an administrator's word too."""
+    confirmed = [grant for grant in named if not grant.held]
     if confirmed:
         Grant.objects.filter(
             organization=member.organization_id, pk__in=[grant.pk for grant in confirmed]

@@ -36,6 +36,23 @@ def display_name_of(profile: Mapping[str, Any], user_name: str) -> str:
     return shown[:_DISPLAY_NAME_LENGTH_MAX]
 
 
+def with_short_forms(
+    profile: Mapping[str, Any], *, email: str | None = None, display_name: str | None = None
+) -> dict[str, Any]:
+    """Return the profile with another primary address and display name; None leaves what is there, further addresses stay."""
+    changed = dict(profile)
+    if display_name is not None:
+        changed["displayName"] = display_name
+    if email is not None:
+        others = [
+            item
+            for item in profile.get("emails") or []
+            if isinstance(item, Mapping) and not item.get("primary") and item.get("value") != email
+        ]
+        changed["emails"] = [{"value": email, "type": "work", "primary": True}, *others]
+    return changed
+
+
 def check_user_name(user_name: object) -> str:
     """Return the user name as it is kept. Raises Invalid."""
     if not isinstance(user_name, str) or not user_name.strip():

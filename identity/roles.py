@@ -1,6 +1,8 @@
 """Roles: named sets of capabilities, and who holds them."""
 
 import re
+from collections.abc import Iterable
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -81,24 +83,34 @@ def replace(member: Member, names: list[str], *, actor: Actor) -> None:
     Raises UnknownRole, LastAdministrator, and Invalid for an offboarded member.
     """
     with tenancy.change(member.organization_id):
-        roles = {
-            role.name: role
-            for role in Role.objects.filter(organization=member.organization_id, name__in=names)
-        }
-        missing = sorted(set(names) - set(roles))
-        if missing:
-            message = f"The organization has no role {missing[0]}."
-            raise UnknownRole(message, field="roles")
-        member = Member.objects.select_for_update().get(pk=member.pk)
-        if member.state == Member.State.OFFBOARDED:
-            message = "This member is offboarded: reinstate them before giving roles."
-            raise Invalid(message)
+        roles = _named(member.organization_id, set(names))
+        member = _locked(member)
         current = {held.role.name: held for held in _open(member)}
         if ADMINISTRATOR in current and ADMINISTRATOR not in roles:
             _check_last_administrator(member)
         end(member, [held for name, held in current.items() if name not in roles], actor=actor, held=True)
-        _confirm(member, actor=actor)
+        _confirm(member, list(_open(member)), actor=actor)
         give(member, [role for name, role in roles.items() if name not in current], Origin.ADMIN, actor=actor)
+
+
+def edit(member: Member, *, giving: Iterable[str] = (), ending: Iterable[str] = (), actor: Actor) -> None:
+    """Give some roles and end others, as an administrator's edit, and leave the rest as it is.
+
+    Raises UnknownRole, LastAdministrator, Invalid; then nothing is changed.
+    """
+    given, ended = set(giving), set(ending)
+    if given & ended:
+        raise Invalid("A role is either given or ended.", field="ending")
+    with tenancy.change(member.organization_id):
+        roles = _named(member.organization_id, given | ended)
+        member = _locked(member)
+        current = {held.role.name: held for held in _open(member)}
+        if ADMINISTRATOR in current and ADMINISTRATOR in ended:
+            _check_last_administrator(member)
+        end(member, [held for name, held in current.items() if name in ended], actor=actor, held=True)
+        _confirm(member, [held for name, held in current.items() if name in given], actor=actor)
+        lacking = [role for name, role in roles.items() if name in given and name not in current]
+        give(member, lacking, Origin.ADMIN, actor=actor)
 
 
 def give(member: Member, roles: list[Role], origin: str, *, actor: Actor) -> None:
@@ -167,9 +179,26 @@ def _open(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a q
     ).select_related("role")
 
 
-def _confirm(member: Member, *, actor: Actor) -> None:
-    """Hold the roles that stay: listing one again is an administrator's word too."""
-    confirmed = list(_open(member).filter(held=False))
+def _named(organization_id: UUID, names: set[str]) -> dict[str, Role]:
+    roles = {role.name: role for role in Role.objects.filter(organization=organization_id, name__in=names)}
+    missing = sorted(names - set(roles))
+    if missing:
+        message = f"The organization has no role {missing[0]}."
+        raise UnknownRole(message, field="roles")
+    return roles
+
+
+def _locked(member: Member) -> Member:
+    locked = Member.objects.select_for_update().get(pk=member.pk)
+    if locked.state == Member.State.OFFBOARDED:
+        message = "This member is offboarded: reinstate them before giving roles."
+        raise Invalid(message)
+    return locked
+
+
+def _confirm(member: Member, named: list[RoleAssignment], *, actor: Actor) -> None:
+    """Hold the roles that an administrator names and that were there: that is an administrator's word too."""
+    confirmed = [held for held in named if not held.held]
     if confirmed:
         RoleAssignment.objects.filter(
             organization=member.organization_id, pk__in=[held.pk for held in confirmed]

@@ -5,6 +5,7 @@ from django.urls import path
 from saml.api import Connections, OneConnection
 from saml.api_acts import ConnectionKeys, ConnectionRefresh, ConnectionTest
 from saml.api_sign_ins import SignInDetail, SignIns
+from saml.api_subjects import LinkedMembers, MemberSubject, Subjects
 
 _ORGANIZATION = "organizations/<org:org>"
 _CONNECTION = f"{_ORGANIZATION}/connections/<uuid:connection>"
@@ -12,6 +13,9 @@ _CONNECTION = f"{_ORGANIZATION}/connections/<uuid:connection>"
 urlpatterns = [
     path(f"{_ORGANIZATION}/connections", Connections.as_view(), name="api-connections"),
     path(_CONNECTION, OneConnection.as_view(), name="api-connection"),
+    path(f"{_CONNECTION}/subjects", Subjects.as_view(), name="api-connection-subjects"),
+    path(f"{_CONNECTION}/members", LinkedMembers.as_view(), name="api-connection-members"),
+    path(f"{_CONNECTION}/members/<uuid:member>", MemberSubject.as_view(), name="api-connection-member"),
     path(f"{_CONNECTION}/test", ConnectionTest.as_view(), name="api-connection-test"),
     path(f"{_CONNECTION}/refresh", ConnectionRefresh.as_view(), name="api-connection-refresh"),
     path(f"{_CONNECTION}/keys/<slug:step>", ConnectionKeys.as_view(), name="api-connection-key"),

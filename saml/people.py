@@ -34,11 +34,16 @@ class Match:
 def identity_of(name_id: NameID, person: Person) -> str:
     """Return what identifies the person at this identity provider: the NameID, or, where that is transient, what is stable."""
     if not name_id.transient:
-        return f"name_id:{name_id.value}"
+        return _by_name_id(name_id.value)
     stable = person.user_name or person.email
     if not stable:
         raise Refused("attribute_missing", "the NameID is transient, and no user name or e-mail came with it")
     return f"attribute:{key_of(stable)}"
+
+
+def digest_of_name_id(value: str) -> bytes:
+    """Return what a NameID that is not transient is recognized by (SubjectLink.name_id_digest)."""
+    return _digest(_by_name_id(value))
 
 
 def find(connection: Connection, name_id: NameID, person: Person) -> Match:
@@ -173,6 +178,10 @@ def _create(connection: Connection, person: Person) -> Member:
     if invitation is not None:
         invitations.accept(invitation, member, actor=actor)
     return member
+
+
+def _by_name_id(value: str) -> str:
+    return f"name_id:{value}"
 
 
 def _digest(identity: str) -> bytes:

@@ -10,7 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import access, grants, roles, tenancy
-from identity.api.access_shapes import EffectiveGrant, HeldRole, WantedGrants, WantedRoles
+from identity.api.access_shapes import (
+    EditedGrants,
+    EditedRoles,
+    EffectiveGrant,
+    HeldRole,
+    WantedGrants,
+    WantedRoles,
+)
 from identity.api.members import specs
 from identity.api.organization import OrganizationView
 from identity.api.shapes import Moment, Query
@@ -88,8 +95,17 @@ class Access(OrganizationView):
 class Grants(Access):
     """An administrator's edit of the grants."""
 
-    needs = {"PUT": ("access.write",)}
-    http_method_names = ["put"]
+    needs = {"PUT": ("access.write",), "PATCH": ("access.write",)}
+    http_method_names = ["put", "patch"]
+
+    @describe("member_grants_edit", takes=EditedGrants, gives=ShownAccess)
+    def patch(self, _request: Request, member: UUID, **_: Any) -> Response:
+        """Give some grants and end others. No machine path touches them afterwards."""
+        found = self.one(Member, member)
+        wanted = self.taken(EditedGrants)
+        giving, ending = (specs(wanted.get(word, [])) for word in ("give", "end"))
+        grants.edit(found, giving=giving, ending=ending, actor=self.actor)
+        return self.shown(found)
 
     @describe("member_grants_replace", takes=WantedGrants, gives=ShownAccess)
     def put(self, _request: Request, member: UUID, **_: Any) -> Response:
@@ -108,8 +124,18 @@ class Grants(Access):
 class MemberRoles(Access):
     """An administrator's edit of the roles."""
 
-    needs = {"PUT": ("access.write",)}
-    http_method_names = ["put"]
+    needs = {"PUT": ("access.write",), "PATCH": ("access.write",)}
+    http_method_names = ["put", "patch"]
+
+    @describe("member_roles_edit", takes=EditedRoles, gives=ShownAccess)
+    def patch(self, _request: Request, member: UUID, **_: Any) -> Response:
+        """Give some roles and end others. No machine path touches them afterwards."""
+        found = self.one(Member, member)
+        wanted = self.taken(EditedRoles)
+        giving, ending = wanted.get("give", []), wanted.get("end", [])
+        refuse_stronger_roles(self.caller, self.organization, {*giving, *ending})
+        roles.edit(found, giving=giving, ending=ending, actor=self.actor)
+        return self.shown(found)
 
     @describe("member_roles_replace", takes=WantedRoles, gives=ShownAccess)
     def put(self, _request: Request, member: UUID, **_: Any) -> Response:

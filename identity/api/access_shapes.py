@@ -42,6 +42,20 @@ class WantedRoles(Strict):
     roles = serializers.ListField(child=Text(max_length=63), max_length=ROLES_MAX)
 
 
+class EditedGrants(Strict):
+    """Grants to give and grants to end; whatever is named in neither stays as it is."""
+
+    give = several(Grant, most=GRANTS_MAX, required=False)
+    end = several(Grant, most=GRANTS_MAX, required=False)
+
+
+class EditedRoles(Strict):
+    """Roles to give and roles to end, by name; whatever is named in neither stays as it is."""
+
+    give = serializers.ListField(child=Text(max_length=63), required=False, max_length=ROLES_MAX)
+    end = serializers.ListField(child=Text(max_length=63), required=False, max_length=ROLES_MAX)
+
+
 class Above(serializers.Serializer[Any]):
     """The resource that was granted, from which this one inherits."""
 

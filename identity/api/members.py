@@ -14,12 +14,12 @@ from identity.api.organization import OrganizationView
 from identity.api.paging import Page
 from identity.api.permissions import require
 from identity.api.profile import Profile
-from identity.api.shapes import Mailbox, Strict, Text, several
+from identity.api.shapes import Mailbox, Strict, Text, Whole, several
 from identity.api.view import describe
 from identity.grants import GrantSpec
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Member
-from identity.profile import key_of
+from identity.profile import key_of, with_short_forms
 
 
 class ShownMember(serializers.Serializer[Any]):
@@ -65,6 +65,19 @@ class NewMember(Strict):
         return attrs
 
 
+class ChangedMember(Strict):
+    """What is to be different. `profile` replaces the whole profile; `email` and `display_name` change that much of it.
+
+    `expected_version` refuses the change where somebody else was faster.
+    """
+
+    user_name = Text(required=False, max_length=1024)
+    email = Mailbox(required=False, max_length=254)
+    display_name = Text(required=False, max_length=256)
+    profile = Profile(required=False)
+    expected_version = Whole(required=False, min_value=1)
+
+
 class MemberQuery(Page):
     """Which members: `q` is found anywhere in user name, address and display name."""
 
@@ -97,29 +110,43 @@ class Members(OrganizationView):
     @describe("member_create", takes=NewMember, gives=ShownMember, status=201)
     def post(self, _request: Request, **_: Any) -> Response:
         """Bring somebody in by hand, with the organization's defaults or with the roles and grants given, all or nothing."""
-        values = self.taken(NewMember)
-        wanted_roles, wanted_grants = values.pop("roles", None), values.pop("grants", None)
-        if wanted_roles is not None or wanted_grants is not None:
-            require(self.caller, "access.write")
-            refuse_stronger_roles(self.caller, self.organization, wanted_roles or ())
-        with tenancy.change(self.organization):
-            member = members.provision(self.organization, actor=self.actor, **values).member
-            if wanted_roles is not None:
-                roles.replace(member, wanted_roles, actor=self.actor)
-            if wanted_grants is not None:
-                grants.replace(member, specs(wanted_grants), actor=self.actor)
-        return Response(ShownMember(member).data, status=201)
+        return Response(ShownMember(bring_in(self, self.taken(NewMember))).data, status=201)
+
+
+def bring_in(view: OrganizationView, values: dict[str, Any]) -> Member:
+    """Create the member that a checked NewMember describes, all or nothing. Raises what the verbs raise, and Forbidden."""
+    wanted_roles, wanted_grants = values.pop("roles", None), values.pop("grants", None)
+    if wanted_roles is not None or wanted_grants is not None:
+        require(view.caller, "access.write")
+        refuse_stronger_roles(view.caller, view.organization, wanted_roles or ())
+    with tenancy.change(view.organization):
+        member = members.provision(view.organization, actor=view.actor, **values).member
+        if wanted_roles is not None:
+            roles.replace(member, wanted_roles, actor=view.actor)
+        if wanted_grants is not None:
+            grants.replace(member, specs(wanted_grants), actor=view.actor)
+    return member
 
 
 class OneMember(OrganizationView):
     """One member."""
 
-    needs = {"GET": ("members.read",)}
+    needs = {"GET": ("members.read",), "PATCH": ("members.write",)}
 
     @describe("member", gives=ShownMember)
     def get(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Show the member."""
         return Response(ShownMember(self.one(Member, member)).data)
+
+    @describe("member_change", takes=ChangedMember, gives=ShownMember)
+    def patch(self, _request: Request, member: UUID, **_: Any) -> Response:
+        """Change user name and profile. Where a directory feeds the member, its next update wins."""
+        found = self.one(Member, member)
+        wanted = self.taken(ChangedMember)
+        short = {name: wanted.pop(name) for name in ("email", "display_name") if name in wanted}
+        if short:
+            wanted["profile"] = with_short_forms(wanted.get("profile", found.profile), **short)
+        return Response(ShownMember(members.change(found, actor=self.actor, **wanted)).data)
 
 
 def specs(rows: list[dict[str, str]]) -> list[GrantSpec]:

@@ -1,0 +1,72 @@
+"""Who is who at an identity provider, said beforehand: the first sign-in of a member linked here is known."""
+
+from uuid import UUID
+
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, record
+from identity import members, tenancy
+from identity.errors import Invalid, Offboarded
+from identity.models import Member
+from saml.models import Connection, SubjectLink
+from saml.people import digest_of_name_id
+from saml.statements import NAME_ID_CHARACTERS_MAX
+
+
+def link(connection: Connection, member: Member, name_id: str, *, actor: Actor) -> SubjectLink:
+    """Say that whom this connection's identity provider calls `name_id` is this member; returns the link, also where it stood already.
+
+    Only the NameID's digest is stored. It is compared exactly, and a transient NameID never matches. Raises Invalid, Offboarded,
+    ExternalIdTaken for a NameID of somebody else and for a member who has another one.
+    """
+    # Read from an assertion it has no space around it either.
+    name_id = name_id.strip()
+    if not name_id or len(name_id) > NAME_ID_CHARACTERS_MAX or "\0" in name_id:
+        raise Invalid(f"A NameID is a text of up to {NAME_ID_CHARACTERS_MAX} characters.", field="name_id")
+    with tenancy.change(connection.organization_id):
+        locked = members.lock(member)
+        if locked.state == Member.State.OFFBOARDED:
+            raise Offboarded("This member is offboarded: reinstate them before linking.")
+        digest = digest_of_name_id(name_id)
+        mine = SubjectLink.objects.filter(
+            organization=connection.organization_id, connection=connection, name_id_digest=digest
+        )
+        known = mine.filter(member=locked).first()
+        if known is not None:
+            return known
+        # As at a sign-in: the name of somebody who has left may go to somebody new.
+        mine.filter(member__state=Member.State.OFFBOARDED).delete()
+        made = SubjectLink(
+            organization_id=connection.organization_id, connection=connection, member=locked, name_id_digest=digest,
+            linked_at=timezone.now(),
+        )  # fmt: skip
+        made.save(force_insert=True)
+        record(
+            Event.MEMBER_LINK,
+            organization_id=connection.organization_id,
+            actor=actor,
+            subject=members.subject_of(locked),
+            data={"connection": str(connection.pk), "how": "provisioned"},
+        )
+    return made
+
+
+def unlink(connection: Connection, member_id: UUID, *, actor: Actor) -> bool:
+    """Forget who the member is at this identity provider; tells whether there was anything to forget. Open sessions stay."""
+    with tenancy.change(connection.organization_id):
+        rows = SubjectLink.objects.filter(
+            organization=connection.organization_id, connection=connection, member=member_id
+        ).select_related("member")
+        found = rows.first()
+        if found is None:
+            return False
+        rows.delete()
+        record(
+            Event.MEMBER_UNLINK,
+            organization_id=connection.organization_id,
+            actor=actor,
+            subject=members.subject_of(found.member),
+            data={"connection": str(connection.pk)},
+        )
+    return True
