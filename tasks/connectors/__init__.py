@@ -4,6 +4,7 @@ from typing import Final
 
 from tasks.connectors.csv import CsvConnector
 from tasks.connectors.interface import Connector
+from tasks.connectors.ldap import LdapConnector
 
-CONNECTORS: Final[tuple[type[Connector], ...]] = (CsvConnector,)
+CONNECTORS: Final[tuple[type[Connector], ...]] = (CsvConnector, LdapConnector)
 BY_KIND: Final = {connector.kind: connector for connector in CONNECTORS}

@@ -22,20 +22,21 @@ CONFIGURATION = """
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
+{more}
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload syncprov
-moduleload memberof
 pidfile {folder}/slapd.pid
-sizelimit {size_limit}
-{access}
+{tls}
 database mdb
 suffix "{suffix}"
 rootdn "{admin}"
 rootpw {password}
 directory {folder}/data
 maxsize 268435456
+{access}
 index objectClass,uid,entryUUID,entryCSN eq
+{limits}
 overlay syncprov
 syncprov-sessionlog 1000
 """
@@ -47,14 +48,17 @@ class OpenLdap:
 
     folder: Path
     port: int
-    size_limit: str = "unlimited"
+    limits: str = "limits users size=unlimited"  # slapd's own default is 500 entries
+    tls: str = ""
+    more: str = ""
+    scheme: str = "ldap"
     access: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
         """The address for `ldap.initialize`."""
-        return f"ldap://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def configure(self) -> None:
         """Write slapd.conf, which a restart reads anew."""
@@ -62,7 +66,9 @@ class OpenLdap:
         (self.folder / "slapd.conf").write_text(
             CONFIGURATION.format(
                 folder=self.folder,
-                size_limit=self.size_limit,
+                limits=self.limits,
+                tls=self.tls,
+                more=self.more,
                 suffix=SUFFIX,
                 admin=ADMIN,
                 password=PASSWORD,

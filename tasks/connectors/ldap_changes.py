@@ -1,0 +1,118 @@
+"""What changed in an LDAP directory since the last run: by content synchronisation (RFC 4533), or by Active Directory's update numbers."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ldap.controls import RequestControl
+
+from tasks.connectors.faults import Misconfigured, ResyncNeeded
+from tasks.connectors.interface import End, Json, Page
+from tasks.connectors.ldap import LdapConnector
+from tasks.connectors.ldap_entries import texts
+from tasks.connectors.ldap_session import Session
+
+# LDAP_SERVER_SHOW_DELETED_OID, [MS-ADTS] section 3.1.1.3.4.1.14.
+_SHOW_DELETED: Final = RequestControl("1.2.840.113556.1.4.417", criticality=False)
+
+
+def by_synchronisation(connector: LdapConnector, opened: Session, cookie: Json | None) -> Iterator[Page]:
+    """Give what changed since the cookie, people and groups by a cookie each. Raises Fault.
+
+    After a restart slapd has forgotten what it deleted: it names all who are there, and whoever it does not name is gone. Then the run is
+    whole, which must hold for groups too; so where the server forgot only the groups, everything is read again.
+    """
+    if connector.reader.id_attribute.casefold() != "entryuuid":
+        raise Misconfigured(
+            "Content synchronisation names people by entryUUID: leave the id attribute empty."
+        )
+    last: dict[str, Any] = dict(cookie or {})
+    for batch in opened.refresh(
+        connector.base,
+        connector.people_filter,
+        connector.reader.attributes,
+        last.get("people"),
+        connector.size,
+    ):
+        entries = [said for word, said in batch if word == "entry"]
+        page = connector.people(entries)
+        yield Page(
+            people=page.people, unreadable=page.unreadable, removed=_uuids(batch, "delete"), present=_uuids(batch, "present")
+        )  # fmt: skip
+    whole, following = opened.whole, {"people": opened.cookie}
+    if connector.settings["groups_base_dn"]:
+        yield from _groups(connector, opened, None if whole else last.get("groups"))
+        if opened.whole and not whole:
+            raise ResyncNeeded("The directory no longer knows which groups it deleted.")
+        following["groups"] = opened.cookie
+    yield Page(end=End(whole=whole, cookie=following))
+
+
+def by_usn(connector: LdapConnector, opened: Session, cookie: Json | None) -> Iterator[Page]:
+    """Give what has a higher uSNChanged than the last run saw, on the same domain controller; everybody once in a while. Raises Fault.
+
+    The numbers belong to one controller and are not replicated, so another one (or a restored one) means reading everything again.
+    A person who was moved out of the base DN leaves no trace in the changes: the next whole listing finds them missing.
+    """
+    now = datetime.now(UTC)
+    invocation, highest, naming = controller(opened)
+    following = {"controller": invocation, "usn": highest, "whole_at": now.isoformat()}
+    every = timedelta(hours=connector.settings["whole_hours"])
+    if cookie is None or now - datetime.fromisoformat(cookie["whole_at"]) >= every:
+        yield from connector.listing(opened, None, following)
+        return
+    if cookie["controller"] != invocation:
+        raise ResyncNeeded("Another domain controller answers than at the last run.")
+    newer = f"(uSNChanged>={int(cookie['usn']) + 1})"
+    for entries in opened.pages(
+        connector.base, f"(&{connector.people_filter}{newer})", connector.reader.attributes, connector.size
+    ):
+        yield connector.people(entries)
+    # Without the right to see deleted objects they are found missing at the next whole listing.
+    with suppress(Misconfigured):
+        for entries in opened.pages(
+            f"CN=Deleted Objects,{naming}", f"(&(isDeleted=TRUE)(objectClass=user){newer})", [connector.reader.id_attribute],
+            connector.size, _SHOW_DELETED,
+        ):  # fmt: skip
+            keys = (connector.reader.key(attributes) for _, attributes in entries)
+            yield Page(removed=[key for key in keys if key])
+    if connector.settings["groups_base_dn"]:
+        known = None
+        for entries in opened.pages(
+            connector.settings["groups_base_dn"], f"(&{connector.settings['groups_filter']}{newer})",
+            connector.group_attributes, connector.size,
+        ):  # fmt: skip
+            if entries:
+                known = known or connector.everybody(opened)
+                yield connector.teams(opened, entries, known)
+    yield Page(end=End(whole=False, cookie=following | {"whole_at": cookie["whole_at"]}))
+
+
+def controller(opened: Session) -> tuple[str, int, str]:
+    """Return the domain controller's invocation id, its highest update number, and the naming context. Raises Misconfigured."""
+    root = opened.read("", ["dsServiceName", "highestCommittedUSN", "defaultNamingContext"])
+    service, highest, naming = (
+        texts(root, name) for name in ("dsServiceName", "highestCommittedUSN", "defaultNamingContext")
+    )
+    if not service or not highest or not naming:
+        raise Misconfigured("The server has no update numbers: changes by usn are Active Directory's.")
+    invocation = opened.read(service[0], ["invocationId"]).get("invocationId")
+    # Where the NTDS settings may not be read, the service's own name still tells one controller from another.
+    return invocation[0].hex() if invocation else service[0], int(highest[0]), naming[0]
+
+
+def _groups(connector: LdapConnector, opened: Session, cookie: str | None) -> Iterator[Page]:
+    known = None
+    for batch in opened.refresh(
+        connector.settings["groups_base_dn"], connector.settings["groups_filter"], connector.group_attributes, cookie, connector.size
+    ):  # fmt: skip
+        entries = [said for word, said in batch if word == "entry"]
+        if entries:
+            known = known or connector.everybody(opened)
+            yield connector.teams(opened, entries, known)
+        yield Page(removed_groups=_uuids(batch, "delete"))
+
+
+def _uuids(batch: list[tuple[str, Any]], wanted: str) -> list[str]:
+    return [uuid for word, said in batch if word == wanted for uuid in said]

@@ -1,0 +1,143 @@
+"""From LDAP entries to people and groups: ids that never change, who is locked, and whose DN is whose. Pure, without python-ldap."""
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from tasks.connectors.interface import Group, Person, Unreadable
+from tasks.connectors.mapping import PERSON_TARGETS, profile_of
+
+Attributes = Mapping[str, Sequence[bytes]]
+
+# ACCOUNTDISABLE, [MS-ADTS] section 2.2.16.
+_DISABLED: Final = 2
+# Locked for good, draft-behera-ldap-password-policy section 5.3.3; any other time is a lock-out that ends by itself.
+_LOCKED_FOR_GOOD: Final = "000001010000Z"
+STATUS: Final = ("userAccountControl", "nsAccountLock", "pwdAccountLockedTime")
+_YES, _NO = frozenset({"true", "yes", "1", "active"}), frozenset({"false", "no", "0", "inactive"})
+_AROUND_COMMA: Final = re.compile(r"\s*(?<!\\),\s*")
+_RANGE: Final = re.compile(r"^(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)$", re.IGNORECASE)
+
+
+class Reader:
+    """Reads entries by the settings' mapping; `active_directory` says how ids and locks are written."""
+
+    def __init__(self, mapping: Mapping[str, str], id_attribute: str, *, active_directory: bool) -> None:
+        self._mapping = mapping
+        self.id_attribute = id_attribute
+        self._active_directory = active_directory
+
+    @property
+    def attributes(self) -> list[str]:
+        """Return what to ask for of a person."""
+        return list(dict.fromkeys([self.id_attribute, *self._mapping.values(), *STATUS, "modifyTimestamp"]))
+
+    def key(self, attributes: Attributes) -> str:
+        """Return the external id, empty where there is none. A GUID's bytes are in Microsoft's order."""
+        raw = _raw(attributes, self.id_attribute)
+        if not raw:
+            return ""
+        if self._active_directory and len(raw[0]) == 16:  # noqa: PLR2004 - a GUID
+            return str(uuid.UUID(bytes_le=bytes(raw[0])))
+        return raw[0].decode("utf-8", "replace")
+
+    def user_name(self, attributes: Attributes) -> str:
+        """Return the user name, empty where there is none that can be read."""
+        raw = _raw(attributes, self._mapping["user_name"])
+        return raw[0].decode("utf-8", "replace") if raw else ""
+
+    def person(self, dn: str, attributes: Attributes) -> Person | Unreadable:
+        """Return the person, or why the entry is none."""
+        key = self.key(attributes)
+        if not key:
+            return Unreadable(dn[:200], f"It has no {self.id_attribute} that the bind DN may read.")
+        try:
+            values = {target: texts(attributes, name) for target, name in self._mapping.items()}
+            active = self._active(attributes, values.get("active"))
+        except UnicodeDecodeError:
+            return Unreadable(dn[:200], "A value is no UTF-8.")
+        names = values.get("user_name", [])
+        if not names:
+            return Unreadable(
+                dn[:200], f"It has no {self._mapping.get('user_name')} that the bind DN may read."
+            )
+        profile = profile_of(
+            {target: value for target, value in values.items() if target not in PERSON_TARGETS}
+        )
+        # uSNChanged and whenChanged belong to one domain controller; only modifyTimestamp of other servers is comparable.
+        version = "" if self._active_directory else "".join(texts(attributes, "modifyTimestamp")[:1])
+        return Person(key, names[0], profile, active, version)
+
+    def group(self, dn: str, attributes: Attributes, name_attribute: str) -> Group | Unreadable:
+        """Return the group without its members, or why the entry is none."""
+        key = self.key(attributes)
+        try:
+            names = texts(attributes, name_attribute)
+        except UnicodeDecodeError:
+            names = []
+        if not key or not names:
+            return Unreadable(
+                dn[:200], f"It has no {self.id_attribute} or no {name_attribute} that the bind DN may read."
+            )
+        return Group(key, names[0])
+
+    def _active(self, attributes: Attributes, mapped: list[str] | None) -> bool | None:
+        if mapped is not None:
+            word = mapped[0].casefold() if mapped else ""
+            return True if word in _YES else False if word in _NO else None
+        if self._active_directory:
+            control = texts(attributes, "userAccountControl")
+            return not int(control[0]) & _DISABLED if control and control[0].lstrip("-").isdigit() else None
+        locked = [word.casefold() for word in texts(attributes, "nsAccountLock")]
+        return locked != ["true"] and texts(attributes, "pwdAccountLockedTime") != [_LOCKED_FOR_GOOD]
+
+
+class People:
+    """Who is behind a DN or a user name; holds two short texts a person."""
+
+    def __init__(self) -> None:
+        self._by_dn: dict[str, str] = {}
+        self._by_name: dict[str, str] = {}
+
+    def add(self, dn: str, key: str, user_name: str = "") -> None:
+        """Remember somebody."""
+        self._by_dn[same(dn)] = key
+        if user_name:
+            self._by_name[user_name.casefold()] = key
+
+    def keys(self, members: Sequence[bytes]) -> Iterator[str]:
+        """Give the ids of those members who are people we know: DNs (`member`, `uniqueMember`) or user names (`memberUid`)."""
+        for raw in members:
+            text = raw.decode("utf-8", "replace")
+            key = self._by_dn.get(same(text)) if "=" in text else self._by_name.get(text.casefold())
+            if key is not None:
+                yield key
+
+
+def same(dn: str) -> str:
+    """Return a DN in the one form in which equal ones are equal texts, as far as servers differ in writing their own."""
+    return _AROUND_COMMA.sub(",", dn.strip()).casefold()
+
+
+def texts(attributes: Attributes, name: str) -> list[str]:
+    """Return an attribute's values as texts. Raises UnicodeDecodeError."""
+    return [value.decode() for value in _raw(attributes, name)]
+
+
+def members(attributes: Attributes, name: str) -> tuple[Sequence[bytes], str]:
+    """Return the members on this entry and the range to ask for next, empty when these are all ([MS-ADTS] section 3.1.1.3.1.3.3)."""
+    for attribute, values in attributes.items():
+        ranged = _RANGE.match(attribute)
+        if ranged and ranged["name"].casefold() == name.casefold():
+            return values, "" if ranged["last"] == "*" else f"{name};range={int(ranged['last']) + 1}-*"
+    return _raw(attributes, name), ""
+
+
+def _raw(attributes: Attributes, name: str) -> Sequence[bytes]:
+    found: Any = attributes.get(name)
+    if found is None:
+        # Servers answer in their schema's spelling, not in ours.
+        wanted = name.casefold()
+        found = next((values for spelled, values in attributes.items() if spelled.casefold() == wanted), [])
+    return found

@@ -1,0 +1,235 @@
+"""An LDAP connection to an address that a tenant typed: bound, over TLS, paged, its refusals as faults. Needs python-ldap (`make ldap`)."""
+
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import ldap
+from ldap.controls import RequestControl, SimplePagedResultsControl
+from ldap.ldapobject import SimpleLDAPObject
+from ldap.syncrepl import SyncreplConsumer
+
+from identity.directory_kinds import Missing
+from identity.outbound import Unreachable as NotReached
+from identity.outbound import address_of
+from tasks.connectors.faults import (
+    Fault,
+    Misconfigured,
+    NotUnderstood,
+    ResyncNeeded,
+    Unauthorized,
+    Unreachable,
+)
+
+SECONDS_MAX: Final = 30
+_PORTS: Final = {"ldap": 389, "ldaps": 636}
+_REFRESH_REQUIRED: Final = 4096  # e-syncRefreshRequired, RFC 4533 section 2.5
+
+Entry = tuple[str, Mapping[str, Sequence[bytes]]]
+
+
+class CutOff(Fault):
+    """The server stopped in the middle of a listing, at a limit of its own."""
+
+    code = "cut_off"
+
+
+class Session(SyncreplConsumer, SimpleLDAPObject):
+    """One bound connection. `pages` walks a search, `refresh` a content synchronisation (RFC 4533)."""
+
+    said: list[tuple[str, Any]]
+    cookie: str | None = None
+    whole: bool = False
+
+    def pages(
+        self, base: str, search_filter: str, attributes: Sequence[str], size: int, *more: RequestControl
+    ) -> Iterator[list[Entry]]:
+        """Give the entries below `base` in pages. Raises Fault; CutOff where the server gave only a part."""
+        control = SimplePagedResultsControl(criticality=True, size=size, cookie="")
+        while True:
+            with faults():
+                asked = self.search_ext(
+                    base, ldap.SCOPE_SUBTREE, search_filter, list(attributes), serverctrls=[control, *more]
+                )
+                _, found, _, controls = self.result3(asked, timeout=SECONDS_MAX)
+            if any(dn is None for dn, _ in found):
+                raise CutOff(
+                    "The directory refers to another server for a part of the tree, which is not read: choose a narrower base DN."
+                )
+            yield found
+            answered = [one for one in controls if one.controlType == SimplePagedResultsControl.controlType]
+            if not answered or not answered[0].cookie:
+                return
+            control.cookie = answered[0].cookie
+
+    def read(self, dn: str, attributes: Sequence[str]) -> Mapping[str, Sequence[bytes]]:
+        """Return one entry's attributes. Raises Fault."""
+        with faults():
+            found = self.search_ext_s(
+                dn, ldap.SCOPE_BASE, "(objectClass=*)", list(attributes), timeout=SECONDS_MAX
+            )
+        return found[0][1] if found else {}
+
+    def refresh(
+        self, base: str, search_filter: str, attributes: Sequence[str], cookie: str | None, size: int
+    ) -> Iterator[list[tuple[str, Any]]]:
+        """Give what changed since `cookie`, in batches of ("entry", (dn, attributes)), ("delete", uuids), ("present", uuids).
+
+        Afterwards `cookie` is the next one, and `whole` says that whoever was not named is gone: so it is at first, and whenever the server
+        has forgotten what it deleted, as slapd has after a restart. Raises Fault; ResyncNeeded for a cookie that the server refuses.
+        """
+        # slapd ends a first listing as if deletions had been told expressly.
+        self.said, self.cookie, self.whole = [], cookie, cookie is None
+        with faults():
+            asked = self.syncrepl_search(
+                base, ldap.SCOPE_SUBTREE, mode="refreshOnly", cookie=cookie, filterstr=search_filter, attrlist=list(attributes)
+            )  # fmt: skip
+        going = True
+        while going:
+            with faults():
+                going = self.syncrepl_poll(asked, timeout=SECONDS_MAX)
+            if self.said and (not going or len(self.said) >= size):
+                yield self.said
+                self.said = []
+
+    def syncrepl_get_cookie(self) -> str | None:
+        """Return the cookie to begin with."""
+        return self.cookie
+
+    def syncrepl_set_cookie(self, cookie: str) -> None:
+        """Keep the cookie for the next run."""
+        self.cookie = cookie
+
+    def syncrepl_entry(self, dn: str, attributes: Mapping[str, Sequence[bytes]], _uuid: str) -> None:
+        """Note somebody who is new or changed."""
+        self.said.append(("entry", (dn, attributes)))
+
+    def syncrepl_delete(self, uuids: Sequence[str]) -> None:
+        """Note whom the server says to be deleted."""
+        self.said.append(("delete", list(uuids)))
+
+    def syncrepl_present(self, uuids: Sequence[str] | None, refreshDeletes: bool = False) -> None:  # noqa: FBT001, FBT002, N803 - python-ldap's
+        """Note who is there unchanged; None ends the phase and says whether deletions were told expressly."""
+        if uuids is not None:
+            self.said.append(("present", list(uuids)))
+        elif not refreshDeletes:
+            self.whole = True
+
+
+@contextmanager
+def session(settings: Mapping[str, Any], credentials: Mapping[str, Any]) -> Iterator[Session]:
+    """Open a connection, secure it as the settings say, bind and close at the end. Raises Fault."""
+    url = settings["url"]
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError as error:
+        raise Misconfigured("The address cannot be read: it is like ldaps://host:636.") from error
+    if parts.scheme not in _PORTS or not host:
+        raise Misconfigured("The address is like ldaps://host, or ldap://host with StartTLS.")
+    try:
+        plug = socket.create_connection((address_of(host, port), port), timeout=SECONDS_MAX)
+    except (OSError, NotReached) as error:
+        raise Unreachable(f"{host}:{port} cannot be reached: {error}.") from error
+    plug.settimeout(None)  # libldap waits by itself, on a blocking socket, which it closes
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as authority:
+        with faults():
+            opened = _opened(parts.scheme, host, port, plug)
+            _secure(opened, settings, authority, start_tls=parts.scheme == "ldap" and settings["start_tls"])
+            opened.simple_bind_s(credentials["bind_dn"] or "", credentials["password"] or "")
+        try:
+            yield opened
+        finally:
+            with suppress(ldap.LDAPError):
+                opened.unbind_s()
+
+
+@contextmanager
+def faults() -> Iterator[None]:
+    """Turn what libldap raises into faults."""
+    try:
+        yield
+    except ldap.LDAPError as error:
+        raise _fault_of(error) from error
+
+
+def _fault_of(error: ldap.LDAPError) -> Fault:
+    if isinstance(error, ldap.INVALID_CREDENTIALS):
+        missing = [Missing("bind", "the directory's account for Rollcall: its DN and its password")]
+        return Unauthorized("The directory refuses the bind DN or its password.", missing)
+    if isinstance(error, ldap.INSUFFICIENT_ACCESS):
+        missing = [
+            Missing(
+                "read and search", "the directory's access rules for the bind DN, on the base DN and below"
+            )
+        ]
+        return Unauthorized("The bind DN may not read there.", missing)
+    for kinds, fault, sentence in _FAULTS:
+        if isinstance(error, kinds):
+            return fault(sentence.format(said=_said(error)))
+    if _number(error) == _REFRESH_REQUIRED:
+        return ResyncNeeded("The directory no longer knows where the last run ended.")
+    return NotUnderstood(f"The directory refuses: {_said(error)}.")
+
+
+_FAULTS: Final[tuple[tuple[tuple[type[ldap.LDAPError], ...], type[Fault], str], ...]] = (
+    ((ldap.CONFIDENTIALITY_REQUIRED, ldap.STRONG_AUTH_REQUIRED), Misconfigured,
+     "The directory wants TLS: use an ldaps:// address or StartTLS."),
+    ((ldap.NO_SUCH_OBJECT,), Misconfigured, "The base DN is not there, or the bind DN may not see it."),
+    ((ldap.UNAVAILABLE_CRITICAL_EXTENSION,), Misconfigured,
+     "The directory has no paging or no content synchronisation there: set changes to none, or load the overlay syncprov."),
+    ((ldap.SIZELIMIT_EXCEEDED, ldap.ADMINLIMIT_EXCEEDED, ldap.TIMELIMIT_EXCEEDED), CutOff,
+     "The directory stops at a limit of its own: give the bind DN more (OpenLDAP: limits dn.exact=… size.prtotal=unlimited)."),
+    ((ldap.INVALID_DN_SYNTAX, ldap.FILTER_ERROR, ldap.UNDEFINED_TYPE, ldap.PROTOCOL_ERROR, ldap.INVALID_SYNTAX), Misconfigured,
+     "The directory does not take the base DN or the filter: {said}."),
+    ((ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.TIMEOUT, ldap.UNAVAILABLE, ldap.BUSY), Unreachable,
+     "The directory does not answer: {said}."),
+)  # fmt: skip
+
+
+def _opened(scheme: str, host: str, port: int, plug: socket.socket) -> Session:
+    """Return libldap's end of the connection; the name in the URL is what a certificate must be for.
+
+    Over ldap:// it speaks on the very socket that went to the checked address. On a socket that is given to it libldap begins no
+    TLS by itself, so ldaps:// connects anew; a name that meant another address by then would have to show a certificate for it.
+    """
+    if scheme == "ldap":
+        return Session(f"ldap://{host}:{port}", fileno=plug.detach())
+    plug.close()
+    return Session(f"ldaps://{host}:{port}")
+
+
+def _secure(opened: Any, settings: Mapping[str, Any], authority: Any, *, start_tls: bool) -> None:
+    opened.set_option(ldap.OPT_PROTOCOL_VERSION, 3)
+    opened.set_option(ldap.OPT_REFERRALS, 0)  # another server is another address, which nobody has checked
+    opened.set_option(ldap.OPT_NETWORK_TIMEOUT, SECONDS_MAX)
+    opened.set_option(ldap.OPT_TIMEOUT, SECONDS_MAX)
+    opened.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
+    if settings["ca_certificate"]:
+        authority.write(settings["ca_certificate"])
+        authority.flush()
+        opened.set_option(ldap.OPT_X_TLS_CACERTFILE, authority.name)
+    opened.set_option(ldap.OPT_X_TLS_NEWCTX, 0)
+    if start_tls:
+        try:
+            opened.start_tls_s()
+        except ldap.LDAPError as error:
+            raise Misconfigured(
+                f"StartTLS fails ({_said(error)}): check the authority, or use an ldaps:// address."
+            ) from error
+
+
+def _said(error: ldap.LDAPError) -> str:
+    told = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    return (
+        ", ".join(str(told[name])[:150] for name in ("desc", "info") if told.get(name)) or "no reason given"
+    )
+
+
+def _number(error: ldap.LDAPError) -> int | None:
+    told = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    number = told.get("result")
+    return number if isinstance(number, int) else None
