@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from audit.record import Actor
-from identity import errors, first_access, sessions, tenancy
+from identity import errors, first_access, invitations, sessions, tenancy
 from identity.first_access import Applied, Wanted
 from identity.grants import GrantSpec
 from identity.models import Session
@@ -209,6 +209,9 @@ def _enter_once(
         member = match.member
         if member is None:
             raise Refused("not_invited")
+        if match.how != "created":
+            # A directory may have brought them meanwhile; what the invitation came with is theirs all the same.
+            invitations.accept_for(member, actor=actor)
         applied = first_access.apply_asserted(member, _wanted(person), actor=actor)
         session, cookie = sessions.start(
             member,

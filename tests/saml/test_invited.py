@@ -1,0 +1,93 @@
+"""An invitation is accepted by signing in, once, whether the person is new or was brought by a directory meanwhile."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import connections as databases
+from django.utils import timezone
+
+from audit.record import Actor
+from demo.idp_messages import respond
+from identity import domains, invitations, roles, tenancy
+from identity.errors import Forbidden
+from identity.models import Domain, Invitation
+from tests.conftest import SETUP, join
+from tests.saml.door import Browser, connect, entries, prove
+
+pytestmark = pytest.mark.usefixtures("db")
+JANE = "jane@acme.example"
+ACCESS = {"roles": ["auditor"]}
+
+
+@pytest.fixture
+def browser(acme):
+    prove(acme, "acme.example")
+    return Browser(connect(acme))
+
+
+def invitation_of(acme):
+    with tenancy.of(acme):
+        return Invitation.objects.get(organization=acme)
+
+
+def test_a_member_who_came_by_another_way_accepts_at_their_sign_in(acme, browser):
+    invitations.create(acme, JANE, actor=SETUP, access=ACCESS)
+    jane = join(acme, JANE)
+    assert browser.sign_in().status_code == 303
+    assert invitation_of(acme).member_id == jane.pk
+    assert roles.names_of(jane) == ["auditor"]
+    [entry] = entries(acme, "invitation.accept")
+    assert entry.actor_kind == "connection"
+
+
+def test_a_known_member_accepts_too_and_the_second_sign_in_accepts_nothing(acme, browser):
+    browser.sign_in()
+    invitations.create(acme, JANE, actor=SETUP, access=ACCESS)
+    for _ in range(2):
+        assert browser.sign_in().status_code == 303
+    assert len(entries(acme, "invitation.accept")) == 1
+
+
+def test_two_sign_ins_at_once_accept_once(acme, browser):
+    jane = join(acme, JANE)
+    invitations.create(acme, JANE, actor=SETUP, access=ACCESS)
+    other = Browser(browser.connection)
+    answers = [(each, respond(each.idp, each.answer(each.begin()))) for each in (browser, other)]
+
+    def post(pair):
+        try:
+            return pair[0].post(pair[1]).status_code
+        finally:
+            databases.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(post, answers)) == [303, 303]
+    assert len(entries(acme, "invitation.accept")) == 1
+    assert roles.names_of(jane) == ["auditor"]
+
+
+def test_an_expired_invitation_gives_a_member_nothing_and_lets_no_newcomer_in(acme, browser):
+    strict = Browser(connect(acme, name="strict", join="invited"))
+    invitations.create(acme, JANE, actor=SETUP, access=ACCESS)
+    invitations.create(acme, "new@acme.example", actor=SETUP)
+    jane = join(acme, JANE)
+    with time_machine.travel(timezone.now() + timedelta(days=15)):
+        assert browser.sign_in().status_code == 303
+        refused = strict.sign_in(name_id="new@acme.example", attributes={"email": "new@acme.example"})
+        assert refused.status_code == 403
+    assert roles.names_of(jane) == []
+    assert entries(acme, "invitation.accept") == []
+
+
+def test_an_invitation_to_a_canonical_domain_is_accepted_by_saml_alone(acme, browser):
+    with tenancy.of(acme):
+        domain = Domain.objects.get(organization=acme)
+    domains.set_canonical(domain, True, actor=SETUP)
+    invitations.create(acme, JANE, actor=SETUP, access=ACCESS)
+    jane = join(acme, JANE)
+    with pytest.raises(Forbidden):
+        invitations.accept_for(jane, actor=Actor("member", str(jane.pk), JANE))
+    assert browser.sign_in().status_code == 303
+    assert roles.names_of(jane) == ["auditor"]
