@@ -11,6 +11,8 @@ class Event(StrEnum):
     ORGANIZATION_SUSPEND = "organization.suspend"
     ORGANIZATION_RESUME = "organization.resume"
     ORGANIZATION_WITHOUT_ADMINISTRATOR = "organization.without_administrator"
+    ORGANIZATION_WITHOUT_BREAK_GLASS = "organization.without_break_glass"
+    ORGANIZATION_SIGN_ON = "organization.sign_on"
 
     DOMAIN_CLAIM = "domain.claim"
     DOMAIN_CONFIRM = "domain.confirm"
@@ -84,6 +86,7 @@ class Event(StrEnum):
     SIGN_IN_START = "sign_in.start"
     SIGN_IN_SUCCEED = "sign_in.succeed"
     SIGN_IN_REFUSE = "sign_in.refuse"
+    SIGN_IN_BREAK_GLASS = "sign_in.break_glass"
     SIGN_IN_INCOMPLETE = "sign_in.incomplete"
     SIGN_IN_TEST = "sign_in.test"
     SIGN_OUT = "sign_out"

@@ -73,6 +73,7 @@ NEEDS: Final[dict[str, str]] = {
     "connection_create": "connections.write",
     "connection_change": "connections.write",
     "connection_switch": "connections.write",
+    "sign_on": "organization.write",
     "sign_ins": "connections.read",
     "sign_in_attempt": "connections.read",
     "domains": "organization.write",

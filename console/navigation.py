@@ -47,7 +47,7 @@ _SECTIONS: Final = (
         "Sources",
         (
             ("directories", "Directories", "refresh", ("directory", "token")),
-            ("connections", "Single sign-on", "key", ("connection",)),
+            ("connections", "Single sign-on", "key", ("connection", "sign_on")),
             ("sign_ins", "Sign-ins", "login-2", ("sign_in",)),
             ("domains", "Domains", "world", ("domain",)),
         ),

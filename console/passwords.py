@@ -19,7 +19,7 @@ from audit import context
 from audit.events import Event
 from audit.models import Entry
 from audit.record import Actor, Subject, record
-from identity import organizations, sessions, tenancy
+from identity import alarms, organizations, sessions, sign_on, tenancy
 from identity.members import subject_of
 from identity.models import Member, Organization, Session
 from identity.profile import key_of
@@ -65,6 +65,8 @@ def enter(user_name: str, password: str, slug: str = "") -> tuple[Session, str]:
         reason = _reason(attempt, password)
         if not reason and attempt.member is not None:
             actor = Actor("member", str(attempt.member.pk), attempt.member.user_name)
+            if sign_on.is_break_glass(attempt.member):
+                alarms.break_glass_used(attempt.member, actor=actor)
             record(
                 Event.SIGN_IN_SUCCEED,
                 organization_id=attempt.organization.pk,
@@ -127,7 +129,7 @@ def _reason(attempt: _Try, password: str) -> str:
         return "member_not_active"
     if attempt.organization.state != Organization.State.ACTIVE:
         return "organization_suspended"
-    return ""
+    return sign_on.password_refusal(member)
 
 
 def _is_locked(organization_id: UUID, attempt: _Try) -> bool:

@@ -4,6 +4,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import render
@@ -24,11 +25,17 @@ from saml.build import Message
 from saml.views import send
 
 # The same for every reason: whether the person exists is nobody's business.
-REFUSED: Final = "That did not work. Check user name and password. If you belong to several organizations, name the one you mean."
+REFUSED: Final = (
+    "That did not work. Check user name and password. If you belong to several organizations, name the one you mean."
+    " If yours signs in by single sign-on alone, use that."
+)
 LOCKED: Final = "Too many tries. Wait 15 minutes, then try again."
 NOT_FOUND: Final = (
     "No single sign-on is set up under that name. Check it, or ask your administrator for the right one."
 )
+DOOR_COOKIE: Final = "rollcall_door"
+_REMEMBERED_SECONDS: Final = 365 * 24 * 3600
+_WHERE_LENGTH_MAX: Final = 320
 
 
 class PasswordForm(Form):
@@ -57,11 +64,11 @@ class PasswordForm(Form):
 
 
 class SingleSignOnForm(Form):
-    """Where to find the identity provider: the organization's short name, or an e-mail address in its domain."""
+    """Where to find the identity provider: an e-mail address, an SSO identifier, or the organization's short name."""
 
     where = forms.CharField(
-        label="Work e-mail or organization",
-        max_length=320,
+        label="Work e-mail or SSO identifier",
+        max_length=_WHERE_LENGTH_MAX,
         widget=forms.TextInput(
             attrs={
                 "autocomplete": "email",
@@ -80,7 +87,11 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         if session_of(request) is not None:
             return SeeOther(_next(request))
-        return _page(request, PasswordForm(), SingleSignOnForm())
+        return _page(
+            request,
+            PasswordForm(initial={"organization": _asked(request, "organization")}),
+            SingleSignOnForm(initial={"where": _remembered(request)}),
+        )
     form = PasswordForm(request.POST)
     if form.is_valid():
         values = form.cleaned_data
@@ -112,11 +123,15 @@ def to_identity_provider(request: HttpRequest) -> HttpResponse:
         if found:
             query = urlencode({"next": _next(request)})
             ways = [(way.name, f"{way.login_path}?{query}") for way in found]
-            return render(
+            response = render(
                 request, "console/to_identity_provider.html", {"ways": ways, "plain_title": "Sign in"}
             )
+            _remember(response, form.cleaned_data["where"])
+            return response
         form.add_error("where", NOT_FOUND)
-    return _page(request, PasswordForm(), form, status=404)
+    typed = form.data.get("where", "")
+    known = {"user_name": typed} if "@" in typed else {}
+    return _page(request, PasswordForm(initial=known), form, status=404)
 
 
 @never_cache
@@ -152,6 +167,30 @@ def _on_to(request: HttpRequest, message: Message) -> HttpResponse:
 def _page(request: HttpRequest, password: Form, single: Form, *, status: int = 200) -> HttpResponse:
     values = {"password": password, "single": single, "next": _next(request), "plain_title": "Sign in"}
     return render(request, "console/sign_in.html", values, status=status)
+
+
+def _asked(request: HttpRequest, name: str) -> str:
+    """Return what a link brought to fill the form with."""
+    return request.GET.get(name, "")[:_WHERE_LENGTH_MAX]
+
+
+def _remembered(request: HttpRequest) -> str:
+    """Return where somebody of this browser signs in: as the link says, or as they said the last time."""
+    asked = _asked(request, "sso") or _asked(request, "organization")
+    return asked or request.COOKIES.get(DOOR_COOKIE, "")[:_WHERE_LENGTH_MAX]
+
+
+def _remember(response: HttpResponse, where: str) -> None:
+    """Keep the way for the next time; of an e-mail address the domain alone, since others may use this browser."""
+    response.set_cookie(
+        DOOR_COOKIE,
+        where.strip().rpartition("@")[2],
+        max_age=_REMEMBERED_SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+        path="/sign-in",
+    )
 
 
 def _next(request: HttpRequest) -> str:

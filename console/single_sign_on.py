@@ -1,4 +1,4 @@
-"""Which identity provider signs somebody in: found by organization or e-mail domain, never by person."""
+"""Which identity provider signs somebody in: found by organization, SSO identifier or e-mail domain, never by person."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -22,14 +22,21 @@ class Way:
 
 
 def find(where: str) -> list[Way]:
-    """Return the active connections of an organization, named by its slug or by an address in a domain that it has proved."""
+    """Return the active connections of an organization in which sign-in may start here.
+
+    It is named by its slug, by its SSO identifier, or by a domain that it has proved, also as an e-mail address in it. Whoever
+    has proved a name comes before whoever merely chose it. Members are not looked at, so nothing can be learnt about them.
+    """
     text = key_of(where)
     domain = text.rpartition("@")[2]
     with tenancy.everywhere("the way to an identity provider: nobody is known yet"):
-        organizations = Organization.objects.filter(state=Organization.State.ACTIVE)
+        organizations = Organization.objects.filter(state=Organization.State.ACTIVE, start_here=True)
         if "." in domain:
             proved = Domain.objects.filter(name=domain, proved_at__isnull=False).values("organization_id")
-            organizations = organizations.filter(pk__in=proved)
+            if "@" in text or proved.exists():
+                organizations = organizations.filter(pk__in=proved)
+            else:
+                organizations = organizations.filter(sso_identifier=domain)
         else:
             organizations = organizations.filter(slug=text)
         return [

@@ -20,6 +20,7 @@ from console import (
     resources,
     roles,
     sign_in,
+    sign_on,
 )
 from console.access import View, guarded
 
@@ -84,6 +85,7 @@ urlpatterns = [
     _own(_CONNECTION, "connection", connections.one),
     _own(f"{_CONNECTION}settings", "connection_change", connections.change, _FORM),
     _own(f"{_CONNECTION}switch", "connection_switch", connections.switch, _POST),
+    _own("sign-on", "sign_on", sign_on.show, _FORM),
     _own("sign-ins/", "sign_ins", attempts.index),
     _own("sign-ins/<uuid:attempt>/", "sign_in_attempt", attempts.one),
     _own("domains/", "domains", domains.index, _FORM),

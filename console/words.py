@@ -19,6 +19,7 @@ _VERBS: Final = {
     "deactivate": "deactivated", "metadata": "metadata refreshed", "key": "key made", "start": "started",
     "succeed": "succeeded", "incomplete": "left incomplete", "test": "tested", "extend": "extended", "replay": "replayed",
     "download": "downloaded", "run": "run", "hold": "held back", "approve": "approved",
+    "sign_on": "ways in changed", "break_glass": "by the break-glass password", "without_break_glass": "without break-glass administrator",
     "proof_missing": "proof missing", "proof_back": "proof found again", "unprove": "proved no longer",
 }  # fmt: skip
 ORIGINS: Final = {

@@ -1,4 +1,9 @@
-"""What operators must hear of: an organization that has nobody left to administer it."""
+"""What people must hear of at once: an organization without an administrator, and its emergency way in used or lost."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Exists, Q
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
@@ -7,36 +12,95 @@ from identity.models import Member, Organization, RoleAssignment
 from identity.roles import ADMINISTRATOR
 
 
-def is_last_administrator(member: Member) -> bool:
-    """Tell whether the member is an administrator by name, and every other one is out. The tenancy must be set."""
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What an organization loses with a member: its last administrator by name, its break-glass administrator."""
+
+    last_administrator: bool = False
+    break_glass: bool = False
+
+
+def duties_of(member: Member) -> Duties:
+    """Return what hangs on the member, before they go. The tenancy must be set."""
     held = RoleAssignment.objects.filter(
         organization=member.organization_id, role__name=ADMINISTRATOR, ended_at__isnull=True
     )
-    if not held.filter(member=member).exists():
-        return False
-    return not held.filter(member__state=Member.State.ACTIVE).exclude(member=member).exists()
+    administers, sign_on, break_glass_id = (
+        Organization.objects.filter(pk=member.organization_id)
+        .values_list(Exists(held.filter(member=member)), "sign_on", "break_glass_id")
+        .get()
+    )
+    others = held.filter(member__state=Member.State.ACTIVE).exclude(member=member)
+    return Duties(
+        administers and not others.exists(),
+        sign_on == Organization.SignOn.SINGLE_SIGN_ON and break_glass_id == member.pk,
+    )
 
 
-def without_administrator(member: Member, *, actor: Actor) -> None:
-    """Record that the last administrator has gone, and write to the operators; in the transaction of the departure."""
+def gone(member: Member, duties: Duties, *, actor: Actor) -> None:
+    """Alarm whoever must take over; in the transaction of the departure."""
+    if duties.last_administrator:
+        _without_administrator(member, actor)
+    if duties.break_glass:
+        _without_break_glass(member, actor)
+
+
+def _without_administrator(member: Member, actor: Actor) -> None:
     organization = Organization.objects.get(pk=member.organization_id)
+    _record(Event.ORGANIZATION_WITHOUT_ADMINISTRATOR, organization, member, actor)
+    body = (
+        f"{organization.name} ({organization.slug}) has no active administrator any more: {member.user_name} was the last one.\n\n"
+        "Make somebody of the organization its administrator, or reinstate this one.\n"
+    )
+    _write(
+        Q(organization__is_operating=True), "without_administrator", member.pk,
+        f"{organization.name} has no administrator", body,
+    )  # fmt: skip
+
+
+def _without_break_glass(member: Member, actor: Actor) -> None:
+    organization = Organization.objects.get(pk=member.organization_id)
+    _record(Event.ORGANIZATION_WITHOUT_BREAK_GLASS, organization, member, actor)
+    body = (
+        f"{member.user_name} was the break-glass administrator of {organization.name} ({organization.slug}) and is out. "
+        "Nobody there can come in any more when single sign-on fails.\n\nName another break-glass administrator.\n"
+    )
+    _write(
+        Q(organization__is_operating=True) | Q(organization=organization), "without_break_glass", member.pk,
+        f"{organization.name} has no break-glass administrator", body,
+    )  # fmt: skip
+
+
+def break_glass_used(member: Member, *, actor: Actor) -> None:
+    """Record that somebody came in by the break-glass password, and write to administrators and operators; in the sign-in's transaction."""
+    organization = member.organization
+    _record(Event.SIGN_IN_BREAK_GLASS, organization, member, actor)
+    body = (
+        f"{member.user_name} has just signed in to {organization.name} ({organization.slug}) with the break-glass password, "
+        "although the organization lets people in by single sign-on alone.\n\n"
+        "If nobody expected this, end the member's sessions and change the password now. The record holds address and browser.\n"
+    )
+    _write(
+        Q(organization__is_operating=True) | Q(organization=organization), "break_glass_used", member.pk,
+        f"The break-glass password of {organization.name} was used", body,
+    )  # fmt: skip
+
+
+def _record(event: Event, organization: Organization, member: Member, actor: Actor) -> None:
     record(
-        Event.ORGANIZATION_WITHOUT_ADMINISTRATOR,
+        event,
         organization_id=organization.pk,
         actor=actor,
         subject=Subject("organization", str(organization.pk), organization.name),
         data={"member": str(member.pk)},
     )
-    body = (
-        f"{organization.name} ({organization.slug}) has no active administrator any more: {member.user_name} was the last one.\n\n"
-        "Make somebody of the organization its administrator, or reinstate this one.\n"
-    )
-    with tenancy.everywhere("operators to write to"):
-        operators = RoleAssignment.objects.filter(
-            organization__is_operating=True, role__name=ADMINISTRATOR, ended_at__isnull=True, member__state=Member.State.ACTIVE,
-        ).exclude(member__email="")  # fmt: skip
-        for operating_id, address in operators.values_list("organization_id", "member__email"):
-            mail.queue(
-                operating_id, kind="without_administrator", about=member.pk, to=address,
-                subject=f"{organization.name} has no administrator", body=body,
-            )  # fmt: skip
+
+
+def _write(whom: Q, kind: str, about: UUID, subject: str, body: str) -> None:
+    """Queue a message to each active administrator of the organizations meant, as mail of the organization that they are in."""
+    with tenancy.everywhere("administrators to write to"):
+        held = RoleAssignment.objects.filter(
+            whom, role__name=ADMINISTRATOR, ended_at__isnull=True, member__state=Member.State.ACTIVE
+        ).exclude(member__email="")
+        for organization_id, address in held.values_list("organization_id", "member__email").distinct():
+            mail.queue(organization_id, kind=kind, about=about, to=address, subject=subject, body=body)

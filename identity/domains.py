@@ -22,10 +22,7 @@ def claim(organization: Organization, name: str, *, actor: Actor) -> Domain:
 
     Raises Invalid, NameTaken.
     """
-    clean = name.strip().rstrip(".").lower() if isinstance(name, str) else ""
-    if len(clean) > _NAME_LENGTH_MAX or not _NAME.fullmatch(clean):
-        message = "A domain is a name as example.com (international names in their xn-- form)."
-        raise Invalid(message, field="name")
+    clean = clean_name(name)
     with tenancy.change(organization):
         domain = Domain.objects.create(
             organization=organization, name=clean, challenge=f"rollcall-domain={secrets.token_urlsafe(24)}"
@@ -37,6 +34,16 @@ def claim(organization: Organization, name: str, *, actor: Actor) -> Domain:
             subject=Subject("domain", str(domain.pk), clean),
         )
     return domain
+
+
+def clean_name(name: object, *, field: str = "name") -> str:
+    """Return a DNS name as it is kept: in small letters, without a dot at its end. Raises Invalid unless it is well-formed."""
+    clean = name.strip().rstrip(".").lower() if isinstance(name, str) else ""
+    if len(clean) > _NAME_LENGTH_MAX or not _NAME.fullmatch(clean):
+        raise Invalid(
+            "A domain is a name as example.com (international names in their xn-- form).", field=field
+        )
+    return clean
 
 
 def confirm(domain: Domain, *, actor: Actor, proof: str = Domain.Proof.OPERATOR) -> Domain:

@@ -66,7 +66,7 @@ def preview(member: Member) -> dict[str, int]:
 def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
     """Make an active member suspended: out at once, access dormant."""
     now = timezone.now()
-    leaderless = alarms.is_last_administrator(member)
+    duties = alarms.duties_of(member)
     _shut_out(member, Member.State.SUSPENDED, reason)
     member.suspended_at = now
     member.save(
@@ -81,8 +81,7 @@ def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
         changes={"state": [Member.State.ACTIVE.value, Member.State.SUSPENDED.value]},
         data={"reason": reason, "sessions": len(ended[0]), "tokens": len(ended[1])},
     )
-    if leaderless:
-        alarms.without_administrator(member, actor=actor)
+    alarms.gone(member, duties, actor=actor)
 
 
 def offboard_locked(
@@ -104,7 +103,7 @@ def offboard_locked(
     if member.state == Member.State.OFFBOARDED:
         return Receipt(member.pk, signalled_at, timezone.now(), already=True)
     before = member.state
-    leaderless = before == Member.State.ACTIVE and alarms.is_last_administrator(member)
+    duties = alarms.duties_of(member) if before == Member.State.ACTIVE else alarms.Duties()
     _shut_out(member, Member.State.OFFBOARDED, reason)
     member.offboarded_at, member.ends_at = now, None
     member.save(
@@ -159,8 +158,7 @@ def offboard_locked(
             "receipt": digest,
         },
     )
-    if leaderless:
-        alarms.without_administrator(member, actor=actor)
+    alarms.gone(member, duties, actor=actor)
     return receipt
 
 

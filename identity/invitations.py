@@ -127,10 +127,15 @@ def open_for(organization: Organization, email: str) -> Invitation | None:
 def accept(invitation: Invitation, member: Member, *, actor: Actor) -> bool:
     """Let the member have joined by this invitation, once, and give what it came with; False if it was closed or expired meanwhile.
 
-    Raises Forbidden where the address lies in a canonical domain and anything but a SAML connection accepts.
+    Raises Forbidden where the address lies in a canonical domain and anything but a SAML connection accepts, and for somebody
+    who accepts by themselves (with a password) where the organization signs on by single sign-on alone.
     """
     if actor.kind != "connection" and domains.is_canonical(invitation.organization_id, invitation.email):
         raise Forbidden("People of this domain join by signing in at their organization's identity provider.")
+    if actor.kind == "member" and _is_single_sign_on(invitation):
+        raise Forbidden(
+            "This organization lets people in by single sign-on alone: accept by signing in there."
+        )
     now = timezone.now()
     with tenancy.change(invitation.organization_id):
         fresh = Q(expires_at__gt=now)
@@ -195,6 +200,13 @@ def _is_member(organization: Organization, email: str) -> bool:
         .exclude(state=Member.State.OFFBOARDED)
         .exists()
     )
+
+
+def _is_single_sign_on(invitation: Invitation) -> bool:
+    with tenancy.of(invitation.organization_id):
+        return Organization.objects.filter(
+            pk=invitation.organization_id, sign_on=Organization.SignOn.SINGLE_SIGN_ON
+        ).exists()
 
 
 def _checked_expiry(expires_at: datetime | None, now: datetime) -> datetime:

@@ -132,7 +132,7 @@ def _leaver(organization: Organization, name: str) -> Leaver:
         "",
         exits.preview(member),
         tuple(service.order_by("pk")),
-        alarms.is_last_administrator(member),
+        alarms.duties_of(member).last_administrator,
     )
 
 

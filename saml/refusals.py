@@ -226,6 +226,10 @@ CATALOGUE: dict[str, Advice] = {
     "not_configured": Advice(
         "This connection has no identity provider yet.", "Load the identity provider's metadata."
     ),
+    "start_elsewhere": Advice(
+        "Sign-in began here, and this organization lets it begin at its identity provider alone.",
+        "Open the application from the identity provider's own page, or allow sign-in that starts here.",
+    ),
     "connection_inactive": Advice(
         "This connection is switched off.", "Switch the connection on, or use another sign-in link."
     ),

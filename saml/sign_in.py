@@ -87,6 +87,7 @@ def begin(connection: Connection, target: str, tester: Actor | None = None) -> t
         _check_configured(connection)
         if tester is None:
             _check_active(connection)
+            _check_start(connection)
         ready = trust.ready(connection)
         _check_addressed(ready)
     except Refused as refused:
@@ -154,6 +155,11 @@ def _check_configured(connection: Connection) -> None:
 def _check_active(connection: Connection) -> None:
     if not connection.active:
         raise Refused("connection_inactive")
+
+
+def _check_start(connection: Connection) -> None:
+    if not connection.organization.start_here:
+        raise Refused("start_elsewhere")
 
 
 def _check_addressed(ready: trust.Ready) -> None:

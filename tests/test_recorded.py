@@ -21,6 +21,7 @@ from identity import (
     resources,
     roles,
     sessions,
+    sign_on,
     tenancy,
     tokens,
 )
@@ -47,6 +48,10 @@ VERBS = {
     "organizations.change": (
         lambda acme, jane: organizations.change(acme, name="Acme AG", actor=ADA),
         ["organization.change"],
+    ),
+    "sign_on.change": (
+        lambda acme, jane: sign_on.change(acme, sso_identifier="acme.test", actor=ADA),
+        ["organization.sign_on"],
     ),
     "organizations.suspend": (
         lambda acme, jane: organizations.suspend(acme, actor=ADA),

@@ -24,6 +24,12 @@ class Organization(models.Model):
         ACTIVE = "active"
         SUSPENDED = "suspended"
 
+    class SignOn(models.TextChoices):
+        """Whether people may come in with a password beside single sign-on."""
+
+        ALSO_PASSWORD = "also_password"  # noqa: S105 - the name of a way in
+        SINGLE_SIGN_ON = "single_sign_on"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.TextField()
     slug = models.TextField(unique=True)
@@ -37,6 +43,15 @@ class Organization(models.Model):
     # Days after which an offboarded person's details are erased; 0 keeps them.
     retention_days = models.PositiveIntegerField(default=0, db_default=0)
     defaults = models.JSONField(default=dict)
+    sign_on = models.TextField(
+        choices=SignOn.choices, default=SignOn.ALSO_PASSWORD, db_default="also_password"
+    )
+    # Whose password still opens the door where single sign-on alone does.
+    break_glass_id = models.UUIDField(null=True)
+    # A DNS name by which people find the door; a hint, which need not exist.
+    sso_identifier = models.TextField(null=True)  # noqa: DJ001 - unique, and many have none
+    # Off: sign-in begins at the identity provider alone.
+    start_here = models.BooleanField(default=True, db_default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -44,6 +59,7 @@ class Organization(models.Model):
             models.UniqueConstraint(
                 fields=["is_operating"], condition=Q(is_operating=True), name="one_operating_organization"
             ),
+            models.UniqueConstraint(fields=["sso_identifier"], name="organization_sso_identifier"),
         )
 
     def __str__(self) -> str:

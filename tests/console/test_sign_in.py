@@ -1,17 +1,21 @@
 """Coming in with a password: what succeeds, what is refused, what the record keeps, and when the door locks."""
 
+import re
 from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Detail
 from console import passwords
-from identity import domains, members, organizations, sessions, tenancy
-from identity.models import Member, Organization
+from identity import domains, invitations, members, organizations, sessions, sign_on, tenancy
+from identity.models import Member, Organization, OutgoingMail
 from saml import connections, keys
+from saml import sign_on as saml_sign_on
 from tests.conftest import SETUP, join
 from tests.console.conftest import entries, visit
 
@@ -216,3 +220,98 @@ def test_signing_out_of_a_saml_session_leads_on_to_the_identity_provider(acme, a
     assert "url=https://idp.example/slo?SAMLRequest=" in answer.content.decode()
     assert answer.cookies["rollcall_session"].value == ""
     assert client.get("/me")["Location"].startswith("/sign-in")
+
+
+def test_row_66_a_routed_domain_answers_the_same_whoever_is_asked_about(acme, connection, jane):
+    """Same page, same status, same work: nobody is looked up."""
+    domains.confirm(domains.claim(acme, "acme.example", actor=SETUP), actor=SETUP)
+    members.offboard(join(acme, "gone@acme.example"), actor=SETUP)
+    answers, work = [], []
+    for who in ("jane@acme.example", "nobody@acme.example", "gone@acme.example"):
+        with CaptureQueriesContext(database) as queries:
+            answers.append(Client().post("/sign-in/single-sign-on", {"where": who}))
+        work.append([query["sql"] for query in queries])
+    assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+    assert not any("identity_member" in sql for sql in work[0])
+    assert [len(each) for each in work] == [len(work[0])] * 3
+    elsewhere = {
+        Client().post("/sign-in/single-sign-on", {"where": who}).status_code
+        for who in ("jane@other.example", "nobody@other.example")
+    }
+    assert elsewhere == {404}
+
+
+def test_an_identifier_leads_to_the_organization_and_a_proved_domain_comes_before_it(
+    acme, globex, connection
+):
+    sign_on.change(acme, actor=SETUP, sso_identifier="sso.acme.test")
+    found = Client().post("/sign-in/single-sign-on", {"where": "SSO.Acme.test"})
+    assert f"/saml2/{connection.pk}/login" in found.content.decode()
+    assert Client().post("/sign-in/single-sign-on", {"where": "x@sso.acme.test"}).status_code == 404
+    domains.confirm(domains.claim(globex, "sso.acme.test", actor=SETUP), actor=SETUP)
+    assert Client().post("/sign-in/single-sign-on", {"where": "sso.acme.test"}).status_code == 404
+
+
+def test_the_way_is_remembered_without_saying_who_went_it(acme, connection):
+    domains.confirm(domains.claim(acme, "acme.example", actor=SETUP), actor=SETUP)
+    client = Client()
+    client.post("/sign-in/single-sign-on", {"where": "jane@acme.example"})
+    cookie = client.cookies["rollcall_door"]
+    assert (cookie.value, cookie["httponly"], cookie["samesite"]) == ("acme.example", True, "Lax")
+    page = client.get("/sign-in").content.decode()
+    assert 'value="acme.example"' in page
+    assert "jane" not in page
+    client.post("/sign-in/single-sign-on", {"where": "nowhere.example"})
+    assert client.cookies["rollcall_door"].value == "acme.example"
+
+
+@pytest.mark.parametrize(
+    ("query", "filled"),
+    [("sso=acme.test", ["acme.test"]), ("organization=acme", ["acme", "acme"]), ('sso="><script>', [])],
+)
+def test_a_link_fills_the_page_in(db, query, filled):
+    page = Client().get(f"/sign-in?{query}").content.decode()
+    assert [text for text in re.findall(r'value="([^"]*)"', page) if text.startswith("acme")] == filled
+    assert "<script>" not in page
+
+
+def test_an_address_that_leads_nowhere_waits_in_the_password_form(db):
+    page = Client().post("/sign-in/single-sign-on", {"where": "jane@other.example"}).content.decode()
+    assert page.count('value="jane@other.example"') == 2
+
+
+def test_the_letter_of_an_invitation_leads_to_the_organizations_door(acme, connection):
+    invitations.create(acme, "new@acme.example", actor=SETUP)
+    with tenancy.of(acme):
+        body = OutgoingMail.objects.get(organization=acme).body
+    path = re.search(r"(/sign-in\?organization=\S+)", body)[1]
+    where = re.search(r'name="where" value="([^"]*)"', Client().get(path).content.decode())[1]
+    led = Client().post("/sign-in/single-sign-on", {"where": where})
+    assert f"/saml2/{connection.pk}/login" in led.content.decode()
+
+
+def test_an_organization_in_which_sign_in_does_not_start_here_is_not_found(acme, connection):
+    connections.change(connection, actor=SETUP, allow_idp_initiated=True)
+    saml_sign_on.change(acme, actor=SETUP, start_here=False)
+    assert Client().post("/sign-in/single-sign-on", {"where": "acme"}).status_code == 404
+
+
+def test_how_people_sign_in_is_changed_on_its_page(acme, ada, connection):
+    members.set_password(ada, PASSWORD, actor=SETUP)
+    client = visit(ada)
+    assert "ada@acme.example" in client.get("/o/acme/sign-on").content.decode()
+    values = {
+        "sign_on": "single_sign_on",
+        "break_glass": "",
+        "sso_identifier": "acme.test",
+        "start_here": "on",
+    }
+    refused = client.post("/o/acme/sign-on", values)
+    assert refused.status_code == 400
+    assert b"Name a break-glass administrator first" in refused.content
+    saved = client.post("/o/acme/sign-on", values | {"break_glass": str(ada.pk)}, follow=True)
+    assert b"How people sign in is saved." in saved.content
+    assert b"/sign-in?sso=acme.test" in saved.content
+    assert len(entries(acme, "organization.sign_on")) == 1
+    client.post("/o/acme/sign-on", values | {"break_glass": str(ada.pk)})
+    assert len(entries(acme, "organization.sign_on")) == 1
