@@ -15,6 +15,8 @@ DEFAULTS: Final[dict[str, Any]] = {
     "request_log_days": 30,
     # Whether a remove that names nobody may empty a large group.
     "empties_groups": False,
+    # Whether the directory goes on assigning roles and entitlements after the first time (identity.first_access.follow).
+    "access_follows": False,
 }
 _DAY_SECONDS: Final = 86_400
 
@@ -68,4 +70,5 @@ _CHECKS: Final[dict[str, Callable[[str, object], None]]] = {
     ),
     "request_log_days": _number(0, 365),
     "empties_groups": _flag,
+    "access_follows": _flag,
 }

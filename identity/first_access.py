@@ -3,7 +3,7 @@
 Strongest first: an administrator's own edit › what the identity provider asserted › the defaults of the connection or
 directory › the defaults of the organization. Defaults come when the member is created; the asserted set takes their
 place once, grants and roles each for itself. What an administrator gave, confirmed or took away is *held*, and no machine path
-touches it.
+touches it. From a directory that administrators let go on assigning, `follow` takes every further assertion in the same way.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record_all
 from identity import grants, roles, tenancy
-from identity.errors import Invalid
+from identity.errors import Invalid, Offboarded
 from identity.grants import GrantSpec
 from identity.models import FirstAccess, Grant, Member, Role, RoleAssignment
 from identity.models.access import Origin
@@ -64,6 +64,18 @@ class Applied:
     refused_grants: dict[GrantSpec, str] = field(default_factory=dict)
     refused_roles: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What came of an assertion that is followed. `changed`: something was given or ended.
+
+    `disputed` are the specs and role names on which an administrator said otherwise, and `unknown` those that name nothing here.
+    """
+
+    changed: bool = False
+    disputed: tuple[GrantSpec | str, ...] = ()
+    unknown: tuple[GrantSpec | str, ...] = ()
 
 
 def give_defaults(
@@ -116,6 +128,55 @@ def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool 
                 roles.end(member, list(_open_roles(member).filter(held=False)), actor=actor)
                 given_roles, refused_roles = _give_roles(member, wanted.roles, Origin.ASSERTED, actor)
         return Applied(given_grants, given_roles, refused_grants, refused_roles, tuple(stages))
+
+
+def follow(member: Member, wanted: Wanted, *, actor: Actor) -> Followed:
+    """Bring the member's access to what the identity provider asserts, each time it asserts something; None leaves an aspect alone.
+
+    What machines gave and the assertion leaves out ends; what an administrator holds stays as they said, given or taken away. A grant on
+    a retired resource is not spoken of. Raises Offboarded, LastAdministrator.
+    """
+    with tenancy.change(member.organization_id):
+        member = Member.objects.select_for_update().get(pk=member.pk)
+        if member.state == Member.State.OFFBOARDED:
+            message = "This member is offboarded: reinstate them before giving access."
+            raise Offboarded(message)
+        of_grants = _follow_grants(member, wanted.grants, actor) if wanted.grants is not None else Followed()
+        of_roles = _follow_roles(member, wanted.roles, actor) if wanted.roles is not None else Followed()
+    return Followed(
+        of_grants.changed or of_roles.changed,
+        of_grants.disputed + of_roles.disputed,
+        of_grants.unknown + of_roles.unknown,
+    )
+
+
+def _follow_grants(member: Member, specs: tuple[GrantSpec, ...], actor: Actor) -> Followed:
+    _begin(member, FirstAccess.Stage.ASSERTED_GRANTS, Origin.ASSERTED)
+    there = {
+        GrantSpec(grant.resource.kind.name, grant.resource.key, grant.permission): grant
+        for grant in grants.open_grants(member).filter(resource__retired_at__isnull=True)
+    }
+    over = {spec: grant for spec, grant in there.items() if spec not in specs}
+    ended = [grant for grant in over.values() if not grant.held]
+    grants.end(member, ended, actor=actor)
+    given, unknown = _give_grants(member, specs, Origin.ASSERTED, actor)
+    taken_away = [spec for spec in dict.fromkeys(specs) if spec not in {*given, *unknown, *there}]
+    kept = [spec for spec, grant in over.items() if grant.held]
+    return Followed(bool(ended or given), (*kept, *taken_away), tuple(unknown))
+
+
+def _follow_roles(member: Member, names: tuple[str, ...], actor: Actor) -> Followed:
+    _begin(member, FirstAccess.Stage.ASSERTED_ROLES, Origin.ASSERTED)
+    there = {held.role.name: held for held in _open_roles(member)}
+    over = {name: held for name, held in there.items() if name not in names}
+    ended = [held for held in over.values() if not held.held]
+    if any(held.role.name == roles.ADMINISTRATOR for held in ended):
+        roles.check_last_administrator(member)
+    roles.end(member, ended, actor=actor)
+    given, unknown = _give_roles(member, names, Origin.ASSERTED, actor)
+    taken_away = [name for name in dict.fromkeys(names) if name not in {*given, *unknown, *there}]
+    kept = [name for name, held in over.items() if held.held]
+    return Followed(bool(ended or given), (*kept, *taken_away), tuple(unknown))
 
 
 def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:

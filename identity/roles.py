@@ -87,7 +87,7 @@ def replace(member: Member, names: list[str], *, actor: Actor) -> None:
         member = _locked(member)
         current = {held.role.name: held for held in _open(member)}
         if ADMINISTRATOR in current and ADMINISTRATOR not in roles:
-            _check_last_administrator(member)
+            check_last_administrator(member)
         end(member, [held for name, held in current.items() if name not in roles], actor=actor, held=True)
         _confirm(member, list(_open(member)), actor=actor)
         give(member, [role for name, role in roles.items() if name not in current], Origin.ADMIN, actor=actor)
@@ -209,7 +209,8 @@ def _confirm(member: Member, named: list[RoleAssignment], *, actor: Actor) -> No
         )
 
 
-def _check_last_administrator(member: Member) -> None:
+def check_last_administrator(member: Member) -> None:
+    """Refuse to take the administrator's role from the only active member who has it. Raises LastAdministrator."""
     others = RoleAssignment.objects.filter(
         organization=member.organization_id,
         role__name=ADMINISTRATOR,

@@ -64,6 +64,13 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     "empties_group": {
         "": "The request would empty a large group without naming anybody. If that is meant, allow it in the settings of the directory.",
     },
+    "access_held": {
+        "": "An administrator of Rollcall gave or took this by hand, and machines leave it alone: change it on the member's page.",
+    },
+    "access_unknown": {
+        "okta": "Governance › Entitlements: import again; the role or resource was renamed or retired in Rollcall since.",
+        "": "Nothing here has that name: compare the value with /scim/v2/Roles and /scim/v2/Entitlements.",
+    },
     "token_expired": {
         "okta": "Issue a token in Rollcall; Provisioning › Integration › Edit: paste it, Test API Credentials, Save.",
         "entra": "Issue a token in Rollcall; Provisioning › Connectivity: paste it as Secret Token, Test Connection, Save.",

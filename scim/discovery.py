@@ -5,10 +5,10 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from scim import bulk, paging, protocol
-from scim.door import Door, base_url, reply
+from scim import bulk, following, paging, protocol
+from scim.door import Door, base_url, caller, reply
 from scim.errors import Code, ScimError
-from scim.schemas import RESOURCE_TYPES, SCHEMAS
+from scim.schemas import GOVERNED_SCHEMAS, GOVERNED_TYPES, RESOURCE_TYPES, SCHEMAS
 
 
 class ServiceProviderConfig(Door):
@@ -26,8 +26,7 @@ class ResourceTypes(Door):
     def get(self, request: Request) -> HttpResponse:
         """List them."""
         _no_filter(request)
-        base = base_url()
-        return _all([each.document(base) for each in RESOURCE_TYPES])
+        return _all(_types(request))
 
 
 class ResourceType(Door):
@@ -36,7 +35,7 @@ class ResourceType(Door):
     def get(self, request: Request, name: str) -> HttpResponse:
         """Return it by name."""
         _no_filter(request)
-        return _named([each.document(base_url()) for each in RESOURCE_TYPES], name)
+        return _named(_types(request), name)
 
 
 class Schemas(Door):
@@ -45,8 +44,7 @@ class Schemas(Door):
     def get(self, request: Request) -> HttpResponse:
         """List them."""
         _no_filter(request)
-        base = base_url()
-        return _all([each.document(base) for each in SCHEMAS])
+        return _all(_schemas(request))
 
 
 class Schema(Door):
@@ -55,7 +53,7 @@ class Schema(Door):
     def get(self, request: Request, name: str) -> HttpResponse:
         """Return it by its URN."""
         _no_filter(request)
-        return _named([each.document(base_url()) for each in SCHEMAS], name)
+        return _named(_schemas(request), name)
 
 
 class Nowhere(Door):
@@ -105,6 +103,17 @@ def service_provider_config(base: str) -> dict[str, Any]:
         ],
         "meta": {"resourceType": "ServiceProviderConfig", "location": f"{base}/ServiceProviderConfig"},
     }
+
+
+def _types(request: Request) -> list[dict[str, Any]]:
+    """Return the resource types; roles and entitlements only to a directory that assigns them."""
+    governed = GOVERNED_TYPES if following.follows(caller(request).directory) else ()
+    return [each.document(base_url()) for each in (*RESOURCE_TYPES, *governed)]
+
+
+def _schemas(request: Request) -> list[dict[str, Any]]:
+    governed = GOVERNED_SCHEMAS if following.follows(caller(request).directory) else ()
+    return [each.document(base_url()) for each in (*SCHEMAS, *governed)]
 
 
 def _all(documents: list[dict[str, Any]]) -> HttpResponse:

@@ -74,6 +74,8 @@ class Code(StrEnum):
     OFFBOARDED = "offboarded"
     LAST_ADMINISTRATOR = "last_administrator"
     EMPTIES_GROUP = "empties_group"
+    ACCESS_HELD = "access_held"
+    ACCESS_UNKNOWN = "access_unknown"
     INVALID = "invalid"
     REFUSED = "refused"
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -140,6 +142,8 @@ CATALOGUE: dict[Code, Kind] = {
     Code.OFFBOARDED: Kind(403, None, "An administrator offboarded this person; reinstate them in Rollcall first."),
     Code.LAST_ADMINISTRATOR: Kind(409, None, "This is the organization's last administrator; make somebody else one first."),
     Code.EMPTIES_GROUP: Kind(400, "invalidValue", "This would remove all {count} members of the group; name the members to remove."),
+    Code.ACCESS_HELD: Kind(400, "mutability", "An administrator decided on “{value}” in Rollcall; change it there."),
+    Code.ACCESS_UNKNOWN: Kind(400, "invalidValue", "“{path}” holds “{value}”, which cannot be assigned; see /Roles and /Entitlements."),
     Code.INVALID: Kind(400, "invalidValue", "{message}"),
     Code.REFUSED: Kind(409, None, "{message}"),
     Code.TOO_MANY_REQUESTS: Kind(429, None, "Too many requests; wait {seconds} seconds."),

@@ -1,6 +1,6 @@
 """Reads people and groups for a directory: one statement a page, whatever is filtered and sorted by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -8,7 +8,7 @@ import orjson
 from django.db import connection
 
 from identity.models import Directory
-from scim import ordering
+from scim import following, ordering
 from scim.filter.sql import Column, Rows, Vocabulary, compiled
 from scim.ordering import Key, Order
 from scim.paging import Wish
@@ -91,6 +91,8 @@ _USER_WORDS = Vocabulary(
     },
     "m.profile",
 )
+# Where a directory is followed, roles and entitlements are what people hold.
+_FOLLOWED_WORDS = replace(_USER_WORDS, rows={**_USER_WORDS.rows, **following.ROWS})
 _GROUP_WORDS = Vocabulary(
     GROUPS,
     {
@@ -119,7 +121,7 @@ def user(directory: Directory, member_id: UUID, *, groups: bool = True, lock: bo
     shown = _USER_GROUPS if groups else _NOTHING
     sql = f"{_USER}{shown}{_USERS_FROM} AND l.member_id = %s{' FOR UPDATE OF m' if lock else ''}"
     rows = _run(sql, [directory.organization_id, directory.pk, member_id])
-    return _user(rows[0]) if rows else None
+    return following.seen(directory, [_user(rows[0])])[0] if rows else None
 
 
 def group(
@@ -147,9 +149,10 @@ class Page(Generic[Row]):
 def users(directory: Directory, wish: Wish, *, groups: bool = True) -> Page[UserRow]:
     """Return a page of the directory's people."""
     shown = _USER_GROUPS if groups else _NOTHING
-    order = ordering.order(_USER_WORDS, "l.member_id", wish.sort_by, descending=wish.descending)
-    rows, total, last = _page(directory, _USER + shown, _USERS_FROM, wish, _USER_WORDS, order)
-    return Page([_user(row) for row in rows], total, last)
+    words = _FOLLOWED_WORDS if following.follows(directory) else _USER_WORDS
+    order = ordering.order(words, "l.member_id", wish.sort_by, descending=wish.descending)
+    rows, total, last = _page(directory, _USER + shown, _USERS_FROM, wish, words, order)
+    return Page(following.seen(directory, [_user(row) for row in rows]), total, last)
 
 
 def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
@@ -185,7 +188,7 @@ def _page(
         condition, more = compiled(wish.tree, words)
         conditions += f" AND {condition}"
         parameters += more
-    narrow = _LINKS_FROM if words is _USER_WORDS and "m." not in conditions + order.sql else source
+    narrow = _LINKS_FROM if words.kind is USERS and "m." not in conditions + order.sql else source
     counted = f"SELECT count(*){narrow}{conditions}", list(parameters)
     if wish.cursor:
         condition, more = order.after(ordering.read(wish.cursor, _question(words, wish)))
@@ -195,7 +198,7 @@ def _page(
     offset = wish.start - 1 if wish.cursor is None else 0
     if wish.count:
         # First the ids, then what belongs to them: else everything would be read for those who are skipped, too.
-        key, source_shown = ("l.id", _USERS_SHOWN) if words is _USER_WORDS else ("g.id", _GROUPS_SHOWN)
+        key, source_shown = ("l.id", _USERS_SHOWN) if words.kind is USERS else ("g.id", _GROUPS_SHOWN)
         page = f"SELECT {key}{narrow}{conditions} ORDER BY {order.sql} LIMIT %s OFFSET %s"
         sql = f"WITH page (row) AS MATERIALIZED ({page}) {selected}, {order.value}{source_shown} ORDER BY {order.sql}"
         rows = _run(sql, [*parameters, wish.count + 1, offset])

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from scim import bulk, discovery, groups, search, users
+from scim import bulk, discovery, governance, groups, search, users
 
 app_name = "scim"
 
@@ -21,6 +21,13 @@ urlpatterns = [
     re_path(r"^Groups/?$", groups.Groups.as_view(), name="groups"),
     re_path(r"^Groups/\.search/?$", groups.Search.as_view(), name="groups_search"),
     re_path(rf"^Groups/{_ID}/?$", groups.Group.as_view(), name="group"),
+    re_path(r"^Roles/?$", governance.Roles.as_view(), name="roles"),
+    re_path(r"^Roles/\.search/?$", governance.RoleSearch.as_view(), name="roles_search"),
+    re_path(rf"^Roles/{_ID}/?$", governance.Role.as_view(), name="role"),
+    re_path(r"^Entitlements/?$", governance.Entitlements.as_view(), name="entitlements"),
+    re_path(r"^Entitlements/\.search/?$", governance.EntitlementSearch.as_view(), name="entitlements_search"),
+    # The product's own ids are in it, and hold whatever the product likes.
+    re_path(r"^Entitlements/(?P<resource_id>.+?)/?$", governance.Entitlement.as_view(), name="entitlement"),
     re_path(r"^Bulk/?$", bulk.Bulk.as_view(), name="bulk"),
     re_path(r"^\.search/?$", search.RootSearch.as_view(), name="search"),
     re_path(r"^.*$", discovery.Nowhere.as_view(), name="nowhere"),

@@ -7,12 +7,13 @@ from rest_framework.request import Request
 
 from identity import groups, members, tenancy
 from identity.models import Member, PendingMembership
-from scim import asserted, burst_guard, normaliser, patch, projection, protocol, queries, resources
+from scim import asserted, burst_guard, following, normaliser, patch, projection, protocol, queries, resources
 from scim.authentication import Caller
 from scim.call import Call
 from scim.door import Door, base_url, call_of, reply
 from scim.errors import Code, ScimError
 from scim.models import Departure
+from scim.operations import Notices
 from scim.paging import Wish, from_body, from_query
 from scim.resources import MemberFields, UserRow
 from scim.schemas import USERS
@@ -71,14 +72,22 @@ def create(call: Call) -> HttpResponse:
             who.organization,
             actor=who.actor,
             user_name=fields.user_name,
-            profile=fields.profile,
+            profile=following.without(who.directory, fields.profile),
             active=fields.active is not False,
             directory=who.directory,
             external_id=fields.external_id,
         )
-        asserted.apply(given.member, fields.profile, actor=who.actor)
+        is_followed = following.follows(who.directory)
+        if is_followed:
+            # An empty list says nothing here: Entra sends one with everybody it creates.
+            about = following.named(fields.profile)
+            following.assert_anew(
+                given.member, fields.profile, about, actor=who.actor, notices=wanted.notices
+            )
+        else:
+            asserted.apply(given.member, fields.profile, actor=who.actor)
         joined = welcome(who, given.member, fields.external_id)
-        is_whole = given.created and not joined
+        is_whole = given.created and not joined and not is_followed
         row = row_of(given.member, fields.external_id) if is_whole else found(who, given.member.pk)
     return one(call, row, 201)
 
@@ -99,7 +108,9 @@ def replace(call: Call, resource_id: str) -> HttpResponse:
     with tenancy.of(call.who.organization):
         row = found(call.who, uuid_of(resource_id), lock=True)
         call.check_match(row.version)
-        row = changed(call.who, row, resources.member_fields(wanted.attributes), keep_external_id=True)
+        about = following.named(call.body) if following.follows(call.who.directory) else None
+        fields = resources.member_fields(wanted.attributes)
+        row, _ = changed(call.who, row, fields, wanted.notices, about, keep_external_id=True)
     return one(call, row)
 
 
@@ -113,7 +124,12 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
         before = resources.attributes_of(row)
         after, is_changed = patch.apply(before, wanted.operations, USERS, wanted.notices)
         if is_changed:
-            row = changed(call.who, row, resources.member_fields(after), keep_external_id=False)
+            about = following.differing(before, after) if following.follows(call.who.directory) else None
+            fields = resources.member_fields(after)
+            version = row.version
+            row, was_taken = changed(call.who, row, fields, wanted.notices, about, keep_external_id=False)
+            if not was_taken and row.version == version:
+                following.refuse_untaken(wanted.notices)
     return one(call, row)
 
 
@@ -154,28 +170,42 @@ def found(who: Caller, member_id: UUID, *, groups: bool = True, lock: bool = Fal
     return row
 
 
-def changed(who: Caller, row: UserRow, fields: MemberFields, *, keep_external_id: bool) -> UserRow:
-    """Bring a person, whose row is locked, to what is wanted, and return them as they then are."""
+def changed(
+    who: Caller,
+    row: UserRow,
+    fields: MemberFields,
+    notices: Notices,
+    about: frozenset[str] | None,
+    *,
+    keep_external_id: bool,
+) -> tuple[UserRow, bool]:
+    """Bring a person, whose row is locked, to what is wanted, and return them as they then are.
+
+    `about`: of a directory that is followed, which of roles and entitlements are spoken of; the second value tells whether that was taken.
+    """
     external_id = row.external_id if keep_external_id and fields.external_id is None else fields.external_id
     member = members.change(
         Member(pk=row.id, organization=who.organization),
         actor=who.actor,
         user_name=fields.user_name,
-        profile=fields.profile,
+        profile=following.without(who.directory, fields.profile),
         active=fields.active,
         directory=who.directory,
         external_id=members.UNSET if external_id == row.external_id else external_id,
         reason="told by the directory",
     )
-    if _asserts_anew(row, fields):
+    was_taken = True
+    if about is not None:
+        was_taken = following.assert_anew(member, fields.profile, about, actor=who.actor, notices=notices)
+    elif _asserts_anew(row, fields):
         asserted.apply(member, fields.profile, actor=who.actor)
     if row.active and not member.is_active:
         burst_guard.note(who.directory, [row.id], Departure.Kind.SUSPEND, actor=who.actor)
     elif member.is_active and not row.active:
         burst_guard.note_return(who.directory, row.id)
     if external_id is not None and external_id != row.external_id and welcome(who, member, external_id):
-        return found(who, row.id)
-    return row_of(member, external_id, row.groups)
+        return found(who, row.id), was_taken
+    return following.seen(who.directory, [row_of(member, external_id, row.groups)])[0], was_taken
 
 
 def _asserts_anew(row: UserRow, fields: MemberFields) -> bool:

@@ -31,6 +31,7 @@ OTHERS = {
     r"api/v1/(schema|problems/<slug:code>|\^\(\?P<rest>.*)": PUBLIC,
     r"api/v1/(me|organizations)": OWN,
     r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$).*": OWN,
+    r"scim/v2/\^(Roles|Entitlements).*": OWN,
     r"saml2/<uuid:connection_id>/\w+": PROTOCOL,
     r"sign-(in|out).*": PUBLIC,
     r"(|me|me/password|me/sessions/<uuid:session>/end|organizations/|organizations/new)": OWN,
@@ -178,6 +179,8 @@ def test_what_shows_the_callers_own_shows_nothing_of_others(acme, ada, jane, the
     for path in (
         "/scim/v2/Users",
         "/scim/v2/Groups",
+        "/scim/v2/Roles",
+        "/scim/v2/Entitlements",
         "/scim/v2/Users?filter=userName%20eq%20%22jane@acme.example%22",
     ):
         assert b"acme" not in Client().get(path, headers=headers).content

@@ -39,6 +39,7 @@ class DirectorySettings(Strict):
     burst_guard = BurstGuard(required=False, allow_null=True)
     request_log_days = Whole(required=False)
     empties_groups = Flag(required=False)
+    access_follows = Flag(required=False)
 
 
 class ShownDirectory(serializers.Serializer[Any]):

@@ -1,8 +1,9 @@
 """Okta's published conformance suites, step for step and assertion for assertion, over HTTP against a live server.
 
-Okta publishes them for BlazeMeter's API monitoring under developer.okta.com/standards/SCIM/SCIMFiles/ as Okta-SCIM-20-SPEC-Test.json and
-Okta-SCIM-20-CRUD-Test.json; the tables below say the same in our words, one line a step. The CRUD suite acts on an Okta org and looks at
-the server: the org's part is played by tests/scim/okta_org.py, in both of Okta's ways.
+Okta publishes them for BlazeMeter's API monitoring under developer.okta.com/standards/SCIM/SCIMFiles/: Okta-SCIM-20-SPEC-Test.json,
+Okta-SCIM-20-CRUD-Test.json, Okta-SCIM-20-Entitlements-Test.json and Okta-SCIM-20-With-Entitlements-CRUD-Test.json. The tables below say
+the same in our words, one line a step. The CRUD suites act on an Okta org and look at the server: the org's part is played by
+tests/scim/okta_org.py, in both of Okta's ways.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from identity import directories, resources
+from tests.conftest import SETUP
 from tests.scim.okta_org import HEADERS, USER, OktaOrg
 
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -191,13 +194,17 @@ def test_the_spec_suite_passes(http):
     assert facts["made_email"] == FACTS["email"]
 
 
-@pytest.mark.parametrize("flavour", ["catalogue", "wizard"])
-def test_the_crud_suite_passes(http, flavour):
-    email = "riley.crud@atko.example"
-    org = OktaOrg(http, flavour, email)
-
+def play_crud(http, org, granted=lambda facts: None):
+    """Play the steps that both CRUD suites share; `granted` is played where the second one assigns grants."""
+    email = org.profile["email"]
     org.assign()
-    facts = {"email": email, "family": org.profile["family"], "given": org.profile["given"]}
+    facts = {
+        "email": email,
+        "family": org.profile["family"],
+        "given": org.profile["given"],
+        "id": org.remote_id,
+    }
+    granted(facts)
     person = (
         ("userName", equal("{email}")), ("emails.0.value", equal("{email}")),
         ("name.familyName", equal("{family}")), ("name.givenName", equal("{given}")),
@@ -219,3 +226,62 @@ def test_the_crud_suite_passes(http, flavour):
 
     org.switch(active=False)
     play(http, Step("unassigned", "/Users/{id}", 200, (("active", equal(False)),)), facts)
+
+
+@pytest.mark.parametrize("flavour", ["catalogue", "wizard"])
+def test_the_crud_suite_passes(http, flavour):
+    play_crud(http, OktaOrg(http, flavour, "riley.crud@atko.example"))
+
+
+@pytest.fixture
+def governed(acme, okta):
+    """Have the organization something to assign, and the directory assign it."""
+    things = [
+        {"kind": "portfolio", "id": "nordics", "name": "The Nordics"},
+        {"kind": "portfolio", "id": "iberia"},
+    ]
+    resources.register(acme, things, actor=SETUP)
+    directories.change(okta.directory, settings={"access_follows": True}, actor=SETUP)
+
+
+def discovered(http):
+    """Return the addresses that Okta asks for what can be assigned: those of the types with one of its two schemas."""
+    types = http.get("/ResourceTypes", headers=HEADERS).json()["Resources"]
+    return [
+        each["endpoint"] for each in types if each["schema"].startswith("urn:okta:scim:schemas:core:1.0:")
+    ]
+
+
+@pytest.mark.usefixtures("governed")
+def test_the_entitlements_suite_passes_at_every_address(http):
+    checks = (
+        ("Resources", filled), ("schemas", has(LIST)), ("startIndex", number), ("itemsPerPage", equal(1)), ("totalResults", number),
+    )  # fmt: skip
+    addresses = discovered(http)
+    assert addresses == ["/Roles", "/Entitlements"]
+    for address in addresses:
+        play(http, Step(address, f"{address}?count=1&startIndex=1", 200, checks), {})
+
+
+@pytest.mark.usefixtures("governed")
+@pytest.mark.parametrize("flavour", ["catalogue", "wizard"])
+def test_the_crud_suite_with_entitlements_passes(http, flavour):
+    """Grants go out as Okta's guide shows a User with entitlements and roles: each with the id and type that discovery told."""
+    org = OktaOrg(http, flavour, "riley.grants@atko.example")
+    role, grant = (http.get(address, headers=HEADERS).json()["Resources"][0] for address in discovered(http))
+
+    def granted(facts):
+        org.assigned = {
+            "roles": [{"value": role["id"], "display": role["displayName"]}],
+            "entitlements": [{"value": grant["id"], "display": grant["displayName"], "type": grant["type"]}],
+        }
+        org.put(active=True)
+        checks = (
+            ("roles.0.value", equal(role["id"])), ("entitlements.0.value", equal(grant["id"])),
+            ("entitlements.0.type", equal("Entitlement")),
+        )  # fmt: skip
+        play(http, Step("granted", "/Users/{id}", 200, checks), facts)
+
+    play_crud(http, org, granted)
+    person = http.get(f"/Users/{org.remote_id}", headers=HEADERS).json()
+    assert [each["value"] for each in person["roles"]] == [role["id"]], "what is dormant is not gone"

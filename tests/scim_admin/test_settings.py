@@ -13,6 +13,7 @@ ACCEPTED = [
     {},
     {"rate_limit": None, "burst_guard": None},
     {"rate_limit": LIMIT, "burst_guard": GUARD, "request_log_days": 0, "empties_groups": True},
+    {"access_follows": True},
     {"burst_guard": {"members": 0, "percent": 0, "seconds": 60}},
 ]
 # settings → the field at fault
@@ -31,6 +32,7 @@ REFUSED = [
     ({"request_log_days": None}, "settings.request_log_days"),
     ({"request_log_days": 366}, "settings.request_log_days"),
     ({"empties_groups": None}, "settings.empties_groups"),
+    ({"access_follows": "yes"}, "settings.access_follows"),
 ]
 
 
