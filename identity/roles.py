@@ -106,7 +106,7 @@ def edit(member: Member, *, giving: Iterable[str] = (), ending: Iterable[str] = 
         member = _locked(member)
         current = {held.role.name: held for held in _open(member)}
         if ADMINISTRATOR in current and ADMINISTRATOR in ended:
-            _check_last_administrator(member)
+            check_last_administrator(member)
         end(member, [held for name, held in current.items() if name in ended], actor=actor, held=True)
         _confirm(member, [held for name, held in current.items() if name in given], actor=actor)
         lacking = [role for name, role in roles.items() if name in given and name not in current]
