@@ -39,6 +39,11 @@ class Event(StrEnum):
     MEMBER_PASSWORD = "member.password"  # noqa: S105 - the name of an event
     MEMBER_ERASE = "member.erase"
 
+    SECOND_FACTOR_ENROL = "second_factor.enrol"
+    SECOND_FACTOR_CODES = "second_factor.codes"
+    SECOND_FACTOR_RECOVERY = "second_factor.recovery"
+    SECOND_FACTOR_REMOVE = "second_factor.remove"
+
     INVITATION_CREATE = "invitation.create"
     INVITATION_ACCEPT = "invitation.accept"
     INVITATION_RESEND = "invitation.resend"

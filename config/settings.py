@@ -61,7 +61,7 @@ ROLLCALL_MASTER_KEYS_OLD = env.keys("ROLLCALL_MASTER_KEYS_OLD")
 # The first operator, made by `manage.py prepare_database` when named.
 ROLLCALL_OPERATOR_EMAIL = env.text("ROLLCALL_OPERATOR_EMAIL", "")
 ROLLCALL_OPERATOR_PASSWORD = env.secret(
-    "ROLLCALL_OPERATOR_PASSWORD", None if ROLLCALL_OPERATOR_EMAIL else "", least=12
+    "ROLLCALL_OPERATOR_PASSWORD", None if ROLLCALL_OPERATOR_EMAIL else "", least=15
 )
 ROLLCALL_OPERATOR_TOKEN = env.secret(
     "ROLLCALL_OPERATOR_TOKEN",
@@ -119,10 +119,6 @@ TEMPLATES = [
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 # A user name is unique within its organization, not over all of them.
 SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004"]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
 
 # --- PostgreSQL and Valkey ------------------------------------------------------------------------
 

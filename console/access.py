@@ -21,12 +21,14 @@ from django.http import (
 )
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from audit.record import Actor
 from identity import operators, roles, tenancy
-from identity.browser import session_of
+from identity.browser import awaiting_of, session_of
 from identity.models import Member, Organization, Session
+from identity.sessions import EXTENSION_OFFERED
 
 SIGNED_IN: Final = "signed in"
 OPERATOR: Final = "operator"
@@ -38,6 +40,10 @@ NEEDS: Final[dict[str, str]] = {
     "me": SIGNED_IN,
     "my_session_end": SIGNED_IN,
     "my_password": SIGNED_IN,
+    "my_second_factor": SIGNED_IN,
+    "my_recovery_codes": SIGNED_IN,
+    "my_second_factor_remove": SIGNED_IN,
+    "session_extend": SIGNED_IN,
     "organizations": OPERATOR,
     "organization_create": OPERATOR,
     "overview": ANY_CAPABILITY,
@@ -54,6 +60,7 @@ NEEDS: Final[dict[str, str]] = {
     "member_end": "members.write",
     "session_end": "members.write",
     "member_token_revoke": "members.write",
+    "second_factor_reset": "members.write",
     "member_access": "access.write",
     "member_roles": "access.write",
     "groups": "members.read",
@@ -106,6 +113,11 @@ class Visit:
         """The same for the record: in a customer's organization an operator acts as operator."""
         at_home = self.organization.pk == self.member.organization_id
         return Actor("member" if at_home else "operator", str(self.member.pk), self.member.user_name)
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether the session ends within the quarter of an hour in which extending it is offered."""
+        return self.session.expires_at - timezone.now() <= EXTENSION_OFFERED
 
     @property
     def posted(self) -> QueryDict | None:
@@ -174,7 +186,7 @@ def _organization(slug: str) -> Organization:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    target = reverse("sign_in")
+    target = reverse("sign_in" if awaiting_of(request) is None else "second_step")
     if request.method == "GET" and request.path != "/":
         target += "?" + urlencode({"next": request.get_full_path()})
     return HttpResponseRedirect(target)

@@ -1,13 +1,16 @@
-"""Ending a member's session or token from the member's page."""
+"""Ending a member's session, token or second factor from the member's page."""
 
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 
 from console.access import Visit
 from console.answers import done
 from console.members import find
-from identity import sessions, tokens
+from identity import roles, second_factors, sessions, tokens
+from identity.errors import Forbidden
+from identity.handing_out import refuse_more_than_own
 from identity.models import Session, Token
 
 
@@ -33,3 +36,19 @@ def revoke_token(visit: Visit, member: UUID, token: UUID) -> HttpResponse:
         raise Http404
     tokens.revoke(found, actor=visit.actor, reason="revoked_by_administrator")
     return done(visit, f"The token {found.prefix} is revoked.", "member", member=member)
+
+
+def reset_second_factor(visit: Visit, member: UUID) -> HttpResponse:
+    """Remove the authenticator app of somebody who lost it. Nobody opens the way to more than they may do themselves."""
+    found = find(visit, member)
+    try:
+        refuse_more_than_own(visit, roles.capabilities_of(found), "")
+    except Forbidden as refusal:
+        raise PermissionDenied(
+            "This member may do more than you. Ask somebody with the same roles to reset it."
+        ) from refusal
+    removed = second_factors.remove(found, actor=visit.actor, reason="reset_by_administrator")
+    said = (
+        "The second factor is removed. Its owner is written to." if removed else "There was none to remove."
+    )
+    return done(visit, said, "member", member=member)

@@ -3,18 +3,19 @@
 from uuid import UUID
 
 from django import forms
-from django.contrib.auth.hashers import check_password, is_password_usable
-from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.hashers import is_password_usable
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from console import member_page
+from console import member_page, passwords
 from console.access import Visit
 from console.answers import SeeOther, page, tell
 from console.forms import Form
-from identity import members, sessions, tenancy
+from console.sign_in import LOCKED
+from identity import members, second_factors, sessions, tenancy
 from identity.browser import forget
+from identity.errors import Refusal
 from identity.models import Member, RoleAssignment, Session
 from identity.roles import ADMINISTRATOR
 
@@ -27,15 +28,10 @@ class PasswordForm(Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )  # fmt: skip
     new = forms.CharField(
-        label="New password", strip=False, max_length=1024, help_text="At least 12 characters. All your sessions end.",
+        label="New password", strip=False, max_length=1024,
+        help_text="At least 15 characters; four unrelated words will do. All your sessions end.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )  # fmt: skip
-
-    def clean_new(self) -> str:
-        """Hold the new password against the validators of the settings."""
-        new: str = self.cleaned_data["new"]
-        validate_password(new)
-        return new
 
 
 def home(visit: Visit) -> HttpResponse:
@@ -53,6 +49,7 @@ def me(visit: Visit) -> HttpResponse:
     nothing = not values["access"] and not values["roles"] and not visit.capabilities
     values |= {
         "has_password": is_password_usable(visit.member.password),
+        "second_factor": second_factors.of(visit.member),
         "nothing": nothing,
         "administrators": _administrators(visit) if nothing else [],
     }
@@ -77,12 +74,17 @@ def password(visit: Visit) -> HttpResponse:
         raise Http404
     form = PasswordForm(visit.posted)
     if form.is_valid():
-        if check_password(form.cleaned_data["old"], visit.member.password):
-            members.set_password(visit.member, form.cleaned_data["new"], actor=visit.actor)
-            response = SeeOther(reverse("sign_in"))
-            forget(response)
-            return response
-        form.add_error("old", "This is not your present password.")
+        try:
+            if passwords.confirm(visit.member, form.cleaned_data["old"]):
+                members.set_password(visit.member, form.cleaned_data["new"], actor=visit.actor)
+                response = SeeOther(reverse("sign_in"))
+                forget(response)
+                return response
+            form.add_error("old", "This is not your present password.")
+        except passwords.SignInRefused:
+            form.add_error("old", LOCKED)
+        except Refusal as refusal:
+            form.add_error("new", refusal.message)
     return page(visit, "password.html", {"form": form}, status=400 if form.is_bound else 200)
 
 

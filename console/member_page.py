@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from console import reading
-from identity import access, tenancy
+from identity import access, second_factors, tenancy
 from identity.access import Access
 from identity.models import Link, Member, Membership, RoleAssignment, Session, Token
 
@@ -30,6 +30,7 @@ def read(member: Member) -> dict[str, Any]:
                 .select_related("directory")
                 .order_by("linked_at")
             ),
+            "second_factor": second_factors.of(member),
             "history": reading.of_subject(member.organization_id, str(member.pk), _HISTORY_ROWS),
             "dormant": not member.is_active,
         }
@@ -72,6 +73,7 @@ def open_sessions(member: Member) -> "QuerySet[Session]":
         organization=member.organization_id,
         member=member,
         ended_at__isnull=True,
+        awaits_factor=False,
         expires_at__gt=timezone.now(),
     ).order_by("-seen_at")
 

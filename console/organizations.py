@@ -21,6 +21,7 @@ from identity.models import Member, Organization, Resource, Role
 
 _SEARCH_LENGTH_MAX: Final = 200
 _GRANTS_MAX: Final = 300
+_PLAIN: Final = ("name", "grace_days", "session_hours", "second_factor", "email_unique")
 
 
 class NewForm(Form):
@@ -54,6 +55,12 @@ class SettingsForm(Form):
         min_value=1,
         max_value=720,
         help_text="After this, people sign in again.",
+    )
+    second_factor = forms.ChoiceField(
+        label="Second factor at sign-in",
+        required=False,
+        choices=list(words.SECOND_FACTORS.items()),
+        help_text="Who must and has none yet sets up an authenticator app at the next sign-in.",
     )
     email_unique = forms.BooleanField(
         label="One member for each e-mail address",
@@ -121,6 +128,7 @@ def settings(visit: Visit) -> HttpResponse:
             "name": organization.name,
             "grace_days": organization.grace_days,
             "session_hours": organization.session_hours,
+            "second_factor": organization.second_factor,
             "email_unique": organization.email_unique,
             **chosen(organization.defaults),
         },
@@ -128,7 +136,7 @@ def settings(visit: Visit) -> HttpResponse:
     )
     if form.is_valid():
         values = form.cleaned_data
-        plain = {name: values[name] for name in ("name", "grace_days", "session_hours", "email_unique")}
+        plain = {name: values[name] for name in _PLAIN if values[name] != ""}
         try:
             refuse_stronger_roles(visit, visit.organization, values["roles"])
             organizations.change(

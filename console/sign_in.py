@@ -18,8 +18,8 @@ from audit.record import Actor, Subject, record
 from console import passwords, single_sign_on
 from console.answers import SeeOther
 from console.forms import Form
-from identity import tenancy
-from identity.browser import forget, remember, session_of
+from identity import sessions, tenancy
+from identity.browser import awaiting_of, forget, remember, session_of
 from saml import logout
 from saml.build import Message
 from saml.views import send
@@ -86,12 +86,16 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """Show both ways in; a POST is a try with a password."""
     if request.method != "POST":
         if session_of(request) is not None:
-            return SeeOther(_next(request))
-        return _page(
+            return SeeOther(wanted_page(request))
+        response = _page(
             request,
             PasswordForm(initial={"organization": _asked(request, "organization")}),
             SingleSignOnForm(initial={"where": _remembered(request)}),
         )
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            # Forgotten here and nowhere else: elsewhere a request that began under the former cookie would take a new one away.
+            forget(response)
+        return response
     form = PasswordForm(request.POST)
     if form.is_valid():
         values = form.cleaned_data
@@ -102,8 +106,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         except passwords.SignInRefused as refused:
             form.add_error(None, LOCKED if refused.locked else REFUSED)
         else:
+            _leave_former(request)
             rotate_token(request)
-            response = SeeOther(_next(request))
+            response = SeeOther(wanted_page(request))
             remember(response, value, session)
             return response
     return _page(request, form, SingleSignOnForm(), status=403 if form.non_field_errors() else 400)
@@ -121,7 +126,7 @@ def to_identity_provider(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         found = single_sign_on.find(form.cleaned_data["where"])
         if found:
-            query = urlencode({"next": _next(request)})
+            query = urlencode({"next": wanted_page(request)})
             ways = [(way.name, f"{way.login_path}?{query}") for way in found]
             response = render(
                 request, "console/to_identity_provider.html", {"ways": ways, "plain_title": "Sign in"}
@@ -157,6 +162,14 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def _leave_former(request: HttpRequest) -> None:
+    """End the session that this browser had: a new sign-in leaves no other cookie of its behind that opens."""
+    former = session_of(request) or awaiting_of(request)
+    if former is not None:
+        actor = Actor("member", str(former.member_id), former.member.user_name)
+        sessions.end(former, actor=actor, reason="new_sign_in")
+
+
 def _on_to(request: HttpRequest, message: Message) -> HttpResponse:
     """Carry a logout message on: by a form that sends itself, or by a page that refreshes itself, as on the way in."""
     if message.fields is not None:
@@ -165,7 +178,7 @@ def _on_to(request: HttpRequest, message: Message) -> HttpResponse:
 
 
 def _page(request: HttpRequest, password: Form, single: Form, *, status: int = 200) -> HttpResponse:
-    values = {"password": password, "single": single, "next": _next(request), "plain_title": "Sign in"}
+    values = {"password": password, "single": single, "next": wanted_page(request), "plain_title": "Sign in"}
     return render(request, "console/sign_in.html", values, status=status)
 
 
@@ -193,7 +206,7 @@ def _remember(response: HttpResponse, where: str) -> None:
     )
 
 
-def _next(request: HttpRequest) -> str:
+def wanted_page(request: HttpRequest) -> str:
     """Return where to go after signing in: a path of ours, never another site."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):

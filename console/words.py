@@ -21,6 +21,7 @@ _VERBS: Final = {
     "download": "downloaded", "run": "run", "hold": "held back", "approve": "approved",
     "sign_on": "ways in changed", "break_glass": "by the break-glass password", "without_break_glass": "without break-glass administrator",
     "proof_missing": "proof missing", "proof_back": "proof found again", "unprove": "proved no longer",
+    "enrol": "set up", "codes": "recovery codes renewed", "recovery": "recovery code used", "remove": "removed",
 }  # fmt: skip
 ORIGINS: Final = {
     "admin": "Administrator",
@@ -29,6 +30,11 @@ ORIGINS: Final = {
     "directory_default": "Directory default",
     "organization_default": "Organization default",
     "invitation": "Invitation",
+}
+SECOND_FACTORS: Final = {
+    "optional": "Asked of people with a password who have set one up",
+    "passwords": "Asked of everybody who comes with a password",
+    "everybody": "Asked of everybody, also after single sign-on",
 }
 IDPS: Final = {
     "okta": "Okta",

@@ -24,22 +24,27 @@ class SessionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request, and forget a cookie that opens nothing."""
+        """Answer the request."""
         request.user = SimpleLazyObject(lambda: _user(request))  # type: ignore[assignment]
-        response = self.get_response(request)
-        if (
-            settings.SESSION_COOKIE_NAME in request.COOKIES
-            and getattr(request, "_member_session", _UNREAD) is None
-        ):
-            forget(response)
-        return response
+        return self.get_response(request)
 
 
 def session_of(request: HttpRequest) -> Session | None:
     """Return the open session of this browser, or None."""
+    found = _begun(request)
+    return None if found is None or found.awaits_factor else found
+
+
+def awaiting_of(request: HttpRequest) -> Session | None:
+    """Return the session of this browser that awaits its second factor, or None."""
+    found = _begun(request)
+    return found if found is not None and found.awaits_factor else None
+
+
+def _begun(request: HttpRequest) -> Session | None:
     found = getattr(request, "_member_session", _UNREAD)
     if found is _UNREAD:
-        found = sessions.find(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
+        found = sessions.find_begun(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
         request._member_session = found  # type: ignore[attr-defined]  # noqa: SLF001 - the request carries it
         if found is not None:
             sessions.note_seen(found)

@@ -13,7 +13,18 @@ from audit.events import Event
 from audit.record import Actor, record
 from identity import members, tenancy
 from identity.errors import Invalid
-from identity.models import Invitation, Link, Member, Organization, OutgoingMail, Receipt, Session, Token
+from identity.models import (
+    Invitation,
+    Link,
+    Member,
+    Organization,
+    OutgoingMail,
+    Receipt,
+    RecoveryCode,
+    SecondFactor,
+    Session,
+    Token,
+)
 
 _FORGET = """
 DELETE FROM audit_detail detail USING audit_entry entry
@@ -90,6 +101,8 @@ def _forget_around(member: Member) -> list[str]:
     ).delete()
     sessions.update(name_id=None, name_id_digest=None, session_index="", ip="", user_agent="")
     tokens.update(name="")
+    SecondFactor.objects.filter(mine).delete()
+    RecoveryCode.objects.filter(mine).delete()
     for invitation in invitations:
         invitation.email = invitation.email_key = f"erased-{invitation.pk}"
         invitation.save(update_fields=["email", "email_key"])

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import arrivals, exits, first_access, matching, tenancy
+from identity import arrivals, exits, first_access, matching, passwords, tenancy
 from identity.arrivals import Newcomer
 from identity.errors import Conflict, Invalid, Offboarded
 from identity.exits import Receipt
@@ -205,10 +205,11 @@ def schedule_end(member: Member, ends_at: datetime | None, *, actor: Actor) -> M
 
 
 def set_password(member: Member, password: str, *, actor: Actor) -> None:
-    """Set the password for local sign-in and end every session of the member."""
+    """Set the password for local sign-in and end every session of the member. Raises Invalid (identity.passwords)."""
     with tenancy.change(member.organization_id):
         locked = lock(member)
-        locked.password = make_password(password)
+        passwords.check(locked, password)
+        locked.password = make_password(passwords.normal(password))
         locked.save(update_fields=["password"])
         exits.end_sessions(locked, actor=actor, reason="password")
         record(

@@ -16,7 +16,16 @@ from identity.roles import BUILT_IN
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_LENGTH_MAX = 200
 _LIMITS = {"grace_days": (0, 3650), "session_hours": (1, 24 * 30), "retention_days": (0, 3650)}
-_PLAIN = ("name", "email_unique", "grace_days", "session_hours", "time_zone", "retention_days", "defaults")
+_PLAIN = (
+    "name",
+    "email_unique",
+    "grace_days",
+    "session_hours",
+    "second_factor",
+    "time_zone",
+    "retention_days",
+    "defaults",
+)
 
 # Each kind with its parent and its permissions, weak to strong.
 PRESETS: dict[str, tuple[tuple[str, str | None, tuple[str, ...]], ...]] = {
@@ -188,6 +197,9 @@ def _check_values(values: dict[str, Any]) -> None:
     if not isinstance(values.get("email_unique", False), bool):
         message = "email_unique is true or false."
         raise Invalid(message, field="email_unique")
+    if values.get("second_factor", "optional") not in Organization.SecondFactor.values:
+        message = f"second_factor is one of {', '.join(Organization.SecondFactor.values)}."
+        raise Invalid(message, field="second_factor")
     if values.get("time_zone", "UTC") not in zoneinfo.available_timezones():
         message = "time_zone is a name of the IANA data base, as Europe/Berlin."
         raise Invalid(message, field="time_zone")

@@ -11,15 +11,20 @@ from django.utils import timezone
 from audit import context
 from audit.events import Event
 from audit.record import Actor, Subject, record
+from identity import second_factors, tenancy
 from identity import secrets as sealing
-from identity import tenancy
-from identity.errors import Forbidden, OrganizationSuspended
+from identity.errors import Forbidden, Invalid, OrganizationSuspended
 from identity.models import Member, Organization, Session
 
 _COOKIE_BYTES = 32
 _COOKIE_LENGTH_MAX = 100
 _SEEN_NOTED_EVERY = timedelta(minutes=1)
 _USER_AGENT_LENGTH_MAX = 400
+# How long a browser may stand before the page that asks for the second factor.
+_FACTOR_AWAITED = timedelta(minutes=10)
+# However often somebody extends: after this they show again who they are.
+LENGTH_MAX = timedelta(days=30)
+EXTENSION_OFFERED = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ def start(
 ) -> tuple[Session, str]:
     """Start a session and return it with the cookie's value. `not_after` (SessionNotOnOrAfter) bounds it.
 
+    Where a second factor is asked for, the session opens nothing until `complete`.
+
     Raises Forbidden unless the member is active, OrganizationSuspended.
     """
     now = timezone.now()
@@ -46,11 +53,12 @@ def start(
         rows = Member.objects.select_for_update(of=("self",)).select_related("organization")
         member = rows.get(pk=member.pk)
         _check(member)
-        lifetime = timedelta(hours=member.organization.session_hours)
+        awaits = second_factors.is_asked(member, by_saml=saml is not None)
+        ends = now + _FACTOR_AWAITED if awaits else now + _lifetime(member.organization)
         session = Session(
             organization_id=member.organization_id, member=member, digest=_digest(value), epoch=member.session_epoch,
             ip=where.ip, user_agent=where.user_agent[:_USER_AGENT_LENGTH_MAX], started_at=now, seen_at=now,
-            expires_at=min(now + lifetime, not_after) if not_after else now + lifetime,
+            expires_at=_within(ends, not_after), not_after=not_after, awaits_factor=awaits,
         )  # fmt: skip
         if saml is not None:
             session.connection_id = saml.connection_id
@@ -60,19 +68,71 @@ def start(
                 member.organization_id, f"session:{session.pk}:name_id", saml.name_id.encode()
             )
         session.save(force_insert=True)
-        Member.objects.filter(organization=member.organization_id, pk=member.pk).update(last_sign_in_at=now)
+        if not awaits:
+            _note_sign_in(member, now)
         record(
             Event.SESSION_START,
             organization_id=member.organization_id,
             actor=actor,
             subject=Subject("session", str(session.pk), member.user_name),
-            data={"member": str(member.pk), "connection": saml.connection_id if saml else None},
+            data={
+                "member": str(member.pk),
+                "connection": saml.connection_id if saml else None,
+                "awaits_factor": awaits,
+            },
         )
     return session, value
 
 
+def complete(session: Session, *, actor: Actor) -> tuple[Session, str]:
+    """Open a session whose second factor was shown, under a new cookie, and return both. The caller records the sign-in.
+
+    Raises Forbidden where it no longer waits.
+    """
+    now = timezone.now()
+    with tenancy.change(session.organization_id):
+        locked = _lock_open(session)
+        if not locked.awaits_factor:
+            raise Forbidden("This sign-in is over: begin again.")
+        locked.awaits_factor = False
+        locked.expires_at = _within(now + _lifetime(locked.organization), locked.not_after)
+        value = _rotate(locked, "awaits_factor")
+        _note_sign_in(locked.member, now)
+        _record_extension(locked, session.expires_at, actor)
+    return locked, value
+
+
+def extend(session: Session, *, actor: Actor) -> tuple[Session, str]:
+    """Let an open session last for the organization's whole length from now, under a new cookie; returns both.
+
+    Raises Invalid where it cannot last longer: the identity provider's end (SessionNotOnOrAfter), or 30 days from its start.
+    Raises Forbidden for one that has ended.
+    """
+    with tenancy.change(session.organization_id):
+        locked = _lock_open(session)
+        if locked.awaits_factor:
+            raise Forbidden("Finish signing in first.")
+        before = locked.expires_at
+        ends = min(timezone.now() + _lifetime(locked.organization), locked.started_at + LENGTH_MAX)
+        locked.expires_at = _within(ends, locked.not_after)
+        if locked.expires_at <= before:
+            raise Invalid("This session cannot last longer. Save what you are doing, and sign in again.")
+        value = _rotate(locked)
+        _record_extension(locked, before, actor)
+    return locked, value
+
+
 def find(value: str) -> Session | None:
-    """Return the open session of this cookie with member and organization, or None: unknown, ended, expired, or its member is out."""
+    """Return the open session of this cookie with member and organization, or None: unknown, ended, expired, or its member is out.
+
+    One that still awaits its second factor is not open.
+    """
+    found = find_begun(value)
+    return None if found is None or found.awaits_factor else found
+
+
+def find_begun(value: str) -> Session | None:
+    """Return the session of this cookie as `find` does, also one that awaits its second factor."""
     if not value or len(value) > _COOKIE_LENGTH_MAX:
         return None
     with tenancy.everywhere("session look-up"):
@@ -81,6 +141,9 @@ def find(value: str) -> Session | None:
             .filter(digest=_digest(value), ended_at__isnull=True, expires_at__gt=timezone.now())
             .first()
         )
+    if session is not None:
+        # It came with the session, in the same query.
+        session.member.organization = session.organization
     if session is None or session.epoch != session.member.session_epoch or not session.member.is_active:
         return None
     return session if session.organization.state == Organization.State.ACTIVE else None
@@ -134,6 +197,45 @@ def name_id_of(session: Session) -> str:
 def name_id_digest(name_id: str) -> bytes:
     """Return the key by which a NameID is looked up; NameIDs are longer than an index takes, and personal."""
     return hashlib.sha256(name_id.encode()).digest()
+
+
+def _lock_open(session: Session) -> Session:
+    rows = Session.objects.select_for_update(of=("self",)).select_related("member", "organization")
+    locked = rows.get(organization=session.organization_id, pk=session.pk)
+    if locked.ended_at is not None or locked.expires_at <= timezone.now():
+        raise Forbidden("This session has ended: sign in again.")
+    return locked
+
+
+def _rotate(session: Session, *columns: str) -> str:
+    """Give the session another cookie and save it; whoever holds the former one holds nothing."""
+    value = secrets.token_urlsafe(_COOKIE_BYTES)
+    session.digest = _digest(value)
+    session.save(update_fields=["digest", "expires_at", *columns])
+    return value
+
+
+def _record_extension(session: Session, before: datetime, actor: Actor) -> None:
+    record(
+        Event.SESSION_EXTEND,
+        organization_id=session.organization_id,
+        actor=actor,
+        subject=Subject("session", str(session.pk), session.member.user_name),
+        changes={"expires_at": [before, session.expires_at]},
+        data={"member": str(session.member_id)},
+    )
+
+
+def _lifetime(organization: Organization) -> timedelta:
+    return timedelta(hours=organization.session_hours)
+
+
+def _within(ends: datetime, not_after: datetime | None) -> datetime:
+    return min(ends, not_after) if not_after else ends
+
+
+def _note_sign_in(member: Member, now: datetime) -> None:
+    Member.objects.filter(organization=member.organization_id, pk=member.pk).update(last_sign_in_at=now)
 
 
 def _check(member: Member) -> None:

@@ -20,6 +20,7 @@ from identity import (
     organizations,
     resources,
     roles,
+    second_factors,
     sessions,
     sign_on,
     tenancy,
@@ -28,6 +29,7 @@ from identity import (
 from identity.grants import GrantSpec
 from identity.mappings import Mapping
 from identity.models import Group, Resource
+from tests.authenticator import code_of
 from tests.conftest import SETUP
 
 ADA = Actor("member", "0197-ada", "Ada Admin")
@@ -41,6 +43,11 @@ def a_resource(acme):
     resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
     with tenancy.of(acme):
         return Resource.objects.get()
+
+
+def enrol(jane):
+    offer = second_factors.offer(jane, "Rollcall")
+    return second_factors.enrol(jane, offer.sealed, code_of(offer.secret), actor=ADA)
 
 
 # verb → (what to do, the events it must leave, in order)
@@ -98,6 +105,23 @@ VERBS = {
         ["token.issue"],
     ),
     "sessions.start": (lambda acme, jane: sessions.start(jane, actor=ADA), ["session.start"]),
+    "sessions.extend": (
+        lambda acme, jane: sessions.extend(sessions.start(jane, actor=ADA)[0], actor=ADA),
+        ["session.start", "session.extend"],
+    ),
+    "second_factors.enrol": (lambda acme, jane: enrol(jane), ["second_factor.enrol"]),
+    "second_factors.renew_codes": (
+        lambda acme, jane: (enrol(jane), second_factors.renew_codes(jane, actor=ADA)),
+        ["second_factor.enrol", "second_factor.codes"],
+    ),
+    "second_factors.spend": (
+        lambda acme, jane: second_factors.spend(jane, enrol(jane)[0], actor=ADA),
+        ["second_factor.enrol", "second_factor.recovery"],
+    ),
+    "second_factors.remove": (
+        lambda acme, jane: (enrol(jane), second_factors.remove(jane, actor=ADA)),
+        ["second_factor.enrol", "second_factor.remove"],
+    ),
     "domains.claim": (lambda acme, jane: domains.claim(acme, "acme.example", actor=ADA), ["domain.claim"]),
     "invitations.create": (
         lambda acme, jane: invitations.create(acme, "n@acme.example", actor=ADA),

@@ -30,11 +30,13 @@ OTHERS = {
     r"static/.*": PUBLIC,
     r"api/v1/(schema|problems/<slug:code>|\^\(\?P<rest>.*)": PUBLIC,
     r"api/v1/(me|organizations)": OWN,
+    r"api/v1/me/(session|sessions|sessions/<uuid:session>)": OWN,
     r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$).*": OWN,
     r"scim/v2/\^(Roles|Entitlements).*": OWN,
     r"saml2/<uuid:connection_id>/\w+": PROTOCOL,
     r"sign-(in|out).*": PUBLIC,
     r"(|me|me/password|me/sessions/<uuid:session>/end|organizations/|organizations/new)": OWN,
+    r"me/(session|second-factor|second-factor/codes|second-factor/remove)": OWN,
 }
 SCIM_RESOURCE = re.compile(r"scim/v2/\^(Users|Groups)/\(\?P<resource_id>.*")
 ORGANIZATION = re.compile(r"<(org:org|slug:slug)>")

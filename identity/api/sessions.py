@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -36,24 +37,27 @@ class Sessions(OrganizationView):
         """List the open sessions."""
         found = self.one(Member, member)
         with tenancy.of(self.organization):
-            return self.paged(self._open(found), ShownSession)
+            return self.paged(open_sessions(found), ShownSession)
 
     @describe("member_sessions_end", status=204)
     def delete(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Sign the member out everywhere."""
         found = self.one(Member, member)
         with tenancy.change(self.organization):
-            for session in self._open(found).select_related("member"):
+            for session in open_sessions(found).select_related("member"):
                 sessions.end(session, actor=self.actor, reason="administrator")
         return Response(status=204)
 
-    def _open(self, member: Member) -> Any:
-        return Session.objects.filter(
-            organization=self.organization,
-            member=member,
-            ended_at__isnull=True,
-            expires_at__gt=timezone.now(),
-        )
+
+def open_sessions(member: Member) -> "QuerySet[Session]":
+    """Return the sessions that open something, the latest last; the tenancy must be set."""
+    return Session.objects.filter(
+        organization=member.organization_id,
+        member=member,
+        ended_at__isnull=True,
+        awaits_factor=False,
+        expires_at__gt=timezone.now(),
+    )
 
 
 class OneSession(OrganizationView):

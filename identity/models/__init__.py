@@ -11,10 +11,10 @@ from identity.models.member import ActivePeriod, Invitation, Member
 from identity.models.organization import Domain, Organization
 from identity.models.receipt import Receipt
 from identity.models.resource import Kind, Resource
+from identity.models.second_factor import RecoveryCode, SecondFactor
 
 __all__ = [
     "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
     "Invitation", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail", "PendingMembership", "Receipt",
-    "Resource",
-    "Role", "RoleAssignment", "Session", "Token",
+    "RecoveryCode", "Resource", "Role", "RoleAssignment", "SecondFactor", "Session", "Token",
 ]  # fmt: skip

@@ -46,7 +46,10 @@ class Token(TenantModel):
 
 
 class Session(TenantModel):
-    """One signed-in browser of one member, with the SAML names by which its identity provider can end it."""
+    """One signed-in browser of one member, with the SAML names by which its identity provider can end it.
+
+    A session that `awaits_factor` opens nothing but the page that asks for the second factor.
+    """
 
     digest = models.BinaryField(unique=True)
     member = reference("identity.Member", "sessions")
@@ -60,6 +63,9 @@ class Session(TenantModel):
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    # SessionNotOnOrAfter: nothing extends the session beyond it.
+    not_after = models.DateTimeField(null=True)
+    awaits_factor = models.BooleanField(default=False, db_default=False)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.TextField(blank=True)
 

@@ -30,6 +30,13 @@ class Organization(models.Model):
         ALSO_PASSWORD = "also_password"  # noqa: S105 - the name of a way in
         SINGLE_SIGN_ON = "single_sign_on"
 
+    class SecondFactor(models.TextChoices):
+        """Who shows a second factor when signing in: who has set one up, everybody with a password, or everybody at all."""
+
+        OPTIONAL = "optional"
+        PASSWORDS = "passwords"
+        EVERYBODY = "everybody"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.TextField()
     slug = models.TextField(unique=True)
@@ -39,6 +46,9 @@ class Organization(models.Model):
     email_unique = models.BooleanField(default=False)
     grace_days = models.PositiveIntegerField(default=30)
     session_hours = models.PositiveIntegerField(default=24)
+    second_factor = models.TextField(
+        choices=SecondFactor.choices, default=SecondFactor.OPTIONAL, db_default="optional"
+    )
     time_zone = models.TextField(default="UTC", db_default="UTC")
     # Days after which an offboarded person's details are erased; 0 keeps them.
     retention_days = models.PositiveIntegerField(default=0, db_default=0)

@@ -6,10 +6,13 @@ from console.access import NEEDS
 from console.urls import urlpatterns
 
 # Pages before anybody is signed in, or for whoever holds a session.
-OPEN = {"sign_in", "to_identity_provider", "sign_out"}
+OPEN = {"sign_in", "second_step", "to_identity_provider", "sign_out"}
 # Pages that are only posted to.
 POSTED = {
     "my_session_end",
+    "my_recovery_codes",
+    "my_second_factor_remove",
+    "second_factor_reset",
     "session_end",
     "member_token_revoke",
     "token_issue",

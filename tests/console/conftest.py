@@ -9,7 +9,17 @@ from django.test import Client
 from audit import sequencer
 from audit.models import Entry
 from audit.record import Actor
-from identity import directories, domains, grants, groups, members, resources, sessions, tenancy, tokens
+from identity import (
+    directories,
+    domains,
+    grants,
+    groups,
+    members,
+    resources,
+    sessions,
+    tenancy,
+    tokens,
+)
 from identity.grants import GrantSpec
 from identity.models import Directory, Member, Organization
 from saml import attempts, connections, keys

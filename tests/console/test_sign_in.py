@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Detail
-from console import passwords
+from console import lock_out
 from identity import domains, invitations, members, organizations, sessions, sign_on, tenancy
 from identity.models import Member, Organization, OutgoingMail
 from saml import connections, keys
@@ -120,34 +120,34 @@ def test_a_user_name_of_two_organizations_wants_the_organization(acme, globex, o
 def test_after_five_tries_from_one_address_the_door_is_locked_for_fifteen_minutes(
     opal_with_password, operators
 ):
-    for _ in range(passwords.PAIR_MAX):
+    for _ in range(lock_out.PAIR_MAX):
         assert WRONG in sign_in("opal@rollcall.example", "wrong").content
     answer = sign_in("opal@rollcall.example")
     assert b"Too many tries" in answer.content
     assert entries(operators, "sign_in.refuse")[-1].reason == "too_many_tries"
     assert sign_in("opal@rollcall.example", REMOTE_ADDR="198.51.100.7").status_code == 303
-    with time_machine.travel(timezone.now() + passwords.WINDOW + timedelta(seconds=1)):
+    with time_machine.travel(timezone.now() + lock_out.WINDOW + timedelta(seconds=1)):
         assert sign_in("opal@rollcall.example").status_code == 303
 
 
 def test_the_lock_says_the_same_of_people_who_do_not_exist(opal_with_password):
-    for _ in range(passwords.PAIR_MAX):
+    for _ in range(lock_out.PAIR_MAX):
         sign_in("nobody@example.com", "wrong")
     assert b"Too many tries" in sign_in("nobody@example.com", "wrong").content
 
 
 def test_many_addresses_together_are_locked_out_too(opal_with_password):
-    for number in range(passwords.PERSON_MAX):
+    for number in range(lock_out.PERSON_MAX):
         sign_in("opal@rollcall.example", "wrong", REMOTE_ADDR=f"198.51.100.{number}")
     assert b"Too many tries" in sign_in("opal@rollcall.example", REMOTE_ADDR="203.0.113.1").content
 
 
 def test_a_refusal_by_the_lock_does_not_prolong_it(opal_with_password):
-    for _ in range(passwords.PAIR_MAX):
+    for _ in range(lock_out.PAIR_MAX):
         sign_in("opal@rollcall.example", "wrong")
-    with time_machine.travel(timezone.now() + passwords.WINDOW - timedelta(seconds=30)):
+    with time_machine.travel(timezone.now() + lock_out.WINDOW - timedelta(seconds=30)):
         assert b"Too many tries" in sign_in("opal@rollcall.example").content
-    with time_machine.travel(timezone.now() + passwords.WINDOW + timedelta(seconds=1)):
+    with time_machine.travel(timezone.now() + lock_out.WINDOW + timedelta(seconds=1)):
         assert sign_in("opal@rollcall.example").status_code == 303
 
 
