@@ -132,7 +132,7 @@ def _database(name: str, default: str | None) -> dict[str, object]:
             name, "must name user and database, as postgresql://user:password@host:5432/rollcall."
         )
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "identity.postgresql",
         "HOST": parts.hostname,
         "PORT": parts.port or 5432,
         "NAME": database,

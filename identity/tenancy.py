@@ -4,19 +4,23 @@ Outside these blocks no tenant row is visible: row-level security compares every
 long as the transaction (`set_config(…, true)`), so that nothing can leak into the next user of the connection.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any, cast
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
+from django.db import connection as default_connection
 
 from audit.schema import EVERYWHERE_SETTING, ORGANIZATION_SETTING
 from identity.errors import refusal_of
 from identity.models import Organization
+from identity.postgresql.base import DatabaseWrapper
 
 _SET = f"SELECT set_config('{ORGANIZATION_SETTING}', %s, true), set_config('{EVERYWHERE_SETTING}', %s, true)"
 _NOWHERE = ("", "")
 _ATTRIBUTE = "rollcall_tenant"
+connection = cast("DatabaseWrapper", default_connection)
 
 
 @contextmanager
@@ -28,6 +32,21 @@ def of(organization: Organization | UUID) -> Iterator[None]:
         return
     with _set(tenant):
         yield
+
+
+def read(
+    organization: Organization | UUID, sql: str, parameters: Sequence[Any] | Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Return the rows of one statement for one organization, within the open transaction or else by one round trip.
+
+    The setting and the statement are sent together, and what is sent together is one transaction (PostgreSQL, "Pipeline Mode").
+    """
+    if connection.in_atomic_block:
+        with of(organization):
+            return _fetched(sql, parameters)
+    tenant = str(organization.pk if isinstance(organization, Organization) else organization)
+    connection.ahead(_SET, (tenant, ""))
+    return _fetched(sql, parameters)
 
 
 @contextmanager
@@ -78,6 +97,12 @@ def _set(tenant: tuple[str, str]) -> Iterator[None]:
 
 
 def _apply(tenant: tuple[str, str]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_SET, tenant)
+    connection.ahead(_SET, tenant)
     setattr(connection, _ATTRIBUTE, tenant)
+
+
+def _fetched(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

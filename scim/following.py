@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
-from django.db import connection
 
 from audit.record import Actor
-from identity import first_access
+from identity import first_access, tenancy
 from identity.first_access import Wanted
 from identity.grants import GrantSpec
 from identity.models import Directory, Member
@@ -79,9 +78,10 @@ def seen(directory: Directory, rows: Sequence[UserRow]) -> list[UserRow]:
     """Return the people as the directory is to see them: one that is followed sees what they hold in place of what it wrote."""
     if not rows or not follows(directory):
         return list(rows)
-    with connection.cursor() as cursor:
-        cursor.execute(_SHOWN, [directory.organization_id, [row.id for row in rows]])
-        held = {member_id: (roles, grants) for member_id, roles, grants in cursor.fetchall()}
+    shown = tenancy.read(
+        directory.organization_id, _SHOWN, [directory.organization_id, [row.id for row in rows]]
+    )
+    held = {member_id: (roles, grants) for member_id, roles, grants in shown}
     return [row._replace(profile=_overlaid(row.profile, *held[row.id])) for row in rows]
 
 

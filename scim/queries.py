@@ -5,8 +5,8 @@ from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import orjson
-from django.db import connection
 
+from identity import tenancy
 from identity.models import Directory
 from scim import following, ordering
 from scim.filter.sql import Column, Rows, Vocabulary, compiled
@@ -120,7 +120,7 @@ def user(directory: Directory, member_id: UUID, *, groups: bool = True, lock: bo
     """Return one person of the directory, None for anybody else; `lock` holds the row until the transaction ends."""
     shown = _USER_GROUPS if groups else _NOTHING
     sql = f"{_USER}{shown}{_USERS_FROM} AND l.member_id = %s{' FOR UPDATE OF m' if lock else ''}"
-    rows = _run(sql, [directory.organization_id, directory.pk, member_id])
+    rows = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, member_id])
     return following.seen(directory, [_user(rows[0])])[0] if rows else None
 
 
@@ -130,7 +130,7 @@ def group(
     """Return one group of the directory, None for any other; with `members` none the membership table is not touched."""
     shown = _MEMBERS[members]
     sql = f"{_GROUP}{shown}{_GROUPS_FROM} AND g.id = %s{' FOR UPDATE OF g' if lock else ''}"
-    rows = _run(sql, [directory.organization_id, directory.pk, group_id])
+    rows = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, group_id])
     return _group(rows[0]) if rows else None
 
 
@@ -160,7 +160,10 @@ def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
     sql = """SELECT count(*) FROM (
       SELECT 1 FROM identity_membership ms
        WHERE ms.organization_id = %s AND ms.group_id = %s AND ms.ended_at IS NULL LIMIT %s) AS counted"""
-    return bool(_run(sql, [directory.organization_id, group_id, limit + 1])[0][0] > limit)
+    return bool(
+        tenancy.read(directory.organization_id, sql, [directory.organization_id, group_id, limit + 1])[0][0]
+        > limit
+    )
 
 
 def groups(directory: Directory, wish: Wish, *, members: Members = "ids") -> Page[GroupRow]:
@@ -201,14 +204,18 @@ def _page(
         key, source_shown = ("l.id", _USERS_SHOWN) if words.kind is USERS else ("g.id", _GROUPS_SHOWN)
         page = f"SELECT {key}{narrow}{conditions} ORDER BY {order.sql} LIMIT %s OFFSET %s"
         sql = f"WITH page (row) AS MATERIALIZED ({page}) {selected}, {order.value}{source_shown} ORDER BY {order.sql}"
-        rows = _run(sql, [*parameters, wish.count + 1, offset])
+        rows = tenancy.read(directory.organization_id, sql, [*parameters, wish.count + 1, offset])
     has_more = len(rows) > wish.count
     del rows[wish.count :]
     last = Key(rows[-1][-1], rows[-1][0]) if has_more and rows else None
     if wish.cursor:
         return rows, None, last
     # A page with nobody behind it is the last one, and counting again would tell nothing new.
-    total = offset + len(rows) if rows and not has_more else _run(*counted)[0][0]
+    total = (
+        offset + len(rows)
+        if rows and not has_more
+        else tenancy.read(directory.organization_id, *counted)[0][0]
+    )
     return rows, total, last
 
 
@@ -221,9 +228,3 @@ def next_cursor(page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:
 
 def _question(words: Vocabulary, wish: Wish) -> str:
     return f"{words.kind.name}\n{wish.tree}\n{wish.sort_by.lower()}\n{wish.descending}"
-
-
-def _run(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall()

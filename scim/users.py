@@ -94,8 +94,7 @@ def create(call: Call) -> HttpResponse:
 
 def read(call: Call, resource_id: str) -> HttpResponse:
     """Return a person (RFC 7644 §3.4.1)."""
-    with tenancy.of(call.who.organization):
-        row = found(call.who, uuid_of(resource_id), groups=call.choice(USERS).shows("groups"))
+    row = found(call.who, uuid_of(resource_id), groups=call.choice(USERS).shows("groups"))
     if call.knows(row.version):
         return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
     return one(call, row)
@@ -153,8 +152,7 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
 def listed(who: Caller, wish: Wish) -> dict[str, object]:
     """Return the ListResponse of the directory's people."""
     chosen = projection.compiled(USERS, wish.attributes, wish.excluded)
-    with tenancy.of(who.organization):
-        page = queries.users(who.directory, wish, groups=chosen.shows("groups"))
+    page = queries.users(who.directory, wish, groups=chosen.shows("groups"))
     base = base_url()
     shown = [chosen(resources.user(row, base)) for row in page.rows]
     return protocol.listing(

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, on which statements that nobody waits for travel with the next one."""

@@ -1,0 +1,121 @@
+"""What nobody waits for travels with the next statement, and is done, refused and forgotten as if it had been waited for."""
+
+import select
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from psycopg.pq import TransactionStatus
+
+from identity import members, tenancy, tokens
+from identity.errors import UserNameTaken
+from identity.models import Directory, Member
+from tests.conftest import SETUP
+
+IDLE, IN_TRANSACTION = TransactionStatus.IDLE, TransactionStatus.INTRANS
+
+
+def status():
+    return connection.connection.info.transaction_status
+
+
+def one(sql, *parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchone()
+
+
+def test_a_transaction_in_which_nothing_is_asked_leaves_nothing_open(acme):
+    with tenancy.of(acme):
+        pass
+    assert status() == IDLE
+    assert one("SELECT 1") == (1,)
+    assert status() == IDLE
+
+
+def test_a_rollback_before_anything_is_asked_leaves_nothing_open(acme):
+    with pytest.raises(ZeroDivisionError), tenancy.of(acme):
+        raise ZeroDivisionError
+    assert status() == IDLE
+    assert one("SELECT NULLIF(current_setting('rollcall.organization', true), '')") == (None,)
+
+
+def test_what_is_queued_is_done_before_the_next_statement(acme):
+    with tenancy.of(acme):
+        assert one("SELECT current_setting('rollcall.organization')") == (str(acme.pk),)
+        assert status() == IN_TRANSACTION
+        with transaction.atomic():
+            assert one("SELECT 1") == (1,)
+        assert one("SELECT 2") == (2,)
+
+
+def test_what_was_refused_can_be_taken_back_to_its_savepoint(acme, jane):
+    with tenancy.of(acme):
+        with pytest.raises(UserNameTaken):
+            members.provision(acme, actor=SETUP, user_name=jane.user_name)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Member.objects.filter(pk=jane.pk).update(state=None)
+        assert Member.objects.get(pk=jane.pk).state == "active"
+
+
+def test_a_queued_statement_that_is_refused_is_raised_with_the_next(db):
+    with pytest.raises(DatabaseError, match="division by zero"), transaction.atomic():
+        connection.ahead("SELECT 1 / %s", [0])
+        one("SELECT 1")
+    assert one("SELECT 3") == (3,)
+
+
+def test_in_a_transaction_that_is_lost_no_more_is_queued(db):
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(transaction.TransactionManagementError):
+            connection.ahead("SELECT 1")
+
+
+def test_a_read_by_one_round_trip_sees_its_organization_and_nothing_is_left_of_the_setting(jane, gus):
+    names = "SELECT user_name FROM identity_member"
+    assert tenancy.read(jane.organization_id, names, []) == [("jane@acme.example",)]
+    assert tenancy.read(gus.organization_id, names, []) == [("gus@globex.example",)]
+    assert (status(), one("SELECT count(*) FROM identity_member")) == (IDLE, (0,))
+
+
+def test_a_read_joins_the_transaction_that_is_open(okta, gus):
+    heard = "SELECT count(*) FROM identity_directory WHERE last_heard_at IS NOT NULL"
+    with tenancy.of(okta.directory.organization_id):
+        Directory.objects.update(last_heard_at="2026-01-01T00:00Z")
+        assert tenancy.read(okta.directory.organization_id, heard, []) == [(1,)]
+        assert tenancy.read(gus.organization_id, heard, []) == [(0,)]
+        assert Directory.objects.count() == 1
+
+
+def test_a_connection_that_the_server_closed_is_not_used_again(db, eraser):
+    one("SELECT 1")
+    assert connection.is_usable()
+    eraser.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+    # The server's farewell may take a moment to arrive.
+    select.select([connection.connection.fileno()], [], [], 10)
+    assert not connection.is_usable()
+    connection.close()
+    assert one("SELECT 4") == (4,)
+
+
+def test_a_server_side_cursor_waits_for_what_is_queued(acme, jane):
+    with tenancy.of(acme):
+        assert [each.pk for each in Member.objects.iterator(chunk_size=1)] == [jane.pk]
+
+
+def test_a_token_is_found_with_all_that_the_orm_would_read(okta, jane):
+    found = tokens.find(okta.secret)
+    with tenancy.everywhere("test"):
+        token = tokens.Token.objects.select_related("organization", "directory").get(pk=found.token.pk)
+    for loaded, read in (
+        (found.token, token),
+        (found.organization, token.organization),
+        (found.token.directory, token.directory),
+    ):
+        assert [getattr(loaded, field.attname) for field in loaded._meta.concrete_fields] == [
+            bytes(value) if isinstance(value := getattr(read, field.attname), memoryview) else value
+            for field in read._meta.concrete_fields
+        ]
+    assert found.token.member is None
+    secret = tokens.issue(jane, actor=SETUP, scopes=[])[1]
+    assert tokens.find(secret).token.member == jane
