@@ -19,5 +19,5 @@ $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = (("identity", "0010_sign_on"),)
+    dependencies = (("identity", "0011_second_factors"),)
     operations = (migrations.RunSQL(LOOK_UP, "DROP FUNCTION identity_token_owner(text);"),)
