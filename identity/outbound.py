@@ -2,9 +2,11 @@
 
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -82,7 +84,9 @@ class Caller:
         literal = f"[{address}]" if ":" in address else address
         client = self._clients.setdefault(
             parts.netloc,
-            httpx2.Client(timeout=self._seconds_max, follow_redirects=False, trust_env=False),
+            httpx2.Client(
+                verify=_authorities(), timeout=self._seconds_max, follow_redirects=False, trust_env=False
+            ),
         )
         ends = time.monotonic() + self._seconds_max
         try:
@@ -106,6 +110,12 @@ class Caller:
             if time.monotonic() > ends:
                 raise Unreachable(f"the answer took longer than {self._seconds_max} seconds")
         return bytes(body)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Return the authorities whose certificates count; reading them takes longer than most calls."""
+    return httpx2.create_ssl_context()
 
 
 def _public(address: str) -> bool:

@@ -1,0 +1,121 @@
+"""How connectors ask directories over HTTP: bearer tokens renewed once, faults by what the status says, links kept at home."""
+
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+import orjson
+
+from identity.outbound import Answer, Caller
+from identity.outbound import Unreachable as NotReached
+from tasks.connectors.faults import NotUnderstood, RateLimited, Unauthorized, Unreachable
+
+SECONDS_MAX: Final = 30.0
+BYTES_MAX: Final = 32 * 1024 * 1024
+# Where a directory says "later" without saying when.
+RETRY_AFTER_SECONDS: Final = 30.0
+_RETRY_AFTER_SECONDS_MAX: Final = 3600.0
+_OK, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERROR, _UNAVAILABLE = 200, 401, 403, 429, 500, 503
+
+
+class Api:
+    """One directory's API: `authorization(renew)` gives the header's value, asked for anew once when a token is refused.
+
+    `explain(answer)` may turn a status the vendor uses in its own way into a Fault to raise; None leaves it to the rules here.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        base_url: str,
+        authorization: Callable[[bool], str],
+        explain: Callable[[Answer], Exception | None] = lambda _answer: None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._caller = caller
+        self._base = base_url.rstrip("/")
+        self._authorization = authorization
+        self._explain = explain
+        self._headers = dict(headers or {})
+
+    def get(self, path: str, parameters: Mapping[str, str] | None = None) -> tuple[Any, Mapping[str, str]]:
+        """Return the JSON behind a path, or behind a link that the directory gave, and the headers. Raises Fault."""
+        url = path if "://" in path else self._base + path
+        if _origin(url) != _origin(self._base):
+            raise NotUnderstood(f"The directory points to another host, {urlsplit(url).netloc[:200]}.")
+        if parameters:
+            url += ("&" if "?" in url else "?") + urlencode(parameters)
+        answer = self._call(url, renew=False)
+        if answer.status == _UNAUTHORIZED:
+            answer = self._call(url, renew=True)
+        problem = self._explain(answer) or fault_of(answer)
+        if problem is not None:
+            raise problem
+        return json_of(answer), answer.headers
+
+    def _call(self, url: str, *, renew: bool) -> Answer:
+        headers = {"Accept": "application/json", **self._headers}
+        value = self._authorization(renew)
+        return call(self._caller, "GET", url, headers=headers | ({"Authorization": value} if value else {}))
+
+
+def call(caller: Caller, method: str, url: str, **arguments: Any) -> Answer:
+    """Make one call, its failure being a fault. Raises Unreachable."""
+    try:
+        return caller.call(method, url, **arguments)
+    except NotReached as error:
+        raise Unreachable(f"{urlsplit(url).netloc[:200]} cannot be reached: {error}.") from error
+
+
+def caller() -> Caller:
+    """Return a caller with the limits of this module."""
+    return Caller(seconds_max=SECONDS_MAX, bytes_max=BYTES_MAX)
+
+
+def json_of(answer: Answer) -> Any:
+    """Return the body's JSON. Raises NotUnderstood."""
+    try:
+        return orjson.loads(answer.body)
+    except orjson.JSONDecodeError as error:
+        raise NotUnderstood("The directory's answer is no JSON: is the address the API's?") from error
+
+
+def fault_of(answer: Answer) -> Exception | None:
+    """Return what a status means anywhere; None for 200."""
+    if answer.status == _OK:
+        return None
+    if answer.status in {_TOO_MANY, _UNAVAILABLE}:
+        return RateLimited("The directory asks us to come back later.", retry_after(answer.headers))
+    if answer.status >= _SERVER_ERROR:
+        return Unreachable(f"The directory answered {answer.status}.")
+    if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
+        return Unauthorized(f"The directory refuses our credentials ({answer.status}).")
+    return NotUnderstood(f"The directory answered {answer.status}, which this call should not bring.")
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds to wait by `Retry-After` (RFC 9110 section 10.2.3: seconds or a date), within an hour."""
+    text = headers.get("retry-after", "")
+    try:
+        seconds = (
+            float(text) if text.strip().isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
+        )
+    except (ValueError, TypeError):
+        seconds = RETRY_AFTER_SECONDS
+    return min(max(seconds, 1.0), _RETRY_AFTER_SECONDS_MAX)
+
+
+def next_link(headers: Mapping[str, str]) -> str:
+    """Return the target of `rel="next"` in a Link header (RFC 8288), or an empty text; several headers come joined by commas."""
+    for part in headers.get("link", "").split(","):
+        target, _, rest = part.strip().partition(">")
+        if 'rel="next"' in rest and target.startswith("<"):
+            return target[1:]
+    return ""
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

@@ -1,0 +1,207 @@
+"""The SCIM connector: another SCIM server is read, page by page, with cursors where it has them (RFC 9865), else by startIndex.
+
+RFC 7644 section 3.4.2.4. A listing that changes while it is walked by startIndex may lose somebody: when the totals of two pages differ, or
+fewer were seen than the total says, the listing counts as incomplete.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final
+
+from identity.directory_kinds import Field, Missing, Verdict
+from identity.outbound import Answer, Caller
+from tasks.connectors.faults import Misconfigured, NotUnderstood, ResyncNeeded, Unauthorized
+from tasks.connectors.http import Api, caller
+from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
+from tasks.connectors.mapping import ENTERPRISE
+
+PAGES_MAX: Final = 100_000
+_PROFILE: Final = (
+    "name", "displayName", "nickName", "profileUrl", "title", "userType", "preferredLanguage", "locale", "timezone", "emails",
+    "phoneNumbers", "ims", "photos", "addresses", ENTERPRISE,
+)  # fmt: skip
+_STAGES: Final = {"Users": "Groups", "Groups": "end"}
+
+
+class ScimConnector(Connector):
+    """Reads another SCIM server."""
+
+    kind: ClassVar[str] = "scim_pull"
+    title: ClassVar[str] = "SCIM server"
+    setting_fields: ClassVar[tuple[Field, ...]] = (
+        Field("api_url", "Base address", "url", required=True, in_scope=True, help="As https://host/scim/v2, without /Users."),
+        Field("filter", "Filter", in_scope=True, help="Of users, in SCIM's language: only whom it finds."),
+        Field("groups", "Groups", "flag", default=True, in_scope=True, help="Whether groups and their members are read."),
+        Field("page_size", "Page size", "number", default=100, least=1, most=1000),
+        Field("cursors", "Cursors", "choice", default="auto", choices=("auto", "never"), help="Used where they are offered."),
+        Field("sentinel", "Canary", help="The id or userName of somebody who must be in every listing."),
+    )  # fmt: skip
+    credential_fields: ClassVar[tuple[Field, ...]] = (Field("token", "Bearer token", help="Empty for none."),)
+
+    @property
+    def sentinel(self) -> str:
+        """Return the canary of the settings."""
+        return self.settings["sentinel"] or ""
+
+    def test(self) -> Verdict:
+        """Read the first users and groups. May raise Fault."""
+        with caller() as calls:
+            api = self._api(calls)
+            users = self._get(api, "/Users", self._query("Users") | {"startIndex": "1", "count": "5"})
+            groups = None
+            if self.settings["groups"]:
+                groups = _total(self._get(api, "/Groups", {"startIndex": "1", "count": "1"}))
+        names = [str(user.get("userName")) for user in _resources(users)]
+        return Verdict(
+            ok=bool(names), people=_total(users), groups=groups, sample=names, code="" if names else "nobody",
+            sentence="Users can be read." if names else "The server lists nobody: check the filter and the rights of the token.",
+        )  # fmt: skip
+
+    def fetch(self, *, checkpoint: Json | None = None, cookie: Json | None = None) -> Iterator[Page]:  # noqa: ARG002 - every run lists everybody
+        """Give every user, then every group with its members. May raise Fault."""
+        with caller() as calls:
+            api = self._api(calls)
+            state: dict[str, Any] = dict(checkpoint or {"stage": "Users", "lacks": ""} | self._start(api))
+            for stage in ("Users", "Groups"):
+                if state["stage"] == stage and (stage == "Users" or self.settings["groups"]):
+                    yield from self._walk(api, stage, state)
+        yield Page(end=End(whole=True, incomplete=state["lacks"]))
+
+    def _start(self, api: Api) -> dict[str, Any]:
+        """Return the state at the beginning of a listing; by cursor where the server says that it can (RFC 9865 section 4)."""
+        if self.settings["cursors"] == "auto":
+            offered = self._get(api, "/ServiceProviderConfig", {}).get("pagination")
+            if isinstance(offered, dict) and offered.get("cursor") is True:
+                return {"by_cursor": True, "cursor": "", "seen": 0}
+        return {"by_cursor": False, "index": 1, "seen": 0}
+
+    def _walk(self, api: Api, stage: str, state: dict[str, Any]) -> Iterator[Page]:
+        for _ in range(PAGES_MAX):
+            listed = self._page(api, stage, state)
+            found = _resources(listed)
+            # Behind the first page a server that pages by cursor may leave the total out (RFC 9865 section 2.3).
+            total = (
+                state["total"]
+                if state["by_cursor"] and "totalResults" not in listed and "total" in state
+                else _total(listed)
+            )
+            state["seen"] += len(found)
+            if state.setdefault("total", total) != total and not state["lacks"]:
+                state["lacks"] = (
+                    f"The number of {stage} changed from {state['total']} to {total} while they were listed."
+                )
+            cursor = listed.get("nextCursor")
+            if state["by_cursor"]:
+                state["cursor"], last = cursor, not cursor
+            else:
+                # By what came, not by what we asked for: servers clamp the page.
+                state["index"] += len(found)
+                last = not found or state["index"] > total
+            if last:
+                if state["seen"] < total and not state["lacks"]:
+                    state["lacks"] = f"Only {state['seen']} of {total} {stage} were listed."
+                state |= {"stage": _STAGES[stage], "seen": 0, "index": 1, "cursor": ""}
+                del state["total"]
+            yield (self._people if stage == "Users" else self._teams)(found, dict(state))
+            if last:
+                return
+        raise NotUnderstood(f"The server's listing of {stage} does not end.")
+
+    def _page(self, api: Api, stage: str, state: dict[str, Any]) -> dict[str, Any]:
+        query = self._query(stage)
+        if not state["by_cursor"]:
+            return self._get(api, f"/{stage}", query | {"startIndex": str(state["index"])})
+        try:
+            # An empty cursor asks for the first page (RFC 9865 section 2.1).
+            return self._get(api, f"/{stage}", query | {"cursor": state["cursor"]})
+        except Misconfigured as fault:
+            if state["cursor"]:
+                raise ResyncNeeded("The server no longer knows the cursor.") from fault
+            raise
+
+    def _people(self, users: list[dict[str, Any]], checkpoint: Json) -> Page:
+        people: list[Person] = []
+        bad: list[Unreadable] = []
+        for user in users:
+            key, name, active = user.get("id"), user.get("userName"), user.get("active")
+            if not isinstance(key, str) or not isinstance(name, str) or not key or not name:
+                bad.append(Unreadable(f"user {key or name}", "It has no id or no userName."))
+                continue
+            profile = {attribute: user[attribute] for attribute in _PROFILE if user.get(attribute)}
+            # "active" is optional in RFC 7643: a server that never says it means that whom it lists is in.
+            flag = True if "active" not in user else active if isinstance(active, bool) else None
+            people.append(Person(key, name, profile, flag, _version(user)))
+        return Page(people=people, unreadable=bad, checkpoint=checkpoint)
+
+    def _teams(self, groups: list[dict[str, Any]], checkpoint: Json) -> Page:
+        found: list[Group] = []
+        memberships: list[Membership] = []
+        bad: list[Unreadable] = []
+        for group in groups:
+            key, name, members = group.get("id"), group.get("displayName"), group.get("members") or []
+            if not isinstance(key, str) or not isinstance(name, str) or not isinstance(members, list):
+                bad.append(
+                    Unreadable(f"group {key or name}", "It has no id, no displayName, or odd members.")
+                )
+                continue
+            found.append(Group(key, name))
+            memberships += [
+                Membership(key, str(member["value"]))
+                for member in members
+                if isinstance(member, dict) and member.get("value") and member.get("type", "User") == "User"
+            ]
+        return Page(groups=found, memberships=memberships, unreadable=bad, checkpoint=checkpoint)
+
+    def _query(self, stage: str) -> dict[str, str]:
+        query = {"count": str(self.settings["page_size"])}
+        return query | (
+            {"filter": self.settings["filter"]} if stage == "Users" and self.settings["filter"] else {}
+        )
+
+    def _get(self, api: Api, path: str, query: dict[str, str]) -> dict[str, Any]:
+        body, _ = api.get(path, query)
+        if not isinstance(body, dict):
+            raise NotUnderstood("The server's answer is no object.")
+        return body
+
+    def _api(self, calls: Caller) -> Api:
+        token = self.credentials["token"]
+        accept = {"Accept": "application/scim+json, application/json"}
+        return Api(
+            calls,
+            self.settings["api_url"],
+            lambda _renew: f"Bearer {token}" if token else "",
+            _explain,
+            accept,
+        )
+
+
+def _resources(listed: dict[str, Any]) -> list[dict[str, Any]]:
+    found = listed.get("Resources", [])  # absent where there are none (RFC 7644 section 3.4.2)
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise NotUnderstood("The server's list has no Resources.")
+    return found
+
+
+def _total(listed: dict[str, Any]) -> int:
+    total = listed.get("totalResults")
+    if isinstance(total, bool) or not isinstance(total, int):
+        raise NotUnderstood("The server's list has no totalResults.")
+    return total
+
+
+def _version(user: dict[str, Any]) -> str:
+    meta = user.get("meta")
+    modified = meta.get("lastModified") if isinstance(meta, dict) else None
+    # Only UTC sorts as text.
+    return modified if isinstance(modified, str) and modified.endswith("Z") else ""
+
+
+def _explain(answer: Answer) -> Exception | None:
+    if answer.status in {401, 403}:
+        return Unauthorized(
+            f"The server refuses the token ({answer.status}).",
+            [Missing("read Users and Groups", "where the server's bearer tokens are issued")],
+        )
+    if answer.status in {400, 404}:
+        return Misconfigured(f"The server answered {answer.status}: check the base address and the filter.")
+    return None

@@ -1,0 +1,141 @@
+"""The Okta connector against a process that answers like Okta, with Okta's faults."""
+
+import time
+
+import pytest
+
+from tasks.connectors.faults import Misconfigured, RateLimited, Unauthorized, Unreachable
+from tasks.connectors.okta import OktaConnector
+from tests.connectors.conftest import somebody, team
+from tests.connectors.fake_directory import API_TOKEN
+from tests.connectors.listing import run
+
+NOW = "2099-01-01T00:00:00.000Z"
+
+
+@pytest.fixture
+def okta(fake):
+    def build(credentials=None, **more):
+        return OktaConnector({"api_url": fake.url} | more, credentials or {"api_token": API_TOKEN})
+
+    return build
+
+
+def test_everybody_is_listed_also_who_is_deprovisioned(okta, fake):
+    fake.put(people=[*fake.state["people"], somebody(8, "staged")])
+    listing = run(okta())
+    assert {name: one.active for name, one in listing.people.items()} == {
+        f"person{number}@acme.example": number < 6 for number in range(9)
+    }
+    assert listing.people["person1@acme.example"].profile == {
+        "name": {"givenName": "Person", "familyName": "Number1"},
+        "emails": [{"value": "person1@acme.example", "type": "work", "primary": True}],
+        "title": "Trader",
+    }
+    assert listing.members == {"traders": {(f"id-{number}", True) for number in range(4)}, "empty": set()}
+    assert listing.end.whole
+
+
+def test_between_whole_listings_only_changes_are_read(okta, fake):
+    first = run(okta())
+    people = fake.state["people"]
+    people[1] |= {"last": "Married", "changed": NOW}
+    people[2] |= {"status": "deleted", "changed": NOW}
+    fake.put(people=people, groups=[team("traders", 0, 1, changed=NOW), team("empty")])
+    later = run(okta(), cookie=first.end.cookie)
+    assert {one.external_id: one.active for one in later.people.values()} == {"id-1": True, "id-2": False}
+    assert later.members == {"traders": {("id-0", True), ("id-1", True)}}
+    assert (later.end.whole, later.end.cookie["whole_at"]) == (False, first.end.cookie["whole_at"])
+    again = run(okta(whole_hours=0), cookie=later.end.cookie)
+    assert (again.end.whole, len(again.people)) == (True, 8)
+
+
+def test_changes_overlap_since_they_may_become_visible_late(okta, fake):
+    cookie = run(okta()).end.cookie
+    fake.put(asked=[])
+    run(okta(), cookie=cookie)
+    [asked] = [path for path in fake.state["asked"] if path.startswith("/api/v1/users")]
+    assert cookie["since"][:16] not in asked.replace("%3A", ":")
+
+
+@pytest.mark.parametrize("fault", ["empty_page", "duplicate_pages", "reorder"])
+def test_odd_pages_change_nothing(okta, fake, fault):
+    expected = run(okta())
+    fake.put(faults={fault: True})
+    listing = run(okta())
+    assert (listing.people, listing.members) == (expected.people, expected.members)
+
+
+def test_an_interrupted_listing_goes_on_where_it_was(okta):
+    whole = run(okta())
+    for place, page in enumerate(whole.pages[:-1]):
+        rest = run(okta(), checkpoint=page.checkpoint)
+        assert {*whole.people} == {*rest.people} | {
+            one.user_name for earlier in whole.pages[: place + 1] for one in earlier.people
+        }
+        assert rest.end == whole.end
+
+
+def test_the_group_of_everyone_says_nothing(okta, fake):
+    fake.put(groups=[team("Everyone", 0, 1, type="BUILT_IN"), team("traders")])
+    assert list(run(okta()).groups) == ["g-traders"]
+
+
+def test_a_missing_status_says_nothing_and_a_missing_login_is_unreadable(okta, fake):
+    fake.put(faults={"missing_flag": ["id-2"], "nameless": ["id-3"]})
+    listing = run(okta())
+    assert listing.people["person2@acme.example"].active is None
+    assert [one.place for one in listing.unreadable] == ["user id-3"]
+
+
+def test_half_of_the_rate_limit_is_left_to_others(okta, fake):
+    rate = {
+        "X-Rate-Limit-Limit": "600",
+        "X-Rate-Limit-Remaining": "299",
+        "X-Rate-Limit-Reset": str(int(time.time()) + 60),
+    }
+    fake.put(faults={"rate": rate})
+    with pytest.raises(RateLimited) as raised:
+        run(okta())
+    assert 40 < raised.value.retry_after_seconds <= 60
+    fake.put(faults={"rate": rate | {"X-Rate-Limit-Remaining": "301"}})
+    assert len(run(okta()).people) == 8
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ({"rate_limited": 9}, RateLimited),
+        ({"broken": 9, "after": 1}, Unreachable),
+        ({"forbidden": 9}, Unauthorized),
+    ],
+)
+def test_what_okta_refuses_is_a_fault_by_what_to_do(okta, fake, faults, expected):
+    fake.put(faults=faults)
+    with pytest.raises(expected):
+        run(okta())
+
+
+def test_a_service_app_signs_in_by_its_key(okta, fake, signing_key):
+    credentials = {"private_key": signing_key[0], "key_id": "kid-1"}
+    assert len(run(okta(credentials, client_id="app")).people) == 8
+    assertion = fake.state["assertion"]
+    assert (assertion["claims"]["iss"], assertion["header"]["kid"]) == ("app", "kid-1")
+
+
+@pytest.mark.parametrize(
+    ("credentials", "expected", "word"),
+    [
+        ({"api_token": "wrong"}, Unauthorized, "read-only administrator"),
+        ({"private_key": "x"}, Misconfigured, "client id"),
+        ({}, Misconfigured, "API token"),
+    ],
+)
+def test_credentials_that_do_not_open_say_what_to_check(fake, credentials, expected, word):
+    with pytest.raises(expected, match=word):
+        OktaConnector({"api_url": fake.url}, credentials).test()
+
+
+def test_the_test_reads_a_few(okta):
+    verdict = okta().test()
+    assert (verdict.ok, verdict.people, verdict.groups) == (True, 3, 2)
