@@ -52,6 +52,7 @@ NEEDS: Final[dict[str, str]] = {
     "member": "members.read",
     "member_receipt": "members.read",
     "member_create": "members.write",
+    "import": "members.write",
     "member_profile": "members.write",
     "member_suspend": "members.write",
     "member_reactivate": "members.write",

@@ -6,9 +6,10 @@ place once, grants and roles each for itself. What an administrator gave, confir
 touches it. From a directory that administrators let go on assigning, `follow` takes every further assertion in the same way.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -100,6 +101,41 @@ def give_defaults(
     given_grants, refused_grants = _give_grants(member, specs, specs_origin, actor) if specs else _NO_GRANTS
     given_roles, refused_roles = _give_roles(member, names, names_origin, actor) if names else _NO_ROLES
     return Applied(given_grants, given_roles, refused_grants, refused_roles, (FirstAccess.Stage.DEFAULTS,))
+
+
+def give_defaults_all(
+    newcomers: Sequence[Member],
+    defaults: Mapping[str, Any],
+    *,
+    actor: Actor,
+    without_roles: Collection[UUID] = (),
+) -> None:
+    """Do that for many members of one organization just created by a list, with a statement for each thing, not for each member.
+
+    `without_roles` are those for whom the list itself names the roles.
+    """
+    if not newcomers:
+        return
+    wanted, origin = Wanted.parse(defaults), Origin.ORGANIZATION_DEFAULT
+    organization_id = newcomers[0].organization_id
+    resolved = grants.resolve(organization_id, wanted.grants or ())
+    found = [(resource, spec.permission) for spec, resource in resolved.found.items()]
+    grants.give_all([(member, *given) for member in newcomers for given in found], origin, actor=actor)
+    names = list(dict.fromkeys(wanted.roles or ()))
+    known = {role.name: role for role in Role.objects.filter(organization=organization_id, name__in=names)}
+    without_own = [member for member in newcomers if member.pk not in without_roles]
+    roles.give_all([(member, role) for member in without_own for role in known.values()], origin, actor=actor)
+    record_all(
+        _refused_grant(member, spec, reason, origin, actor)
+        for member in newcomers
+        for spec, reason in resolved.unknown.items()
+    )
+    record_all(
+        _refused_role(member, name, origin, actor)
+        for member in without_own
+        for name in names
+        if name not in known
+    )
 
 
 def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool = True) -> Applied:
@@ -233,16 +269,7 @@ def _give_grants(member: Member, specs: Iterable[GrantSpec], origin: str, actor:
         member, [(resource, spec.permission) for spec, resource in allowed.items()], origin, actor=actor
     )
     record_all(
-        Line(
-            Event.GRANT_REFUSE,
-            member.organization_id,
-            actor,
-            _subject(member),
-            outcome="refused",
-            reason=reason,
-            data={"kind": spec.kind, "resource": spec.key, "permission": spec.permission, "origin": origin},
-        )
-        for spec, reason in resolved.unknown.items()
+        _refused_grant(member, spec, reason, origin, actor) for spec, reason in resolved.unknown.items()
     )
     return tuple(allowed), resolved.unknown
 
@@ -261,19 +288,32 @@ def _give_roles(member: Member, names: Iterable[str], origin: str, actor: Actor)
     allowed = [known[name] for name in wanted if name in known and name not in spoken_for]
     refused = tuple(name for name in wanted if name not in known)
     roles.give(member, allowed, origin, actor=actor)
-    record_all(
-        Line(
-            Event.ROLE_REFUSE,
-            member.organization_id,
-            actor,
-            _subject(member),
-            outcome="refused",
-            reason="unknown_role",
-            data={"role": name, "origin": origin},
-        )
-        for name in refused
-    )
+    record_all(_refused_role(member, name, origin, actor) for name in refused)
     return tuple(role.name for role in allowed), refused
+
+
+def _refused_grant(member: Member, spec: GrantSpec, reason: str, origin: str, actor: Actor) -> Line:
+    return Line(
+        Event.GRANT_REFUSE,
+        member.organization_id,
+        actor,
+        _subject(member),
+        outcome="refused",
+        reason=reason,
+        data={"kind": spec.kind, "resource": spec.key, "permission": spec.permission, "origin": origin},
+    )
+
+
+def _refused_role(member: Member, name: str, origin: str, actor: Actor) -> Line:
+    return Line(
+        Event.ROLE_REFUSE,
+        member.organization_id,
+        actor,
+        _subject(member),
+        outcome="refused",
+        reason="unknown_role",
+        data={"role": name, "origin": origin},
+    )
 
 
 def _open_roles(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a query set

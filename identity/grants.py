@@ -81,7 +81,7 @@ def replace(member: Member, specs: list[GrantSpec], *, actor: Actor) -> None:
         wanted = {(resource.pk, spec.permission): resource for spec, resource in resolved.items()}
         current = {(grant.resource_id, grant.permission): grant for grant in open_grants(member)}
         end(member, [grant for key, grant in current.items() if key not in wanted], actor=actor, held=True)
-        _confirm(member, list(open_grants(member)), actor=actor)
+        confirm_all(list(open_grants(member)), actor=actor)
         give(
             member,
             [(resource, key[1]) for key, resource in wanted.items() if key not in current],
@@ -109,7 +109,7 @@ def edit(
             for grant in open_grants(member)
         }
         end(member, [grant for spec, grant in current.items() if spec in ending], actor=actor, held=True)
-        _confirm(member, [grant for spec, grant in current.items() if spec in resolved.found], actor=actor)
+        confirm_all([grant for spec, grant in current.items() if spec in resolved.found], actor=actor)
         lacking = [
             (resource, spec.permission) for spec, resource in resolved.found.items() if spec not in current
         ]
@@ -118,6 +118,11 @@ def edit(
 
 def give(member: Member, wanted: list[tuple[Resource, str]], origin: str, *, actor: Actor) -> None:
     """Give (resource, permission) pairs that the member lacks; the caller holds the member's lock and the transaction."""
+    give_all([(member, resource, permission) for resource, permission in wanted], origin, actor=actor)
+
+
+def give_all(wanted: Iterable[tuple[Member, Resource, str]], origin: str, *, actor: Actor) -> None:
+    """Do that for many members of one organization with one statement."""
     now = timezone.now()
     made = Grant.objects.bulk_create(
         [
@@ -125,28 +130,47 @@ def give(member: Member, wanted: list[tuple[Resource, str]], origin: str, *, act
                 organization_id=member.organization_id, member=member, resource=resource, permission=permission,
                 origin=origin, held=origin == Origin.ADMIN, started_at=now,
             )
-            for resource, permission in wanted
+            for member, resource, permission in wanted
         ]
     )  # fmt: skip
-    record_all(_line(Event.GRANT_GIVE, member, grant, actor, [None, grant.permission]) for grant in made)
+    record_all(_line(Event.GRANT_GIVE, grant, actor, [None, grant.permission]) for grant in made)
 
 
 def end(member: Member, grants: list[Grant], *, actor: Actor, held: bool = False) -> None:
     """End the grants; the caller holds the member's lock and the transaction. `held`: an administrator did it."""
+    for grant in grants:
+        grant.member = member
+    end_all(grants, actor=actor, held=held)
+
+
+def end_all(grants: list[Grant], *, actor: Actor, held: bool = False) -> None:
+    """Do that for many members of one organization with one statement; each grant comes with its member."""
     if not grants:
         return
-    ids = [grant.pk for grant in grants]
-    rows = Grant.objects.filter(organization=member.organization_id, pk__in=ids)
+    rows = Grant.objects.filter(organization=grants[0].organization_id, pk__in=[grant.pk for grant in grants])
     values = {"ended_at": timezone.now(), "held": True} if held else {"ended_at": timezone.now()}
     rows.update(**values)
-    record_all(_line(Event.GRANT_END, member, grant, actor, [grant.permission, None]) for grant in grants)
+    record_all(_line(Event.GRANT_END, grant, actor, [grant.permission, None]) for grant in grants)
+
+
+def confirm_all(named: list[Grant], *, actor: Actor) -> None:
+    """Hold the grants that an administrator names and that were there: that is an administrator's word too."""
+    confirmed = [grant for grant in named if not grant.held]
+    if not confirmed:
+        return
+    Grant.objects.filter(
+        organization=confirmed[0].organization_id, pk__in=[grant.pk for grant in confirmed]
+    ).update(held=True)
+    record_all(
+        _line(Event.GRANT_CONFIRM, grant, actor, [grant.permission, grant.permission]) for grant in confirmed
+    )
 
 
 def open_grants(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN201 - a query set
     """Return the member's grants that have not ended."""
     return Grant.objects.filter(
         organization=member.organization_id, member=member, ended_at__isnull=True
-    ).select_related("resource", "resource__kind")
+    ).select_related("resource", "resource__kind", "member")
 
 
 def _locked(member: Member) -> Member:
@@ -155,19 +179,6 @@ def _locked(member: Member) -> Member:
         message = "This member is offboarded: reinstate them before giving access."
         raise Invalid(message)
     return locked
-
-
-def _confirm(member: Member, named: list[Grant], *, actor: Actor) -> None:
-    """Hold the grants that an administrator names and that were there: that is an administrator's word too."""
-    confirmed = [grant for grant in named if not grant.held]
-    if confirmed:
-        Grant.objects.filter(
-            organization=member.organization_id, pk__in=[grant.pk for grant in confirmed]
-        ).update(held=True)
-        record_all(
-            _line(Event.GRANT_CONFIRM, member, grant, actor, [grant.permission, grant.permission])
-            for grant in confirmed
-        )
 
 
 def _refuse_unknown(unknown: dict[GrantSpec, str]) -> None:
@@ -180,12 +191,12 @@ def _refuse_unknown(unknown: dict[GrantSpec, str]) -> None:
         raise UnknownResource(message, field="grants")
 
 
-def _line(event: Event, member: Member, grant: Grant, actor: Actor, change: list[str | None]) -> Line:
+def _line(event: Event, grant: Grant, actor: Actor, change: list[str | None]) -> Line:
     return Line(
         event,
-        member.organization_id,
+        grant.organization_id,
         actor,
-        Subject("member", str(member.pk), member.user_name),
+        Subject("member", str(grant.member_id), grant.member.user_name),
         changes={"permission": change},
         data={
             "grant": str(grant.pk),

@@ -93,7 +93,7 @@ def change(
         if expected_version is not None and locked.version != expected_version:
             message = f"The member is of version {locked.version} by now: read it again."
             raise Conflict(message)
-        changes = _assign(locked, user_name, profile)
+        changes = assign(locked, user_name, profile)
         if directory is not None and external_id != UNSET:
             changes |= _relink(locked, directory, external_id)
         if changes:
@@ -242,10 +242,10 @@ def _create(
 ) -> Member:
     now = timezone.now()
     member = Member(
-        organization=organization, password=_unusable_password(), created_at=now, changed_at=now,
+        organization=organization, password=unusable_password(), created_at=now, changed_at=now,
         state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
     )  # fmt: skip
-    changes = _assign(member, user_name, profile, email_unique=organization.email_unique)
+    changes = assign(member, user_name, profile, email_unique=organization.email_unique)
     arrivals.insert(organization.pk, [Newcomer(member, external_id)], directory=directory, origin=origin)
     if directory is not None:
         changes["external_id"] = [None, external_id]
@@ -260,7 +260,7 @@ def _create(
     return member
 
 
-def _unusable_password() -> str:
+def unusable_password() -> str:
     """Return a password hash that no password has; unlike Django's own way it costs nothing."""
     return UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20)
 
@@ -327,14 +327,14 @@ def _relink(member: Member, directory: Directory, external_id: str | None) -> di
     return {"external_id": [before, external_id]}
 
 
-def _assign(
+def assign(
     member: Member,
     user_name: str | None,
     profile: Mapping[str, Any] | None,
     *,
     email_unique: bool | None = None,
 ) -> dict[str, list[Any]]:
-    """Set the fields and what derives from them on the object, and return what differs."""
+    """Set the fields and what derives from them on the object (not saved), and return what differs as {path: [old, new]}."""
     changes: dict[str, list[Any]] = {}
     if user_name is not None:
         user_name = check_user_name(user_name)

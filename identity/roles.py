@@ -89,7 +89,7 @@ def replace(member: Member, names: list[str], *, actor: Actor) -> None:
         if ADMINISTRATOR in current and ADMINISTRATOR not in roles:
             check_last_administrator(member)
         end(member, [held for name, held in current.items() if name not in roles], actor=actor, held=True)
-        _confirm(member, list(_open(member)), actor=actor)
+        confirm_all(list(_open(member)), actor=actor)
         give(member, [role for name, role in roles.items() if name not in current], Origin.ADMIN, actor=actor)
 
 
@@ -108,13 +108,18 @@ def edit(member: Member, *, giving: Iterable[str] = (), ending: Iterable[str] = 
         if ADMINISTRATOR in current and ADMINISTRATOR in ended:
             check_last_administrator(member)
         end(member, [held for name, held in current.items() if name in ended], actor=actor, held=True)
-        _confirm(member, [held for name, held in current.items() if name in given], actor=actor)
+        confirm_all([held for name, held in current.items() if name in given], actor=actor)
         lacking = [role for name, role in roles.items() if name in given and name not in current]
         give(member, lacking, Origin.ADMIN, actor=actor)
 
 
 def give(member: Member, roles: list[Role], origin: str, *, actor: Actor) -> None:
     """Assign the roles that the member lacks; the caller holds the member's lock and the transaction."""
+    give_all([(member, role) for role in roles], origin, actor=actor)
+
+
+def give_all(wanted: Iterable[tuple[Member, Role]], origin: str, *, actor: Actor) -> None:
+    """Do that for many members of one organization with one statement."""
     now = timezone.now()
     made = RoleAssignment.objects.bulk_create(
         [
@@ -122,27 +127,54 @@ def give(member: Member, roles: list[Role], origin: str, *, actor: Actor) -> Non
                 organization_id=member.organization_id, member=member, role=role, origin=origin,
                 held=origin == Origin.ADMIN, started_at=now,
             )
-            for role in roles
+            for member, role in wanted
         ]
     )  # fmt: skip
-    record_all(
-        _line(Event.ROLE_ASSIGN, member, assignment, actor, [None, assignment.role.name])
-        for assignment in made
-    )
+    record_all(_line(Event.ROLE_ASSIGN, held, actor, [None, held.role.name]) for held in made)
 
 
 def end(member: Member, assignments: list[RoleAssignment], *, actor: Actor, held: bool = False) -> None:
     """End the assignments; the caller holds the member's lock and the transaction. `held`: an administrator did it."""
-    now = timezone.now()
-    ids = [assignment.pk for assignment in assignments]
-    if ids:
-        RoleAssignment.objects.filter(organization=member.organization_id, pk__in=ids).update(ended_at=now)
-        if held:
-            RoleAssignment.objects.filter(organization=member.organization_id, pk__in=ids).update(held=True)
-        record_all(
-            _line(Event.ROLE_REVOKE, member, assignment, actor, [assignment.role.name, None])
-            for assignment in assignments
-        )
+    for assignment in assignments:
+        assignment.member = member
+    end_all(assignments, actor=actor, held=held)
+
+
+def end_all(assignments: list[RoleAssignment], *, actor: Actor, held: bool = False) -> None:
+    """Do that for many members of one organization with one statement; each assignment comes with its member."""
+    if not assignments:
+        return
+    values = {"ended_at": timezone.now(), "held": True} if held else {"ended_at": timezone.now()}
+    RoleAssignment.objects.filter(
+        organization=assignments[0].organization_id, pk__in=[assignment.pk for assignment in assignments]
+    ).update(**values)
+    record_all(
+        _line(Event.ROLE_REVOKE, assignment, actor, [assignment.role.name, None])
+        for assignment in assignments
+    )
+
+
+def confirm_all(named: list[RoleAssignment], *, actor: Actor) -> None:
+    """Hold the roles that an administrator names and that were there: that is an administrator's word too."""
+    confirmed = [held for held in named if not held.held]
+    if not confirmed:
+        return
+    RoleAssignment.objects.filter(
+        organization=confirmed[0].organization_id, pk__in=[held.pk for held in confirmed]
+    ).update(held=True)
+    record_all(_line(Event.ROLE_CONFIRM, held, actor, [held.role.name, held.role.name]) for held in confirmed)
+
+
+def refuse_no_administrator(organization_id: UUID) -> None:
+    """Raise LastAdministrator where nobody active is administrator by name any more: after many roles were taken at once."""
+    holders = RoleAssignment.objects.filter(
+        organization=organization_id,
+        role__name=ADMINISTRATOR,
+        ended_at__isnull=True,
+        member__state=Member.State.ACTIVE,
+    )
+    if not holders.exists():
+        raise LastAdministrator("The organization would be left without an administrator.", field="roles")
 
 
 def capabilities_of(member: Member) -> frozenset[str]:
@@ -176,7 +208,7 @@ def names_of(member: Member) -> list[str]:
 def _open(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a query set
     return RoleAssignment.objects.filter(
         organization=member.organization_id, member=member, ended_at__isnull=True
-    ).select_related("role")
+    ).select_related("role", "member")
 
 
 def _named(organization_id: UUID, names: set[str]) -> dict[str, Role]:
@@ -196,19 +228,6 @@ def _locked(member: Member) -> Member:
     return locked
 
 
-def _confirm(member: Member, named: list[RoleAssignment], *, actor: Actor) -> None:
-    """Hold the roles that an administrator names and that were there: that is an administrator's word too."""
-    confirmed = [held for held in named if not held.held]
-    if confirmed:
-        RoleAssignment.objects.filter(
-            organization=member.organization_id, pk__in=[held.pk for held in confirmed]
-        ).update(held=True)
-        record_all(
-            _line(Event.ROLE_CONFIRM, member, held, actor, [held.role.name, held.role.name])
-            for held in confirmed
-        )
-
-
 def check_last_administrator(member: Member) -> None:
     """Refuse to take the administrator's role from the only active member who has it. Raises LastAdministrator."""
     others = RoleAssignment.objects.filter(
@@ -222,14 +241,12 @@ def check_last_administrator(member: Member) -> None:
         raise LastAdministrator(message, field="roles")
 
 
-def _line(
-    event: Event, member: Member, assignment: RoleAssignment, actor: Actor, change: list[str | None]
-) -> Line:
+def _line(event: Event, assignment: RoleAssignment, actor: Actor, change: list[str | None]) -> Line:
     return Line(
         event,
-        member.organization_id,
+        assignment.organization_id,
         actor,
-        Subject("member", str(member.pk), member.user_name),
+        Subject("member", str(assignment.member_id), assignment.member.user_name),
         changes={"role": change},
         data={"origin": assignment.origin, "assignment": str(assignment.pk)},
     )

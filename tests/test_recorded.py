@@ -8,6 +8,7 @@ from django.utils import timezone
 from audit.models import Detail, Entry
 from audit.record import Actor
 from identity import (
+    bulk_members,
     directories,
     domains,
     erasure,
@@ -29,6 +30,7 @@ from identity import (
 from identity.grants import GrantSpec
 from identity.mappings import Mapping
 from identity.models import Group, Resource
+from identity.people_plan import Person
 from tests.authenticator import code_of
 from tests.conftest import SETUP
 
@@ -156,6 +158,19 @@ VERBS = {
     "leaving.offboard": (
         lambda acme, jane: leaving.offboard(acme, [jane.pk], actor=ADA),
         ["member.offboard"],
+    ),
+    "bulk_members.bring_in": (
+        lambda acme, jane: bulk_members.bring_in(acme, [Person(1, "new", roles=("auditor",))], actor=ADA),
+        ["member.create", "role.assign"],
+    ),
+    "bulk_members.apply": (
+        lambda acme, jane: bulk_members.apply(
+            acme,
+            [Person(1, "jane@acme.example", display_name="J")],
+            bulk_members.preview(acme, [Person(1, "jane@acme.example", display_name="J")]).digest,
+            actor=ADA,
+        ),
+        ["member.change"],
     ),
     "erasure.erase": (
         lambda acme, jane: (members.offboard(jane, actor=ADA), erasure.erase(jane, actor=ADA)),

@@ -1,17 +1,17 @@
-"""The role catalogue as a file, for whoever types the values into an identity provider."""
+"""Files for people to read: the role catalogue, for whoever types the values into an identity provider, and who has what."""
 
 import csv
 import io
 from typing import Any
 
 from django.db.models import Count, Q
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from audit.export import harmless
-from identity import tenancy
+from identity import access_overview, tenancy
 from identity.api.organization import OrganizationView
 from identity.models import Member, Role
 
@@ -60,6 +60,22 @@ class RolesCsv(OrganizationView):
         name = f"{self.organization.slug}-roles.csv"
         return HttpResponse(
             text.getvalue(),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        )
+
+
+class AccessCsv(OrganizationView):
+    """Who has what, as CSV (RFC 4180)."""
+
+    needs = {"GET": ("access.read",)}
+
+    @extend_schema(operation_id="access_csv", responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
+        """Download every grant of everybody who is in, own and through groups."""
+        name = f"{self.organization.slug}-access.csv"
+        return StreamingHttpResponse(
+            access_overview.csv_pieces(self.organization),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )
