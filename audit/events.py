@@ -87,6 +87,7 @@ class Event(StrEnum):
     CONNECTION_DEACTIVATE = "connection.deactivate"
     CONNECTION_METADATA = "connection.metadata"
     CONNECTION_KEY = "connection.key"
+    CONNECTION_CERTIFICATE_EXPIRING = "connection.certificate_expiring"
 
     SIGN_IN_START = "sign_in.start"
     SIGN_IN_SUCCEED = "sign_in.succeed"

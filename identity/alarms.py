@@ -86,6 +86,13 @@ def break_glass_used(member: Member, *, actor: Actor) -> None:
     )  # fmt: skip
 
 
+def tell_administrators(organization_id: UUID, *, kind: str, about: UUID, subject: str, body: str) -> None:
+    """Queue a message to the organization's active administrators, and to the operators where it has none that can be written to."""
+    theirs = Q(organization=organization_id)
+    if not _write(theirs, kind, about, subject, body):
+        _write(Q(organization__is_operating=True), kind, about, subject, body)
+
+
 def _record(event: Event, organization: Organization, member: Member, actor: Actor) -> None:
     record(
         event,
@@ -96,11 +103,16 @@ def _record(event: Event, organization: Organization, member: Member, actor: Act
     )
 
 
-def _write(whom: Q, kind: str, about: UUID, subject: str, body: str) -> None:
-    """Queue a message to each active administrator of the organizations meant, as mail of the organization that they are in."""
+def _write(whom: Q, kind: str, about: UUID, subject: str, body: str) -> int:
+    """Queue a message to each active administrator of the organizations meant, as mail of the organization that they are in.
+
+    Returns how many.
+    """
     with tenancy.everywhere("administrators to write to"):
         held = RoleAssignment.objects.filter(
             whom, role__name=ADMINISTRATOR, ended_at__isnull=True, member__state=Member.State.ACTIVE
         ).exclude(member__email="")
-        for organization_id, address in held.values_list("organization_id", "member__email").distinct():
+        found = list(held.values_list("organization_id", "member__email").distinct())
+        for organization_id, address in found:
             mail.queue(organization_id, kind=kind, about=about, to=address, subject=subject, body=body)
+    return len(found)

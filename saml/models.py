@@ -59,6 +59,25 @@ class Connection(TenantModel):
         return self.name
 
 
+class MetadataWatch(TenantModel):
+    """When the metadata of a connection is read again, and what came of it the last time: the clock's own, so nothing of it is recorded.
+
+    `held` says why an administrator has to look: a reason of `saml.refresh` or a code of `saml.refusals`.
+    """
+
+    connection = reference("saml.Connection", "metadata_watches")
+    due_at = models.DateTimeField()
+    checked_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    held = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["organization", "connection"], name="metadata_watch_once"),
+        )
+        indexes = (models.Index(fields=["due_at"], name="metadata_watch_due"),)
+
+
 class IdpCertificate(TenantModel):
     """A certificate of the identity provider. Trust is by its key; a row stays when it is no longer trusted."""
 
@@ -71,6 +90,8 @@ class IdpCertificate(TenantModel):
     added_at = models.DateTimeField()
     missing_since = models.DateTimeField(null=True)
     """Since when the identity provider's metadata no longer holds it; it is trusted a while longer."""
+    warned_days = models.SmallIntegerField(null=True)
+    """The last of `saml.expiry.WARNING_DAYS` that was told."""
     removed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -99,6 +120,7 @@ class KeyPair(TenantModel):
     certificate = models.TextField()
     private_sealed = models.BinaryField()
     not_after = models.DateTimeField()
+    warned_days = models.SmallIntegerField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -25,6 +25,8 @@ TIMETABLE: Final = (
     Every(900, "tasks.jobs.credentials.kept_answers"),
     Every(60, "tasks.jobs.domains.prove"),
     Every(10, "tasks.jobs.mail.outgoing"),
+    Every(60, "tasks.jobs.connections.refresh_metadata"),
+    Every(3600, "tasks.jobs.connections.expiring_certificates"),
     Every(60, "tasks.jobs.sign_ins.incomplete"),
     Every(3600, "tasks.jobs.sign_ins.spent"),
     Every(60, "tasks.jobs.scim.watch_bursts"),
