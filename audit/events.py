@@ -75,6 +75,7 @@ class Event(StrEnum):
     DIRECTORY_CREATE = "directory.create"
     DIRECTORY_CHANGE = "directory.change"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of an event
+    TOKEN_ROTATE = "token.rotate"  # noqa: S105 - the name of an event
     TOKEN_HAND_OVER = "token.hand_over"  # noqa: S105 - the name of an event
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 - the name of an event
     TOKEN_EXPIRING = "token.expiring"  # noqa: S105 - the name of an event

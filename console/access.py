@@ -34,8 +34,8 @@ SIGNED_IN: Final = "signed in"
 OPERATOR: Final = "operator"
 ANY_CAPABILITY: Final = "any capability"
 
-# Page (the name of its URL) → capability of identity.roles, or one of the three words above.
-NEEDS: Final[dict[str, str]] = {
+# Page (the name of its URL) → capability of identity.roles, several of which all are needed, or one of the three words above.
+NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "home": SIGNED_IN,
     "me": SIGNED_IN,
     "my_session_end": SIGNED_IN,
@@ -74,8 +74,18 @@ NEEDS: Final[dict[str, str]] = {
     "directory": "directories.read",
     "directory_create": "directories.write",
     "directory_change": "directories.write",
+    "directory_heard": "directories.read",
     "token_issue": "directories.write",
+    "token_rotate": "directories.write",
     "token_revoke": "directories.write",
+    "requests": "directories.read",
+    "request": "directories.read",
+    "request_replay": "directories.write",
+    "request_apply": ("directories.write", "members.write", "access.write"),
+    "doctor": ("directories.read", "members.read"),
+    "bursts": "directories.read",
+    "burst": ("directories.read", "members.read"),
+    "burst_decide": ("directories.write", "members.write"),
     "connections": "connections.read",
     "connection": "connections.read",
     "connection_create": "connections.write",
@@ -130,6 +140,8 @@ class Visit:
         need = NEEDS[page]
         if need == OPERATOR:
             return self.operator
+        if isinstance(need, tuple):
+            return self.capabilities.issuperset(need)
         return (
             need == SIGNED_IN
             or (need == ANY_CAPABILITY and bool(self.capabilities))
@@ -193,7 +205,9 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(target)
 
 
-def _whom_to_ask(need: str) -> str:
+def _whom_to_ask(need: str | tuple[str, ...]) -> str:
     if need == ANY_CAPABILITY:
         return "None of your roles opens this page. Ask an administrator of your organization."
+    if isinstance(need, tuple):
+        return f"This page needs the capabilities {', '.join(need)}. Ask an administrator of your organization for them."
     return f"None of your roles has the capability {need}. Ask an administrator of your organization for it."

@@ -1,24 +1,22 @@
-"""Directories, and the tokens with which they call us."""
+"""Directories: the places that people come from."""
 
-from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django import forms
 from django.conf import settings
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 
-from console import reading, words
+from console import words
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
-from identity import directories, tokens
+from identity import directories
 from identity.errors import Refusal
-from identity.models import Directory, Token
+from identity.models import Directory
 
-_LIFETIMES: Final = (("90", "90 days"), ("180", "180 days"), ("365", "1 year"), ("730", "2 years"))
 # What each product asks for on its own screen.
 HINTS: Final[dict[str, tuple[str, ...]]] = {
     "okta": (
@@ -58,33 +56,9 @@ class DirectoryForm(Form):
     )
 
 
-class ChangeForm(DirectoryForm):
-    """The same, and whether it may call at all."""
-
-    active = forms.BooleanField(
-        label="Switched on",
-        required=False,
-        help_text="Switched off, every token of this directory is refused.",
-    )
-
-
-class TokenForm(Form):
-    """A token's name and how long it lives."""
-
-    name = forms.CharField(
-        label="Name", max_length=200, required=False, help_text="To tell several tokens apart."
-    )
-    days = forms.ChoiceField(label="Lives for", choices=_LIFETIMES, initial="365")
-
-
 def index(visit: Visit) -> HttpResponse:
     """List the directories: what product, how many people, when last heard."""
     return page(visit, "directories.html", {"directories": list(counted(visit)), "base_url": base_url()})
-
-
-def one(visit: Visit, directory: UUID) -> HttpResponse:
-    """Show one directory with its base URL and tokens."""
-    return _page(visit, _find(visit, directory), TokenForm())
 
 
 def create(visit: Visit) -> HttpResponse:
@@ -107,64 +81,6 @@ def create(visit: Visit) -> HttpResponse:
     return page(visit, "directory_create.html", {"form": form}, status=400 if form.is_bound else 200)
 
 
-def change(visit: Visit, directory: UUID) -> HttpResponse:
-    """Rename a directory, name its product, switch it on or off."""
-    found = _find(visit, directory)
-    form = ChangeForm(visit.posted, initial={"name": found.name, "idp": found.idp, "active": found.active})
-    if form.is_valid():
-        try:
-            directories.change(found, actor=visit.actor, **form.cleaned_data)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
-            return done(visit, "The directory is saved.", "directory", directory=directory)
-    return page(
-        visit,
-        "directory_change.html",
-        {"form": form, "directory": found},
-        status=400 if form.is_bound else 200,
-    )
-
-
-def issue_token(visit: Visit, directory: UUID) -> HttpResponse:
-    """Issue a token and show it, this once.
-
-    The one POST without a redirect: the secret is kept nowhere, so no later page could show it.
-    """
-    found = _find(visit, directory)
-    form = TokenForm(visit.request.POST)
-    if not form.is_valid():
-        return _page(visit, found, form, status=400)
-    try:
-        token, secret = tokens.issue(
-            found,
-            actor=visit.actor,
-            name=form.cleaned_data["name"],
-            expires_at=timezone.now() + timedelta(days=int(form.cleaned_data["days"])),
-        )
-    except Refusal as refusal:
-        refuse(form, refusal)
-        return _page(visit, found, form, status=400)
-    values = {"directory": found, "token": token, "secret": secret, "base_url": base_url()}
-    return page(visit, "token_issued.html", values)
-
-
-def revoke_token(visit: Visit, directory: UUID, token: UUID) -> HttpResponse:
-    """Revoke a token of the directory."""
-    found = Token.objects.filter(
-        organization=visit.organization, directory=_find(visit, directory), pk=token
-    ).first()
-    if found is None:
-        raise Http404
-    tokens.revoke(found, actor=visit.actor, reason="revoked_by_administrator")
-    return done(
-        visit,
-        f"The token {found.prefix} is revoked: the next request with it is refused.",
-        "directory",
-        directory=directory,
-    )
-
-
 def counted(visit: Visit) -> "QuerySet[Directory]":
     """Return the directories with the numbers of linked people and usable tokens."""
     now = timezone.now()
@@ -185,26 +101,8 @@ def base_url() -> str:
     return f"{settings.ROLLCALL_PUBLIC_URL}/scim/v2"
 
 
-def _page(visit: Visit, directory: Directory, form: TokenForm, *, status: int = 200) -> HttpResponse:
-    values: dict[str, Any] = {
-        "directory": directory,
-        "form": form,
-        "base_url": base_url(),
-        "now": timezone.now(),
-        "hints": HINTS.get(directory.idp, HINTS_OTHERS),
-        "tokens": list(
-            Token.objects.filter(organization=visit.organization, directory=directory).order_by(
-                F("revoked_at").asc(nulls_first=True), "-created_at"
-            )[:50]
-        ),
-        "history": reading.of_subject(visit.organization.pk, str(directory.pk), 5)
-        if visit.may("record")
-        else [],
-    }
-    return page(visit, "directory.html", values, status=status)
-
-
-def _find(visit: Visit, directory: UUID) -> Directory:
+def find(visit: Visit, directory: UUID) -> Directory:
+    """Return the directory of the visit's organization with its numbers, or answer 404."""
     found = counted(visit).filter(pk=directory).first()
     if found is None:
         raise Http404

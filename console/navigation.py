@@ -46,7 +46,7 @@ _SECTIONS: Final = (
     (
         "Sources",
         (
-            ("directories", "Directories", "refresh", ("directory", "token")),
+            ("directories", "Directories", "refresh", ("directory", "token", "request", "doctor", "burst")),
             ("connections", "Single sign-on", "key", ("connection", "sign_on")),
             ("sign_ins", "Sign-ins", "login-2", ("sign_in",)),
             ("domains", "Domains", "world", ("domain",)),

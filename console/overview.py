@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.models import Entry
-from console import directories, reading
+from console import bursts, directories, reading
 from console.access import Visit
 from console.answers import page
 from identity.models import Member
@@ -51,6 +51,7 @@ def show(visit: Visit) -> HttpResponse:
         )
     if visit.may("directories"):
         values["directories"] = list(directories.counted(visit)[:6])
+        values["held"] = bursts.held(visit.organization)
     if visit.may("connections"):
         values["connections"] = list(
             Connection.objects.filter(organization=visit.organization).order_by("name")[:6]

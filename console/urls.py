@@ -4,20 +4,28 @@ from django.urls import URLPattern, path
 
 from console import (
     attempts,
+    bursts,
     connections,
     credentials,
     directories,
+    directory_page,
+    directory_settings,
+    directory_tokens,
+    doctor,
     domains,
     entries,
     exits,
     group_access,
     groups,
+    heard,
     home,
     imports,
     member_access,
     members,
     organizations,
     overview,
+    replays,
+    requests,
     resources,
     roles,
     second_factor,
@@ -44,6 +52,8 @@ def _own(route: str, name: str, view: View, methods: tuple[str, ...] = _READ) ->
 
 _MEMBER = "members/<uuid:member>/"
 _DIRECTORY = "directories/<uuid:directory>/"
+_REQUEST = f"{_DIRECTORY}requests/<uuid:logged_request>/"
+_BURST = f"{_DIRECTORY}held/<uuid:burst>/"
 _CONNECTION = "connections/<uuid:connection>/"
 
 urlpatterns = [
@@ -87,10 +97,20 @@ urlpatterns = [
     _own("roles/new", "role_define", roles.define, _FORM),
     _own("directories/", "directories", directories.index),
     _own("directories/new", "directory_create", directories.create, _FORM),
-    _own(_DIRECTORY, "directory", directories.one),
-    _own(f"{_DIRECTORY}settings", "directory_change", directories.change, _FORM),
-    _own(f"{_DIRECTORY}tokens", "token_issue", directories.issue_token, _POST),
-    _own(f"{_DIRECTORY}tokens/<uuid:token>/revoke", "token_revoke", directories.revoke_token, _POST),
+    _own(_DIRECTORY, "directory", directory_page.one),
+    _own(f"{_DIRECTORY}heard", "directory_heard", heard.fragment),
+    _own(f"{_DIRECTORY}settings", "directory_change", directory_settings.change, _FORM),
+    _own(f"{_DIRECTORY}tokens", "token_issue", directory_tokens.issue, _POST),
+    _own(f"{_DIRECTORY}tokens/<uuid:token>/rotate", "token_rotate", directory_tokens.rotate, _POST),
+    _own(f"{_DIRECTORY}tokens/<uuid:token>/revoke", "token_revoke", directory_tokens.revoke, _POST),
+    _own(f"{_DIRECTORY}requests/", "requests", requests.index),
+    _own(_REQUEST, "request", requests.one),
+    _own(f"{_REQUEST}replay", "request_replay", replays.rehearse),
+    _own(f"{_REQUEST}apply", "request_apply", replays.apply, _POST),
+    _own(f"{_DIRECTORY}doctor", "doctor", doctor.show),
+    _own(f"{_DIRECTORY}held/", "bursts", bursts.index),
+    _own(_BURST, "burst", bursts.one),
+    _own(f"{_BURST}decide", "burst_decide", bursts.decide, _POST),
     _own("connections/", "connections", connections.index),
     _own("connections/new", "connection_create", connections.create, _FORM),
     _own(_CONNECTION, "connection", connections.one),

@@ -15,9 +15,12 @@ _VERBS: Final = {
     "schedule_end": "end date set", "password": "password set", "erase": "erased", "accept": "accepted",
     "withdraw": "withdrawn", "expire": "expired", "delete": "deleted", "member_add": "member added",
     "member_remove": "member removed", "member_pending": "member awaited", "give": "given", "end": "ended", "refuse": "refused",
-    "assign": "assigned", "revoke": "revoked", "first": "applied", "issue": "issued", "activate": "activated",
+    "assign": "assigned", "revoke": "revoked", "first": "applied", "issue": "issued", "rotate": "rotated",
+    "hand_over": "handed over", "expiring": "about to expire",
+    "activate": "activated",
     "deactivate": "deactivated", "metadata": "metadata refreshed", "key": "key made", "start": "started",
     "succeed": "succeeded", "incomplete": "left incomplete", "test": "tested", "extend": "extended", "replay": "replayed",
+    "roll_back": "rolled back",
     "download": "downloaded", "run": "run", "hold": "held back", "approve": "approved",
     "sign_on": "ways in changed", "break_glass": "by the break-glass password", "without_break_glass": "without break-glass administrator",
     "proof_missing": "proof missing", "proof_back": "proof found again", "unprove": "proved no longer",
@@ -57,6 +60,21 @@ IDPS: Final = {
 ACCESS_MODELS: Final = {
     "portfolio_asset": "Portfolios › assets",
     "company_shop": "Companies › shops › shop countries",
+}
+
+
+EFFECTS: Final = {
+    "offboarded": "are offboarded for good",
+    "stay_out": "stay as they are",
+    "come_back": "come back with all that they had",
+    "back_in_group": "return to their groups",
+    "changed_since": "are left alone: somebody changed them since",
+}
+DEPARTURES: Final = {
+    "suspend": "deactivated",
+    "delete": "deleted",
+    "delete_held": "deletion held, suspended meanwhile",
+    "leave_group": "taken out of",
 }
 
 

@@ -17,7 +17,10 @@ DEFAULTS: Final[dict[str, Any]] = {
     "empties_groups": False,
     # Whether the directory goes on assigning roles and entitlements after the first time (identity.first_access.follow).
     "access_follows": False,
+    # How long a token lives that is issued without an end of its own.
+    "token_days": 365,
 }
+TOKEN_DAYS_MAX: Final = 1825
 _DAY_SECONDS: Final = 86_400
 
 
@@ -71,4 +74,5 @@ _CHECKS: Final[dict[str, Callable[[str, object], None]]] = {
     "request_log_days": _number(0, 365),
     "empties_groups": _flag,
     "access_follows": _flag,
+    "token_days": _number(1, TOKEN_DAYS_MAX),
 }

@@ -13,7 +13,8 @@ from django.utils import timezone
 from audit.events import Event
 from audit.models import Entry
 from audit.record import Actor, Subject, record
-from identity import rows, tenancy
+from identity import directory_settings, rows, tenancy
+from identity.directory_settings import TOKEN_DAYS_MAX
 from identity.errors import Invalid
 from identity.models import Directory, Member, Organization, Token
 from identity.roles import CAPABILITIES
@@ -22,7 +23,7 @@ _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32
 _LENGTH_MAX = 200
 _AGE_DAYS_DEFAULT = 365
-_AGE_DAYS_MAX = 1825
+_OVERLAP_MAX = timedelta(days=30)
 _USE_NOTED_EVERY = timedelta(minutes=1)
 SCIM_SCOPE = "scim"
 WARNING_DAYS = (1, 7, 30)
@@ -59,13 +60,14 @@ def issue(
 ) -> tuple[Token, str]:
     """Issue a token and return it with its secret, which is shown this once.
 
-    A directory's token has the scope `scim`; a member's any of the capabilities. Without `expires_at` it lives a year. Raises Invalid.
+    A directory's token has the scope `scim`; a member's any of the capabilities. Without `expires_at` it lives as long as the
+    directory's setting says, a member's a year. Raises Invalid.
     `service`: a program works with it, so that it can be handed over when its owner leaves.
     """
     now = timezone.now()
-    expires_at = expires_at or now + timedelta(days=_AGE_DAYS_DEFAULT)
-    if not now < expires_at <= now + timedelta(days=_AGE_DAYS_MAX):
-        message = f"A token expires in the future and within {_AGE_DAYS_MAX} days."
+    expires_at = expires_at or now + timedelta(days=_days(owner))
+    if not now < expires_at <= now + timedelta(days=TOKEN_DAYS_MAX):
+        message = f"A token expires in the future and within {TOKEN_DAYS_MAX} days."
         raise Invalid(message, field="expires_at")
     is_directory = isinstance(owner, Directory)
     wanted = [SCIM_SCOPE] if is_directory else list(scopes or [])
@@ -103,6 +105,36 @@ def issue(
             },
         )
     return token, secret
+
+
+def rotate(token: Token, *, actor: Actor, overlap: timedelta) -> tuple[Token, str]:
+    """Issue a token in the place of a directory's: of its name and for as long; the old one works on for `overlap` (up to 30 days).
+
+    Both are good meanwhile, so that nothing stands still while somebody pastes the new one. Raises Invalid.
+    """
+    if not timedelta() <= overlap <= _OVERLAP_MAX:
+        raise Invalid(f"Both work for 0 to {_OVERLAP_MAX.days} days.", field="overlap_days")
+    with tenancy.change(token.organization_id):
+        old = Token.objects.select_for_update(of=("self",)).select_related("directory").get(pk=token.pk)
+        now = timezone.now()
+        if old.directory is None:
+            raise Invalid("Only a directory's token is rotated; issue the person another one.")
+        if old.revoked_at is not None or old.expires_at is None or old.expires_at <= now:
+            raise Invalid("This token is good for nothing any more: issue another one.")
+        made, secret = issue(
+            old.directory, actor=actor, name=old.name, expires_at=now + (old.expires_at - old.created_at)
+        )
+        before, old.expires_at = old.expires_at, min(old.expires_at, now + overlap)
+        old.save(update_fields=["expires_at"])
+        record(
+            Event.TOKEN_ROTATE,
+            organization_id=old.organization_id,
+            actor=actor,
+            subject=Subject("token", str(old.pk), old.prefix),
+            changes={"expires_at": [before, old.expires_at]} if before != old.expires_at else {},
+            data={"successor": str(made.pk)},
+        )
+    return made, secret
 
 
 def hand_over(member: Member, heir: Member, *, actor: Actor) -> list[Token]:
@@ -236,6 +268,13 @@ def note_use(token: Token) -> None:
     if token.last_used_at is None or now - token.last_used_at >= _USE_NOTED_EVERY:
         with tenancy.of(token.organization_id):
             Token.objects.filter(organization=token.organization_id, pk=token.pk).update(last_used_at=now)
+
+
+def _days(owner: Member | Directory) -> int:
+    if isinstance(owner, Member):
+        return _AGE_DAYS_DEFAULT
+    days: int = directory_settings.effective(owner.settings)["token_days"]
+    return days
 
 
 def _refusal(token: Token) -> str:

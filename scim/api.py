@@ -30,6 +30,9 @@ class WantedRequests(Page):
     until = Moment(required=False, help_text="Before this time.")
     warnings = serializers.BooleanField(required=False, allow_null=True, default=None)
     resource_id = serializers.UUIDField(required=False)
+    notice = serializers.CharField(
+        max_length=60, required=False, help_text="The code of a warning that it must carry."
+    )
 
 
 class Warned(serializers.Serializer[Any]):

@@ -4,6 +4,7 @@ The decision is one transaction. What follows from it is carried out person by p
 to it first: the request that decided, or the job that finds what is left.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -77,6 +78,33 @@ def summary(burst: Burst) -> dict[str, int]:
     return dict(counted.annotate(number=Count("pk")).order_by("kind"))
 
 
+def preview(burst: Burst, decision: Burst.Decision) -> dict[str, int]:
+    """Return what a decision would do to how many of those who wait; the tenancy must be set.
+
+    Keys: offboarded, stay_out (as they are), come_back, back_in_group, changed_since (another hand was there: left alone).
+    """
+    waiting = _waiting(burst).select_related("member")
+    within = set(
+        Membership.objects.filter(
+            organization=burst.organization_id,
+            ended_at__isnull=True,
+            group__in=waiting.filter(group__isnull=False).values("group"),
+        ).values_list("group_id", "member_id")
+    )
+    effects: Counter[str] = Counter()
+    for departure in waiting.iterator():
+        if decision is Burst.Decision.CONFIRM:
+            is_held = departure.kind == Departure.Kind.HELD
+            is_out = departure.member.state == Member.State.SUSPENDED
+            effects["stay_out" if not is_held else "offboarded" if is_out else "changed_since"] += 1
+        elif departure.kind == Departure.Kind.LEAVE:
+            is_back = (departure.group_id, departure.member_id) in within
+            effects["changed_since" if is_back else "back_in_group"] += 1
+        else:
+            effects["come_back" if _left_since(departure, departure.member) else "changed_since"] += 1
+    return dict(effects)
+
+
 def _waiting(burst: Burst) -> QuerySet[Departure]:
     return Departure.objects.filter(organization=burst.organization_id, burst=burst, outcome="")
 
@@ -112,10 +140,11 @@ def _undone(departure: Departure, actor: Actor) -> str:
         return _back_in_group(departure, actor)
     member = members.lock(departure.member_id)
     reason = _REASON[Burst.Decision.ROLL_BACK]
-    if member.state == Member.State.SUSPENDED and _is_same(member.suspended_at, departure):
+    left_as = _left_since(departure, member)
+    if left_as == Member.State.SUSPENDED:
         members.reactivate(member, actor=actor, reason=reason)
         return "restored"
-    if member.state == Member.State.OFFBOARDED and _is_same(member.offboarded_at, departure):
+    if left_as == Member.State.OFFBOARDED:
         return _reinstated(departure, member, actor, reason)
     return CHANGED_SINCE
 
@@ -155,10 +184,21 @@ def _back_in_group(departure: Departure, actor: Actor) -> str:
     return "restored" if delta.added else CHANGED_SINCE
 
 
+def _left_since(departure: Departure, member: Member) -> str:
+    """Return the state in which the departure left the member and they still are; empty once another hand was there."""
+    left_at = member.suspended_at if member.state == Member.State.SUSPENDED else member.offboarded_at
+    return member.state if not member.is_active and _is_same(left_at, departure) else ""
+
+
 def _is_same(left_at: datetime | None, departure: Departure) -> bool:
     return left_at is not None and abs(left_at - departure.happened_at) < _SAME_TIME
 
 
 def held(directory: Directory) -> QuerySet[Burst]:
     """Return the directory's bursts on which nobody has decided; the tenancy must be set."""
-    return Burst.objects.filter(organization=directory.organization_id, directory=directory, decision="")
+    return held_anywhere().filter(organization=directory.organization_id, directory=directory)
+
+
+def held_anywhere() -> QuerySet[Burst]:
+    """Return the bursts on which nobody has decided, of whatever directory the tenancy lets one see; the oldest first."""
+    return Burst.objects.filter(decision="").select_related("directory").order_by("opened_at")

@@ -21,7 +21,10 @@ _REFUSED_FROM: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which requests. `status_class` is 2 to 5; `outcome` success or refused; `path` and `code` as they are kept, the path in part."""
+    """Which requests. `status_class` is 2 to 5; `outcome` success or refused; `path` and `code` as they are kept, the path in part.
+
+    `notice` is the code of a warning that it must carry.
+    """
 
     status_class: int | None = None
     method: str = ""
@@ -32,6 +35,7 @@ class Wanted:
     until: datetime | None = None
     warnings: bool | None = None
     resource_id: UUID | None = None
+    notice: str = ""
 
 
 def requests(directory: Directory, wanted: Wanted) -> QuerySet[LoggedRequest]:
@@ -44,6 +48,8 @@ def requests(directory: Directory, wanted: Wanted) -> QuerySet[LoggedRequest]:
         rows = rows.filter(is_refused if wanted.outcome == "refused" else ~is_refused)
     if wanted.warnings is not None:
         rows = rows.exclude(warnings=[]) if wanted.warnings else rows.filter(warnings=[])
+    if wanted.notice:
+        rows = rows.filter(warnings__contains=[{"code": wanted.notice}])
     exact = {"method": wanted.method.upper(), "code": wanted.code, "resource_id": wanted.resource_id}
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if wanted.path:

@@ -106,6 +106,14 @@ VERBS = {
         lambda acme, jane: tokens.issue(jane, scopes=["record.read"], actor=ADA),
         ["token.issue"],
     ),
+    "tokens.rotate": (
+        lambda acme, jane: tokens.rotate(
+            tokens.issue(directories.create(acme, name="Okta", actor=ADA), actor=ADA)[0],
+            overlap=timedelta(days=1),
+            actor=ADA,
+        ),
+        ["directory.create", "token.issue", "token.issue", "token.rotate"],
+    ),
     "sessions.start": (lambda acme, jane: sessions.start(jane, actor=ADA), ["session.start"]),
     "sessions.extend": (
         lambda acme, jane: sessions.extend(sessions.start(jane, actor=ADA)[0], actor=ADA),

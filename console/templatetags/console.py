@@ -96,6 +96,15 @@ def ago(value: datetime | None) -> str | SafeString:
     )
 
 
+@register.filter
+def ago_exactly(value: datetime) -> SafeString:
+    """Write a time as people say it, to the second within the first minute."""
+    seconds = int((timezone.now() - value).total_seconds())
+    if seconds >= 60:  # noqa: PLR2004 - a minute
+        return SafeString(ago(value))
+    return format_html('<time datetime="{}">{} s ago</time>', value.isoformat(), max(seconds, 0))
+
+
 @register.simple_tag
 def state(name: str, text: str = "") -> SafeString:
     """Write a state as a badge: colour, dot and word say the same."""
@@ -135,6 +144,30 @@ def idp(name: str) -> str:
 def access_model(name: str) -> str:
     """Name an access model."""
     return words.ACCESS_MODELS.get(name, name)
+
+
+@register.filter
+def effect(name: str) -> str:
+    """Say what a decision on a burst does to people."""
+    return words.EFFECTS.get(name, name)
+
+
+@register.filter
+def departure(kind: str) -> str:
+    """Say how somebody left through a directory."""
+    return words.DEPARTURES.get(kind, kind)
+
+
+@register.filter
+def status(code: int) -> SafeString:
+    """Write an HTTP status as a badge: good below 400, bad from there on."""
+    return format_html('<span class="rc-state rc-state-{}">{}</span>', "good" if code < 400 else "bad", code)  # noqa: PLR2004 - HTTP
+
+
+@register.filter
+def milliseconds(microseconds: int) -> str:
+    """Write how long something took."""
+    return f"{microseconds / 1000:.1f} ms"
 
 
 @register.filter

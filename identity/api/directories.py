@@ -40,6 +40,7 @@ class DirectorySettings(Strict):
     request_log_days = Whole(required=False)
     empties_groups = Flag(required=False)
     access_follows = Flag(required=False)
+    token_days = Whole(required=False)
 
 
 class ShownDirectory(serializers.Serializer[Any]):

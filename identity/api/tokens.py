@@ -1,5 +1,6 @@
 """Tokens: their secret is in the answer that issues them and never again."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from rest_framework.response import Response
 
 from identity import tenancy, tokens
 from identity.api.organization import OrganizationView
-from identity.api.shapes import Flag, Moment, Strict, Text
+from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
 from identity.handing_out import refuse_more_than_own
 from identity.models import Directory, Member, Token
@@ -17,7 +18,7 @@ from identity.roles import CAPABILITIES
 
 
 class NewDirectoryToken(Strict):
-    """A directory's token speaks SCIM. Without `expires_at` it lives a year."""
+    """A directory's token speaks SCIM. Without `expires_at` it lives as long as the directory's setting `token_days` says."""
 
     name = Text(required=False, allow_blank=True, max_length=200)
     expires_at = Moment(required=False)
@@ -84,6 +85,25 @@ class DirectoryToken(OrganizationView):
         """Revoke the token: the next request with it is refused."""
         tokens.revoke(self.one(Token, token, directory=directory), actor=self.actor)
         return Response(status=204)
+
+
+class Rotated(Strict):
+    """For how many days both work."""
+
+    overlap_days = Whole(default=7, min_value=0, max_value=30)
+
+
+class Rotation(OrganizationView):
+    """A new token in the place of one of a directory's."""
+
+    needs = {"POST": ("directories.write",)}
+
+    @describe("directory_token_rotate", takes=Rotated, gives=IssuedToken, status=201)
+    def post(self, _request: Request, directory: UUID, token: UUID, **_: Any) -> Response:
+        """Issue a token of the same name and life span; the old one works on for `overlap_days`. The secret is shown this once."""
+        old = self.one(Token, token, directory=directory)
+        overlap = timedelta(days=self.taken(Rotated)["overlap_days"])
+        return _issued(*tokens.rotate(old, actor=self.actor, overlap=overlap))
 
 
 class MemberTokens(DirectoryTokens):

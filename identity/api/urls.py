@@ -49,6 +49,7 @@ urlpatterns = [
     _to(_DIRECTORY, directories.OneDirectory, "directory"),
     _to(f"{_DIRECTORY}/tokens", tokens.DirectoryTokens, "directory-tokens"),
     _to(f"{_DIRECTORY}/tokens/<uuid:token>", tokens.DirectoryToken, "directory-token"),
+    _to(f"{_DIRECTORY}/tokens/<uuid:token>/rotate", tokens.Rotation, "directory-token-rotate"),
     _to(f"{_ORGANIZATION}/resources", resources.Resources, "resources"),
     _to(
         f"{_ORGANIZATION}/resources/<str:kind>/<path:key>/access", questions.ResourceAccess, "resource-access"

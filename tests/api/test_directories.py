@@ -1,9 +1,14 @@
 """Directories and their tokens over the API."""
 
-import pytest
+from datetime import timedelta
 
-from identity import tokens
+import pytest
+import time_machine
+from django.utils import timezone
+
+from identity import tenancy, tokens
 from tests.api.client import bearer, recorded, token_of
+from tests.conftest import SETUP
 
 
 def test_a_directory_is_created_and_shown(acme, ada, settings):
@@ -117,3 +122,39 @@ def test_readers_cannot_write(ada, okta):
         api.post(f"{path}/tokens", {}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+def test_a_token_is_rotated_and_both_work_until_the_old_one_ends(acme, ada, okta):
+    old = tokens.find(okta.secret).token
+    path = f"/organizations/acme/directories/{okta.directory.pk}/tokens/{old.pk}/rotate"
+    answer = token_of(ada).post(path, {"overlap_days": 3})
+    assert answer.status_code == 201
+    made = answer.json()
+    assert tokens.find(made["token"]).refusal == ""
+    found = tokens.find(okta.secret)
+    assert (found.refusal, (found.token.expires_at - timezone.now()).days) == ("", 2)
+    with time_machine.travel(timezone.now() + timedelta(days=3, seconds=5)):
+        assert tokens.find(okta.secret).refusal == "expired"
+        assert tokens.find(made["token"]).refusal == ""
+    (entry,) = recorded(acme, "token.rotate")
+    assert entry["subject"]["id"] == str(old.pk)
+
+
+@pytest.mark.parametrize("days", [-1, 31, 10**12, "3", None, 1.5])
+def test_an_overlap_out_of_bounds_is_refused(acme, ada, okta, days):
+    old = tokens.find(okta.secret).token
+    path = f"/organizations/acme/directories/{okta.directory.pk}/tokens/{old.pk}/rotate"
+    assert token_of(ada).post(path, {"overlap_days": days}).status_code == 400
+    assert recorded(acme, "token.rotate") == []
+
+
+def test_a_rotation_never_lengthens_the_old_tokens_life(acme, ada, okta):
+    old, _ = tokens.issue(okta.directory, actor=SETUP, expires_at=timezone.now() + timedelta(hours=1))
+    path = f"/organizations/acme/directories/{okta.directory.pk}/tokens/{old.pk}/rotate"
+    assert token_of(ada).post(path, {}).status_code == 201
+    before = old.expires_at
+    with tenancy.of(acme):
+        old.refresh_from_db()
+    assert old.expires_at == before
+    tokens.revoke(old, actor=SETUP)
+    assert token_of(ada).post(path, {}).status_code == 400

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, reverse
 
-from console.access import NEEDS
+from console.access import ANY_CAPABILITY, NEEDS
 from console.urls import urlpatterns
 
 # Pages before anybody is signed in, or for whoever holds a session.
@@ -16,12 +16,17 @@ POSTED = {
     "session_end",
     "member_token_revoke",
     "token_issue",
+    "token_rotate",
     "token_revoke",
+    "request_apply",
+    "burst_decide",
     "connection_switch",
     "domain_check",
     "domain_confirm",
 }
 DOWNLOADS = {"record_csv", "record_jsonl"}
+# A part of a page, which a script asks for.
+FRAGMENTS = {"directory_heard"}
 
 
 def patterns() -> dict[str, URLPattern]:
@@ -38,11 +43,19 @@ def address(name: str, things) -> str:
     """Give the path of the page with the ids of the things."""
     wanted = patterns()[name].pattern.converters
     ids = dict(things.ids) | {"slug": things.organization.slug}
-    if name == "token_revoke":
+    if name in {"token_revoke", "token_rotate"}:
         ids["token"] = ids["directory_token"]
     return reverse(name, kwargs={key: ids[key] for key in wanted})
 
 
 def shown() -> list[str]:
     """Name the pages that are looked at."""
-    return sorted(set(NEEDS) - POSTED - DOWNLOADS - {"home"})
+    return sorted(set(NEEDS) - POSTED - DOWNLOADS - FRAGMENTS - {"home"})
+
+
+def opens(name: str, capabilities: set[str]) -> bool:
+    """Tell whether somebody with these capabilities may open the page of one organization."""
+    need = NEEDS[name]
+    if isinstance(need, tuple):
+        return set(need) <= capabilities
+    return need in capabilities or (need == ANY_CAPABILITY and bool(capabilities))

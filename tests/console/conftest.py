@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from audit import sequencer
+from audit.events import Event
 from audit.models import Entry
-from audit.record import Actor
+from audit.record import Actor, Subject, record
 from identity import (
     directories,
     domains,
@@ -24,6 +26,7 @@ from identity.grants import GrantSpec
 from identity.models import Directory, Member, Organization
 from saml import attempts, connections, keys
 from saml.refusals import Refused
+from scim.models import Burst, Departure, LoggedRequest
 from tests.conftest import SETUP, join
 
 OKTA = "https://acme.okta.example"
@@ -41,6 +44,43 @@ def entries(organization: Organization, event: str) -> list[Entry]:
     """Give the entries of one event, oldest first."""
     with tenancy.of(organization):
         return list(Entry.objects.filter(organization_id=organization.pk, event=event).order_by("id"))
+
+
+def logged(organization: Organization) -> list[LoggedRequest]:
+    """Give the request log of an organization, the oldest first."""
+    with tenancy.of(organization):
+        return list(LoggedRequest.objects.order_by("pk"))
+
+
+def burst_of(directory: Directory, *people: Member) -> Burst:
+    """Give a burst that is held: these people left through the directory at once, as far as the guard knows."""
+    with tenancy.of(directory.organization_id):
+        now = timezone.now()
+        burst = Burst(
+            organization_id=directory.organization_id, directory=directory, kind="people", opened_at=now,
+            budget={"members": 0, "percent": 0, "seconds": 3600},
+        )  # fmt: skip
+        burst.save(force_insert=True)
+        record(
+            Event.SYNC_HOLD, organization_id=directory.organization_id, actor=SETUP,
+            subject=Subject("directory", str(directory.pk), directory.name),
+        )  # fmt: skip
+        for member in people:
+            left_at = member.suspended_at or member.offboarded_at or now
+            Departure(
+                organization_id=directory.organization_id, directory=directory, member=member, burst=burst,
+                kind="suspend", happened_at=left_at,
+            ).save(force_insert=True)  # fmt: skip
+        return burst
+
+
+def filled_from(client: Client, path: str) -> dict[str, object]:
+    """Give the page's form as a browser would send it back untouched."""
+    form = client.get(path).context["form"]
+    values = {name: form[name].value() for name in form.fields}
+    return {
+        name: "on" if value is True else value for name, value in values.items() if value not in (None, False)
+    }
 
 
 @dataclass(frozen=True)
@@ -75,7 +115,7 @@ def furnish(organization: Organization, prefix: str) -> Things:
     session, _ = sessions.start(member, actor=SETUP)
     token, _ = tokens.issue(member, actor=SETUP, name="Script")
     members.offboard(gone, actor=SETUP, reason="left")
-    directory_token, _ = tokens.issue(directory, actor=SETUP, name="Primary")
+    directory_token, secret = tokens.issue(directory, actor=SETUP, name="Primary")
     connection = connections.create(
         organization,
         actor=SETUP,
@@ -92,6 +132,10 @@ def furnish(organization: Organization, prefix: str) -> Things:
     )
     domain = domains.claim(organization, f"{prefix}.example", actor=SETUP)
     sequencer.run()
+    Client().get(
+        f'/scim/v2/Users?filter=userName eq "{prefix}.lena@example.com"',
+        headers={"Authorization": f"Bearer {secret}", "User-Agent": "Okta SCIM Client 1.0.0"},
+    )
     ids = {
         "member": member.pk,
         "group": group.pk,
@@ -102,6 +146,8 @@ def furnish(organization: Organization, prefix: str) -> Things:
         "connection": connection.pk,
         "attempt": attempt.pk,
         "domain": domain.pk,
+        "logged_request": logged(organization)[0].pk,
+        "burst": burst_of(directory, gone).pk,
         "entry": entries(organization, "member.offboard")[0].pk,
     }
     return Things(organization, member, gone, directory, ids)

@@ -6,7 +6,7 @@ from django.test import Client
 from console.access import NEEDS, OPERATOR, SIGNED_IN
 from identity.roles import BUILT_IN
 from tests.conftest import join
-from tests.console.addresses import DOWNLOADS, OPEN, POSTED, address, own, patterns, shown
+from tests.console.addresses import DOWNLOADS, OPEN, POSTED, address, opens, own, patterns, shown
 from tests.console.conftest import entries, visit
 
 
@@ -107,12 +107,7 @@ def test_each_built_in_role_opens_exactly_what_its_capabilities_name(things, acm
     opened = {
         name for name in own() if ask(client, name, address(name, things)).status_code not in {403, 404}
     }
-    expected = {
-        name
-        for name in own()
-        if NEEDS[name] in capabilities or (NEEDS[name] == "any capability" and capabilities)
-    }
-    assert opened == expected
+    assert opened == {name for name in own() if opens(name, capabilities)}
 
 
 def test_only_listed_methods_are_answered(things, ada):
