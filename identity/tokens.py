@@ -26,6 +26,9 @@ _AGE_DAYS_DEFAULT = 365
 _OVERLAP_MAX = timedelta(days=30)
 _USE_NOTED_EVERY = timedelta(minutes=1)
 SCIM_SCOPE = "scim"
+# What anybody may let a program do for them: read and change what is theirs to say about themselves (SCIM's /Me).
+OWN_PROFILE_SCOPE = "own_profile"
+MEMBER_SCOPES = (*CAPABILITIES, OWN_PROFILE_SCOPE)
 WARNING_DAYS = (1, 7, 30)
 
 
@@ -60,7 +63,7 @@ def issue(
 ) -> tuple[Token, str]:
     """Issue a token and return it with its secret, which is shown this once.
 
-    A directory's token has the scope `scim`; a member's any of the capabilities. Without `expires_at` it lives as long as the
+    A directory's token has the scope `scim`; a member's any of `MEMBER_SCOPES`. Without `expires_at` it lives as long as the
     directory's setting says, a member's a year. Raises Invalid.
     `service`: a program works with it, so that it can be handed over when its owner leaves.
     """
@@ -71,9 +74,9 @@ def issue(
         raise Invalid(message, field="expires_at")
     is_directory = isinstance(owner, Directory)
     wanted = [SCIM_SCOPE] if is_directory else list(scopes or [])
-    unknown = sorted(set(wanted) - {*CAPABILITIES, SCIM_SCOPE})
+    unknown = sorted(set(wanted) - {*MEMBER_SCOPES, SCIM_SCOPE})
     if unknown:
-        message = f"There is no scope {unknown[0]}; choose from {', '.join(CAPABILITIES)}."
+        message = f"There is no scope {unknown[0]}; choose from {', '.join(MEMBER_SCOPES)}."
         raise Invalid(message, field="scopes")
     prefix = ("rcd_" if is_directory else "rcm_") + secrets.token_hex(_PREFIX_LENGTH // 2)
     secret = f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from audit.record import Actor
 from identity import tokens
-from identity.models import Directory, Organization, Token
+from identity.models import Directory, Member, Organization, Token
 from scim.errors import Code, ScimError
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="scim"'}
@@ -19,6 +19,17 @@ class Caller:
     """A directory that speaks to us by one of its tokens; `is_authenticated` is for DRF."""
 
     directory: Directory
+    organization: Organization
+    token: Token
+    actor: Actor
+    is_authenticated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member who asks about themselves, by a token of their own."""
+
+    member: Member
     organization: Organization
     token: Token
     actor: Actor
@@ -38,14 +49,7 @@ class DirectoryToken(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Caller, Token]:
         """Return the caller. ScimError token_missing, token_unknown; RefusedTokenError where the token is known."""
-        scheme, _, secret = get_authorization_header(request).decode("latin-1").strip().partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
-            raise ScimError(Code.TOKEN_MISSING, _CHALLENGE)
-        found = tokens.find(secret.strip())
-        if found is None:
-            raise ScimError(Code.TOKEN_UNKNOWN, _REJECTED)
-        if found.refusal:
-            raise RefusedTokenError(_CODES[found.refusal], found)
+        found = _found(request)
         if found.token.directory is None or tokens.SCIM_SCOPE not in found.token.scopes:
             raise RefusedTokenError(Code.TOKEN_SCOPE, found)
         tokens.note_use(found.token)
@@ -54,6 +58,33 @@ class DirectoryToken(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         """Return the challenge for a caller without a token."""
         return _CHALLENGE["WWW-Authenticate"]
+
+
+class OwnToken(DirectoryToken):
+    """Takes a member's own token, made for `own_profile`. A directory's is genuine and nobody's own (RFC 7644 §3.11)."""
+
+    def authenticate(self, request: Request) -> tuple[Person, Token]:  # type: ignore[override]
+        """Return the person. ScimError and RefusedTokenError as above, and ME_IS_NOBODY for a directory."""
+        found = _found(request)
+        if found.token.member is None:
+            raise ScimError(Code.ME_IS_NOBODY)
+        if tokens.OWN_PROFILE_SCOPE not in found.token.scopes:
+            raise RefusedTokenError(Code.TOKEN_SCOPE, found)
+        tokens.note_use(found.token)
+        return Person(found.token.member, found.organization, found.token, found.actor), found.token
+
+
+def _found(request: Request) -> tokens.Found:
+    """Return the token that was sent. ScimError token_missing, token_unknown; RefusedTokenError for one that is good no longer."""
+    scheme, _, secret = get_authorization_header(request).decode("latin-1").strip().partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise ScimError(Code.TOKEN_MISSING, _CHALLENGE)
+    found = tokens.find(secret.strip())
+    if found is None:
+        raise ScimError(Code.TOKEN_UNKNOWN, _REJECTED)
+    if found.refusal:
+        raise RefusedTokenError(_CODES[found.refusal], found)
+    return found
 
 
 _CODES = {

@@ -36,14 +36,15 @@ class Call:
 
     def check_match(self, version: int) -> None:
         """Refuse with version_changed when If-Match is sent and names another version (RFC 7644 §3.14)."""
-        if self.if_match is not None and not _names(self.if_match, version):
+        if self.if_match is not None and not names(self.if_match, version):
             raise ScimError(Code.VERSION_CHANGED)
 
     def knows(self, version: int) -> bool:
         """Tell whether If-None-Match names this very version, so that 304 is the answer."""
-        return self.if_none_match is not None and _names(self.if_none_match, version)
+        return self.if_none_match is not None and names(self.if_none_match, version)
 
 
-def _names(header: str, version: int) -> bool:
+def names(header: str, version: int) -> bool:
+    """Tell whether an If-Match or If-None-Match names the version."""
     # Some clients send the bare number, without the quotes.
     return header.strip() in {"*", str(version)} or str(version) in _TAG.findall(header)

@@ -1,11 +1,10 @@
 """Reads what can be assigned, the organization's roles and the permissions on its resources: one statement a page."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
+from identity import tenancy
 from scim import asserted, ordering
 from scim.filter.sql import Column, Vocabulary, compiled
 from scim.ordering import Key
@@ -95,14 +94,14 @@ def page(catalogue: Catalogue, organization_id: UUID, wish: Wish) -> Page:
         parameters += more
     offset = wish.start - 1 if wish.cursor is None else 0
     sql = f"{_selected(catalogue)}, {order.value}{source} ORDER BY {order.sql} LIMIT %s OFFSET %s"
-    rows = _run(sql, [*parameters, wish.count + 1, offset])
+    rows = tenancy.read(organization_id, sql, [*parameters, wish.count + 1, offset])
     has_more = len(rows) > wish.count
     del rows[wish.count :]
     following = None
     if has_more and rows and wish.cursor is not None:
         following = ordering.written(Key(rows[-1][-1], rows[-1][3]), question)
     items = [Item._make(row[:4]) for row in rows]
-    return Page(items, None if wish.cursor else _run(*counted)[0][0], following)
+    return Page(items, None if wish.cursor else tenancy.read(organization_id, *counted)[0][0], following)
 
 
 def one(catalogue: Catalogue, organization_id: UUID, id_: str) -> Item | None:
@@ -115,7 +114,8 @@ def one(catalogue: Catalogue, organization_id: UUID, id_: str) -> Item | None:
         # By the parts, since they are what is indexed.
         condition = "k.name = %s AND r.key = %s AND p.permission = %s"
         parameters = [spec.kind, spec.key, spec.permission]
-    rows = _run(f"{_selected(catalogue)}{catalogue.source} AND {condition}", [organization_id, *parameters])
+    sql = f"{_selected(catalogue)}{catalogue.source} AND {condition}"
+    rows = tenancy.read(organization_id, sql, [organization_id, *parameters])
     return Item._make(rows[0]) if rows else None
 
 
@@ -123,9 +123,3 @@ def _selected(catalogue: Catalogue) -> str:
     columns = catalogue.words.columns
     names = ", ".join(columns[name].sql for name in ("id", "displayName", "description"))
     return f"SELECT {names}, {catalogue.key}"
-
-
-def _run(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall()

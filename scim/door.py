@@ -15,7 +15,7 @@ from identity import tenancy
 from identity.errors import Refusal
 from identity.models import Token
 from scim import protocol, request_log, throttle
-from scim.authentication import Caller, DirectoryToken, RefusedTokenError
+from scim.authentication import Caller, DirectoryToken, Person, RefusedTokenError
 from scim.call import Call
 from scim.errors import Code, ScimError, of_refusal
 
@@ -124,12 +124,12 @@ def _keep(error: ScimError, request: Request) -> None:
         token: Token = error.found.token
         if throttle.may_note(token, "record"):
             _record(error, request.method, request.path, error.found.actor, token)
-    elif isinstance(getattr(request, "_user", None), Caller) and error.status != _TOO_MANY:
+    elif isinstance(who := getattr(request, "_user", None), Caller | Person) and error.status != _TOO_MANY:
         # What is refused for its number alone isn't written down each time: that would be a way to fill the record.
-        keep_refusal(error, caller(request), request.method, request.path)
+        keep_refusal(error, who, request.method, request.path)
 
 
-def keep_refusal(error: ScimError, who: Caller, method: str | None, path: str) -> None:
+def keep_refusal(error: ScimError, who: Caller | Person, method: str | None, path: str) -> None:
     """Write into the record what was refused to whom."""
     _record(error, method, path, who.actor, who.token)
 

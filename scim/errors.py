@@ -29,6 +29,9 @@ class Code(StrEnum):
     ORGANIZATION_SUSPENDED = "organization_suspended"
     FORBIDDEN = "forbidden"
     FORBIDDEN_FILTER = "forbidden_filter"
+    ME_IS_NOBODY = "me_is_nobody"
+    ME_NOT_YOURS = "me_not_yours"
+    ME_STAYS = "me_stays"
     BODY_TOO_LARGE = "body_too_large"
     BODY_NOT_JSON = "body_not_json"
     BODY_NOT_OBJECT = "body_not_object"
@@ -95,6 +98,9 @@ CATALOGUE: dict[Code, Kind] = {
     Code.ORGANIZATION_SUSPENDED: Kind(403, None, "This organization is suspended; ask whoever runs Rollcall."),
     Code.FORBIDDEN: Kind(403, None, "This token may not do this."),
     Code.FORBIDDEN_FILTER: Kind(403, None, "What the server can do is listed whole; ask without a filter."),
+    Code.ME_IS_NOBODY: Kind(501, None, "/Me is for a person's own token; a directory finds people at /Users."),
+    Code.ME_NOT_YOURS: Kind(403, "mutability", "“{path}” is not yours to change; ask your administrator."),
+    Code.ME_STAYS: Kind(501, None, "Nobody joins or leaves by /Me; ask your administrator."),
     # What was sent
     Code.BODY_TOO_LARGE: Kind(413, None, "The request is larger than {limit} bytes; send it in several parts."),
     Code.BODY_NOT_JSON: Kind(400, "invalidSyntax", "The body is not valid JSON: {why}."),

@@ -6,6 +6,7 @@ By the directory's setting `access_follows`. Elsewhere `roles` and `entitlements
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
@@ -76,11 +77,12 @@ def follows(directory: Directory) -> bool:
 
 def seen(directory: Directory, rows: Sequence[UserRow]) -> list[UserRow]:
     """Return the people as the directory is to see them: one that is followed sees what they hold in place of what it wrote."""
-    if not rows or not follows(directory):
-        return list(rows)
-    shown = tenancy.read(
-        directory.organization_id, _SHOWN, [directory.organization_id, [row.id for row in rows]]
-    )
+    return holding(directory.organization_id, rows) if rows and follows(directory) else list(rows)
+
+
+def holding(organization_id: UUID, rows: Sequence[UserRow]) -> list[UserRow]:
+    """Return the people with what they hold as their roles and entitlements."""
+    shown = tenancy.read(organization_id, _SHOWN, [organization_id, [row.id for row in rows]])
     held = {member_id: (roles, grants) for member_id, roles, grants in shown}
     return [row._replace(profile=_overlaid(row.profile, *held[row.id])) for row in rows]
 

@@ -6,7 +6,6 @@ from urllib.parse import quote
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from identity import tenancy
 from scim import catalogue, projection, protocol
 from scim.authentication import Caller
 from scim.catalogue import OF_ENTITLEMENTS, OF_ROLES, Catalogue, Item
@@ -45,8 +44,7 @@ class Role(Door):
     def get(self, request: Request, resource_id: str) -> HttpResponse:
         """Read."""
         call = call_of(request)
-        with tenancy.of(call.who.organization):
-            item = catalogue.one(self.of, call.who.organization.pk, resource_id)
+        item = catalogue.one(self.of, call.who.organization.pk, resource_id)
         if item is None:
             raise ScimError(Code.NOT_FOUND, what=self.of.kind.name.lower())
         return reply(call.choice(self.of.kind)(shown(self.of, item)))
@@ -73,8 +71,7 @@ class Entitlement(Role):
 def listed(of: Catalogue, who: Caller, wish: Wish) -> dict[str, object]:
     """Return the ListResponse of what can be assigned."""
     chosen = projection.compiled(of.kind, wish.attributes, wish.excluded)
-    with tenancy.of(who.organization):
-        page = catalogue.page(of, who.organization.pk, wish)
+    page = catalogue.page(of, who.organization.pk, wish)
     documents = [chosen(shown(of, item)) for item in page.items]
     return protocol.listing(documents, page.total, wish.shown_start, nextCursor=page.next)
 

@@ -45,9 +45,12 @@ _noted: dict[tuple[UUID, str], tuple[float, int]] = {}
 
 
 def check(token: Token) -> None:
-    """Count a request of a directory's token. ScimError too_many_requests with Retry-After beyond its limit."""
-    assert token.directory is not None  # noqa: S101 - authentication lets in directories alone
-    limit = directory_settings.effective(token.directory.settings)["rate_limit"]
+    """Count a request of a token against its directory's limit; a member's own has that of a directory without settings.
+
+    ScimError too_many_requests with Retry-After beyond it.
+    """
+    settings_of = token.directory.settings if token.directory is not None else {}
+    limit = directory_settings.effective(settings_of)["rate_limit"]
     if limit is None:
         return
     seconds = wait_seconds(str(token.pk), limit["requests"], limit["seconds"])

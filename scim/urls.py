@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from scim import bulk, discovery, governance, groups, search, users
+from scim import bulk, discovery, governance, groups, me, search, users
 
 app_name = "scim"
 
@@ -28,6 +28,7 @@ urlpatterns = [
     re_path(r"^Entitlements/\.search/?$", governance.EntitlementSearch.as_view(), name="entitlements_search"),
     # The product's own ids are in it, and hold whatever the product likes.
     re_path(r"^Entitlements/(?P<resource_id>.+?)/?$", governance.Entitlement.as_view(), name="entitlement"),
+    re_path(r"^Me/?$", me.Me.as_view(), name="me"),
     re_path(r"^Bulk/?$", bulk.Bulk.as_view(), name="bulk"),
     re_path(r"^\.search/?$", search.RootSearch.as_view(), name="search"),
     re_path(r"^.*$", discovery.Nowhere.as_view(), name="nowhere"),

@@ -32,7 +32,7 @@ OTHERS = {
     r"api/v1/(me|organizations)": OWN,
     r"api/v1/me/(session|sessions|sessions/<uuid:session>)": OWN,
     r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$).*": OWN,
-    r"scim/v2/\^(Roles|Entitlements).*": OWN,
+    r"scim/v2/\^(Roles|Entitlements|Me).*": OWN,
     r"saml2/<uuid:connection_id>/\w+": PROTOCOL,
     r"sign-(in|out).*": PUBLIC,
     r"(|me|me/password|me/sessions/<uuid:session>/end|organizations/|organizations/new)": OWN,

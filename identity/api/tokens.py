@@ -14,7 +14,6 @@ from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
 from identity.handing_out import refuse_more_than_own
 from identity.models import Directory, Member, Token
-from identity.roles import CAPABILITIES
 
 
 class NewDirectoryToken(Strict):
@@ -30,7 +29,7 @@ class NewMemberToken(NewDirectoryToken):
     `service`: a program works with it; when the member leaves it can be handed over.
     """
 
-    scopes = serializers.ListField(child=serializers.ChoiceField(choices=CAPABILITIES), max_length=50)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=tokens.MEMBER_SCOPES), max_length=50)
     service = Flag(required=False)
 
 
@@ -121,7 +120,7 @@ class MemberTokens(DirectoryTokens):
         """Issue a token and show its secret, this once. Nobody issues scopes that they lack themselves."""
         owner = self.one(Member, member)
         wanted = self.taken(NewMemberToken)
-        refuse_more_than_own(self.caller, wanted["scopes"], "scopes")
+        refuse_more_than_own(self.caller, set(wanted["scopes"]) - {tokens.OWN_PROFILE_SCOPE}, "scopes")
         return _issued(*tokens.issue(owner, actor=self.actor, **wanted))
 
 

@@ -1,0 +1,118 @@
+"""/Me: a person, by a token of their own (RFC 7644 §3.11). They see what is known of them and say what is theirs to say."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from identity import members, tenancy
+from identity.models import Member
+from scim import following, normaliser, patch, projection, protocol, resources, throttle
+from scim.authentication import OwnToken, Person
+from scim.call import names
+from scim.door import Door, base_url, read_body, reply
+from scim.errors import Code, ScimError
+from scim.resources import UserRow
+from scim.schemas import USERS
+
+# By what people are known and let in (names, addresses, certificates) and what their employer says of them is not for them to say:
+# whoever could set their own e-mail address could become somebody else at the next sign-in.
+OWN: Final = frozenset({
+    "nickName", "preferredLanguage", "locale", "timezone", "profileUrl", "photos", "phoneNumbers", "ims", "addresses",
+})  # fmt: skip
+_SELF = """
+SELECT m.id, m.user_name, m.profile, m.state = 'active', m.version, m.created_at, m.changed_at, NULL::text, (
+  SELECT json_agg(json_build_object('value', g.id, 'display', g.display_name) ORDER BY g.id)
+    FROM identity_membership ms JOIN identity_group g ON g.organization_id = ms.organization_id AND g.id = ms.group_id
+   WHERE ms.organization_id = m.organization_id AND ms.member_id = m.id AND ms.ended_at IS NULL AND g.ended_at IS NULL)::text
+  FROM identity_member m WHERE m.organization_id = %s AND m.id = %s"""
+
+
+class Me(Door):
+    """The one address."""
+
+    authentication_classes = (OwnToken,)
+
+    def check_throttles(self, request: Request) -> None:
+        """Count the request against the limit of its token. ScimError too_many_requests."""
+        throttle.check(_person(request).token)
+
+    def get(self, request: Request) -> HttpResponse:
+        """Read oneself."""
+        row = _row(_person(request))
+        known = request.headers.get("If-None-Match")
+        if known is not None and names(known, row.version):
+            return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
+        return _answer(request, row)
+
+    def put(self, request: Request) -> HttpResponse:
+        """Replace what is one's own; anything else may be left out, or sent as it is."""
+        who, body = _person(request), read_body(request)
+        sent = normaliser.resource(
+            {"userName": who.member.user_name} | body, USERS, str(who.member.pk)
+        ).attributes
+        return _answer(request, _changed(request, lambda before: _without_own(before) | sent))
+
+    def patch(self, request: Request) -> HttpResponse:
+        """Change parts of what is one's own."""
+        wanted = normaliser.patch(read_body(request), USERS, str(_person(request).member.pk))
+        apply = patch.apply
+        return _answer(request, _changed(request, lambda before: apply(before, wanted.operations, USERS)[0]))
+
+    def post(self, _request: Request) -> HttpResponse:
+        """Refuse: nobody joins by asking to."""
+        raise ScimError(Code.ME_STAYS)
+
+    def delete(self, _request: Request) -> HttpResponse:
+        """Refuse: going is recorded, guarded and receipted, and an administrator's act."""
+        raise ScimError(Code.ME_STAYS)
+
+
+def _person(request: Request) -> Person:
+    who: Any = request.user
+    assert isinstance(who, Person)  # noqa: S101 - authentication lets in nobody else
+    return who
+
+
+def _row(who: Person) -> UserRow:
+    row = tenancy.read(who.organization, _SELF, [who.organization.pk, who.member.pk])[0]
+    return UserRow._make((*row[:2], orjson.loads(row[2]), *row[3:8], row[8] and orjson.loads(row[8])))
+
+
+def _changed(request: Request, wanted: Callable[[dict[str, Any]], dict[str, Any]]) -> UserRow:
+    """Change what is the person's own and return them. ScimError me_not_yours where anything else would differ, version_changed."""
+    who = _person(request)
+    with tenancy.of(who.organization):
+        members.lock(who.member)
+        row = _row(who)
+        expected = request.headers.get("If-Match")
+        if expected is not None and not names(expected, row.version):
+            raise ScimError(Code.VERSION_CHANGED)
+        before = resources.attributes_of(following.holding(who.organization.pk, [row])[0])
+        after = wanted(before)
+        foreign = [
+            name
+            for name in sorted((before.keys() | after.keys()) - OWN)
+            if before.get(name) != after.get(name)
+        ]
+        if foreign:
+            raise ScimError(Code.ME_NOT_YOURS, path=foreign[0])
+        own = {name: value for name, value in after.items() if name in OWN}
+        profile = _without_own(row.profile) | own
+        members.change(Member(pk=row.id, organization=who.organization), actor=who.actor, profile=profile)
+        return _row(who)
+
+
+def _without_own(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if name not in OWN}
+
+
+def _answer(request: Request, row: UserRow) -> HttpResponse:
+    shown = resources.user(following.holding(_person(request).organization.pk, [row])[0], base_url())
+    query = {name.lower(): value for name, value in request.query_params.dict().items()}
+    chosen = projection.compiled(USERS, query.get("attributes", ""), query.get("excludedattributes", ""))
+    # The address stays that of the person: /Me is another name for it (RFC 7644 §3.11).
+    headers = {"ETag": protocol.etag(row.version), "Location": shown["meta"]["location"]}
+    return reply(chosen(shown), headers=headers)
