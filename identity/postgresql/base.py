@@ -18,9 +18,15 @@ class Cursor(CursorWrapper):
     """A cursor whose statement takes along what is queued."""
 
     def _execute(self, sql: Any, params: Any, *context: Any) -> Any:
-        done = super()._execute(sql, params, *context)  # type: ignore[misc]  # the stubs leave it out
-        self.db.land()
-        return done
+        try:
+            return super()._execute(sql, params, *context)  # type: ignore[misc]  # the stubs leave it out
+        except Error:
+            # psycopg itself refused (a NUL in a text): what was queued for this statement is not left for the next one.
+            with suppress(Error):
+                self.db.land()
+            raise
+        finally:
+            self.db.land()
 
     def _executemany(self, sql: Any, param_list: Any, *context: Any) -> Any:
         self.db.land()

@@ -78,6 +78,12 @@ def test_a_read_by_one_round_trip_sees_its_organization_and_nothing_is_left_of_t
     assert (status(), one("SELECT count(*) FROM identity_member")) == (IDLE, (0,))
 
 
+def test_a_statement_that_is_refused_unsent_leaves_nothing_for_the_next(jane):
+    with pytest.raises(DatabaseError, match="NUL"):
+        tenancy.read(jane.organization_id, "SELECT user_name FROM identity_member WHERE user_name = %s", ["a\0"])
+    assert (status(), one("SELECT count(*) FROM identity_member")) == (IDLE, (0,))
+
+
 def test_a_read_joins_the_transaction_that_is_open(okta, gus):
     heard = "SELECT count(*) FROM identity_directory WHERE last_heard_at IS NOT NULL"
     with tenancy.of(okta.directory.organization_id):
