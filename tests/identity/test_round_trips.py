@@ -80,7 +80,9 @@ def test_a_read_by_one_round_trip_sees_its_organization_and_nothing_is_left_of_t
 
 def test_a_statement_that_is_refused_unsent_leaves_nothing_for_the_next(jane):
     with pytest.raises(DatabaseError, match="NUL"):
-        tenancy.read(jane.organization_id, "SELECT user_name FROM identity_member WHERE user_name = %s", ["a\0"])
+        tenancy.read(
+            jane.organization_id, "SELECT user_name FROM identity_member WHERE user_name = %s", ["a\0"]
+        )
     assert (status(), one("SELECT count(*) FROM identity_member")) == (IDLE, (0,))
 
 
