@@ -96,6 +96,7 @@ class Event(StrEnum):
     SIGN_IN_BREAK_GLASS = "sign_in.break_glass"
     SIGN_IN_INCOMPLETE = "sign_in.incomplete"
     SIGN_IN_TEST = "sign_in.test"
+    SIGN_IN_LINK = "sign_in.link"
     SIGN_OUT = "sign_out"
     SIGN_OUT_REFUSE = "sign_out.refuse"
     SESSION_START = "session.start"

@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from console import member_page, passwords
+from console import links, member_page, passwords
 from console.access import Visit
 from console.answers import SeeOther, page, tell
 from console.forms import Form
@@ -51,6 +51,7 @@ def me(visit: Visit) -> HttpResponse:
         "has_password": is_password_usable(visit.member.password),
         "second_factor": second_factors.of(visit.member),
         "nothing": nothing,
+        "links": links.rows(visit),
         "administrators": _administrators(visit) if nothing else [],
     }
     return page(visit, "me.html", values)

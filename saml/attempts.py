@@ -56,9 +56,17 @@ class Claim:
 
 
 def start(
-    connection: Connection, *, target: str, purpose: str = Attempt.Purpose.LOGIN, actor: Actor = ANONYMOUS
+    connection: Connection,
+    *,
+    target: str,
+    purpose: str = Attempt.Purpose.LOGIN,
+    actor: Actor = ANONYMOUS,
+    session: Session | None = None,
 ) -> tuple[Attempt, str]:
-    """Write the row before anybody is sent away, and return it with the nonce for this browser's cookie."""
+    """Write the row before anybody is sent away, and return it with the nonce for this browser's cookie.
+
+    `session`: whose member links themselves; the row carries both, so that nobody else's answer can be put in.
+    """
     nonce = random.token_urlsafe(32)
     with tenancy.change(connection.organization_id):
         attempt = _new(connection, purpose)
@@ -68,6 +76,9 @@ def start(
         attempt.force_authn = connection.force_authn
         attempt.authn_contexts = connection.authn_contexts
         attempt.steps = [_step("sent to the identity provider")]
+        if session is not None:
+            attempt.member, attempt.session_id = session.member, session.pk
+            attempt.user_name = session.member.user_name
         attempt.save(force_insert=True)
         _record(Event.SIGN_IN_START, connection, attempt, actor)
     return attempt, nonce
@@ -165,6 +176,26 @@ def fail(
     return attempt
 
 
+def hold(attempt: Attempt, connection: Connection, verified: VerifiedAssertion, steps: list[str]) -> None:
+    """Keep what came for a link until its member has confirmed it; the attempt stays open."""
+    with tenancy.change(connection.organization_id):
+        _keep(attempt, verified)
+        attempt.steps = [
+            *attempt.steps,
+            *(_step(step) for step in [*steps, "waits for the member to confirm"]),
+        ]
+        attempt.save(update_fields=["steps", "signed_by", "name_id_sealed", "attributes_sealed"])
+        _record(Event.SIGN_IN_LINK, connection, attempt, actor_of(connection))
+
+
+def conclude_link(attempt: Attempt, connection: Connection, *, actor: Actor) -> None:
+    """Close an attempt whose member has confirmed the link; in the caller's transaction, which records the link itself."""
+    attempt.outcome = Attempt.Outcome.SUCCEEDED
+    attempt.attributes_sealed = None
+    _finish(attempt, ["confirmed by the member", "linked"])
+    _record(Event.SIGN_IN_LINK, connection, attempt, actor, data={"confirmed": True})
+
+
 def note_repeat(claim: Claim, connection: Connection) -> None:
     """Record that a form came twice from the same browser; the sign-in itself stays as it was."""
     with tenancy.change(connection.organization_id):
@@ -189,7 +220,7 @@ def close_incomplete(attempt: Attempt, *, actor: Actor) -> bool:
         if locked.outcome != Attempt.Outcome.OPEN or locked.expires_at > now:
             return False
         locked.outcome = Attempt.Outcome.INCOMPLETE
-        _finish(locked, ["never came back"])
+        _finish(locked, ["never confirmed" if locked.consumed_at else "never came back"])
         _record(Event.SIGN_IN_INCOMPLETE, locked.connection, locked, actor)
     return True
 

@@ -46,6 +46,11 @@ def digest_of_name_id(value: str) -> bytes:
     return _digest(_by_name_id(value))
 
 
+def digest_of(name_id: NameID, person: Person) -> bytes:
+    """Return what the person is recognized by at this identity provider. Refuses: attribute_missing."""
+    return _digest(identity_of(name_id, person))
+
+
 def find(connection: Connection, name_id: NameID, person: Person) -> Match:
     """Decide without changing anything; the tenancy must be set.
 
@@ -74,7 +79,7 @@ def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
         return match
     actor = actor_of(connection)
     member = match.member or _create(connection, person)
-    digest = _digest(identity_of(name_id, person))
+    digest = digest_of(name_id, person)
     mine = SubjectLink.objects.filter(organization=connection.organization_id, connection=connection)
     # Only an offboarded member's link can stand in the way here: their name went to somebody new.
     mine.filter(name_id_digest=digest).delete()
@@ -101,7 +106,7 @@ def _link(connection: Connection, name_id: NameID, person: Person) -> SubjectLin
         .filter(
             organization=connection.organization_id,
             connection=connection,
-            name_id_digest=_digest(identity_of(name_id, person)),
+            name_id_digest=digest_of(name_id, person),
         )
         .first()
     )
@@ -125,17 +130,18 @@ def _by_email(connection: Connection, person: Person) -> Member | None:
     found = matching.by_email(connection.organization, person.email)
     if len(found) > 1:
         raise Refused("ambiguous_member", "several members have this e-mail address")
-    if found and not _may_claim(connection, person.email):
+    if found and not may_claim(connection, person.email):
         raise Refused("domain_not_verified", person.email.rpartition("@")[2])
     return found[0] if found else None
 
 
-def _may_claim(connection: Connection, email: str) -> bool:
+def may_claim(connection: Connection, email: str) -> bool:
+    """Tell whether this connection may speak of that address: in a proved domain, or any where its administrator allowed that."""
     return connection.allow_other_domains or domains.has_proved(connection.organization_id, email)
 
 
 def _refuse_other_identity(connection: Connection, member: Member, name_id: NameID, person: Person) -> None:
-    digest = _digest(identity_of(name_id, person))
+    digest = digest_of(name_id, person)
     links = SubjectLink.objects.filter(
         organization=connection.organization_id, connection=connection, member=member
     )
@@ -157,7 +163,7 @@ def _check_newcomer(connection: Connection, person: Person) -> None:
         return
     if connection.join == Connection.Join.INVITED:
         raise Refused("not_invited")
-    if not _may_claim(connection, person.email):
+    if not may_claim(connection, person.email):
         raise Refused("domain_not_verified", person.email.rpartition("@")[2])
 
 

@@ -218,6 +218,10 @@ CATALOGUE: dict[str, Advice] = {
         "The member who fits is already bound to another identity of this connection.",
         "Unlink the member's former identity first, then sign in again.",
     ),
+    "identity_taken": Advice(
+        "Another member is bound to this identity already.",
+        "Sign in at the identity provider as yourself, or let an administrator unlink the other member.",
+    ),
     "user_name_taken": Advice(
         "A member with this user name exists and could not be matched.",
         "Link the member by hand, or send another user name.",

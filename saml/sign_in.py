@@ -15,7 +15,7 @@ from identity.first_access import Applied, Wanted
 from identity.grants import GrantSpec
 from identity.models import Session
 from identity.sessions import SamlOrigin
-from saml import attempts, build, people, spent, trial, trust
+from saml import attempts, build, linking, people, spent, trial, trust
 from saml.attempts import Claim
 from saml.attributes import Person, read_person
 from saml.build import Message, RequestWishes
@@ -56,6 +56,14 @@ class Tested:
     attempt: Attempt
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Somebody came back to be linked: nobody is signed in, and their own page asks whether this is them."""
+
+    target: str
+    request_id: str
+
+
 class SignInRefused(Exception):
     """A sign-in that was refused, and written down: `reference` is the attempt's id, which the person may tell."""
 
@@ -77,11 +85,13 @@ class _Course:
     steps: list[str] = field(default_factory=list)
 
 
-def begin(connection: Connection, target: str, tester: Actor | None = None) -> tuple[Message, Attempt, str]:
+def begin(
+    connection: Connection, target: str, tester: Actor | None = None, linker: Session | None = None
+) -> tuple[Message, Attempt, str]:
     """Write an attempt and return the AuthnRequest that goes with it, the attempt, and the nonce for the browser.
 
-    `tester`: who asked for a test sign-in, which a connection that is off may serve too. Raises SignInRefused for
-    a connection that is off or unfinished.
+    `tester`: who asked for a test sign-in, which a connection that is off may serve too. `linker`: the session of a member
+    who links themselves. Raises SignInRefused for a connection that is off or unfinished.
     """
     try:
         _check_configured(connection)
@@ -92,7 +102,13 @@ def begin(connection: Connection, target: str, tester: Actor | None = None) -> t
         _check_addressed(ready)
     except Refused as refused:
         raise _refuse(connection, _Course(), refused) from refused
-    if tester is None:
+    if linker is not None:
+        actor = Actor("member", str(linker.member_id), linker.member.user_name)
+        purpose = Attempt.Purpose.LINK
+        attempt, nonce = attempts.start(
+            connection, target=target, purpose=purpose, actor=actor, session=linker
+        )
+    elif tester is None:
         attempt, nonce = attempts.start(connection, target=target)
     else:
         attempt, nonce = attempts.start(connection, target="", purpose=Attempt.Purpose.TEST, actor=tester)
@@ -112,7 +128,7 @@ def begin(connection: Connection, target: str, tester: Actor | None = None) -> t
 
 def receive(
     connection: Connection, encoded: str, nonces: Mapping[str, str], relay_state: str = ""
-) -> SignedIn | Repeated | Tested:
+) -> SignedIn | Repeated | Tested | Held:
     """Answer a POST to the ACS. Raises SignInRefused; then there is no session, no member, and one failed attempt."""
     now = timezone.now()
     course = _Course()
@@ -123,6 +139,10 @@ def receive(
         if course.claim is not None and trial.is_trial(course.claim.attempt):
             tested = trial.conclude(connection, course.claim.attempt, verified, course.person, _steps(course))
             return Tested(tested)
+        if course.claim is not None and course.claim.attempt.purpose == Attempt.Purpose.LINK:
+            attempt = course.claim.attempt
+            linking.hold(connection, attempt, verified, course.person, _steps(course))
+            return Held(attempt.target or HOME, attempt.request_id or "")
         return _enter(connection, course, verified, course.person, safe_target(relay_state))
     except Refused as refused:
         if (

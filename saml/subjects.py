@@ -24,11 +24,15 @@ def link(connection: Connection, member: Member, name_id: str, *, actor: Actor) 
     name_id = name_id.strip()
     if not name_id or len(name_id) > NAME_ID_CHARACTERS_MAX or "\0" in name_id:
         raise Invalid(f"A NameID is a text of up to {NAME_ID_CHARACTERS_MAX} characters.", field="name_id")
+    return bind(connection, member, digest_of_name_id(name_id), actor=actor, how="provisioned")
+
+
+def bind(connection: Connection, member: Member, digest: bytes, *, actor: Actor, how: str) -> SubjectLink:
+    """Do what `link` does for what the person is recognized by (`people.digest_of`); `how` it came about stands in the record."""
     with tenancy.change(connection.organization_id):
         locked = members.lock(member)
         if locked.state == Member.State.OFFBOARDED:
             raise Offboarded("This member is offboarded: reinstate them before linking.")
-        digest = digest_of_name_id(name_id)
         mine = SubjectLink.objects.filter(
             organization=connection.organization_id, connection=connection, name_id_digest=digest
         )
@@ -47,7 +51,7 @@ def link(connection: Connection, member: Member, name_id: str, *, actor: Actor) 
             organization_id=connection.organization_id,
             actor=actor,
             subject=members.subject_of(locked),
-            data={"connection": str(connection.pk), "how": "provisioned"},
+            data={"connection": str(connection.pk), "how": how},
         )
     return made
 

@@ -21,7 +21,7 @@ from saml.build import Message
 from saml.models import Attempt, Connection
 from saml.presets import preset
 from saml.refusals import CATALOGUE, Refused
-from saml.sign_in import Repeated, SignInRefused, Tested
+from saml.sign_in import Repeated, SignedIn, SignInRefused, Tested
 
 View = Callable[[HttpRequest, Connection], HttpResponse]
 
@@ -70,7 +70,7 @@ def login(request: HttpRequest, connection: Connection) -> HttpResponse:
     except SignInRefused as refused:
         return _refused(request, refused.reference)
     response = send(request, message)
-    _bind(response, attempt.request_id or "", nonce)
+    bind(response, attempt.request_id or "", nonce)
     return response
 
 
@@ -93,10 +93,11 @@ def acs(request: HttpRequest, connection: Connection) -> HttpResponse:
         return _refused(request, refused.reference)
     if isinstance(result, Tested):
         return _tested(request, connection, result.attempt)
-    if isinstance(result, Repeated):
-        return _see_other(result.target)
     response = _see_other(result.target)
-    browser.remember(response, result.cookie, result.session)
+    if isinstance(result, Repeated):
+        return response
+    if isinstance(result, SignedIn):
+        browser.remember(response, result.cookie, result.session)
     if result.request_id:
         response.delete_cookie(_cookie(result.request_id), path="/", samesite=_same_site())
     return response
@@ -168,7 +169,7 @@ def _tested(request: HttpRequest, connection: Connection, attempt: Attempt) -> H
     return render(request, "saml/tested.html", values)
 
 
-def _bind(response: HttpResponse, request_id: str, nonce: str) -> None:
+def bind(response: HttpResponse, request_id: str, nonce: str) -> None:
     """Bind the request to this browser.
 
     The answer comes as a POST from another site, where a Lax cookie stays at home, so over https the cookie

@@ -37,6 +37,7 @@ OTHERS = {
     r"sign-(in|out).*": PUBLIC,
     r"(|me|me/password|me/sessions/<uuid:session>/end|organizations/|organizations/new)": OWN,
     r"me/(session|second-factor|second-factor/codes|second-factor/remove)": OWN,
+    r"me/link(/<uuid:connection>(/end)?)?": OWN,
 }
 SCIM_RESOURCE = re.compile(r"scim/v2/\^(Users|Groups)/\(\?P<resource_id>.*")
 ORGANIZATION = re.compile(r"<(org:org|slug:slug)>")

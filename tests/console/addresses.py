@@ -13,6 +13,8 @@ POSTED = {
     "my_recovery_codes",
     "my_second_factor_remove",
     "second_factor_reset",
+    "my_link_begin",
+    "my_unlink",
     "session_end",
     "member_token_revoke",
     "token_issue",

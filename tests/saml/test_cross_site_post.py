@@ -10,8 +10,9 @@ import pytest
 from lxml import etree
 
 from demo.idp_messages import Answer, TestIdp, form_value, respond
+from identity import members
 from saml import connections, trust
-from tests.conftest import SETUP
+from tests.conftest import SETUP, join
 from tests.saml.door import NOTHING, last_attempt, prove, request_of
 
 pytestmark = pytest.mark.browser
@@ -91,4 +92,42 @@ def test_a_sign_in_over_plain_http_works_in_chromium(chromium, server, acme, set
     assert where == f"{server}/healthz"
     assert cookies["rollcall_session"]["httpOnly"]
     assert not any(name.startswith("rollcall_login") for name in cookies)
+    assert last_attempt(acme).outcome == "succeeded"
+
+
+@pytest.mark.parametrize("binding", ["redirect", "post"])
+def test_a_member_links_themselves_by_clicks_in_chromium(chromium, server, acme, settings, binding):
+    """The session's own cookie stays at home on the POST from there, and is back on the page that asks."""
+    settings.ROLLCALL_PUBLIC_URL = server
+    prove(acme, "acme.example")
+    member = join(acme, "jj", displayName="Jane Jones")
+    members.set_password(member, "correct horse battery", actor=SETUP)
+    with identity_provider("localhost") as idp:
+        connections.create(
+            acme,
+            actor=SETUP,
+            name="IdP",
+            idp_entity_id=idp.entity_id,
+            sso_url=idp.sso_url,
+            sso_binding=binding,
+            certificates=[idp.keys.certificate_pem],
+            defaults=NOTHING,
+            active=True,
+            activate_untested=True,
+        )
+        page = chromium.new_page()
+        page.goto(f"{server}/sign-in")
+        page.fill("#id_user_name", "jj")
+        page.fill("#id_password", "correct horse battery")
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.wait_for_url(f"{server}/me")
+        page.get_by_role("button", name="Link", exact=True).click()
+        page.wait_for_url(f"{server}/me/link")
+        shown = page.inner_text("main")
+        page.get_by_role("button", name="Yes, link me").click()
+        page.wait_for_url(f"{server}/me")
+        said = page.inner_text("main")
+        page.close()
+    assert "jane@acme.example" in shown
+    assert "You are linked" in said
     assert last_attempt(acme).outcome == "succeeded"
