@@ -49,6 +49,9 @@ if ROLLCALL_TRUSTED_PROXIES:
 # Hosts inside private networks that may be asked for metadata all the same, as an identity provider of one's own.
 ROLLCALL_OUTBOUND_ALLOW = env.listing("ROLLCALL_OUTBOUND_ALLOW")
 
+# Below it, in a folder named by the organization's id, lie the files that directories read; empty watches none.
+ROLLCALL_WATCHED_FOLDER = env.text("ROLLCALL_WATCHED_FOLDER", "")
+
 # Whom to ask for the TXT records that prove domains; empty for the machine's own resolvers.
 ROLLCALL_DNS_SERVERS = env.addresses("ROLLCALL_DNS_SERVERS", port=53)
 

@@ -1,5 +1,6 @@
 """What people must hear of at once: an organization without an administrator, and its emergency way in used or lost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -35,6 +36,22 @@ def duties_of(member: Member) -> Duties:
         administers and not others.exists(),
         sign_on == Organization.SignOn.SINGLE_SIGN_ON and break_glass_id == member.pk,
     )
+
+
+def gone_among(organization_id: UUID, members: Sequence[Member], *, actor: Actor) -> None:
+    """Alarm whoever must take over from any of the members, who have all just gone out; in the transaction of their departure."""
+    organization = Organization.objects.get(pk=organization_id)
+    held = RoleAssignment.objects.filter(
+        organization=organization_id, role__name=ADMINISTRATOR, ended_at__isnull=True
+    )
+    administered = held.filter(member__in=members).values_list("member_id", flat=True).first()
+    left_alone = administered is not None and not held.filter(member__state=Member.State.ACTIVE).exists()
+    single = organization.sign_on == Organization.SignOn.SINGLE_SIGN_ON
+    for member in members:
+        duties = Duties(
+            left_alone and member.pk == administered, single and organization.break_glass_id == member.pk
+        )
+        gone(member, duties, actor=actor)
 
 
 def gone(member: Member, duties: Duties, *, actor: Actor) -> None:

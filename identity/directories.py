@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import directory_settings, tenancy
+from identity import directory_settings, pull_settings, tenancy
 from identity.errors import Invalid
 from identity.first_access import Wanted
 from identity.models import Directory, Organization
@@ -37,7 +37,7 @@ def create(
     if kind not in KINDS:
         message = f"kind is one of {', '.join(KINDS)}."
         raise Invalid(message, field="kind")
-    _check(values)
+    _check(values, kind)
     with tenancy.change(organization):
         directory = Directory.objects.create(organization=organization, kind=kind, **values)
         record(
@@ -56,7 +56,7 @@ def change(directory: Directory, *, actor: Actor, **values: Any) -> Directory:
     if unknown:
         message = f"These cannot be changed: {', '.join(unknown)}."
         raise Invalid(message, field=unknown[0])
-    _check(values)
+    _check(values, directory.kind)
     with tenancy.change(directory.organization_id):
         locked = Directory.objects.select_for_update().get(pk=directory.pk)
         changes = {
@@ -93,15 +93,22 @@ def subject_of(directory: Directory) -> Subject:
     return Subject("directory", str(directory.pk), directory.name)
 
 
-def _check(values: dict[str, Any]) -> None:
-    name = values.get("name", "-")
+def check_name(name: object) -> None:
+    """Refuse what is no name of a directory. Raises Invalid."""
     if not isinstance(name, str) or not 0 < len(name.strip()) <= _NAME_LENGTH_MAX or "\0" in name:
         message = f"A name has 1 to {_NAME_LENGTH_MAX} characters."
         raise Invalid(message, field="name")
+
+
+def _check(values: dict[str, Any], kind: str) -> None:
+    check_name(values.get("name", "-"))
     if values.get("idp", "generic") not in IDPS:
         message = f"idp is one of {', '.join(IDPS)}."
         raise Invalid(message, field="idp")
-    directory_settings.check(values.get("settings", {}))
+    if kind in KINDS:
+        directory_settings.check(values.get("settings", {}))
+    elif "settings" in values:
+        pull_settings.check(kind, values["settings"])
     if not isinstance(values.get("active", True), bool):
         message = "active is true or false."
         raise Invalid(message, field="active")

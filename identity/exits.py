@@ -4,6 +4,7 @@ Each function works on a member whose row the caller has locked, in the caller's
 members.change, members.offboard and the jobs all end here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -209,37 +210,49 @@ def let_in_locked(member: Member, *, actor: Actor, event: Event, reason: str) ->
 _END_CREDENTIALS = """
 WITH ended AS (
   UPDATE identity_session SET ended_at = %(now)s, end_reason = %(reason)s
-   WHERE organization_id = %(organization)s AND member_id = %(member)s AND ended_at IS NULL RETURNING id
+   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND ended_at IS NULL RETURNING id, member_id
 ), revoked AS (
   UPDATE identity_token SET revoked_at = %(now)s
-   WHERE organization_id = %(organization)s AND member_id = %(member)s AND revoked_at IS NULL RETURNING id
+   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND revoked_at IS NULL RETURNING id, member_id
 )
-SELECT 'session', id FROM ended UNION ALL SELECT 'token', id FROM revoked
+SELECT 'session', id, member_id FROM ended UNION ALL SELECT 'token', id, member_id FROM revoked
 """
 
 
 def end_credentials(member: Member, *, actor: Actor, reason: str) -> tuple[list[UUID], list[UUID]]:
     """End every session and revoke every token of the member; returns their ids. Expired ones are closed too, so none is left open."""
+    ended = end_credentials_of(
+        member.organization_id, {member.pk: member.user_name}, actor=actor, reason=reason
+    )
+    return [id_ for kind, id_, _ in ended if kind == "session"], [
+        id_ for kind, id_, _ in ended if kind == "token"
+    ]
+
+
+def end_credentials_of(
+    organization_id: UUID, names: Mapping[UUID, str], *, actor: Actor, reason: str
+) -> list[tuple[str, UUID, UUID]]:
+    """Do so for many members, given by id with their user names; returns ("session" or "token", its id, the member's)."""
     with connection.cursor() as cursor:
         cursor.execute(
             _END_CREDENTIALS,
             {
                 "now": timezone.now(),
                 "reason": reason,
-                "organization": member.organization_id,
-                "member": member.pk,
+                "organization": organization_id,
+                "members": list(names),
             },
         )
-        ended = cursor.fetchall()
+        ended: list[tuple[str, UUID, UUID]] = cursor.fetchall()
     events = {"session": Event.SESSION_END, "token": Event.TOKEN_REVOKE}
     record_all(
         Line(
-            events[kind], member.organization_id, actor, Subject(kind, str(id_), member.user_name),
-            data={"reason": reason, "member": str(member.pk)},
+            events[kind], organization_id, actor, Subject(kind, str(id_), names[member_id]),
+            data={"reason": reason, "member": str(member_id)},
         )
-        for kind, id_ in ended
+        for kind, id_, member_id in ended
     )  # fmt: skip
-    return [id_ for kind, id_ in ended if kind == "session"], [id_ for kind, id_ in ended if kind == "token"]
+    return ended
 
 
 def end_sessions(member: Member, *, actor: Actor, reason: str) -> list[UUID]:

@@ -114,25 +114,57 @@ def give_defaults_all(
 
     `without_roles` are those for whom the list itself names the roles.
     """
-    if not newcomers:
+    if newcomers:
+        wanted = Wanted.parse(defaults)
+        _give_grants_all(newcomers, wanted.grants or (), Origin.ORGANIZATION_DEFAULT, actor)
+        without_own = [member for member in newcomers if member.pk not in without_roles]
+        _give_roles_all(without_own, wanted.roles or (), Origin.ORGANIZATION_DEFAULT, actor)
+
+
+def give_directory_defaults_all(
+    newcomers: Sequence[Member], *, source: Mapping[str, Any], fallback: Mapping[str, Any], actor: Actor
+) -> None:
+    """Do that for many members whom a directory brought: for each aspect the directory's defaults, else the organization's."""
+    own, other = Wanted.parse(source), Wanted.parse(fallback)
+    specs, origin = (
+        (own.grants, Origin.DIRECTORY_DEFAULT)
+        if own.grants is not None
+        else (other.grants, Origin.ORGANIZATION_DEFAULT)
+    )
+    _give_grants_all(newcomers, specs or (), origin, actor)
+    names, origin = (
+        (own.roles, Origin.DIRECTORY_DEFAULT)
+        if own.roles is not None
+        else (other.roles, Origin.ORGANIZATION_DEFAULT)
+    )
+    _give_roles_all(newcomers, names or (), origin, actor)
+
+
+def _give_grants_all(
+    newcomers: Sequence[Member], specs: Sequence[GrantSpec], origin: str, actor: Actor
+) -> None:
+    if not newcomers or not specs:
         return
-    wanted, origin = Wanted.parse(defaults), Origin.ORGANIZATION_DEFAULT
-    organization_id = newcomers[0].organization_id
-    resolved = grants.resolve(organization_id, wanted.grants or ())
+    resolved = grants.resolve(newcomers[0].organization_id, specs)
     found = [(resource, spec.permission) for spec, resource in resolved.found.items()]
     grants.give_all([(member, *given) for member in newcomers for given in found], origin, actor=actor)
-    names = list(dict.fromkeys(wanted.roles or ()))
-    known = {role.name: role for role in Role.objects.filter(organization=organization_id, name__in=names)}
-    without_own = [member for member in newcomers if member.pk not in without_roles]
-    roles.give_all([(member, role) for member in without_own for role in known.values()], origin, actor=actor)
     record_all(
         _refused_grant(member, spec, reason, origin, actor)
         for member in newcomers
         for spec, reason in resolved.unknown.items()
     )
+
+
+def _give_roles_all(newcomers: Sequence[Member], wanted: Sequence[str], origin: str, actor: Actor) -> None:
+    if not newcomers or not wanted:
+        return
+    organization_id = newcomers[0].organization_id
+    names = list(dict.fromkeys(wanted))
+    known = {role.name: role for role in Role.objects.filter(organization=organization_id, name__in=names)}
+    roles.give_all([(member, role) for member in newcomers for role in known.values()], origin, actor=actor)
     record_all(
         _refused_role(member, name, origin, actor)
-        for member in without_own
+        for member in newcomers
         for name in names
         if name not in known
     )

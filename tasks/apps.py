@@ -12,11 +12,13 @@ class TasksConfig(AppConfig):
     def ready(self) -> None:
         """Have the sequencer woken after each commit that recorded something, and make the kinds of directories known."""
         from audit.record import on_recorded  # models are there only now
-        from identity import directory_kinds
+        from identity import directory_kinds, erasure
         from tasks.connectors import CONNECTORS
         from tasks.connectors.interface import kind_of
+        from tasks.sync.erasure import forget
         from tasks.wake import wake
 
         on_recorded(wake)
+        erasure.on_erase(forget)
         for connector in CONNECTORS:
             directory_kinds.register(kind_of(connector))

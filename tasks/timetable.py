@@ -24,6 +24,8 @@ TIMETABLE: Final = (
     Every(300, "tasks.jobs.credentials.expired_invitations"),
     Every(900, "tasks.jobs.credentials.kept_answers"),
     Every(60, "tasks.jobs.domains.prove"),
+    Every(60, "tasks.jobs.directories.due"),
+    Every(300, "tasks.jobs.directories.expired"),
     Every(10, "tasks.jobs.mail.outgoing"),
     Every(60, "tasks.jobs.connections.refresh_metadata"),
     Every(3600, "tasks.jobs.connections.expiring_certificates"),

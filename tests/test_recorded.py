@@ -8,6 +8,7 @@ from django.utils import timezone
 from audit.models import Detail, Entry
 from audit.record import Actor
 from identity import (
+    batches,
     bulk_members,
     directories,
     domains,
@@ -19,14 +20,17 @@ from identity import (
     mappings,
     members,
     organizations,
+    pulls,
     resources,
     roles,
     second_factors,
     sessions,
     sign_on,
+    sync_runs,
     tenancy,
     tokens,
 )
+from identity.batches import Arrival, Change
 from identity.grants import GrantSpec
 from identity.mappings import Mapping
 from identity.models import Group, Resource
@@ -39,6 +43,11 @@ ADA = Actor("member", "0197-ada", "Ada Admin")
 
 def a_group(acme, jane):
     return groups.create(acme, display_name="Staff", members=[str(jane.pk)], actor=SETUP)
+
+
+def a_pull(acme):
+    settings = {"mapping": {"external_id": "a", "user_name": "b"}}
+    return pulls.create(acme, kind="csv", name="HR", settings=settings, actor=ADA)
 
 
 def a_resource(acme):
@@ -162,6 +171,49 @@ VERBS = {
             domains.confirm(domains.claim(acme, "acme.example", actor=ADA), actor=ADA), True, actor=ADA
         ),
         ["domain.claim", "domain.confirm", "domain.change"],
+    ),
+    "pulls.create": (lambda acme, jane: a_pull(acme), ["directory.create"]),
+    "pulls.change": (
+        lambda acme, jane: pulls.change(a_pull(acme), every_minutes=120, credentials={}, actor=ADA),
+        ["directory.create", "directory.change"],
+    ),
+    "pulls.put_file": (
+        lambda acme, jane: pulls.put_file(a_pull(acme), b"a,b", "people.csv", actor=ADA),
+        ["directory.create", "directory.change"],
+    ),
+    "pulls.pause": (
+        lambda acme, jane: pulls.resume(pulls.pause(a_pull(acme), actor=ADA), actor=ADA),
+        ["directory.create", "sync.pause", "sync.resume"],
+    ),
+    "sync_runs.ask": (
+        lambda acme, jane: sync_runs.cancel(sync_runs.ask(a_pull(acme).directory, actor=ADA), actor=ADA),
+        ["directory.create", "sync.ask", "sync.cancel"],
+    ),
+    "batches.create": (
+        lambda acme, jane: batches.create(
+            acme,
+            [Arrival("a", {}, "1"), Arrival("b", {}, "2")],
+            directory=directories.create(acme, name="Okta", actor=ADA),
+            actor=ADA,
+        ),
+        ["directory.create", "member.create", "member.create"],
+    ),
+    "batches.change": (
+        lambda acme, jane: batches.change(
+            acme, [Change(jane.pk, jane.version, "jay", {"title": "CTO"})], actor=ADA
+        ),
+        ["member.change"],
+    ),
+    "batches.suspend": (
+        lambda acme, jane: batches.suspend(acme, {jane.pk: jane.version}, reason="gone", actor=ADA),
+        ["member.suspend"],
+    ),
+    "batches.reactivate": (
+        lambda acme, jane: (
+            members.suspend(jane, actor=ADA),
+            batches.reactivate(acme, {jane.pk: jane.version + 1}, reason="back", actor=ADA),
+        ),
+        ["member.suspend", "member.reactivate"],
     ),
     "leaving.offboard": (
         lambda acme, jane: leaving.offboard(acme, [jane.pk], actor=ADA),

@@ -12,9 +12,10 @@ from identity.models.organization import Domain, Organization
 from identity.models.receipt import Receipt
 from identity.models.resource import Kind, Resource
 from identity.models.second_factor import RecoveryCode, SecondFactor
+from identity.models.sync import Pull, Run, Step
 
 __all__ = [
     "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
-    "Invitation", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail", "PendingMembership", "Receipt",
-    "RecoveryCode", "Resource", "Role", "RoleAssignment", "SecondFactor", "Session", "Token",
+    "Invitation", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail", "PendingMembership", "Pull",
+    "Receipt", "RecoveryCode", "Resource", "Role", "RoleAssignment", "Run", "SecondFactor", "Session", "Step", "Token",
 ]  # fmt: skip

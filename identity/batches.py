@@ -1,0 +1,247 @@
+"""The batch forms of the verbs on members: for directory sync, where thousands arrive, change or leave in one run.
+
+One call is one transaction with a few statements, and one entry for each thing that changed, as the single verbs leave them
+(identity.members, identity.exits). A refusal is of the whole batch: nothing of it is left.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+from psycopg.types.json import Jsonb
+
+from audit.events import Event
+from audit.ids import uuid7
+from audit.record import Actor, Line, record_all
+from identity import alarms, arrivals, exits, first_access, members, tenancy
+from identity.arrivals import Newcomer
+from identity.models import ActivePeriod, Directory, Member, Organization
+
+_CHANGE = """
+UPDATE identity_member member
+   SET user_name = row.user_name, user_name_key = row.user_name_key, profile = row.profile, email = row.email, email_key = row.email_key,
+       email_claim = row.email_claim, display_name = row.display_name, version = row.version, changed_at = row.changed_at
+  FROM unnest(%(id)s::uuid[], %(user_name)s::text[], %(user_name_key)s::text[], %(profile)s::jsonb[], %(email)s::text[],
+              %(email_key)s::text[], %(email_claim)s::text[], %(display_name)s::text[], %(version)s::bigint[],
+              %(changed_at)s::timestamptz[])
+    AS row (id, user_name, user_name_key, profile, email, email_key, email_claim, display_name, version, changed_at)
+ WHERE member.organization_id = %(organization)s AND member.id = row.id
+"""
+_SUSPEND = """
+WITH gone AS (
+  UPDATE identity_member SET state = 'suspended', state_reason = %(reason)s, session_epoch = session_epoch + 1, version = version + 1,
+         changed_at = %(now)s, suspended_at = %(now)s
+   WHERE organization_id = %(organization)s AND id = ANY (%(ids)s) RETURNING id
+)
+UPDATE identity_activeperiod SET ended_at = %(now)s
+ WHERE organization_id = %(organization)s AND member_id IN (SELECT id FROM gone) AND ended_at IS NULL
+"""
+_REACTIVATE = """
+UPDATE identity_member SET state = 'active', state_reason = '', version = version + 1, changed_at = %(now)s, suspended_at = NULL,
+       offboarded_at = NULL
+ WHERE organization_id = %(organization)s AND id = ANY (%(ids)s)
+"""
+_COLUMNS = (
+    "id", "user_name", "user_name_key", "email", "email_key", "email_claim", "display_name", "version", "changed_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody to be created, active."""
+
+    user_name: str
+    profile: Mapping[str, Any]
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of a member: another user name (None: the same), attributes put, and before that attributes dropped.
+
+    `version` is the member's that the caller has seen; somebody of another one is left alone.
+    """
+
+    member_id: UUID
+    version: int
+    user_name: str | None = None
+    put: Mapping[str, Any] = field(default_factory=dict)
+    drop: Sequence[str] = ()
+
+
+def create(
+    organization: Organization, arrivals_: Sequence[Arrival], *, actor: Actor, directory: Directory
+) -> list[Member]:
+    """Create members with their links and first permissions; the caller knows that they are newcomers (identity.matching).
+
+    Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken: then nobody is created.
+    """
+    with tenancy.change(organization):
+        organization = Organization.objects.get(pk=organization.pk)
+        now = timezone.now()
+        lines: list[Line] = []
+        made: list[Newcomer] = []
+        for arrival in arrivals_:
+            member = Member(
+                organization=organization, password=members.unusable_password(), created_at=now, changed_at=now,
+                state=Member.State.ACTIVE,
+            )  # fmt: skip
+            changes = members.assign(
+                member, arrival.user_name, arrival.profile, email_unique=organization.email_unique
+            )
+            made.append(Newcomer(member, arrival.external_id))
+            lines.append(
+                _line(
+                    Event.MEMBER_CREATE,
+                    member,
+                    actor,
+                    {
+                        **changes,
+                        "external_id": [None, arrival.external_id],
+                        "state": [None, Member.State.ACTIVE.value],
+                    },
+                    {"directory": str(directory.pk)},
+                )
+            )
+        arrivals.insert(organization.pk, made, directory=directory, origin="directory_default")
+        record_all(lines)
+        created = [newcomer.member for newcomer in made]
+        first_access.give_directory_defaults_all(
+            created, source=directory.defaults, fallback=organization.defaults, actor=actor
+        )
+    return created
+
+
+def change(organization: Organization, changes: Sequence[Change], *, actor: Actor) -> dict[UUID, int]:
+    """Change members and return {member id: version} of those who are now as asked; others had changed since, or are offboarded.
+
+    Nothing different: nothing is written. Raises Invalid, UserNameTaken, EmailTaken: then nobody is changed.
+    """
+    wanted = {change_.member_id: change_ for change_ in changes}
+    with tenancy.change(organization):
+        email_unique = Organization.objects.values_list("email_unique", flat=True).get(pk=organization.pk)
+        now = timezone.now()
+        settled: dict[UUID, int] = {}
+        different: list[Member] = []
+        lines: list[Line] = []
+        for member in _locked(organization, wanted):
+            asked = wanted[member.pk]
+            if member.version != asked.version or member.state == Member.State.OFFBOARDED:
+                continue
+            kept = {name: value for name, value in member.profile.items() if name not in asked.drop}
+            changed = members.assign(
+                member, asked.user_name, {**kept, **asked.put}, email_unique=email_unique
+            )
+            if changed:
+                member.version += 1
+                member.changed_at = now
+                different.append(member)
+                lines.append(_line(Event.MEMBER_CHANGE, member, actor, changed))
+            settled[member.pk] = member.version
+        if different:
+            columns: dict[str, Any] = {name: [getattr(row, name) for row in different] for name in _COLUMNS}
+            columns["profile"] = [Jsonb(row.profile) for row in different]
+            with connection.cursor() as cursor:
+                cursor.execute(_CHANGE, columns | {"organization": organization.pk})
+            record_all(lines)
+    return settled
+
+
+def suspend(
+    organization: Organization, versions: Mapping[UUID, int], *, actor: Actor, reason: str
+) -> list[Member]:
+    """Shut out the members given by id with the version that the caller has seen; returns those who were active and of it.
+
+    They come back as they then are.
+    """
+    with tenancy.change(organization):
+        gone = [
+            member
+            for member in _locked(organization, versions)
+            if member.state == Member.State.ACTIVE and member.version == versions[member.pk]
+        ]
+        if not gone:
+            return []
+        now = timezone.now()
+        names = {member.pk: member.user_name for member in gone}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _SUSPEND, {"organization": organization.pk, "ids": list(names), "now": now, "reason": reason}
+            )
+        ended = exits.end_credentials_of(organization.pk, names, actor=actor, reason="suspended")
+        counted = Counter((kind, owner) for kind, _, owner in ended)
+        for member in gone:
+            member.state, member.state_reason, member.suspended_at = Member.State.SUSPENDED, reason, now
+            member.version += 1
+        record_all(
+            _line(
+                Event.MEMBER_SUSPEND, member, actor,
+                {"state": [Member.State.ACTIVE.value, Member.State.SUSPENDED.value]},
+                {
+                    "reason": reason,
+                    "sessions": counted["session", member.pk],
+                    "tokens": counted["token", member.pk],
+                },
+            )
+            for member in gone
+        )  # fmt: skip
+        alarms.gone_among(organization.pk, gone, actor=actor)
+    return gone
+
+
+def reactivate(
+    organization: Organization, versions: Mapping[UUID, int], *, actor: Actor, reason: str
+) -> list[Member]:
+    """Let in again the suspended members given by id with the version that the caller has seen; returns those who were of it."""
+    with tenancy.change(organization):
+        back = [
+            member
+            for member in _locked(organization, versions)
+            if member.state == Member.State.SUSPENDED and member.version == versions[member.pk]
+        ]
+        if not back:
+            return []
+        now = timezone.now()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _REACTIVATE,
+                {"organization": organization.pk, "ids": [member.pk for member in back], "now": now},
+            )
+        ActivePeriod.objects.bulk_create(
+            ActivePeriod(id=uuid7(), organization_id=organization.pk, member=member, started_at=now)
+            for member in back
+        )
+        for member in back:
+            member.state, member.state_reason, member.suspended_at = Member.State.ACTIVE, "", None
+            member.version += 1
+        record_all(
+            _line(
+                Event.MEMBER_REACTIVATE, member, actor,
+                {"state": [Member.State.SUSPENDED.value, Member.State.ACTIVE.value]}, {"reason": reason},
+            )
+            for member in back
+        )  # fmt: skip
+    return back
+
+
+def _locked(organization: Organization, member_ids: Iterable[UUID]) -> list[Member]:
+    """Lock the members in the order of their ids, so that two batches never wait for each other."""
+    return list(
+        Member.objects.select_for_update()
+        .filter(organization=organization, pk__in=list(member_ids))
+        .order_by("pk")
+    )
+
+
+def _line(
+    event: Event,
+    member: Member,
+    actor: Actor,
+    changes: Mapping[str, Any],
+    data: Mapping[str, Any] | None = None,
+) -> Line:
+    return Line(event, member.organization_id, actor, members.subject_of(member), changes, data or {})

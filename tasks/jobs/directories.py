@@ -1,0 +1,55 @@
+"""Directories that are pulled: whose time has come, which runs wait for a worker, and which plans nobody approved in time."""
+
+import structlog
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from audit.record import Actor
+from identity import sync_runs, tenancy
+from identity.models import Pull, Run
+from tasks.celery import app
+from tasks.sync import claim
+from tasks.sync.work import work
+
+BATCH = 500
+
+log = structlog.get_logger("rollcall.sync")
+
+
+@app.task(name="tasks.jobs.directories.due")
+def due() -> int:
+    """Queue the runs whose time has come, and wake a worker for each that waits; answers how many.
+
+    Also the ones whose worker was killed: their lease has run out.
+    """
+    actor = Actor("job", "directories", "directory schedule")
+    with tenancy.everywhere("directories whose time has come"):
+        rows = list(
+            Pull.objects.filter(due_at__lte=timezone.now(), paused_at__isnull=True)
+            .order_by("due_at")
+            .values_list("organization_id", "pk")[:BATCH]
+        )
+    for organization_id, pull_id in rows:
+        sync_runs.start_due(organization_id, pull_id, actor=actor)
+    waiting = claim.waiting(BATCH)
+    for organization_id, run_id in waiting:
+        try:
+            # Twice is harmless: whoever comes second finds it taken.
+            work.apply_async((str(organization_id), str(run_id)), retry=False, expires=3600)
+        except OperationalError as error:
+            log.warning("broker_unreachable", error=type(error).__name__)
+            break
+    return len(waiting)
+
+
+@app.task(name="tasks.jobs.directories.expired")
+def expired() -> int:
+    """Close the held runs on which nobody decided in time; answers how many."""
+    actor = Actor("job", "directories", "directory schedule")
+    with tenancy.everywhere("held runs whose time is over"):
+        rows = list(
+            Run.objects.filter(state=Run.State.HELD, expires_at__lte=timezone.now()).select_related(
+                "directory"
+            )[:BATCH]
+        )
+    return sum(sync_runs.expire(run, actor=actor) for run in rows)

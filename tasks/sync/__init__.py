@@ -1,0 +1,1 @@
+"""Directory sync: fetch stages what a directory says, plan decides what follows, apply calls the verbs. Each may be killed."""

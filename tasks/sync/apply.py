@@ -1,0 +1,80 @@
+"""The third phase: each step by its verb, in small transactions. A step that is done is marked in the same one, so none is done twice."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from identity import tenancy
+from identity.errors import Refusal
+from identity.models import Run, Step
+from tasks.sync import endings, group_steps, known, person_steps
+from tasks.sync.claim import Claim
+
+BATCH: Final = 500
+CHANGED_SINCE: Final = "changed_since"
+
+
+def apply(claim: Claim, *, until: float) -> bool:
+    """Do what waits; tells whether nothing is left. `until` is a reading of the monotonic clock. Raises LostClaim."""
+    while time.monotonic() < until:
+        with claim.hold() as run:
+            steps = _next(run)
+            if not steps:
+                known.settle(run)
+                endings.after_apply(run)
+                return True
+            if steps[0].action in person_steps.ACTIONS:
+                _people(run, steps)
+            else:
+                _group(run, steps[0])
+            run.save(update_fields=["applied", "skipped"])
+    return False
+
+
+def _next(run: Run) -> list[Step]:
+    """Return the next steps of one action, in the order of the plan."""
+    waiting = Step.objects.filter(organization=run.organization_id, run=run, state=Step.State.WAITING)
+    found = list(waiting.order_by("place", "number")[:BATCH])
+    return [step for step in found if step.action == found[0].action]
+
+
+def _people(run: Run, steps: Sequence[Step]) -> None:
+    """Do the steps in one go; where one of them is refused, in halves, until the refusal is of that one alone."""
+    try:
+        with tenancy.change(run.organization_id):
+            done = person_steps.ACTIONS[steps[0].action](run, steps, endings.actor_of(run))
+    except Refusal as refusal:
+        if len(steps) == 1:
+            _mark(run, steps, Step.State.SKIPPED, refusal.code)
+            return
+        half = len(steps) // 2
+        _people(run, steps[:half])
+        _people(run, steps[half:])
+        return
+    numbers = {step.number for step in done}
+    _mark(run, done, Step.State.APPLIED)
+    _mark(run, [step for step in steps if step.number not in numbers], Step.State.SKIPPED, CHANGED_SINCE)
+
+
+def _group(run: Run, step: Step) -> None:
+    try:
+        with tenancy.change(run.organization_id):
+            done = group_steps.ACTIONS[step.action](run, step, endings.actor_of(run))
+    except Refusal as refusal:
+        _mark(run, [step], Step.State.SKIPPED, refusal.code)
+        return
+    if done:
+        _mark(run, [step], Step.State.APPLIED)
+
+
+def _mark(run: Run, steps: Sequence[Step], state: Step.State, reason: str = "") -> None:
+    rows = Step.objects.filter(
+        organization=run.organization_id, run=run, number__in=[step.number for step in steps]
+    )
+    if state == Step.State.APPLIED:
+        run.applied += rows.update(state=state)
+        for step in steps:
+            if step.action in {"create", "link"}:
+                rows.filter(number=step.number).update(member=step.member_id)
+    else:
+        run.skipped += rows.update(state=state, reason=reason)

@@ -1,0 +1,173 @@
+"""How a run passes from one state to the next, how it ends, and who is told."""
+
+import random
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, record
+from identity import mail, sync_runs
+from identity.models import Member, Pull, RoleAssignment, Run, Step
+from identity.roles import ADMINISTRATOR
+from tasks.connectors.faults import Fault, RateLimited, Unreachable
+from tasks.sync import staging
+
+State = Run.State
+ATTEMPTS_MAX: Final = 8
+_BACK_OFF_FIRST: Final = timedelta(seconds=30)
+_BACK_OFF_MAX: Final = timedelta(hours=1)
+_WAIT_SECONDS_MAX: Final = 6 * 3600.0
+# Whom it would be no use to read again for: their reason does not pass by itself.
+_SETTLED: Final = ("offboarded", "older_news", "tombstoned")
+_TOLD_MAX: Final = 20
+
+
+def actor_of(run: Run) -> Actor:
+    """Return the directory, as the record names who does what follows from a run."""
+    return Actor("directory", str(run.directory_id), run.directory.name)
+
+
+def after_plan(run: Run) -> None:
+    """Pass a planned run on: to its end (dry run, nothing to do), to applying, or to a person. The caller holds the claim."""
+    run.phase_at = timezone.now()
+    steps = Step.objects.filter(organization=run.organization_id, run=run)
+    if run.dry_run:
+        _end(run, State.PREVIEWED)
+    elif steps.filter(state=Step.State.WAITING).exists() or not run.held_for:
+        # Also with nothing to do: the last batch of none settles what is known.
+        run.state = State.APPLYING
+    else:
+        hold(run)
+    _save(run)
+
+
+def hold(run: Run) -> None:
+    """Let the run wait for a person, in the place of an older one that waits; administrators are told of a plan that is new."""
+    older = Run.objects.filter(
+        organization=run.organization_id, directory=run.directory_id, state=State.HELD
+    ).exclude(pk=run.pk)
+    is_known = older.filter(plan_hash=run.plan_hash).exists()
+    told = [address for addresses in older.values_list("told", flat=True) for address in addresses]
+    older.update(state=State.SUPERSEDED, ended_at=timezone.now())
+    run.state, run.lease, run.lease_until = State.HELD, None, None
+    run.expires_at = timezone.now() + timedelta(hours=sync_runs.APPROVAL_HOURS)
+    if is_known:
+        run.told = told[:_TOLD_MAX]
+        return
+    run.told = _tell(
+        run, f"{run.directory.name}: a run waits for you",
+        [reason["sentence"] for reason in run.held_for],
+        "Nobody is suspended by it, and nothing that is held happens, until an administrator approves this very plan. "
+        f"It can be approved for {sync_runs.APPROVAL_HOURS} hours; the next run makes a new one.",
+    )  # fmt: skip
+    record(
+        Event.SYNC_HOLD,
+        organization_id=run.organization_id,
+        actor=actor_of(run),
+        subject=sync_runs.subject_of(run),
+        data={"run": str(run.pk), "plan_hash": run.plan_hash, "held_for": run.held_for, "counts": run.counts},
+    )
+
+
+def after_apply(run: Run) -> None:
+    """End a run whose waiting steps are done, or let it wait for a person for the held rest. The caller holds the claim."""
+    if Step.objects.filter(organization=run.organization_id, run=run, state=Step.State.HELD).exists():
+        hold(run)
+        _save(run)
+        return
+    _end(run, State.DONE)
+    skipped = Step.objects.filter(organization=run.organization_id, run=run, state=Step.State.SKIPPED)
+    values: dict[str, Any] = {"scope": run.scope, "failures": 0, "succeeded_at": run.ended_at}
+    if not run.lacks:
+        # Changes that could not be carried out would not be told again: then everything is read anew.
+        values["cookie"] = None if skipped.exclude(reason__in=_SETTLED).exists() else run.next_cookie
+    Pull.objects.filter(organization=run.organization_id, directory=run.directory_id).update(**values)
+    if run.applied:
+        record(
+            Event.SYNC_RUN,
+            organization_id=run.organization_id,
+            actor=actor_of(run),
+            subject=sync_runs.subject_of(run),
+            data={"run": str(run.pk), "counts": run.counts, "applied": run.applied, "skipped": run.skipped},
+        )
+    _save(run)
+
+
+def put_off(run: Run, fault: Fault) -> bool:
+    """Let the run go on after a while, if that may help; False: it is over. The caller holds the claim."""
+    if not isinstance(fault, Unreachable | RateLimited) or run.attempts >= ATTEMPTS_MAX:
+        return False
+    wait = min(_BACK_OFF_FIRST * 2**run.attempts, _BACK_OFF_MAX)
+    # Directories of one cause (a network that was down) must not come back all at once.
+    seconds = wait.total_seconds() * (0.5 + random.random())  # noqa: S311 - it spreads load, it guards nothing
+    if isinstance(fault, RateLimited):
+        seconds = max(seconds / 10, min(fault.retry_after_seconds, _WAIT_SECONDS_MAX))
+    else:
+        run.attempts += 1
+    run.fault, run.fault_sentence = fault.code, fault.message
+    run.due_at, run.lease, run.lease_until = timezone.now() + timedelta(seconds=seconds), None, None
+    run.save(update_fields=["attempts", "fault", "fault_sentence", "due_at", "lease", "lease_until"])
+    return True
+
+
+def fail(run: Run, code: str, sentence: str) -> None:
+    """End a run that could not read its directory: nothing follows from it. The next one comes later each time it happens."""
+    run.fault, run.fault_sentence = code, sentence
+    _end(run, State.FAILED)
+    pull = Pull.objects.select_for_update().get(organization=run.organization_id, directory=run.directory_id)
+    pull.failures += 1
+    if pull.paused_at is None:
+        backed_off = timedelta(minutes=pull.every_minutes) * 2 ** min(pull.failures - 1, 6)
+        pull.due_at = timezone.now() + min(
+            backed_off, max(timedelta(days=1), timedelta(minutes=pull.every_minutes))
+        )
+    pull.save(update_fields=["failures", "due_at"])
+    if pull.failures == 1:
+        run.told = _tell(
+            run, f"{run.directory.name}: it could not be read", [sentence],
+            "Nobody was created, changed or suspended because of this. It is tried again, more seldom each time.",
+        )  # fmt: skip
+    record(
+        Event.SYNC_FAIL,
+        organization_id=run.organization_id,
+        actor=actor_of(run),
+        subject=sync_runs.subject_of(run),
+        data={"run": str(run.pk), "fault": code, "sentence": sentence},
+        outcome="refused",
+        reason=code,
+    )
+    _save(run)
+
+
+def _end(run: Run, state: State) -> None:
+    run.state, run.ended_at, run.lease, run.lease_until = state, timezone.now(), None, None
+    if state != State.PREVIEWED:
+        staging.clear(run.pk)
+
+
+def _save(run: Run) -> None:
+    run.save(
+        update_fields=[
+            "state", "ended_at", "lease", "lease_until", "phase_at", "expires_at", "told", "plan_hash", "held_for", "planned", "skipped",
+            "applied", "counts", "fault", "fault_sentence",
+        ]
+    )  # fmt: skip
+
+
+def _tell(run: Run, subject: str, sentences: list[str], close: str) -> list[str]:
+    """Write to the organization's administrators, in the transaction; returns their addresses."""
+    held = RoleAssignment.objects.filter(
+        organization=run.organization_id, role__name=ADMINISTRATOR, ended_at__isnull=True, member__state=Member.State.ACTIVE,
+    ).exclude(member__email="")  # fmt: skip
+    addresses = sorted(set(held.values_list("member__email", flat=True)))[:_TOLD_MAX]
+    lines = "\n".join(f"- {sentence}" for sentence in sentences)
+    counted = ", ".join(
+        f"{number} {action}" for action, number in run.counts.items() if isinstance(number, int)
+    )
+    body = f"{subject}.\n\n{lines}\n\nThe plan: {counted or 'nothing'}.\n{close}\n\n{settings.ROLLCALL_PUBLIC_URL}\n"
+    for address in addresses:
+        mail.queue(run.organization_id, kind="sync_run", about=run.pk, to=address, subject=subject, body=body)
+    return addresses

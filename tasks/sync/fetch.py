@@ -1,0 +1,143 @@
+"""The first phase: read the directory page by page into staging, and judge whether the listing is complete."""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import Any, Final, cast
+
+from django.db import connection
+from django.utils import timezone
+
+from identity import pull_settings, pulls
+from identity.models import Run
+from identity.profile import key_of
+from tasks.connectors import BY_KIND
+from tasks.connectors.interface import Connector, End, Page
+from tasks.sync import staging
+from tasks.sync.claim import Claim
+
+_FINDS_SENTINEL: Final = """
+SELECT EXISTS (
+  SELECT 1 FROM tasks_stagedperson staged
+    LEFT JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = staged.external_id
+    LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id
+   WHERE staged.run_id = %(run)s AND staged.word <> 'removed'
+     AND (staged.external_id = %(sentinel)s OR staged.user_name_key = %(key)s OR (staged.word <> 'told'
+       AND member.user_name_key = %(key)s)))
+"""
+_COUNT: Final = """
+SELECT count(*) FILTER (WHERE word <> 'removed'), count(*) FILTER (WHERE word = 'told' AND active IS NULL)
+  FROM tasks_stagedperson WHERE run_id = %s
+"""
+
+
+def fetch(claim: Claim, *, until: float) -> bool:
+    """Read on; tells whether the directory has said everything (False: the time is over, at a checkpoint).
+
+    `until` is a reading of the monotonic clock. Raises Fault, LostClaim.
+    """
+    connector, run = _open(claim)
+    # A connector is a generator: closed, it lets go of its connections also where we stop in the middle.
+    said = cast("Generator[Page]", connector.fetch(checkpoint=run.checkpoint, cookie=run.cookie))
+    with closing(said) as pages:
+        for page in pages:
+            with claim.hold() as held:
+                _keep(held, page)
+                if page.end is not None:
+                    return _finish(held, connector, page.end)
+            if page.checkpoint is not None and time.monotonic() > until:
+                return False
+    with claim.hold() as held:
+        return _finish(held, connector, End(whole=False, incomplete="The listing broke off before its end."))
+
+
+def _open(claim: Claim) -> tuple[Connector, Run]:
+    """Open the directory; without a checkpoint what was staged before is forgotten, since it will be read again."""
+    with claim.hold() as run:
+        now = timezone.now()
+        pull = pulls.of(run.directory)
+        run.state = Run.State.FETCHING
+        if run.checkpoint is None:
+            staging.clear(run.pk)
+            run.staged, run.unreadable = 0, []
+            run.scope = pull_settings.scope_of(run.directory)
+            # The news is as old as this: who changes here from now on has newer ones.
+            run.started_at = run.phase_at = now
+            # Another population than the cookie speaks of is read from the beginning.
+            run.cookie = pull.cookie if pull.scope == run.scope else None
+        run.save(update_fields=["state", "staged", "unreadable", "scope", "started_at", "phase_at", "cookie"])
+        kind = BY_KIND[run.directory.kind]
+        file = pulls.file_of(pull) if kind.takes_file else None
+        return kind(run.directory.settings, pulls.credentials_of(pull), file=file), run
+
+
+def _keep(run: Run, page: Page) -> None:
+    bad = staging.write(run, page)
+    run.staged += len(page.people) + len(page.present) + len(page.removed)
+    run.unreadable = _more(run.unreadable, ({"place": item.place, "reason": item.reason} for item in bad))
+    run.checkpoint = dict(page.checkpoint) if page.checkpoint is not None else None
+    run.attempts = 0
+    run.save(update_fields=["staged", "unreadable", "checkpoint", "attempts"])
+
+
+def _finish(run: Run, connector: Connector, end: End) -> bool:
+    """Judge the listing and pass the run on to planning. Where somebody's status was not told, everything is read once more first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [run.pk])
+        listed, unknown = cursor.fetchone()
+        if unknown and not run.reread:
+            run.reread, run.checkpoint = True, None
+            run.save(update_fields=["reread", "checkpoint"])
+            return False
+        run.lacks = list(_lacks(cursor, run, connector, end, listed, unknown))
+    run.whole = end.whole
+    run.next_cookie = dict(end.cookie) if end.cookie is not None else None
+    run.state, run.checkpoint, run.fetched_at, run.phase_at = (
+        Run.State.PLANNING,
+        None,
+        timezone.now(),
+        timezone.now(),
+    )
+    run.staged = listed if end.whole else run.staged
+    run.save(
+        update_fields=[
+            "whole", "next_cookie", "lacks", "state", "checkpoint", "fetched_at", "phase_at", "staged",
+        ]
+    )  # fmt: skip
+    return True
+
+
+def _lacks(
+    cursor: Any, run: Run, connector: Connector, end: End, listed: int, unknown: int
+) -> Iterator[dict[str, str]]:
+    """Say why nobody may count as absent by this listing; nothing for a complete one."""
+    if end.incomplete:
+        yield {"code": "incomplete", "sentence": end.incomplete}
+    if run.unreadable:
+        yield {"code": "unreadable", "sentence": f"{len(run.unreadable)} records or more could not be read."}
+    if unknown:
+        yield {
+            "code": "status_unknown",
+            "sentence": f"The directory did not say of {unknown} people whether they are active.",
+        }
+    if end.whole and not listed:
+        yield {
+            "code": "empty",
+            "sentence": "The directory listed nobody: often that is a right that is missing.",
+        }
+    sentinel = connector.sentinel
+    if end.whole and sentinel:
+        values = {
+            "run": run.pk, "directory": run.directory_id, "organization": run.organization_id, "sentinel": sentinel, "key":
+              key_of(sentinel),
+        }  # fmt: skip
+        cursor.execute(_FINDS_SENTINEL, values)
+        if not cursor.fetchone()[0]:
+            yield {
+                "code": "sentinel",
+                "sentence": f"{sentinel}, who must be in every listing, is not in this one.",
+            }
+
+
+def _more(kept: list[dict[str, str]], new: Iterator[dict[str, str]]) -> list[dict[str, str]]:
+    return [*kept, *new][: staging.UNREADABLE_KEPT]

@@ -1,0 +1,117 @@
+"""Steps about people: each action by the batch form of its verb. They return the steps that were done; the others had changed since."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+from audit.record import Actor
+from identity import batches, members
+from identity.batches import Arrival, Change
+from identity.models import Member, Run, Step
+from tasks.models import Known, StagedPerson
+from tasks.sync import known
+
+Done = Sequence[Step]
+# As the record has it: why somebody was suspended.
+_REASONS: Final = {
+    "signal": "inactive in {}", "removed": "removed from {}", "absent": "no longer in {}",
+}  # fmt: skip
+
+
+def change(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+    """Rename and update. Raises Refusal, then nobody is changed (the same for the others)."""
+    settled = batches.change(run.directory.organization, _changes(run, steps), actor=actor)
+    done = [step for step in steps if step.member_id in settled]
+    known.keep_told(run, done)
+    return done
+
+
+def suspend(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+    """Shut out. What else the directory says of them waits until they come back."""
+    done: list[Step] = []
+    for reason, sentence in _REASONS.items():
+        some = [step for step in steps if step.reason == reason]
+        if not some:
+            continue
+        text = sentence.format(run.directory.name)
+        gone = batches.suspend(run.directory.organization, _versions(some), actor=actor, reason=text)
+        ids = {member.pk for member in gone}
+        shut = [step for step in some if step.member_id in ids]
+        known.keep_shut(run, shut, reason)
+        done += shut
+    return done
+
+
+def reactivate(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+    """Let in again whom this directory had shut out, as it now tells of them."""
+    text = f"back in {run.directory.name}"
+    back = batches.reactivate(run.directory.organization, _versions(steps), actor=actor, reason=text)
+    versions = {member.pk: member.version for member in back}
+    done = [step for step in steps if step.member_id in versions]
+    for step in done:
+        step.version = versions[step.member_id] if step.member_id else 0
+    told = [step for step in done if step.external_id in _told(run, done)]
+    batches.change(run.directory.organization, _changes(run, told), actor=actor)
+    known.keep_told(run, told)
+    known.keep_let_in(run, done)
+    return done
+
+
+def create(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+    """Create newcomers with their links and first permissions."""
+    told = _told(run, steps)
+    arrivals = [
+        Arrival(told[step.external_id].user_name, told[step.external_id].profile, step.external_id)
+        for step in steps
+    ]
+    made = batches.create(run.directory.organization, arrivals, actor=actor, directory=run.directory)
+    for step, member in zip(steps, made, strict=True):
+        step.member_id = member.pk
+    known.keep_told(run, steps)
+    return steps
+
+
+def link(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+    """Adopt members who were here before: by the single verb, which decides once more who they are."""
+    told = _told(run, steps)
+    had = Member.objects.in_bulk([step.member_id for step in steps])
+    for step in steps:
+        person = told[step.external_id]
+        before = had[step.member_id].profile if step.member_id in had else {}
+        done = members.provision(
+            run.directory.organization, actor=actor, user_name=person.user_name, profile={**before, **person.profile},
+            directory=run.directory, external_id=step.external_id,
+        )  # fmt: skip
+        step.member_id = done.member.pk
+    known.keep_told(run, steps)
+    return steps
+
+
+ACTIONS: Final[dict[str, Callable[[Run, Sequence[Step], Actor], Done]]] = {
+    "rename": change, "update": change, "suspend": suspend, "reactivate": reactivate, "create": create, "link": link,
+}  # fmt: skip
+
+
+def _changes(run: Run, steps: Sequence[Step]) -> list[Change]:
+    told = _told(run, steps)
+    rows = Known.objects.filter(directory=run.directory_id, external_id__in=list(told))
+    names = dict(rows.values_list("external_id", "names"))
+    return [
+        Change(
+            step.member_id, step.version or 0, told[step.external_id].user_name, told[step.external_id].profile,
+            names.get(step.external_id, ()),
+        )
+        for step in steps
+        if step.member_id is not None
+    ]  # fmt: skip
+
+
+def _told(run: Run, steps: Sequence[Step]) -> dict[str, StagedPerson]:
+    rows = StagedPerson.objects.filter(
+        run=run.pk, word="told", external_id__in=[step.external_id for step in steps]
+    )
+    return {row.external_id: row for row in rows}
+
+
+def _versions(steps: Sequence[Step]) -> dict[UUID, int]:
+    return {step.member_id: step.version or 0 for step in steps if step.member_id is not None}

@@ -1,0 +1,96 @@
+"""The second phase: what follows from what was staged, as steps. Nothing about anybody is changed here."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any, Final
+
+import orjson
+from django.db import connection
+from django.utils import timezone
+
+from identity import pull_settings, pulls
+from identity.models import Run, Step
+from tasks.sync import endings, guard, plan_sql
+from tasks.sync.claim import Claim
+from tasks.sync.guard import Reason
+
+_PREVIEWS: Final = frozenset({"first_run", "scope_changed"})
+# The staging tables are new each time and nobody has counted them: without a hint their joins are taken for joins of few rows.
+_JOIN_SETS: Final = "SET LOCAL enable_nestloop = off"
+_JOIN_AS_USUAL: Final = "SET LOCAL enable_nestloop = on"
+
+
+def plan(claim: Claim) -> None:
+    """Write the run's steps and pass it on: to applying, to a person, or to its end.
+
+    One transaction, so that a worker that is killed leaves nothing of it. Raises LostClaim.
+    """
+    with claim.hold() as run, connection.cursor() as cursor:
+        pull = pulls.of(run.directory)
+        rules = pull_settings.rules_of(run.directory)
+        values = parameters(run, rules, rescoped=pull.scope not in {"", run.scope})
+        Step.objects.filter(organization=run.organization_id, run=run).delete()
+        cursor.execute(_JOIN_SETS)
+        cursor.execute(plan_sql.PEOPLE, values)
+        cursor.execute(plan_sql.GROUPS, values)
+        counts = _count(cursor, values, run)
+        reasons = list(guard.reasons(cursor, values, rules, counts, first=not pull.scope))
+        cursor.execute(_JOIN_AS_USUAL)
+        cursor.execute(plan_sql.HASH, values)
+        run.plan_hash = cursor.fetchone()[0]
+        run.held_for = [{"code": reason.code, "sentence": reason.sentence} for reason in reasons]
+        if not run.dry_run:
+            _note_missing(cursor, values)
+            _hold(run, reasons, rules)
+        endings.after_plan(run)
+
+
+def parameters(run: Run, rules: dict[str, Any], *, rescoped: bool) -> dict[str, Any]:
+    """Return what the statements of the plan are given."""
+    hours = rules["absent_hours"]
+    now = timezone.now()
+    return {
+        "organization": run.organization_id,
+        "directory": run.directory_id,
+        "run": run.pk,
+        "begun": run.started_at,
+        "complete": not run.lacks,
+        "whole": run.whole,
+        "rescoped": rescoped,
+        "absent_runs": rules["absent_runs"],
+        "absent_before": now - timedelta(hours=hours) if hours is not None else None,
+        "places": orjson.dumps(plan_sql.PLACES).decode(),
+        "now": now,
+    }
+
+
+def _count(cursor: Any, values: dict[str, Any], run: Run) -> dict[str, int]:
+    cursor.execute(plan_sql.COUNTS, values)
+    counts: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
+    for action, reason, state, number in cursor.fetchall():
+        (skipped if state == Step.State.SKIPPED else counts)[
+            reason if state == Step.State.SKIPPED else action
+        ] += number
+    run.planned, run.skipped = counts.total(), skipped.total()
+    run.counts = {**counts, **({"skipped": dict(skipped)} if skipped else {})}
+    return dict(counts)
+
+
+def _note_missing(cursor: Any, values: dict[str, Any]) -> None:
+    cursor.execute(plan_sql.FOUND, values)
+    cursor.execute(plan_sql.FOUND_GROUPS, values)
+    if values["complete"] and values["whole"]:
+        cursor.execute(plan_sql.MISSING, values)
+        cursor.execute(plan_sql.MISSING_GROUPS, values)
+
+
+def _hold(run: Run, reasons: list[Reason], rules: dict[str, Any]) -> None:
+    """Hold what is in question: all of the plan, or with `when_held` "proceed" what the reasons speak of."""
+    if not reasons:
+        return
+    steps = Step.objects.filter(organization=run.organization_id, run=run, state=Step.State.WAITING)
+    whole = rules["when_held"] != "proceed" or any(reason.code in _PREVIEWS for reason in reasons)
+    if not whole:
+        steps = steps.filter(action__in={action for reason in reasons for action in reason.actions})
+    steps.update(state=Step.State.HELD)

@@ -1,0 +1,268 @@
+"""The statements of the plan: what was staged beside what is known, set by set. Reading them is reading the rules.
+
+Parameters: organization, directory, run; begun (when the reading began), complete and whole (of the listing), rescoped (another scope than
+the last good run's), absent_runs and absent_before (who counts as gone).
+"""
+
+from typing import Final
+
+# Whose turn: whoever frees a name comes before whoever takes it.
+PLACES: Final = {
+    "suspend": 1, "rename": 1, "update": 2, "reactivate": 2, "link": 2, "create": 3, "group_create": 4, "group_rename": 4,
+    "members": 5, "group_end": 6,
+}  # fmt: skip
+
+PEOPLE: Final = """
+WITH told AS (
+  SELECT staged.external_id, staged.digest, staged.user_name, staged.user_name_key, staged.email_key, staged.profile, staged.active,
+         staged.version, known.member_id, known.version AS known_version, known.names, known.shut_at, known.gone_at
+    FROM tasks_stagedperson staged
+    LEFT JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = staged.external_id
+   WHERE staged.run_id = %(run)s AND staged.word = 'told'
+), existing AS (
+  SELECT told.*, member.state, member.version AS member_version, member.user_name AS had_name, member.user_name_key AS had_key,
+         member.profile AS had, member.suspended_at, member.changed_at,
+         (member.profile - ARRAY(SELECT jsonb_array_elements_text(told.names))) || told.profile AS wanted
+    FROM told JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = told.member_id
+), known_people AS (
+  SELECT external_id, digest, user_name AS label, member_id, member_version, had, wanted,
+         CASE WHEN state = 'offboarded' THEN 'skip'
+              WHEN version <> '' AND known_version <> '' AND version COLLATE "C" < known_version COLLATE "C" THEN 'skip'
+              WHEN gone_at IS NOT NULL AND (gone_at >= %(begun)s OR (version <> ''
+                AND version COLLATE "C" <= known_version COLLATE "C")) THEN 'skip'
+              WHEN active IS FALSE AND state = 'active' THEN 'suspend'
+              WHEN active AND state = 'suspended' AND suspended_at = shut_at THEN 'reactivate'
+              WHEN user_name <> had_name THEN 'rename'
+              WHEN wanted IS DISTINCT FROM had THEN 'update' END AS action,
+         CASE WHEN state = 'offboarded' THEN 'offboarded'
+              WHEN version <> '' AND known_version <> '' AND version COLLATE "C" < known_version COLLATE "C" THEN 'older_news'
+              WHEN gone_at IS NOT NULL AND (gone_at >= %(begun)s OR (version <> ''
+                AND version COLLATE "C" <= known_version COLLATE "C")) THEN 'tombstoned'
+              WHEN active IS FALSE AND state = 'active' THEN 'signal' ELSE '' END AS reason,
+         changed_at
+    FROM existing
+), newcomer AS (
+  SELECT told.*, row_number() OVER (PARTITION BY user_name_key ORDER BY external_id) AS nth FROM told WHERE member_id IS NULL
+), met AS (
+  SELECT newcomer.*, member.id AS same_id, member.version AS same_version,
+         newcomer.email_key <> '' AND newcomer.email_key IN (member.email_key, member.user_name_key) AND EXISTS (
+           SELECT 1 FROM identity_domain domain WHERE domain.organization_id = %(organization)s AND domain.proved_at IS NOT NULL
+              AND domain.name = split_part(newcomer.email_key, '@', 2))
+         AND NOT EXISTS (
+           SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
+              AND link.tombstoned_at IS NULL) AS adoptable
+    FROM newcomer
+    -- A name that its owner gives up in this very run is free.
+    LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.user_name_key = newcomer.user_name_key
+         AND member.state <> 'offboarded'
+         AND NOT EXISTS (SELECT 1 FROM existing WHERE existing.member_id = member.id AND existing.user_name_key <> existing.had_key
+                            AND existing.state = 'active' AND existing.active)
+), new_people AS (
+  SELECT external_id, digest, user_name AS label, same_id AS member_id, same_version AS member_version,
+         CASE WHEN active IS FALSE THEN NULL
+              WHEN active IS NULL OR nth > 1 OR left_since OR buried THEN 'skip'
+              WHEN same_id IS NULL THEN 'create'
+              WHEN adoptable THEN 'link'
+              ELSE 'skip' END AS action,
+         CASE WHEN active IS NULL THEN 'status_unknown'
+              WHEN nth > 1 THEN 'user_name_twice'
+              WHEN left_since THEN 'newer_news'
+              WHEN buried THEN 'tombstoned'
+              WHEN same_id IS NULL OR adoptable THEN ''
+              ELSE 'user_name_taken' END AS reason
+    FROM (
+      SELECT met.*,
+             -- Somebody who left here while the directory was being read must not come back under the same name.
+             EXISTS (SELECT 1 FROM identity_member gone WHERE gone.organization_id = %(organization)s
+               AND gone.user_name_key = met.user_name_key
+                        AND gone.state = 'offboarded' AND gone.offboarded_at >= %(begun)s) AS left_since,
+             -- Another directory (a push beside this pull) deleted the same person.
+             EXISTS (SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.external_id = met.external_id
+                        AND link.tombstoned_at IS NOT NULL) AS buried
+        FROM met) AS judged
+), returned AS (
+  SELECT known.external_id, known.digest, member.user_name AS label, member.id AS member_id, member.version AS member_version,
+         member.changed_at
+    FROM tasks_known known
+    JOIN tasks_stagedperson staged ON staged.run_id = %(run)s AND staged.external_id = known.external_id
+      AND staged.word IN ('same', 'present')
+    JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id
+   WHERE known.directory_id = %(directory)s AND known.shut_for = 'absent' AND member.state = 'suspended'
+     AND member.suspended_at = known.shut_at
+), gone AS (
+  SELECT known.external_id, known.digest, member.user_name AS label, member.id AS member_id, member.version AS member_version,
+         CASE WHEN staged.external_id IS NULL THEN 'absent' ELSE 'removed' END AS reason, member.changed_at
+    FROM tasks_known known
+    JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id AND member.state = 'active'
+    LEFT JOIN tasks_stagedperson staged ON staged.run_id = %(run)s AND staged.external_id = known.external_id
+   WHERE known.directory_id = %(directory)s
+     AND (staged.word = 'removed'
+          OR (staged.external_id IS NULL AND %(complete)s AND %(whole)s AND known.gone_at IS NULL
+              AND (%(rescoped)s OR known.missing_runs + 1 >= %(absent_runs)s OR known.missing_since <= %(absent_before)s)))
+), verdict AS (
+  -- Who was changed here while the directory was being read: what it says is older.
+  SELECT external_id, digest, label, member_id, member_version,
+         CASE WHEN action <> 'skip' AND changed_at >= %(begun)s THEN 'skip' ELSE action END AS action,
+         CASE WHEN action <> 'skip' AND changed_at >= %(begun)s THEN 'newer_news' ELSE reason END AS reason, had, wanted
+    FROM known_people WHERE action IS NOT NULL
+  UNION ALL
+  SELECT external_id, digest, label, member_id, member_version, action, reason, NULL, NULL FROM new_people WHERE action IS NOT NULL
+  UNION ALL
+  SELECT external_id, digest, label, member_id, member_version, CASE WHEN changed_at >= %(begun)s THEN 'skip' ELSE 'reactivate' END,
+         CASE WHEN changed_at >= %(begun)s THEN 'newer_news' ELSE '' END, NULL, NULL FROM returned
+  UNION ALL
+  SELECT external_id, digest, label, member_id, member_version, CASE WHEN changed_at >= %(begun)s THEN 'skip' ELSE 'suspend' END,
+         CASE WHEN changed_at >= %(begun)s THEN 'newer_news' ELSE reason END, NULL, NULL FROM gone
+), placed AS (
+  SELECT verdict.*, COALESCE((%(places)s::jsonb ->> action)::smallint, 9) AS place FROM verdict
+)
+INSERT INTO identity_step (id, organization_id, run_id, number, place, action, external_id, label, member_id, version, digest,
+  fields, reason, state)
+SELECT gen_random_uuid(), %(organization)s, %(run)s, row_number() OVER (ORDER BY place, external_id), place, action, external_id, label,
+       member_id, member_version, digest,
+       CASE WHEN had IS NULL THEN '[]'::jsonb ELSE COALESCE((
+         SELECT jsonb_agg(name ORDER BY name) FROM jsonb_object_keys(had || wanted) AS name WHERE had -> name IS DISTINCT FROM
+           wanted -> name),
+         '[]'::jsonb) END,
+       reason, CASE WHEN action = 'skip' THEN 'skipped' ELSE 'waiting' END
+  FROM placed
+"""
+
+# In the plan a person counts as in the group if they are known, or are about to be. Whom this directory does not know, it does not remove.
+_WANTED: Final = """
+wanted AS (
+  SELECT staged.group_key, staged.member_key, staged.present, known.member_id, grp.id AS group_id
+    FROM tasks_stagedmembership staged
+    JOIN tasks_stagedgroup named ON named.run_id = %(run)s AND named.external_id = staged.group_key AND named.word IN ('all', 'changes')
+    LEFT JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
+         AND grp.external_id = staged.group_key AND grp.ended_at IS NULL
+    LEFT JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = staged.member_key
+    LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id
+   WHERE staged.run_id = %(run)s
+     AND (member.state <> 'offboarded' OR (known.member_id IS NULL AND staged.member_key IN (
+       SELECT external_id FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s
+          AND action IN ('create', 'link') AND state IN ('waiting', 'held'))))
+)"""
+_DIFFERENCE: Final = (
+    _WANTED  # noqa: S608 - joined from constants alone; so are the next two
+    + """, joins AS (
+  SELECT group_key, group_id, member_key, member_id FROM wanted
+   WHERE present AND NOT EXISTS (
+     SELECT 1 FROM identity_membership kept WHERE kept.organization_id = %(organization)s AND kept.group_id = wanted.group_id
+        AND kept.member_id = wanted.member_id AND kept.ended_at IS NULL)
+), leaves AS (
+  SELECT grp.external_id AS group_key, grp.id AS group_id, known.external_id AS member_key, known.member_id
+    FROM tasks_stagedgroup named
+    JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
+         AND grp.external_id = named.external_id AND grp.ended_at IS NULL
+    JOIN identity_membership kept ON kept.organization_id = %(organization)s AND kept.group_id = grp.id AND kept.ended_at IS NULL
+    JOIN tasks_known known ON known.directory_id = %(directory)s AND known.member_id = kept.member_id
+   WHERE named.run_id = %(run)s AND named.word = 'all' AND %(complete)s
+     AND NOT EXISTS (SELECT 1 FROM tasks_stagedmembership staged WHERE staged.run_id = %(run)s AND staged.group_key = grp.external_id
+                        AND staged.member_key = known.external_id AND staged.present)
+     -- Whoever is merely absent is not thereby out of their groups.
+     AND (NOT %(whole)s OR EXISTS (SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s
+                                      AND staged.external_id = known.external_id AND staged.word <> 'removed'))
+  UNION
+  SELECT group_key, group_id, member_key, member_id FROM wanted
+   WHERE NOT present AND EXISTS (
+     SELECT 1 FROM identity_membership kept WHERE kept.organization_id = %(organization)s AND kept.group_id = wanted.group_id
+        AND kept.member_id = wanted.member_id AND kept.ended_at IS NULL)
+)"""
+)
+
+GROUPS: Final = (
+    "WITH "  # noqa: S608
+    + _DIFFERENCE
+    + """, moved AS (
+  SELECT group_key, count(*) FILTER (WHERE joins) AS joining, count(*) FILTER (WHERE NOT joins) AS leaving,
+         sha256(convert_to(string_agg((CASE WHEN joins THEN '+' ELSE '-' END) || member_key, E'\\n' ORDER BY member_key COLLATE
+           "C", joins), 'UTF8')) AS digest
+    FROM (SELECT group_key, member_key, true AS joins FROM joins UNION ALL SELECT group_key, member_key, false FROM leaves) AS both_ways
+   GROUP BY group_key
+), told AS (
+  SELECT named.external_id, named.word, named.display_name, grp.id AS group_id, grp.display_name AS had_name
+    FROM tasks_stagedgroup named
+    LEFT JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
+         AND grp.external_id = named.external_id AND grp.ended_at IS NULL
+   WHERE named.run_id = %(run)s
+), verdict AS (
+  SELECT external_id, display_name AS label, group_id, 'group_create' AS action, '' AS reason, sha256(convert_to(display_name,
+    'UTF8')) AS digest,
+         '{}'::jsonb AS fields
+    FROM told WHERE group_id IS NULL AND word <> 'removed'
+  UNION ALL
+  SELECT external_id, display_name, group_id, 'group_rename', '', sha256(convert_to(display_name, 'UTF8')),
+         jsonb_build_object('display_name', jsonb_build_array(had_name, display_name))
+    FROM told WHERE group_id IS NOT NULL AND word <> 'removed' AND display_name <> had_name
+  UNION ALL
+  SELECT moved.group_key, told.display_name, told.group_id, 'members', '', moved.digest,
+         jsonb_build_object('joining', joining, 'leaving', leaving)
+    FROM moved JOIN told ON told.external_id = moved.group_key
+  UNION ALL
+  SELECT external_id, had_name, group_id, 'group_end', 'removed', ''::bytea, '{}'::jsonb FROM told WHERE word = 'removed'
+    AND group_id IS NOT NULL
+  UNION ALL
+  SELECT grp.external_id, grp.display_name, grp.id, 'group_end', 'absent', ''::bytea, '{}'::jsonb
+    FROM identity_group grp
+    LEFT JOIN tasks_missinggroup missing ON missing.directory_id = %(directory)s AND missing.external_id = grp.external_id
+   WHERE grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s AND grp.ended_at IS NULL AND %(complete)s AND %(whole)s
+     AND NOT EXISTS (SELECT 1 FROM told WHERE told.external_id = grp.external_id)
+     AND (%(rescoped)s OR COALESCE(missing.missing_runs, 0) + 1 >= %(absent_runs)s OR missing.missing_since <= %(absent_before)s)
+), placed AS (
+  SELECT verdict.*, (%(places)s::jsonb ->> action)::smallint AS place FROM verdict
+)
+INSERT INTO identity_step (id, organization_id, run_id, number, place, action, external_id, label, group_id, digest, fields, reason, state)
+SELECT gen_random_uuid(), %(organization)s, %(run)s,
+       (SELECT COALESCE(max(number), 0) FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s)
+         + row_number() OVER (ORDER BY place, external_id),
+       place, action, external_id, label, group_id, digest, fields, reason, 'waiting'
+  FROM placed
+"""
+)
+
+# For one group when its turn has come: people who were created meanwhile are known by then.
+MOVES: Final = (
+    "WITH "  # noqa: S608
+    + _DIFFERENCE
+    + """
+SELECT member_id, true AS joins FROM joins WHERE group_key = %(group)s AND member_id IS NOT NULL
+UNION ALL SELECT member_id, false FROM leaves WHERE group_key = %(group)s
+LIMIT %(most)s
+"""
+)
+
+# Complete listings count whom they lack; whoever is there again is no longer missing.
+MISSING: Final = """
+UPDATE tasks_known known SET missing_since = COALESCE(missing_since, %(now)s), missing_runs = missing_runs + 1
+  FROM identity_member member
+ WHERE known.directory_id = %(directory)s AND known.gone_at IS NULL AND member.organization_id = %(organization)s
+   AND member.id = known.member_id AND member.state = 'active' AND known.missing_runs < 1000
+   AND NOT EXISTS (SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s AND staged.external_id = known.external_id)
+"""
+FOUND: Final = """
+UPDATE tasks_known known SET missing_since = NULL, missing_runs = 0
+ WHERE known.directory_id = %(directory)s AND known.missing_since IS NOT NULL
+   AND EXISTS (SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s AND staged.external_id = known.external_id)
+"""
+MISSING_GROUPS: Final = """
+INSERT INTO tasks_missinggroup (organization_id, directory_id, external_id, missing_since, missing_runs)
+SELECT grp.organization_id, grp.directory_id, grp.external_id, %(now)s, 1 FROM identity_group grp
+ WHERE grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s AND grp.ended_at IS NULL AND grp.external_id IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM tasks_stagedgroup staged WHERE staged.run_id = %(run)s AND staged.external_id = grp.external_id)
+ON CONFLICT (directory_id, external_id) DO UPDATE SET missing_runs = LEAST(tasks_missinggroup.missing_runs + 1, 1000)
+"""
+FOUND_GROUPS: Final = """
+DELETE FROM tasks_missinggroup missing
+ WHERE missing.directory_id = %(directory)s
+   AND EXISTS (SELECT 1 FROM tasks_stagedgroup staged WHERE staged.run_id = %(run)s AND staged.external_id = missing.external_id)
+"""
+
+COUNTS: Final = """
+SELECT action, reason, state, count(*) FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s GROUP BY 1, 2, 3
+"""
+HASH: Final = """
+SELECT encode(sha256(convert_to(COALESCE(string_agg(concat_ws(E'\\t', place, action, external_id, reason, encode(digest, 'hex')), E'\\n'
+         ORDER BY number), ''), 'UTF8')), 'hex')
+  FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s AND state <> 'skipped'
+"""

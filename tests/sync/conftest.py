@@ -1,0 +1,24 @@
+"""The cast of directory sync: a directory that says what the test has it say, and who approves."""
+
+import pytest
+
+from audit.record import Actor
+from tests.sync import scripted
+
+ADA = Actor("member", "0197-ada", "Ada Admin")
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Give what the scripted directory says next."""
+    scripted.install(monkeypatch)
+    return scripted.SCRIPT
+
+
+@pytest.fixture
+def hr(acme, script):
+    """Give acme's scripted directory with ten people in it, whose first run was approved."""
+    pull = scripted.pull_of(acme)
+    scripted.listing(*scripted.crowd(10))
+    assert scripted.settle(pull, ADA).state == "done"
+    return pull
