@@ -11,6 +11,7 @@ from identity.errors import Invalid, TooMany
 Item = TypeVar("Item")
 ROWS_MAX = 2000
 TEXT_LENGTH_MAX = 1_000_000
+_NAMING = ("user_name", "username", "email", "e-mail", "mail")
 _BETWEEN = re.compile(r"[\s,;]+")
 # The name before an address, as mail programs copy it: `"Jones, Jane" <jane@x>`, `Jane <jane@x>`.
 _NAMED = re.compile(r'(?:"[^"\r\n]*"[ \t]*|[^<>,;@\r\n]*)<([^<>\r\n]+)>')
@@ -33,6 +34,19 @@ def words(text: str) -> list[str]:
     if found and found[0].lower() in {"email", "e-mail", "mail", "user_name", "username"}:
         found = found[1:]
     return _limited(list(dict.fromkeys(found)))
+
+
+def names(text: str) -> list[str]:
+    """Return whom a list names: column user_name, else email, of a CSV with several columns, else all words. Raises Invalid, TooMany."""
+    _check_length(text)
+    heading = [cell.strip().lower() for cell in re.split("[,;]", text.lstrip("\ufeff").partition("\n")[0])]
+    column = next((name for name in _NAMING if name in heading), None)
+    if column is None or len(heading) == 1:
+        return words(text)
+    found = [
+        row.values[column] for row in rows(text, (column,), tuple(name for name in heading if name != column))
+    ]
+    return list(dict.fromkeys(name for name in found if name))
 
 
 def rows(text: str, needed: tuple[str, ...], known: tuple[str, ...] = ()) -> list[Row]:

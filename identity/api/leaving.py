@@ -17,7 +17,7 @@ from identity.models import Member
 
 
 class NamedLeavers(Strict):
-    """Who leaves: `members` by id, user name or address, or `text` as it was pasted (lines, commas, a column of a spreadsheet)."""
+    """Who leaves: `members` by id, user name or address, or `text` as pasted: lines, commas, or a CSV with a column user_name."""
 
     members = serializers.ListField(
         child=Text(max_length=1024), required=False, max_length=leaving.LEAVERS_MAX
@@ -119,7 +119,7 @@ class OffboardingPreview(OrganizationView):
     def post(self, _request: Request, **_: Any) -> Response:
         """Tell who is meant by each name, and what would end; nothing is changed."""
         wanted = self.taken(NamedLeavers)
-        names = wanted["members"] if "members" in wanted else csv_import.words(wanted["text"])
+        names = wanted["members"] if "members" in wanted else csv_import.names(wanted["text"])
         return Response(LeaverList({"items": leaving.preview(self.organization, names)}).data)
 
 

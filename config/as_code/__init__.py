@@ -1,0 +1,1 @@
+"""Organizations as code: written out as YAML, compared with such a file, and brought to what it says."""

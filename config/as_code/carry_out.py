@@ -1,0 +1,204 @@
+"""Brings organizations to what a file says, through the verbs; and, for a plan, takes it all back after seeing what came of it.
+
+A thing's state before and after is read in the words of the file, so a plan shows what a run would really do, checked by the same verbs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from audit.record import Actor
+from config.as_code import present
+from identity import directories, groups, mappings, organizations, resources, roles, tenancy
+from identity.errors import Invalid, Refusal
+from identity.grants import GrantSpec
+from identity.mappings import Mapping
+from identity.models import Directory, Group, Kind, Organization, Role
+from identity.profile import key_of
+from saml import connections
+from saml.models import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is different: `where` as acme/directories/Okta, `act` create or change, `changes` {field: [old, new]}."""
+
+    where: str
+    act: str
+    changes: dict[str, list[Any]]
+
+
+def run(document: dict[str, Any], *, actor: Actor, keep: bool) -> list[Change]:
+    """Bring everything to what the document says, all or nothing, and return what that changed; unless `keep`, take it back.
+
+    Raises Refusal, its field being the place in the file.
+    """
+    changes: list[Change] = []
+    with transaction.atomic():
+        for index, wanted in enumerate(document["organizations"]):
+            try:
+                changes += _Bringing(actor).organization(wanted)
+            except Refusal as refusal:
+                refusal.field = f"organizations[{index}] {wanted['slug']}: {refusal.field}".rstrip(": ")
+                raise
+        if not keep:
+            transaction.set_rollback(True)
+    return changes
+
+
+class _Bringing:
+    """One organization on its way to what the file says."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+        self.changes: list[Change] = []
+
+    def organization(self, wanted: dict[str, Any]) -> list[Change]:
+        slug = wanted["slug"]
+        with tenancy.everywhere("an operator's file names an organization"):
+            found = Organization.objects.filter(slug=slug).first()
+        one = found or self._create(wanted)
+        before = present.organization(one) if found else None
+        if before and wanted.get("access_model", before["access_model"]) != before["access_model"]:
+            raise Invalid("The access model of an organization is never changed.", field="access_model")
+        values = {name: wanted[name] for name in present.plain(one) if name in wanted}
+        # What the organization's defaults name must be there first.
+        late = {"defaults": values.pop("defaults")} if "defaults" in values else {}
+        organizations.change(one, actor=self.actor, **values)
+        self._each(one, wanted.get("kinds", []), "kinds", self._kind)
+        self._each(one, wanted.get("roles", []), "roles", self._role)
+        self._each(one, wanted.get("directories", []), "directories", self._directory)
+        self._each(one, wanted.get("connections", []), "connections", self._connection)
+        self._each(one, wanted.get("mappings", []), "mappings", self._mapping)
+        organizations.change(one, actor=self.actor, **late)
+        if wanted.get("state") == Organization.State.SUSPENDED:
+            organizations.suspend(one, actor=self.actor, reason="configuration")
+        elif wanted.get("state") == Organization.State.ACTIVE:
+            organizations.resume(one, actor=self.actor, reason="configuration")
+        self._note(slug, before and _scalars(before), _scalars(present.organization(one)))
+        return self.changes
+
+    def _create(self, wanted: dict[str, Any]) -> Organization:
+        for needed in ("name", "access_model"):
+            if needed not in wanted:
+                raise Invalid(f"A new organization needs {needed}.", field=needed)
+        return organizations.create(
+            name=wanted["name"], slug=wanted["slug"], access_model=wanted["access_model"], actor=self.actor
+        )
+
+    def _each(
+        self,
+        one: Organization,
+        items: list[dict[str, Any]],
+        section: str,
+        bring: Callable[[Organization, dict[str, Any]], tuple[dict[str, Any] | None, dict[str, Any]]],
+    ) -> None:
+        """Bring each item of a section to what it should be, and note what that changed."""
+        for index, item in enumerate(items):
+            try:
+                with tenancy.change(one):
+                    before, after = bring(one, item)
+            except Refusal as refusal:
+                refusal.field = f"{section}[{index}].{refusal.field}".rstrip(".")
+                raise
+            self._note(f"{one.slug}/{section}/{item.get('name') or item['group']}", before, after)
+
+    def _kind(self, one: Organization, item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        found = Kind.objects.filter(organization=one, name=item["name"]).select_related("parent").first()
+        if found is None:
+            made = resources.define_kind(
+                one,
+                item["name"],
+                permissions=item["permissions"],
+                parent=item.get("parent"),
+                actor=self.actor,
+            )
+            return None, present.kind(made)
+        return _unchangeable(present.kind(found), {"parent": None} | item)
+
+    def _role(self, one: Organization, item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        found = Role.objects.filter(organization=one, name=item["name"]).first()
+        if found is None:
+            values = {name: value for name, value in item.items() if name != "name"}
+            return None, present.role(roles.define(one, item["name"], actor=self.actor, **values))
+        return _unchangeable(present.role(found), item)
+
+    def _directory(
+        self, one: Organization, item: dict[str, Any]
+    ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        found = Directory.objects.filter(organization=one, name=item["name"]).first()
+        values = {name: value for name, value in item.items() if name != "active"}
+        if found is None:
+            made = directories.create(one, actor=self.actor, **values)
+            return None, present.directory(
+                directories.change(made, actor=self.actor, active=item.get("active", True))
+            )
+        before = present.directory(found)
+        if values.pop("kind", found.kind) != found.kind:
+            raise Invalid("The kind of a directory is never changed.", field="kind")
+        changed = directories.change(
+            found, actor=self.actor, **values, **{name: item[name] for name in ("active",) if name in item}
+        )
+        return before, present.directory(changed)
+
+    def _connection(
+        self, one: Organization, item: dict[str, Any]
+    ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        found = Connection.objects.filter(organization=one, name=item["name"]).first()
+        if found is None:
+            return None, present.connection(connections.create(one, actor=self.actor, **item))
+        before = present.connection(found)
+        # What is so already is not said again: an address that was loaded is not loaded anew.
+        values = {name: value for name, value in item.items() if before.get(name, ...) != value}
+        if item.get("active") and not found.active and "activate_untested" in item:
+            values["activate_untested"] = item["activate_untested"]
+        elif "active" not in values:
+            values.pop("activate_untested", None)
+        return before, present.connection(connections.change(found, actor=self.actor, **values))
+
+    def _mapping(
+        self, one: Organization, item: dict[str, Any]
+    ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        rows = Group.objects.filter(
+            organization=one, display_name_key=key_of(item["group"]), ended_at__isnull=True
+        )
+        name = item.get("directory")
+        found = (
+            rows.filter(directory__name=name).first() if name else rows.filter(directory__isnull=True).first()
+        )
+        if found is None and name:
+            raise Invalid(f"{name} has brought no group {item['group']} yet.", field="group")
+        before = present.mapping(found) if found else None
+        group = found or groups.create(one, actor=self.actor, display_name=item["group"])
+        specs = tuple(GrantSpec(row["kind"], row["id"], row["permission"]) for row in item.get("grants", []))
+        mappings.replace(group, Mapping(specs, tuple(item.get("roles", []))), actor=self.actor)
+        return before, present.mapping(group)
+
+    def _note(self, where: str, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+        if before is None:
+            self.changes.append(
+                Change(where, "create", {name: [None, value] for name, value in after.items()})
+            )
+            return
+        changes = {
+            name: [before.get(name), value] for name, value in after.items() if before.get(name) != value
+        }
+        if changes:
+            self.changes.append(Change(where, "change", changes))
+
+
+def _unchangeable(before: dict[str, Any], wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Let a thing that nobody can change pass where the file says the same. Raises Invalid."""
+    for name, value in wanted.items():
+        if before[name] != value:
+            raise Invalid(
+                f"{before['name']} is there with another {name}, and is not changed by a file.", field=name
+            )
+    return before, before
+
+
+def _scalars(organization: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the sections: each of their items is noted by itself."""
+    return {name: value for name, value in organization.items() if not isinstance(value, list)}

@@ -1,0 +1,91 @@
+"""Reads and writes the YAML: strict about keys, and secrets only by reference."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from rest_framework.exceptions import ValidationError
+
+from config.as_code.shapes import Document
+from identity.api import problems
+from identity.errors import Invalid
+
+_BYTES_MAX: Final = 5_000_000
+
+
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that stands in one object twice (YAML 1.2, 3.2.1.3), and aliases, which can grow without end."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not taken: write the value out.")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's own signature
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [key for key in keys if keys.count(key) > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{twice[0]} stands here twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def _text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+# A date is a text here, as in JSON: its field knows how to read it.
+_Strict.add_constructor("tag:yaml.org,2002:timestamp", _text)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the file's content, checked, its references followed. Raises Invalid, naming the place at fault."""
+    try:
+        raw = path.read_bytes()
+        if len(raw) > _BYTES_MAX:
+            raise Invalid("The file is too large: write several.", field="file")
+        value = yaml.load(raw, Loader=_Strict)  # noqa: S506 - a SafeLoader, made stricter
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}.", field="file") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(f"{path} is not YAML: {error}", field="file") from error
+    shape = Document(data=_followed(value, path.parent))
+    try:
+        shape.is_valid(raise_exception=True)
+    except ValidationError as error:
+        answer = problems.answer_of(error)
+        assert answer is not None  # noqa: S101 - a ValidationError always has one
+        raise Invalid(answer.detail, field=answer.field) from error
+    return dict(shape.validated_data)
+
+
+def write(value: dict[str, Any]) -> str:
+    """Return the document as YAML, keys in their own order."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _followed(value: Any, beside: Path) -> Any:
+    """Put what `{from: "env:NAME"}` and `{from: "file:PATH"}` refer to in their place. Raises Invalid."""
+    if isinstance(value, dict):
+        if set(value) == {"from"} and isinstance(value["from"], str):
+            return _referred(value["from"], beside)
+        return {key: _followed(item, beside) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_followed(item, beside) for item in value]
+    return value
+
+
+def _referred(reference: str, beside: Path) -> str:
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if name not in os.environ:
+            raise Invalid(f"The environment has no {name}.", field="from")
+        return os.environ[name]
+    if kind == "file":
+        try:
+            return (beside / name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Invalid(f"{name} cannot be read: {error}", field="from") from error
+    raise Invalid("A reference is env:NAME, or file:PATH beside this file.", field="from")

@@ -1,0 +1,105 @@
+"""What there is, in the words of the file. Nothing secret is among it: tokens and keys are made here and stay here."""
+
+from typing import Any
+
+from config.as_code import shapes
+from identity import mappings, tenancy
+from identity.api.organizations import ChangedOrganization
+from identity.models import Directory, Group, Kind, Organization, Role
+from identity.organizations import PRESETS
+from saml import trust
+from saml.models import Connection
+
+# Read anew from where they come, by an address beside them; an address that was loaded stands for what it brought.
+_LOADED = ("idp_metadata_xml",)
+_SWITCH = "activate_untested"
+
+
+def document(organizations: list[Organization]) -> dict[str, Any]:
+    """Return the file that says exactly what these organizations are."""
+    return {"version": shapes.VERSION, "organizations": [organization(one) for one in organizations]}
+
+
+def organization(one: Organization) -> dict[str, Any]:
+    """Return the organization with everything in it that a file can say."""
+    with tenancy.of(one):
+        one = Organization.objects.get(pk=one.pk)
+        mine = {"organization": one}
+        return {
+            "slug": one.slug,
+            "access_model": one.access_model,
+            "state": one.state,
+            **plain(one),
+            "kinds": [kind(row) for row in _own_kinds(one)],
+            "roles": [role(row) for row in Role.objects.filter(**mine, built_in=False).order_by("name")],
+            "directories": [directory(row) for row in Directory.objects.filter(**mine).order_by("name")],
+            "connections": [connection(row) for row in Connection.objects.filter(**mine).order_by("name")],
+            "mappings": [row for row in map(mapping, _groups(one)) if row["grants"] or row["roles"]],
+        }
+
+
+def plain(one: Organization) -> dict[str, Any]:
+    """Return the fields of the organization itself."""
+    return {str(name): getattr(one, str(name)) for name in ChangedOrganization().fields}
+
+
+def kind(row: Kind) -> dict[str, Any]:
+    """Return a kind of resources."""
+    return {
+        "name": row.name,
+        "parent": row.parent.name if row.parent else None,
+        "permissions": row.permissions,
+    }
+
+
+def role(row: Role) -> dict[str, Any]:
+    """Return a role."""
+    return {"name": row.name, "label": row.label, "capabilities": row.capabilities}
+
+
+def directory(row: Directory) -> dict[str, Any]:
+    """Return a directory."""
+    return {str(name): getattr(row, str(name)) for name in shapes.DirectoryInFile().fields}
+
+
+def connection(row: Connection) -> dict[str, Any]:
+    """Return a connection, its identity provider by the values that hold now."""
+    left_out = {*_LOADED, _SWITCH, "certificates"}
+    names = [name for name in map(str, shapes.ConnectionInFile().fields) if name not in left_out]
+    found: dict[str, Any] = {name: getattr(row, name) for name in names}
+    found["sha1_until"] = row.sha1_until.isoformat() if row.sha1_until else None
+    found["certificates"] = [certificate.pem for certificate in trust.current(row)]
+    if row.active:
+        # Who writes it out has decided; a server that reads it has seen no test sign-in.
+        found[_SWITCH] = True
+    return found
+
+
+def mapping(group: Group) -> dict[str, Any]:
+    """Return what a group brings."""
+    brought = mappings.of_group(group)
+    return {
+        "group": group.display_name,
+        "directory": group.directory.name if group.directory else None,
+        "grants": [
+            {"kind": spec.kind, "id": spec.key, "permission": spec.permission} for spec in brought.grants
+        ],
+        "roles": list(brought.roles),
+    }
+
+
+def _own_kinds(one: Organization) -> list[Kind]:
+    """Return the kinds beyond those that the access model brings, parents before children."""
+    preset = {name for name, _, _ in PRESETS[one.access_model]}
+    rows = {row.name: row for row in Kind.objects.filter(organization=one).select_related("parent")}
+
+    def depth(row: Kind) -> int:
+        return 0 if row.parent is None else 1 + depth(rows[row.parent.name])
+
+    own = [row for name, row in rows.items() if name not in preset]
+    return sorted(own, key=lambda row: (depth(row), row.name))
+
+
+def _groups(one: Organization) -> list[Group]:
+    rows = Group.objects.filter(organization=one, ended_at__isnull=True).select_related("directory")
+    return list(rows.order_by("directory__name", "display_name_key"))

@@ -1,0 +1,67 @@
+"""What a file of organizations may say: the shapes of the REST API, put together, so that both check alike."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from identity import mappings
+from identity.api.access_shapes import Grant
+from identity.api.directories import NewDirectory
+from identity.api.organizations import ChangedOrganization
+from identity.api.resources import NewKind
+from identity.api.roles import NewRole
+from identity.api.shapes import Flag, Strict, Text, several
+from identity.models import Organization
+from saml.api import ConnectionFields
+
+VERSION = 1
+_MOST = 1000
+
+
+class DirectoryInFile(NewDirectory):
+    """A directory; its tokens are issued apart and never written out."""
+
+    active = Flag(required=False)
+
+
+class ConnectionInFile(ConnectionFields):
+    """A connection; our own keys are made with it and never written out."""
+
+    name = Text(max_length=1024)
+
+
+class MappingInFile(Strict):
+    """What a group brings; `directory` is the name of the one it comes from, null for a group of the organization's own."""
+
+    group = Text(max_length=256)
+    directory = Text(max_length=200, required=False, allow_null=True)
+    grants = several(Grant, most=mappings.GRANTS_MAX, required=False)
+    roles = serializers.ListField(child=Text(max_length=63), required=False, max_length=mappings.ROLES_MAX)
+
+
+class OrganizationInFile(ChangedOrganization):
+    """One organization. What is not named here is left as it is; nothing is ever taken away but by saying so."""
+
+    slug = Text(max_length=63)
+    access_model = serializers.ChoiceField(choices=Organization.AccessModel.choices, required=False)
+    state = serializers.ChoiceField(choices=Organization.State.choices, required=False)
+    kinds = several(NewKind, most=_MOST, required=False)
+    roles = several(NewRole, most=_MOST, required=False)
+    directories = several(DirectoryInFile, most=_MOST, required=False)
+    connections = several(ConnectionInFile, most=_MOST, required=False)
+    mappings = several(MappingInFile, most=_MOST, required=False)
+
+
+class Document(Strict):
+    """A file."""
+
+    version = serializers.ChoiceField(choices=(VERSION,))
+    organizations = several(OrganizationInFile, most=_MOST)
+
+    def validate(self, attrs: Any) -> Any:
+        """Refuse to hear of one organization twice."""
+        slugs = [organization["slug"] for organization in attrs["organizations"]]
+        twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
+        if twice:
+            raise serializers.ValidationError({"organizations": [f"{twice[0]} stands here twice."]})
+        return attrs
