@@ -72,6 +72,10 @@ class Event(StrEnum):
     MAPPING_END = "mapping.end"
     ACCESS_FIRST = "access.first"
 
+    SCHEMA_DEFINE = "schema.define"
+    SCHEMA_CHANGE = "schema.change"
+    SCHEMA_DELETE = "schema.delete"
+
     DIRECTORY_CREATE = "directory.create"
     DIRECTORY_CHANGE = "directory.change"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of an event

@@ -137,6 +137,7 @@ _BY_CONSTRAINT: dict[str, tuple[type[Refusal], str, str]] = {
     ),
     "directory_name": (NameTaken, "Another directory already has this name.", "name"),
     "role_name": (NameTaken, "Another role already has this name.", "name"),
+    "extension_schema_urn": (NameTaken, "Another schema of the organization already has this URN.", "urn"),
     "kind_name": (NameTaken, "Another kind already has this name.", "name"),
     "domain_once_in_organization": (NameTaken, "The organization already claims this domain.", "name"),
     "domain_proved_once": (NameTaken, "Another organization has already proved this domain.", "name"),

@@ -8,7 +8,9 @@ from rest_framework.request import Request
 from audit.record import Actor
 from identity import tokens
 from identity.models import Directory, Member, Organization, Token
+from scim import registry
 from scim.errors import Code, ScimError
+from scim.registry import Registry
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="scim"'}
 _REJECTED = {"WWW-Authenticate": 'Bearer realm="scim", error="invalid_token"'}
@@ -24,6 +26,11 @@ class Caller:
     actor: Actor
     is_authenticated: bool = True
 
+    @property
+    def schemas(self) -> Registry:
+        """The resource types and schemas of the caller's organization."""
+        return registry.of(self.organization)
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -34,6 +41,11 @@ class Person:
     token: Token
     actor: Actor
     is_authenticated: bool = True
+
+    @property
+    def schemas(self) -> Registry:
+        """The resource types and schemas of the person's organization."""
+        return registry.of(self.organization)
 
 
 class RefusedTokenError(ScimError):

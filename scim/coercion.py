@@ -146,8 +146,17 @@ def _text(attribute: Attribute, value: Any, notices: Notices, path: str) -> str 
     limit = BINARY_CHARACTERS_MAX if attribute.type == "binary" else TEXT_CHARACTERS_MAX
     if len(value) > limit:
         raise ScimError(Code.VALUE_TOO_LONG, path=path, limit=limit)
+    if attribute.closed and value and not _is_listed(attribute, value):
+        expected = f"one of {', '.join(attribute.canonical_values)}"
+        raise ScimError(Code.VALUE_WRONG, path=path, expected=expected)
     # Empty text is what several clients send for "nothing"; stored, it would come back as a value.
     return value or None
+
+
+def _is_listed(attribute: Attribute, value: str) -> bool:
+    if attribute.case_exact:
+        return value in attribute.canonical_values
+    return value.casefold() in {each.casefold() for each in attribute.canonical_values}
 
 
 def _boolean(attribute: Attribute, value: Any, notices: Notices, path: str) -> bool:

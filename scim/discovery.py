@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from scim import bulk, following, paging, protocol
 from scim.door import Door, base_url, caller, reply
 from scim.errors import Code, ScimError
-from scim.schemas import GOVERNED_SCHEMAS, GOVERNED_TYPES, RESOURCE_TYPES, SCHEMAS
+from scim.schemas import GOVERNED_SCHEMAS, GOVERNED_TYPES
 
 
 class ServiceProviderConfig(Door):
@@ -108,12 +108,12 @@ def service_provider_config(base: str) -> dict[str, Any]:
 def _types(request: Request) -> list[dict[str, Any]]:
     """Return the resource types; roles and entitlements only to a directory that assigns them."""
     governed = GOVERNED_TYPES if following.follows(caller(request).directory) else ()
-    return [each.document(base_url()) for each in (*RESOURCE_TYPES, *governed)]
+    return [each.document(base_url()) for each in (*caller(request).schemas.types, *governed)]
 
 
 def _schemas(request: Request) -> list[dict[str, Any]]:
     governed = GOVERNED_SCHEMAS if following.follows(caller(request).directory) else ()
-    return [each.document(base_url()) for each in (*SCHEMAS, *governed)]
+    return [each.document(base_url()) for each in (*caller(request).schemas.schemas, *governed)]
 
 
 def _all(documents: list[dict[str, Any]]) -> HttpResponse:

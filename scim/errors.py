@@ -52,6 +52,7 @@ class Code(StrEnum):
     VALUE_TOO_LONG = "value_too_long"
     TOO_MANY_VALUES = "too_many_values"
     READ_ONLY = "read_only"
+    IMMUTABLE = "immutable"
     ID_DIFFERS = "id_differs"
     PASSWORD_NOT_KEPT = "password_not_kept"  # noqa: S105 - a code
     FILTER_SYNTAX = "filter_syntax"
@@ -122,6 +123,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.VALUE_TOO_LONG: Kind(400, "invalidValue", "“{path}” is longer than {limit} characters."),
     Code.TOO_MANY_VALUES: Kind(400, "invalidValue", "“{path}” holds more than {limit} values."),
     Code.READ_ONLY: Kind(400, "mutability", "“{path}” is set by Rollcall and cannot be changed."),
+    Code.IMMUTABLE: Kind(400, "mutability", "“{path}” can be set once, and has a value."),
     Code.ID_DIFFERS: Kind(400, "mutability", "The id in the body is not the one in the address."),
     Code.PASSWORD_NOT_KEPT: Kind(400, "invalidPath", "Rollcall keeps no passwords of provisioned people; switch password sync off."),
     Code.FILTER_SYNTAX: Kind(400, "invalidFilter", "The filter cannot be read at position {position}: {why}."),

@@ -9,13 +9,12 @@ from rest_framework.request import Request
 
 from identity import members, tenancy
 from identity.models import Member
-from scim import following, normaliser, patch, projection, protocol, resources, throttle
+from scim import following, normaliser, own_values, patch, projection, protocol, resources, throttle
 from scim.authentication import OwnToken, Person
 from scim.call import names
 from scim.door import Door, base_url, read_body, reply
 from scim.errors import Code, ScimError
 from scim.resources import UserRow
-from scim.schemas import USERS
 
 # By what people are known and let in (names, addresses, certificates) and what their employer says of them is not for them to say:
 # whoever could set their own e-mail address could become somebody else at the next sign-in.
@@ -50,16 +49,21 @@ class Me(Door):
     def put(self, request: Request) -> HttpResponse:
         """Replace what is one's own; anything else may be left out, or sent as it is."""
         who, body = _person(request), read_body(request)
+        kind = who.schemas.users
         sent = normaliser.resource(
-            {"userName": who.member.user_name} | body, USERS, str(who.member.pk)
+            {"userName": who.member.user_name} | body, kind, str(who.member.pk)
         ).attributes
-        return _answer(request, _changed(request, lambda before: _without_own(before) | sent))
+        return _answer(
+            request,
+            _changed(request, lambda before: _without_own(before) | own_values.settled(before, sent, kind)),
+        )
 
     def patch(self, request: Request) -> HttpResponse:
         """Change parts of what is one's own."""
-        wanted = normaliser.patch(read_body(request), USERS, str(_person(request).member.pk))
+        kind = _person(request).schemas.users
+        wanted = normaliser.patch(read_body(request), kind, str(_person(request).member.pk))
         apply = patch.apply
-        return _answer(request, _changed(request, lambda before: apply(before, wanted.operations, USERS)[0]))
+        return _answer(request, _changed(request, lambda before: apply(before, wanted.operations, kind)[0]))
 
     def post(self, _request: Request) -> HttpResponse:
         """Refuse: nobody joins by asking to."""
@@ -110,9 +114,10 @@ def _without_own(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(request: Request, row: UserRow) -> HttpResponse:
-    shown = resources.user(following.holding(_person(request).organization.pk, [row])[0], base_url())
+    kind = _person(request).schemas.users
+    shown = resources.user(following.holding(_person(request).organization.pk, [row])[0], base_url(), kind)
     query = {name.lower(): value for name, value in request.query_params.dict().items()}
-    chosen = projection.compiled(USERS, query.get("attributes", ""), query.get("excludedattributes", ""))
+    chosen = projection.compiled(kind, query.get("attributes", ""), query.get("excludedattributes", ""))
     # The address stays that of the person: /Me is another name for it (RFC 7644 §3.11).
     headers = {"ETag": protocol.etag(row.version), "Location": shown["meta"]["location"]}
     return reply(chosen(shown), headers=headers)

@@ -8,6 +8,29 @@ from django.db.models import Q
 from identity.models.tenant import TenantModel, reference
 
 
+class ExtensionSchema(TenantModel):
+    """A schema that an organization has defined for its people: its values are in Member.profile under `urn`.
+
+    `attributes` are those of RFC 7643 section 7, as scim.schemas.definition checked them.
+    """
+
+    urn = models.TextField()
+    urn_key = models.TextField()
+    name = models.TextField()
+    description = models.TextField(blank=True)
+    attributes = models.JSONField()
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["organization", "urn_key"], name="extension_schema_urn"),
+        )
+
+    def __str__(self) -> str:
+        return self.urn
+
+
 class LoggedRequest(TenantModel):
     """One request of a directory, answered or refused. Not a source of truth: it is forgotten after the directory's time.
 

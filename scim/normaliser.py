@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from scim import coercion, membership, path
+from scim import coercion, membership, own_values, path
 from scim.errors import Code, ScimError
 from scim.filter.ast import AttributePath
 from scim.filter.match import matches
@@ -99,6 +99,7 @@ def resource(body: dict[str, Any], kind: ResourceType, resource_id: str | None =
     missing = next((name for name in kind.needed if not attributes.get(name)), None)
     if missing is not None:
         raise ScimError(Code.VALUE_REQUIRED, path=missing)
+    own_values.check_required(attributes, kind)
     return Resource(attributes, members, notices)
 
 
@@ -231,6 +232,8 @@ class _Reading:
                 raise ScimError(Code.READ_ONLY, path=written)
             self.resolved = True
             for attribute in self.kind.urns[urn.lower()].attributes:
+                if attribute.mutability == "readOnly":
+                    continue
                 yield Operation("remove", Place(place.extension, attribute, None), written=written)
             return
         if not isinstance(value, dict):

@@ -1,5 +1,6 @@
 """Which attributes of a resource an answer shows: `attributes` and `excludedAttributes` (RFC 7644 §3.9), compiled once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,16 +16,20 @@ _Chosen = dict[tuple[str | None, str], frozenset[str] | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """A choice of attributes. `included` None means all of those shown by default."""
+    """A choice of attributes. `included` None means all of those shown by default.
+
+    `known` names what may be shown of each extension, None for all of it; it is None itself where every schema is a standard one.
+    """
 
     included: _Chosen | None
     excluded: _Chosen
     always: frozenset[str]
+    known: Mapping[str, frozenset[str] | None] | None = None
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is left out."""
-        return self.included is None and not self.excluded
+        return self.included is None and not self.excluded and self.known is None
 
     def shows(self, name: str) -> bool:
         """Tell whether a core attribute is shown at all, so that what isn't shown need not be read."""
@@ -46,7 +51,8 @@ class Projection:
             if name in self.always:
                 shown[name] = value
             elif name.startswith("urn:") and isinstance(value, dict):
-                inside = {sub: self._chosen((name, sub), held) for sub, held in value.items()}
+                seen = self._seen(name, value)
+                inside = {sub: self._chosen((name, sub), held) for sub, held in seen.items()}
                 inside = {sub: held for sub, held in inside.items() if held is not None}
                 if inside:
                     shown[name] = inside
@@ -55,6 +61,11 @@ class Projection:
                 if held is not None:
                     shown[name] = held
         return shown
+
+    def _seen(self, urn: str, held: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what no schema knows (any more), and what its schema shows to nobody, or not unasked."""
+        names = self.known.get(urn, frozenset()) if self.known is not None else None
+        return held if names is None else {name: value for name, value in held.items() if name in names}
 
     def _chosen(self, key: tuple[str | None, str], value: Any) -> Any:
         if self.included is not None:
@@ -73,7 +84,21 @@ def compiled(kind: ResourceType, attributes: str, excluded: str) -> Projection:
     always = frozenset(each.name for each in kind.core.values() if each.returned == "always")
     included = _read(kind, attributes) if attributes.strip() else None
     left_out = {key: parts for key, parts in _read(kind, excluded).items() if key[1] not in always}
-    return Projection(included, left_out, always)
+    if kind.own is None:
+        return Projection(included, left_out, always)
+    known: dict[str, frozenset[str] | None] = {each.id: None for each in kind.extensions}
+    for schema in kind.own:
+        forced = [(schema.id, each.name) for each in schema.attributes if each.returned == "always"]
+        if included is not None:
+            included.update(dict.fromkeys(forced))
+        left_out = {key: parts for key, parts in left_out.items() if key not in forced}
+        known[schema.id] = frozenset(
+            each.name
+            for each in schema.attributes
+            if not each.is_hidden
+            and (each.returned != "request" or (schema.id, each.name) in (included or {}))
+        )
+    return Projection(included, left_out, always, known)
 
 
 def _read(kind: ResourceType, listed: str) -> _Chosen:

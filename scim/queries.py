@@ -13,7 +13,7 @@ from scim.filter.sql import Column, Rows, Vocabulary, compiled
 from scim.ordering import Key, Order
 from scim.paging import Wish
 from scim.resources import GroupRow, UserRow
-from scim.schemas import GROUPS, USERS, ResourceType
+from scim.schemas import GROUPS, USER, USERS, ResourceType
 
 # The members that a directory sees are those with a live link to it; the same people stand in its groups.
 _USERS_FROM = """
@@ -146,10 +146,14 @@ class Page(Generic[Row]):
     last: Key | None
 
 
-def users(directory: Directory, wish: Wish, *, groups: bool = True) -> Page[UserRow]:
-    """Return a page of the directory's people."""
+def users(
+    directory: Directory, wish: Wish, kind: ResourceType = USERS, *, groups: bool = True
+) -> Page[UserRow]:
+    """Return a page of the directory's people; `kind` knows the extensions that may be asked about."""
     shown = _USER_GROUPS if groups else _NOTHING
     words = _FOLLOWED_WORDS if following.follows(directory) else _USER_WORDS
+    if kind is not USERS:
+        words = replace(words, kind=kind)
     order = ordering.order(words, "l.member_id", wish.sort_by, descending=wish.descending)
     rows, total, last = _page(directory, _USER + shown, _USERS_FROM, wish, words, order)
     return Page(following.seen(directory, [_user(row) for row in rows]), total, last)
@@ -191,17 +195,17 @@ def _page(
         condition, more = compiled(wish.tree, words)
         conditions += f" AND {condition}"
         parameters += more
-    narrow = _LINKS_FROM if words.kind is USERS and "m." not in conditions + order.sql else source
+    narrow = _LINKS_FROM if words.kind.schema is USER and "m." not in conditions + order.sql else source
     counted = f"SELECT count(*){narrow}{conditions}", list(parameters)
     if wish.cursor:
-        condition, more = order.after(ordering.read(wish.cursor, _question(words, wish)))
+        condition, more = order.after(ordering.read(wish.cursor, _question(words.kind, wish)))
         conditions += f" AND {condition}"
         parameters += more
     rows: list[tuple[Any, ...]] = []
     offset = wish.start - 1 if wish.cursor is None else 0
     if wish.count:
         # First the ids, then what belongs to them: else everything would be read for those who are skipped, too.
-        key, source_shown = ("l.id", _USERS_SHOWN) if words.kind is USERS else ("g.id", _GROUPS_SHOWN)
+        key, source_shown = ("l.id", _USERS_SHOWN) if words.kind.schema is USER else ("g.id", _GROUPS_SHOWN)
         page = f"SELECT {key}{narrow}{conditions} ORDER BY {order.sql} LIMIT %s OFFSET %s"
         sql = f"WITH page (row) AS MATERIALIZED ({page}) {selected}, {order.value}{source_shown} ORDER BY {order.sql}"
         rows = tenancy.read(directory.organization_id, sql, [*parameters, wish.count + 1, offset])
@@ -223,8 +227,8 @@ def next_cursor(page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:
     """Return the cursor for the page after this one, where cursors are used at all (RFC 9865 §2)."""
     if wish.cursor is None or page.last is None:
         return None
-    return ordering.written(page.last, _question(_USER_WORDS if kind is USERS else _GROUP_WORDS, wish))
+    return ordering.written(page.last, _question(kind, wish))
 
 
-def _question(words: Vocabulary, wish: Wish) -> str:
-    return f"{words.kind.name}\n{wish.tree}\n{wish.sort_by.lower()}\n{wish.descending}"
+def _question(kind: ResourceType, wish: Wish) -> str:
+    return f"{kind.name}\n{wish.tree}\n{wish.sort_by.lower()}\n{wish.descending}"

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from scim.protocol import etag
-from scim.schemas import ENTERPRISE_USER, GROUP, USER
+from scim.schemas import GROUP, USER, USERS, ResourceType
 
 
 class UserRow(NamedTuple):
@@ -49,11 +49,11 @@ class MemberFields:
 _OWN_COLUMNS = frozenset({"userName", "externalId", "active"})
 
 
-def user(row: UserRow, base_url: str) -> dict[str, Any]:
-    """Return the User; `base_url` is the address of the service, without a slash at its end."""
+def user(row: UserRow, base_url: str, kind: ResourceType = USERS) -> dict[str, Any]:
+    """Return the User; `base_url` is the address of the service, without a slash at its end; `kind` knows its extensions."""
     location = f"{base_url}/Users/{row.id}"
     shown: dict[str, Any] = {
-        "schemas": [USER.id, ENTERPRISE_USER.id] if ENTERPRISE_USER.id in row.profile else [USER.id],
+        "schemas": [USER.id, *[each.id for each in kind.extensions if each.id in row.profile]],
         "id": str(row.id),
     }
     if row.external_id is not None:

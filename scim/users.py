@@ -7,7 +7,18 @@ from rest_framework.request import Request
 
 from identity import groups, members, tenancy
 from identity.models import Member, PendingMembership
-from scim import asserted, burst_guard, following, normaliser, patch, projection, protocol, queries, resources
+from scim import (
+    asserted,
+    burst_guard,
+    following,
+    normaliser,
+    own_values,
+    patch,
+    projection,
+    protocol,
+    queries,
+    resources,
+)
 from scim.authentication import Caller
 from scim.call import Call
 from scim.door import Door, base_url, call_of, reply
@@ -16,7 +27,6 @@ from scim.models import Departure
 from scim.operations import Notices
 from scim.paging import Wish, from_body, from_query
 from scim.resources import MemberFields, UserRow
-from scim.schemas import USERS
 
 
 class Users(Door):
@@ -64,7 +74,7 @@ class User(Door):
 def create(call: Call) -> HttpResponse:
     """Create a person, or revive the suspended member with this externalId under their old id (RFC 7644 §3.3)."""
     who = call.who
-    wanted = normaliser.resource(call.body, USERS)
+    wanted = normaliser.resource(call.body, who.schemas.users)
     call.understood.append(wanted)
     fields = resources.member_fields(wanted.attributes)
     with tenancy.of(who.organization):
@@ -94,7 +104,8 @@ def create(call: Call) -> HttpResponse:
 
 def read(call: Call, resource_id: str) -> HttpResponse:
     """Return a person (RFC 7644 §3.4.1)."""
-    row = found(call.who, uuid_of(resource_id), groups=call.choice(USERS).shows("groups"))
+    shows_groups = call.choice(call.who.schemas.users).shows("groups")
+    row = found(call.who, uuid_of(resource_id), groups=shows_groups)
     if call.knows(row.version):
         return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
     return one(call, row)
@@ -102,26 +113,28 @@ def read(call: Call, resource_id: str) -> HttpResponse:
 
 def replace(call: Call, resource_id: str) -> HttpResponse:
     """Replace a person (RFC 7644 §3.5.1). What Rollcall needs to know them by stays when it is left out: active, externalId."""
-    wanted = normaliser.resource(call.body, USERS, resource_id)
+    wanted = normaliser.resource(call.body, call.who.schemas.users, resource_id)
     call.understood.append(wanted)
     with tenancy.of(call.who.organization):
         row = found(call.who, uuid_of(resource_id), lock=True)
         call.check_match(row.version)
         about = following.named(call.body) if following.follows(call.who.directory) else None
-        fields = resources.member_fields(wanted.attributes)
+        fields = resources.member_fields(
+            own_values.settled(row.profile, wanted.attributes, call.who.schemas.users)
+        )
         row, _ = changed(call.who, row, fields, wanted.notices, about, keep_external_id=True)
     return one(call, row)
 
 
 def modify(call: Call, resource_id: str) -> HttpResponse:
     """Change parts of a person (RFC 7644 §3.5.2)."""
-    wanted = normaliser.patch(call.body, USERS, resource_id)
+    wanted = normaliser.patch(call.body, call.who.schemas.users, resource_id)
     call.understood.append(wanted)
     with tenancy.of(call.who.organization):
         row = found(call.who, uuid_of(resource_id), lock=True)
         call.check_match(row.version)
         before = resources.attributes_of(row)
-        after, is_changed = patch.apply(before, wanted.operations, USERS, wanted.notices)
+        after, is_changed = patch.apply(before, wanted.operations, call.who.schemas.users, wanted.notices)
         if is_changed:
             about = following.differing(before, after) if following.follows(call.who.directory) else None
             fields = resources.member_fields(after)
@@ -151,12 +164,13 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
 
 def listed(who: Caller, wish: Wish) -> dict[str, object]:
     """Return the ListResponse of the directory's people."""
-    chosen = projection.compiled(USERS, wish.attributes, wish.excluded)
-    page = queries.users(who.directory, wish, groups=chosen.shows("groups"))
+    kind = who.schemas.users
+    chosen = projection.compiled(kind, wish.attributes, wish.excluded)
+    page = queries.users(who.directory, wish, kind, groups=chosen.shows("groups"))
     base = base_url()
-    shown = [chosen(resources.user(row, base)) for row in page.rows]
+    shown = [chosen(resources.user(row, base, kind)) for row in page.rows]
     return protocol.listing(
-        shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(page, USERS, wish)
+        shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(page, kind, wish)
     )
 
 
@@ -239,9 +253,10 @@ def welcome(who: Caller, member: Member, external_id: str | None) -> bool:
 
 def one(call: Call, row: UserRow, status: int = 200) -> HttpResponse:
     """Answer with one person, their version and address."""
-    shown = resources.user(row, base_url())
+    kind = call.who.schemas.users
+    shown = resources.user(row, base_url(), kind)
     headers = {"ETag": protocol.etag(row.version), "Location": shown["meta"]["location"]}
-    return reply(call.choice(USERS)(shown), status, headers)
+    return reply(call.choice(kind)(shown), status, headers)
 
 
 def uuid_of(text: str) -> UUID:

@@ -35,6 +35,7 @@ from identity.grants import GrantSpec
 from identity.mappings import Mapping
 from identity.models import Group, Resource
 from identity.people_plan import Person
+from scim import own_schemas
 from tests.authenticator import code_of
 from tests.conftest import SETUP
 
@@ -59,6 +60,10 @@ def a_resource(acme):
 def enrol(jane):
     offer = second_factors.offer(jane, "Rollcall")
     return second_factors.enrol(jane, offer.sealed, code_of(offer.secret), actor=ADA)
+
+
+def a_schema(acme, actor):
+    return own_schemas.define(acme, urn="urn:acme:hr", name="HR", attributes=[{"name": "badge"}], actor=actor)
 
 
 # verb → (what to do, the events it must leave, in order)
@@ -214,6 +219,20 @@ VERBS = {
             batches.reactivate(acme, {jane.pk: jane.version + 1}, reason="back", actor=ADA),
         ),
         ["member.suspend", "member.reactivate"],
+    ),
+    "own_schemas.define": (
+        lambda acme, jane: a_schema(acme, ADA),
+        ["schema.define"],
+    ),
+    "own_schemas.change": (
+        lambda acme, jane: own_schemas.change(
+            a_schema(acme, ADA), name="Staff", attributes=[{"name": "badge"}], actor=ADA
+        ),
+        ["schema.define", "schema.change"],
+    ),
+    "own_schemas.delete": (
+        lambda acme, jane: own_schemas.delete(a_schema(acme, ADA), actor=ADA),
+        ["schema.define", "schema.delete"],
     ),
     "leaving.offboard": (
         lambda acme, jane: leaving.offboard(acme, [jane.pk], actor=ADA),

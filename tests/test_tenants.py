@@ -17,6 +17,7 @@ from audit import export, sequencer
 from audit.ids import uuid7
 from identity import domains, groups, invitations, resources, sessions, tenancy, tokens
 from identity.roles import CAPABILITIES
+from scim import own_schemas
 from tests.conftest import SETUP, scim_client
 from tests.saml.door import Browser, connect
 
@@ -88,6 +89,9 @@ def theirs(acme, ada, jane, okta):
         "group": group.pk,
         "entry": entry.id,
         "invitation": invitations.create(acme, "new@acme.example", actor=SETUP).pk,
+        "schema_id": own_schemas.define(
+            acme, urn="urn:acme:hr", name="HR", attributes=[{"name": "badge"}], actor=SETUP
+        ).pk,
         "kind": "portfolio",
         "key": "p1",
         "step": "begin",

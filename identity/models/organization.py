@@ -52,6 +52,8 @@ class Organization(models.Model):
     time_zone = models.TextField(default="UTC", db_default="UTC")
     # Days after which an offboarded person's details are erased; 0 keeps them.
     retention_days = models.PositiveIntegerField(default=0, db_default=0)
+    # Grows with each change of the organization's own schemas (scim.registry); read with every token.
+    schemas_version = models.PositiveIntegerField(default=0, db_default=0)
     defaults = models.JSONField(default=dict)
     sign_on = models.TextField(
         choices=SignOn.choices, default=SignOn.ALSO_PASSWORD, db_default="also_password"

@@ -63,19 +63,19 @@ class Vocabulary:
             return self.columns[name]
         steps = [self.profile]
         if place.extension is not None:
-            steps.append(_literal(place.extension))
-        steps.append(_literal(place.attribute.name))
+            steps.append(literal(place.extension))
+        steps.append(literal(place.attribute.name))
         if place.attribute.multi_valued:
             steps.append("0")
         if place.sub is not None and not place.attribute.is_plain_list:
-            steps.append(_literal(place.sub.name))
+            steps.append(literal(place.sub.name))
         return Column("->".join(steps[:-1]) + "->>" + steps[-1])
 
     def json(self, place: Place) -> str:
         """Return the JSON of an attribute of several values or parts."""
         assert place.attribute is not None  # noqa: S101 - callers have found an attribute
-        extension = f"->{_literal(place.extension)}" if place.extension is not None else ""
-        return f"{self.profile}{extension}->{_literal(place.attribute.name)}"
+        extension = f"->{literal(place.extension)}" if place.extension is not None else ""
+        return f"{self.profile}{extension}->{literal(place.attribute.name)}"
 
 
 def compiled(tree: Filter, vocabulary: Vocabulary) -> tuple[str, list[Any]]:
@@ -158,7 +158,7 @@ class _Writing:
             return "FALSE"
         if schema is self.vocabulary.kind.schema:
             return "TRUE"
-        return f"({self.vocabulary.profile}->{_literal(schema.id)} IS NOT NULL)"
+        return f"({self.vocabulary.profile}->{literal(schema.id)} IS NOT NULL)"
 
     def some(self, place: Place, inner: Filter) -> str:
         """Write that one and the same value fulfils the inner filter."""
@@ -169,7 +169,7 @@ class _Writing:
             condition = self.element(inner, attribute, rows.parts)
             return f"EXISTS (SELECT 1 FROM {rows.source} AND {condition})"  # noqa: S608 - built from tables alone
         name = f"e{next(self.names)}"
-        parts = {sub.name: Column(f"{name}.v->>{_literal(sub.name)}") for sub in attribute.sub_attributes}
+        parts = {sub.name: Column(f"{name}.v->>{literal(sub.name)}") for sub in attribute.sub_attributes}
         if attribute.is_plain_list:
             parts = {"value": Column(f"{name}.v#>>'{{}}'")}
         condition = self.element(inner, attribute, parts)
@@ -253,7 +253,7 @@ class _Writing:
         return f'{left} COLLATE "C" {_COMPARED[operator]} {right}'
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
     """Return a name as an SQL literal in a statement with parameters; schemas, some of them an organization's own, decide it."""
     return "'" + name.replace("'", "''").replace("%", "%%") + "'"
 

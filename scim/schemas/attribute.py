@@ -28,6 +28,8 @@ class Attribute:
     canonical_values: tuple[str, ...] = ()
     reference_types: tuple[str, ...] = ()
     sub_attributes: tuple["Attribute", ...] = ()
+    # Whether the canonical values are the only ones: an organization's own list is meant, the RFC's lists only suggest.
+    closed: bool = False
     # What a required attribute is where a client says nothing of it.
     default: Any = None
     by_name: dict[str, "Attribute"] = field(init=False, repr=False)

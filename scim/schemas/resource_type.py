@@ -26,6 +26,7 @@ class Place(NamedTuple):
 class ResourceType:
     """One kind of resource with its endpoint and schemas (RFC 7643 §6).
 
+    `own` are those of the extensions that an organization has defined for itself, None where it never did.
     `required` names what a resource always has, `needed` what a client must therefore send: that without a default.
     """
 
@@ -34,6 +35,7 @@ class ResourceType:
     description: str
     schema: Schema
     extensions: tuple[Schema, ...] = ()
+    own: tuple[Schema, ...] | None = None
     core: dict[str, Attribute] = field(init=False, repr=False)
     urns: dict[str, Schema] = field(init=False, repr=False)
     longest_first: tuple[tuple[str, Schema], ...] = field(init=False, repr=False)
