@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from audit import sequencer
+from identity import jobs
 from tasks.broker import client
 from tasks.timetable import QUEUE
 
@@ -92,11 +93,36 @@ class _Lags(Collector):
             yield _gauge(
                 "rollcall_sequencer_lag_seconds", "Age of the oldest entry without its place.", seconds
             )
+        yield from _jobs()
         try:
             waiting = client(settings.REDIS_URL).llen(QUEUE)
         except redis.RedisError:
             return
         yield _gauge("rollcall_queue_length", "Jobs that wait for a worker.", float(waiting))
+
+
+def _jobs() -> Iterator[Metric]:
+    """Tell how far behind each periodic job is, when it last ended well, and how often it failed since."""
+    lag = GaugeMetricFamily(
+        "rollcall_job_lag_seconds", "How long ago a job's next run should have begun.", labels=["job"]
+    )
+    done = GaugeMetricFamily(
+        "rollcall_job_done_timestamp_seconds", "When a job last ended well.", labels=["job"]
+    )
+    failures = GaugeMetricFamily(
+        "rollcall_job_failures", "Runs of a job that failed since it last ended well.", labels=["job"]
+    )
+    try:
+        found = jobs.overview()
+    except DatabaseError:
+        return
+    for job in found:
+        lag.add_metric([job.name], job.lag_seconds)
+        if job.run is not None:
+            failures.add_metric([job.name], job.run.failures)
+            if job.run.done_at is not None:
+                done.add_metric([job.name], job.run.done_at.timestamp())
+    yield from (lag, done, failures)
 
 
 def _gauge(name: str, description: str, value: float) -> GaugeMetricFamily:

@@ -49,6 +49,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "my_unlink": SIGNED_IN,
     "organizations": OPERATOR,
     "organization_create": OPERATOR,
+    "jobs": OPERATOR,
     "overview": ANY_CAPABILITY,
     "settings": "organization.write",
     "members": "members.read",

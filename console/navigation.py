@@ -89,6 +89,7 @@ def _of_the_server(here: str) -> Section:
     """Return what an operator sees who is in no organization at the moment."""
     lines = (
         ("organizations", "Organizations", "building", "organization"),
+        ("jobs", "Periodic jobs", "clock", "job"),
         ("me", "Your page", "user-circle", "my_"),
     )
     return Section(

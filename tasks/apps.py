@@ -12,13 +12,15 @@ class TasksConfig(AppConfig):
     def ready(self) -> None:
         """Have the sequencer woken after each commit that recorded something, and make the kinds of directories known."""
         from audit.record import on_recorded  # models are there only now
-        from identity import directory_kinds, erasure
+        from identity import directory_kinds, erasure, jobs
         from tasks.connectors import CONNECTORS
         from tasks.connectors.interface import kind_of
         from tasks.sync.erasure import forget
+        from tasks.timetable import TIMETABLE
         from tasks.wake import wake
 
         on_recorded(wake)
         erasure.on_erase(forget)
+        jobs.expect({entry.job: entry.seconds for entry in TIMETABLE})
         for connector in CONNECTORS:
             directory_kinds.register(kind_of(connector))

@@ -6,8 +6,10 @@ next tick of the timetable.
 
 import logging.config
 import os
+import sys
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -43,12 +45,27 @@ class Job(Task):
             context.bind(request_id=request_id, source="system", ip="", user_agent=""),
             bound_contextvars(request_id=request_id, job=self.name),
         ):
-            begun = time.perf_counter()
-            result = super().__call__(*args, **kwargs)
+            begun, started_at, result = time.perf_counter(), datetime.now(UTC), None
+            try:
+                result = super().__call__(*args, **kwargs)
+            finally:
+                failure = sys.exc_info()[0]
+                self._note(started_at, result, failure.__name__ if failure else "")
             # A job that found nothing to do answers 0 or None, every few seconds: not news.
             tell = log.info if result else log.debug
             tell("job", milliseconds=round((time.perf_counter() - begun) * 1000, 1))
             return result
+
+    def _note(self, started_at: datetime, result: object, problem: str) -> None:
+        """Write the run down for operators. A database that is down takes nothing else along."""
+        from django.db import DatabaseError
+
+        from identity import jobs
+
+        try:
+            jobs.note(self.name, started_at, result=result, problem=problem)
+        except DatabaseError as error:
+            log.warning("run_not_noted", error=type(error).__name__)
 
 
 app = Celery("rollcall", task_cls=Job)

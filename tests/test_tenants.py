@@ -24,6 +24,7 @@ from tests.saml.door import Browser, connect
 # Addresses without an organization in them, each with why a stranger finds nothing of anybody's there.
 PUBLIC = "says nothing of any organization"
 OWN = "shows the caller's own, whoever calls"
+OPERATORS = "shows the server's own, to operators alone"
 PROTOCOL = "the uuid is a SAML connection's public address, which its identity provider must reach without a credential"
 NAMES_ONE = "names one resource of the caller's directory: called below with another organization's"
 OTHERS = {
@@ -31,6 +32,7 @@ OTHERS = {
     r"static/.*": PUBLIC,
     r"api/v1/(schema|problems/<slug:code>|\^\(\?P<rest>.*)": PUBLIC,
     r"api/v1/(me|organizations)": OWN,
+    r"(api/v1/jobs|jobs/)": OPERATORS,
     r"api/v1/me/(session|sessions|sessions/<uuid:session>)": OWN,
     r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$).*": OWN,
     r"scim/v2/\^(Roles|Entitlements|Me).*": OWN,

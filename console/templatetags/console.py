@@ -24,6 +24,7 @@ _TINTS: Final = 6
 _STATES: Final = {
     "active": "good", "success": "good", "succeeded": "good", "on": "good", "proved": "good",
     "suspended": "wait", "incomplete": "wait", "unproved": "wait", "dormant": "wait", "waiting": "wait",
+    "done": "good", "late": "wait",
     "refused": "bad", "failed": "bad", "expired": "bad",
     "offboarded": "off", "revoked": "off", "off": "off", "open": "off",
 }  # fmt: skip
@@ -174,6 +175,22 @@ def milliseconds(microseconds: int) -> str:
 def spaced(name: str) -> str:
     """Write one of our names for people: shop_country → shop country."""
     return name.replace("_", " ")
+
+
+@register.filter
+def job_name(name: str) -> str:
+    """Write the name of a periodic job for people: tasks.jobs.leavers.grace_ends → Leavers: grace ends."""
+    noun, _, verb = name.removeprefix("tasks.").removeprefix("jobs.").rpartition(".")
+    return f"{spaced(noun).capitalize()}: {spaced(verb)}"
+
+
+@register.filter
+def seconds(value: float) -> str:
+    """Write a length of time in its largest whole unit: 5 s, 10 min, 3 h."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if value >= length:
+            return f"{value / length:.3g} {unit}"
+    return f"{value:.0f} s"
 
 
 @register.filter

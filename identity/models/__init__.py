@@ -4,6 +4,7 @@ from identity.models.access import FirstAccess, Grant, Role, RoleAssignment
 from identity.models.credential import DataKey, Session, Token
 from identity.models.directory import Directory, Link
 from identity.models.group import Group, Membership, PendingMembership
+from identity.models.job import JobRun
 from identity.models.kept_answer import KeptAnswer
 from identity.models.mail import OutgoingMail
 from identity.models.mapping import GroupGrant, GroupRole
@@ -16,6 +17,7 @@ from identity.models.sync import Pull, Run, Step
 
 __all__ = [
     "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
-    "Invitation", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail", "PendingMembership", "Pull",
-    "Receipt", "RecoveryCode", "Resource", "Role", "RoleAssignment", "Run", "SecondFactor", "Session", "Step", "Token",
+    "Invitation", "JobRun", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail",
+    "PendingMembership", "Pull", "Receipt", "RecoveryCode", "Resource", "Role", "RoleAssignment", "Run", "SecondFactor",
+    "Session", "Step", "Token",
 ]  # fmt: skip
