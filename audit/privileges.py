@@ -6,7 +6,13 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
-_READ_ONLY = ("audit_position", "audit_head", "audit_unsequenced", "django_migrations")
+_READ_ONLY = (
+    "audit_position",
+    "audit_head",
+    "audit_unsequenced",
+    "django_migrations",
+    "identity_directorysize",
+)
 
 
 def grant_to_application(using: str = "owner", **_: Any) -> None:

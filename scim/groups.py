@@ -179,7 +179,7 @@ def answers_quietly(call: Call) -> bool:
 def listed(who: Caller, wish: Wish) -> dict[str, object]:
     """Return the ListResponse of the directory's groups."""
     chosen = projection.compiled(GROUPS, wish.attributes, wish.excluded)
-    page = queries.groups(who.directory, wish, members=shown_of(chosen))
+    page = queries.groups(who.directory, wish, who.token.pk, members=shown_of(chosen))
     base = base_url()
     shown = [chosen(resources.group(row, base)) for row in page.rows]
     return protocol.listing(

@@ -136,3 +136,28 @@ class Departure(TenantModel):
                 name="departure_of_member",
             ),
         )
+
+
+class Walk(TenantModel):
+    """How far a token has come in a list that it walks by startIndex: the page at `start` begins behind the row of this key.
+
+    Not a source of truth: the table is not even logged, and a place is forgotten within hours (docs/decisions/scim-pages.md).
+    `total` is what was counted when the walk began.
+    """
+
+    directory = reference("identity.Directory", "walks")
+    token_id = models.UUIDField()
+    question = models.TextField()
+    start = models.BigIntegerField()
+    value = models.TextField(null=True)  # noqa: DJ001 - the sorted value; absent is not empty
+    last = models.UUIDField()
+    total = models.BigIntegerField()
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["organization", "token_id", "question", "start"], name="walk_place"
+            ),
+        )
+        indexes = (models.Index(fields=["noted_at"], name="walk_noted_at"),)

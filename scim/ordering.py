@@ -96,7 +96,7 @@ def order(words: Vocabulary, last: str, sort_by: str, *, descending: bool) -> Or
 def written(key: Key, question: str) -> str:
     """Return the cursor that stands for a key; `question` is what was asked, since it means nothing to another question."""
     return (
-        base64.urlsafe_b64encode(orjson.dumps([_digest(question), key.value, str(key.id)]))
+        base64.urlsafe_b64encode(orjson.dumps([digest(question), key.value, str(key.id)]))
         .decode()
         .rstrip("=")
     )
@@ -106,15 +106,16 @@ def read(cursor: str, question: str) -> Key:
     """Return the key that a cursor of ours stands for. ScimError cursor_wrong."""
     try:
         padded = cursor[:_CURSOR_CHARACTERS_MAX] + "=" * (-len(cursor) % 4)
-        digest, value, last = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        asked, value, last = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         key = Key(value, UUID(last))
     except (ValueError, TypeError, AttributeError, binascii.Error):
         raise ScimError(Code.CURSOR_WRONG) from None
     is_value = value is None or (isinstance(value, str) and "\0" not in value)
-    if not is_value or digest != _digest(question):
+    if not is_value or asked != digest(question):
         raise ScimError(Code.CURSOR_WRONG)
     return key
 
 
-def _digest(question: str) -> str:
+def digest(question: str) -> str:
+    """Return a short name of a question."""
     return hashlib.sha256(question.encode()).hexdigest()[:16]

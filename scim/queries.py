@@ -8,27 +8,29 @@ import orjson
 
 from identity import tenancy
 from identity.models import Directory
-from scim import following, ordering
-from scim.filter.sql import Column, Rows, Vocabulary, compiled
-from scim.ordering import Key, Order
+from scim import following, ordering, pages
+from scim.filter.sql import Column, Rows, Vocabulary
+from scim.ordering import Key
+from scim.pages import Listing
 from scim.paging import Wish
 from scim.resources import GroupRow, UserRow
-from scim.schemas import GROUPS, USER, USERS, ResourceType
+from scim.schemas import GROUPS, USERS, ResourceType
 
 # The members that a directory sees are those with a live link to it; the same people stand in its groups.
 _USERS_FROM = """
   FROM identity_link l JOIN identity_member m ON m.organization_id = l.organization_id AND m.id = l.member_id
  WHERE l.organization_id = %s AND l.directory_id = %s AND l.tombstoned_at IS NULL"""
 # The rows of a page, by their own keys alone: no statistics, or none yet, can make the planner walk the whole organization for them.
-_USERS_SHOWN = (
-    " FROM page JOIN identity_link l ON l.id = page.row JOIN identity_member m ON m.id = l.member_id"
-)
-_GROUPS_SHOWN = " FROM page JOIN identity_group g ON g.id = page.row"
+_USERS_SHOWN = "JOIN identity_link l ON l.id = page.row JOIN identity_member m ON m.id = l.member_id"
+_GROUPS_SHOWN = "JOIN identity_group g ON g.id = page.row"
 # As much of it as is needed where nothing is asked of the member: counting a million is then one walk along an index.
 _LINKS_FROM = """
   FROM identity_link l
  WHERE l.organization_id = %s AND l.directory_id = %s AND l.tombstoned_at IS NULL"""
-_USER = """SELECT m.id, m.user_name, m.profile, m.state = 'active', m.version, m.created_at, m.changed_at, l.external_id, """
+# How many those are, without counting: a million would be a long walk along an index.
+_USERS_TOTAL = """SELECT COALESCE(sum(people), 0)::bigint FROM identity_directorysize
+ WHERE organization_id = %s AND directory_id = %s"""
+_USER = """m.id, m.user_name, m.profile, m.state = 'active', m.version, m.created_at, m.changed_at, l.external_id, """
 _USER_GROUPS = """(
   SELECT json_agg(json_build_object('value', g.id, 'display', g.display_name) ORDER BY g.id)
     FROM identity_membership ms JOIN identity_group g ON g.organization_id = ms.organization_id AND g.id = ms.group_id
@@ -37,7 +39,7 @@ _USER_GROUPS = """(
 _GROUPS_FROM = """
   FROM identity_group g
  WHERE g.organization_id = %s AND g.directory_id = %s AND g.ended_at IS NULL"""
-_GROUP = """SELECT g.id, g.display_name, g.external_id, g.profile, g.version, g.created_at, g.changed_at, """
+_GROUP = """g.id, g.display_name, g.external_id, g.profile, g.version, g.created_at, g.changed_at, """
 _GROUP_MEMBERS = """(
   SELECT json_agg(json_build_object('value', ms.member_id) ORDER BY ms.member_id)
     FROM identity_membership ms
@@ -119,7 +121,7 @@ _GROUP_WORDS = Vocabulary(
 def user(directory: Directory, member_id: UUID, *, groups: bool = True, lock: bool = False) -> UserRow | None:
     """Return one person of the directory, None for anybody else; `lock` holds the row until the transaction ends."""
     shown = _USER_GROUPS if groups else _NOTHING
-    sql = f"{_USER}{shown}{_USERS_FROM} AND l.member_id = %s{' FOR UPDATE OF m' if lock else ''}"
+    sql = f"SELECT {_USER}{shown}{_USERS_FROM} AND l.member_id = %s{' FOR UPDATE OF m' if lock else ''}"
     rows = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, member_id])
     return following.seen(directory, [_user(rows[0])])[0] if rows else None
 
@@ -129,7 +131,7 @@ def group(
 ) -> GroupRow | None:
     """Return one group of the directory, None for any other; with `members` none the membership table is not touched."""
     shown = _MEMBERS[members]
-    sql = f"{_GROUP}{shown}{_GROUPS_FROM} AND g.id = %s{' FOR UPDATE OF g' if lock else ''}"
+    sql = f"SELECT {_GROUP}{shown}{_GROUPS_FROM} AND g.id = %s{' FOR UPDATE OF g' if lock else ''}"
     rows = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, group_id])
     return _group(rows[0]) if rows else None
 
@@ -147,16 +149,17 @@ class Page(Generic[Row]):
 
 
 def users(
-    directory: Directory, wish: Wish, kind: ResourceType = USERS, *, groups: bool = True
+    directory: Directory, wish: Wish, walker: UUID, kind: ResourceType = USERS, *, groups: bool = True
 ) -> Page[UserRow]:
-    """Return a page of the directory's people; `kind` knows the extensions that may be asked about."""
+    """Return a page of the directory's people. `walker` is the token that asks; `kind` knows the extensions that may be asked about."""
     shown = _USER_GROUPS if groups else _NOTHING
     words = _FOLLOWED_WORDS if following.follows(directory) else _USER_WORDS
     if kind is not USERS:
         words = replace(words, kind=kind)
     order = ordering.order(words, "l.member_id", wish.sort_by, descending=wish.descending)
-    rows, total, last = _page(directory, _USER + shown, _USERS_FROM, wish, words, order)
-    return Page(following.seen(directory, [_user(row) for row in rows]), total, last)
+    listing = Listing(words, _USERS_FROM, _LINKS_FROM, "m", "l.id", _USER + shown, _USERS_SHOWN, _USERS_TOTAL)
+    found = pages.found(directory, listing, wish, order, walker)
+    return Page(following.seen(directory, [_user(row) for row in found.rows]), found.total, found.last)
 
 
 def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
@@ -170,11 +173,13 @@ def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
     )
 
 
-def groups(directory: Directory, wish: Wish, *, members: Members = "ids") -> Page[GroupRow]:
-    """Return a page of the directory's groups."""
+def groups(directory: Directory, wish: Wish, walker: UUID, *, members: Members = "ids") -> Page[GroupRow]:
+    """Return a page of the directory's groups; `walker` is the token that asks."""
     order = ordering.order(_GROUP_WORDS, "g.id", wish.sort_by, descending=wish.descending)
-    rows, total, last = _page(directory, _GROUP + _MEMBERS[members], _GROUPS_FROM, wish, _GROUP_WORDS, order)
-    return Page([_group(row) for row in rows], total, last)
+    shown = _GROUP + _MEMBERS[members]
+    listing = Listing(_GROUP_WORDS, _GROUPS_FROM, _GROUPS_FROM, "g", "g.id", shown, _GROUPS_SHOWN)
+    found = pages.found(directory, listing, wish, order, walker)
+    return Page([_group(row) for row in found.rows], found.total, found.last)
 
 
 def _user(row: tuple[Any, ...]) -> UserRow:
@@ -186,49 +191,8 @@ def _group(row: tuple[Any, ...]) -> GroupRow:
     return GroupRow._make((*row[:3], orjson.loads(row[3]), *row[4:7], row[7] and orjson.loads(row[7])))
 
 
-def _page(
-    directory: Directory, selected: str, source: str, wish: Wish, words: Vocabulary, order: Order
-) -> tuple[list[tuple[Any, ...]], int | None, Key | None]:
-    tenant = [directory.organization_id, directory.pk]
-    conditions, parameters = "", list(tenant)
-    if wish.tree is not None:
-        condition, more = compiled(wish.tree, words)
-        conditions += f" AND {condition}"
-        parameters += more
-    narrow = _LINKS_FROM if words.kind.schema is USER and "m." not in conditions + order.sql else source
-    counted = f"SELECT count(*){narrow}{conditions}", list(parameters)
-    if wish.cursor:
-        condition, more = order.after(ordering.read(wish.cursor, _question(words.kind, wish)))
-        conditions += f" AND {condition}"
-        parameters += more
-    rows: list[tuple[Any, ...]] = []
-    offset = wish.start - 1 if wish.cursor is None else 0
-    if wish.count:
-        # First the ids, then what belongs to them: else everything would be read for those who are skipped, too.
-        key, source_shown = ("l.id", _USERS_SHOWN) if words.kind.schema is USER else ("g.id", _GROUPS_SHOWN)
-        page = f"SELECT {key}{narrow}{conditions} ORDER BY {order.sql} LIMIT %s OFFSET %s"
-        sql = f"WITH page (row) AS MATERIALIZED ({page}) {selected}, {order.value}{source_shown} ORDER BY {order.sql}"
-        rows = tenancy.read(directory.organization_id, sql, [*parameters, wish.count + 1, offset])
-    has_more = len(rows) > wish.count
-    del rows[wish.count :]
-    last = Key(rows[-1][-1], rows[-1][0]) if has_more and rows else None
-    if wish.cursor:
-        return rows, None, last
-    # A page with nobody behind it is the last one, and counting again would tell nothing new.
-    total = (
-        offset + len(rows)
-        if rows and not has_more
-        else tenancy.read(directory.organization_id, *counted)[0][0]
-    )
-    return rows, total, last
-
-
 def next_cursor(page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:
     """Return the cursor for the page after this one, where cursors are used at all (RFC 9865 §2)."""
     if wish.cursor is None or page.last is None:
         return None
-    return ordering.written(page.last, _question(kind, wish))
-
-
-def _question(kind: ResourceType, wish: Wish) -> str:
-    return f"{kind.name}\n{wish.tree}\n{wish.sort_by.lower()}\n{wish.descending}"
+    return ordering.written(page.last, pages.question_of(kind, wish))

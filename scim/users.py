@@ -166,7 +166,7 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     """Return the ListResponse of the directory's people."""
     kind = who.schemas.users
     chosen = projection.compiled(kind, wish.attributes, wish.excluded)
-    page = queries.users(who.directory, wish, kind, groups=chosen.shows("groups"))
+    page = queries.users(who.directory, wish, who.token.pk, kind, groups=chosen.shows("groups"))
     base = base_url()
     shown = [chosen(resources.user(row, base, kind)) for row in page.rows]
     return protocol.listing(

@@ -2,7 +2,7 @@
 
 from identity.models.access import FirstAccess, Grant, Role, RoleAssignment
 from identity.models.credential import DataKey, Session, Token
-from identity.models.directory import Directory, Link
+from identity.models.directory import Directory, DirectorySize, Link
 from identity.models.group import Group, Membership, PendingMembership
 from identity.models.job import JobRun
 from identity.models.kept_answer import KeptAnswer
@@ -16,7 +16,7 @@ from identity.models.second_factor import RecoveryCode, SecondFactor
 from identity.models.sync import Pull, Run, Step
 
 __all__ = [
-    "ActivePeriod", "DataKey", "Directory", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
+    "ActivePeriod", "DataKey", "Directory", "DirectorySize", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
     "Invitation", "JobRun", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail",
     "PendingMembership", "Pull", "Receipt", "RecoveryCode", "Resource", "Role", "RoleAssignment", "Run", "SecondFactor",
     "Session", "Step", "Token",

@@ -8,8 +8,8 @@ from django.utils import timezone
 from audit.record import Actor
 from identity import directory_settings, tenancy, tokens
 from identity.models import Directory, Token
-from scim import burst_guard, bursts
-from scim.models import Burst, Departure, LoggedRequest
+from scim import burst_guard, bursts, pages
+from scim.models import Burst, Departure, LoggedRequest, Walk
 from tasks.celery import app
 
 BATCH = 1000
@@ -48,7 +48,11 @@ def carry_out_bursts() -> int:
 
 @app.task(name="tasks.jobs.scim.forget_requests")
 def forget_requests() -> int:
-    """Delete the logged requests whose directory's time is over, and departures nobody counts any more; answers how many."""
+    """Delete the logged requests whose directory's time is over, and departures and places nobody asks for; answers how many requests."""
+    with tenancy.everywhere("places in lists that nobody goes on from"):
+        Walk.objects.filter(
+            noted_at__lt=timezone.now() - timedelta(seconds=pages.REMEMBERED_SECONDS)
+        ).delete()
     with tenancy.everywhere("directories and how long they keep requests"):
         directories = list(Directory.objects.only("id", "organization_id", "settings"))
     forgotten = 0
