@@ -218,6 +218,26 @@ def follow(member: Member, wanted: Wanted, *, actor: Actor) -> Followed:
     )
 
 
+def fall_silent(
+    member: Member, *, grants_too: bool, roles_too: bool, actor: Actor, sparing: str = ""
+) -> bool:
+    """End what an identity provider asserted before, for the aspects of which it is the source and says nothing now; tells whether any did.
+
+    Identity providers leave an attribute out when it is empty: the last role withdrawn is a role not mentioned. Defaults were never
+    theirs and stay, as do what an administrator holds and the role `sparing`. Raises LastAdministrator.
+    """
+    with tenancy.change(member.organization_id):
+        member = Member.objects.select_for_update().get(pk=member.pk)
+        given = grants.open_grants(member).filter(held=False, origin=Origin.ASSERTED) if grants_too else []
+        assigned = _open_roles(member).filter(held=False, origin=Origin.ASSERTED) if roles_too else []
+        ended, over = list(given), [held for held in assigned if held.role.name != sparing]
+        if any(held.role.name == roles.ADMINISTRATOR for held in over):
+            roles.check_last_administrator(member)
+        grants.end(member, ended, actor=actor)
+        roles.end(member, over, actor=actor)
+    return bool(ended or over)
+
+
 def _follow_grants(member: Member, specs: tuple[GrantSpec, ...], actor: Actor) -> Followed:
     _begin(member, FirstAccess.Stage.ASSERTED_GRANTS, Origin.ASSERTED)
     there = {

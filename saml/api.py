@@ -66,6 +66,11 @@ class ConnectionFields(Strict):
     join = serializers.ChoiceField(choices=Connection.Join.values, required=False)
     attribute_mapping = serializers.DictField(required=False)
     defaults = FirstPermissions(required=False, allow_null=True)
+    follows = serializers.ListField(
+        child=serializers.ChoiceField(choices=policy.FOLLOWED),
+        required=False,
+        max_length=len(policy.FOLLOWED),
+    )
     active = Flag(required=False)
     activate_untested = Flag(required=False)
 
@@ -117,6 +122,7 @@ class ShownConnection(serializers.Serializer[Any]):
     join = serializers.CharField()
     attribute_mapping = serializers.DictField()
     defaults = serializers.DictField(allow_null=True)
+    follows = serializers.ListField(child=serializers.CharField())
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
 

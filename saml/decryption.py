@@ -70,7 +70,7 @@ def _encrypted_keys(encrypted: Element, data: Element) -> list[Element]:
     # A reference may only name a neighbour that is used anyway; nothing is ever looked up or fetched.
     if any(retrieval.get("URI") not in known or len(retrieval) for retrieval in retrievals):
         raise Refused("structure", "an EncryptedKey by reference")
-    found = inside + beside
+    found: list[Element] = [*inside, *beside]
     if not 1 <= len(found) <= ENCRYPTED_KEYS_MAX:
         raise Refused("structure", f"{len(found)} encrypted keys")
     return found

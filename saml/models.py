@@ -44,6 +44,8 @@ class Connection(TenantModel):
     attribute_mapping = models.JSONField(default=dict)
     defaults = models.JSONField(null=True)
     """None until somebody has chosen, even if "none" is what they chose."""
+    follows = ArrayField(models.TextField(), default=list, db_default=[])
+    """Which of roles and grants the identity provider goes on deciding at each sign-in, after the first."""
     active = models.BooleanField(default=False)
     tested_at = models.DateTimeField(null=True)
     tested_key = models.TextField(blank=True, default="", db_default="")

@@ -17,6 +17,7 @@ from saml.snapshot import SKEW_SECONDS_MAX
 TEXT_CHARACTERS_MAX = 1024
 CERTIFICATES_MAX = 10
 CONTEXTS_MAX = 10
+FOLLOWED = ("roles", "grants")
 
 
 @dataclass(slots=True)
@@ -191,6 +192,13 @@ def _contexts(value: Any) -> list[str]:
     return [_text(item) for item in value]
 
 
+def _follows(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(aspect in FOLLOWED for aspect in value):
+        message = f"This is a list of {' and '.join(FOLLOWED)}, either of them or none."
+        raise Invalid(message)
+    return [aspect for aspect in FOLLOWED if aspect in value]
+
+
 def _defaults(value: Any) -> dict[str, Any] | None:
     if value is None:
         return None
@@ -211,6 +219,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "join": _one_of("anyone", "invited"),
     "attribute_mapping": check_mapping,
     "defaults": _defaults,
+    "follows": _follows,
     "active": _flag,
     "activate_untested": _flag,
     "sso_binding": _one_of("redirect", "post"),

@@ -15,7 +15,7 @@ from identity.first_access import Applied, Wanted
 from identity.grants import GrantSpec
 from identity.models import Session
 from identity.sessions import SamlOrigin
-from saml import attempts, build, linking, people, spent, trial, trust
+from saml import attempts, build, following, linking, people, spent, trial, trust
 from saml.attempts import Claim
 from saml.attributes import Person, read_person
 from saml.build import Message, RequestWishes
@@ -239,6 +239,7 @@ def _enter_once(
             # A directory may have brought them meanwhile; what the invitation came with is theirs all the same.
             invitations.accept_for(member, actor=actor)
         applied = first_access.apply_asserted(member, _wanted(person), actor=actor)
+        followed = following.follow(connection, member, _wanted(person), applied.stages)
         session, cookie = sessions.start(
             member,
             actor=actor,
@@ -249,7 +250,7 @@ def _enter_once(
         )
         attempt = course.claim.attempt if course.claim else None
         target = (attempt.target if attempt else relay_target) or HOME
-        refused_access = _refused_access(applied)
+        refused_access = [*_refused_access(applied), *followed]
         attempts.succeed(
             attempt,
             connection,

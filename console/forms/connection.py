@@ -78,6 +78,13 @@ class ConnectionForm(Form):
     defaults = forms.ChoiceField(
         label="First permissions of new people", choices=MODES, widget=forms.RadioSelect
     )
+    follows = forms.MultipleChoiceField(
+        label="After the first sign-in, the identity provider goes on deciding",
+        required=False,
+        choices=(("roles", "Roles"), ("grants", "Grants")),
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What it asserts at each sign-in then replaces what it gave before. What an administrator gave or took away stays.",
+    )
     roles = forms.MultipleChoiceField(label="Roles", required=False, widget=forms.CheckboxSelectMultiple)
     grants = forms.MultipleChoiceField(label="Grants", required=False, widget=forms.CheckboxSelectMultiple)
 
@@ -95,7 +102,8 @@ class ConnectionForm(Form):
         """Return the fields for the verb. Empty ones of the identity provider are left out: they say nothing."""
         given = self.cleaned_data
         values = {
-            name: given[name] for name in ("name", "idp_preset", "signed", "join", "allow_idp_initiated")
+            name: given[name]
+            for name in ("name", "idp_preset", "signed", "join", "allow_idp_initiated", "follows")
         }
         values |= {name: given[name] for name in ("idp_metadata_xml", "idp_metadata_url") if given[name]}
         for name in ("idp_entity_id", "sso_url", "slo_url"):
@@ -144,6 +152,7 @@ def _initial(connection: Connection | None) -> dict[str, Any]:
         "signed",
         "join",
         "allow_idp_initiated",
+        "follows",
     )
     return {
         **{name: getattr(connection, name) for name in names},

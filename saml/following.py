@@ -1,0 +1,58 @@
+"""A connection whose identity provider goes on deciding: what it asserts at each sign-in replaces what it gave before."""
+
+from collections.abc import Collection
+
+from audit.record import Actor
+from identity import first_access
+from identity.errors import LastAdministrator
+from identity.first_access import Followed, Wanted
+from identity.grants import GrantSpec
+from identity.models import FirstAccess, Member
+from identity.roles import ADMINISTRATOR
+from saml.connections import actor_of
+from saml.models import Connection
+
+KEPT = f"access kept: role {ADMINISTRATOR} (last_administrator)"
+_STAGES = {"roles": FirstAccess.Stage.ASSERTED_ROLES, "grants": FirstAccess.Stage.ASSERTED_GRANTS}
+
+
+def follow(connection: Connection, member: Member, said: Wanted, just_applied: Collection[str]) -> list[str]:
+    """Bring roles and grants to what was asserted, as far as the connection `follows`; returns what could not be, as steps of the log.
+
+    `just_applied`: stages of the first permissions that this very sign-in brought. In the caller's transaction. An aspect that
+    is followed and of which nothing is said ends what was asserted before: empty attributes are left out. The organization's
+    last administrator keeps that role, so that no missing attribute locks an organization out of itself.
+    """
+    if not connection.follows:
+        return []
+    aspects = {aspect for aspect in connection.follows if _STAGES[aspect] not in just_applied}
+    wanted = Wanted(said.grants if "grants" in aspects else None, said.roles if "roles" in aspects else None)
+    told: list[str] = []
+    actor = actor_of(connection)
+    came = _follow(member, wanted, actor, told)
+    grants_too = "grants" in aspects and wanted.grants is None
+    roles_too = "roles" in aspects and wanted.roles is None
+    try:
+        first_access.fall_silent(member, grants_too=grants_too, roles_too=roles_too, actor=actor)
+    except LastAdministrator:
+        told.append(KEPT)
+        first_access.fall_silent(
+            member, grants_too=grants_too, roles_too=roles_too, actor=actor, sparing=ADMINISTRATOR
+        )
+    return [*(_refused(each) for each in came.unknown), *told]
+
+
+def _follow(member: Member, wanted: Wanted, actor: Actor, told: list[str]) -> Followed:
+    if wanted.grants is None and wanted.roles is None:
+        return Followed()
+    try:
+        return first_access.follow(member, wanted, actor=actor)
+    except LastAdministrator:
+        told.append(KEPT)
+        spared = Wanted(wanted.grants, (*(wanted.roles or ()), ADMINISTRATOR))
+        return first_access.follow(member, spared, actor=actor)
+
+
+def _refused(each: GrantSpec | str) -> str:
+    what = f"role {each}" if isinstance(each, str) else f"{each.kind} {each.key} {each.permission}"
+    return f"access refused: {what} (unknown)"
