@@ -14,7 +14,6 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from audit import sequencer
-from identity import jobs
 from tasks.broker import client
 from tasks.timetable import QUEUE
 
@@ -103,6 +102,8 @@ class _Lags(Collector):
 
 def _jobs() -> Iterator[Metric]:
     """Tell how far behind each periodic job is, when it last ended well, and how often it failed since."""
+    from identity import jobs  # `serve` imports this module before models are loaded
+
     lag = GaugeMetricFamily(
         "rollcall_job_lag_seconds", "How long ago a job's next run should have begun.", labels=["job"]
     )
