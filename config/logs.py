@@ -106,6 +106,7 @@ def configure(level: str, style: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "propagate": False},
             "celery": {"level": "WARNING"},  # each job tells of itself, see tasks/celery.py
             "celery.app.trace": {"level": "ERROR"},
+            "asyncssh": {"level": "WARNING"},
             "httpx2": {"level": "WARNING"},  # a line a call, with the query
             "saml2": {"level": "ERROR"},  # its warnings quote what it was given
         },

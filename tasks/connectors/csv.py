@@ -1,4 +1,4 @@
-"""The CSV connector: a file of an HR system, one row a person, uploaded or laid into the watched folder.
+"""The CSV connector: a file of an HR system, one row a person: uploaded, laid into the watched folder, or fetched by SFTP.
 
 The whole file is a snapshot. The same file twice is no second word about anybody: the cookie is its digest.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 from identity.directory_kinds import Field, Verdict
-from tasks.connectors import csv_text
+from tasks.connectors import csv_text, sftp
 from tasks.connectors.csv_text import Row
 from tasks.connectors.faults import Misconfigured, ResyncNeeded
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
@@ -40,7 +40,13 @@ class CsvConnector(Connector):
         Field("rows_min", "Fewest rows", "number", default=1, least=1, help="A file with fewer rows counts as cut off."),
         Field("trailer", "Trailer", help="The first cell of a last line that counts the rows in its second cell, as TRAILER."),
         Field("sentinel", "Canary", help="The key or user name of somebody who must be in every file."),
+        Field("sftp_url", "SFTP address", "url", in_scope=True, help="Where the file is fetched, as sftp://user@host/out/people-*.csv."),
+        Field("sftp_host_key", "SFTP host key", help="As ssh-keyscan prints it, without the host. Another key is refused."),
     )  # fmt: skip
+    credential_fields: ClassVar[tuple[Field, ...]] = (
+        Field("sftp_password", "SFTP password"),
+        Field("sftp_private_key", "SFTP private key"),
+    )
 
     @property
     def sentinel(self) -> str:
@@ -63,8 +69,19 @@ class CsvConnector(Connector):
 
     def fetch(self, *, checkpoint: Json | None = None, cookie: Json | None = None) -> Iterator[Page]:
         """Give the rows in pages. Raises ResyncNeeded where another file lies there than the one that was begun with."""
+        if self.settings["sftp_url"]:
+            with sftp.download(
+                self.settings["sftp_url"], self.settings["sftp_host_key"], self.credentials
+            ) as self.file:
+                yield from self._read(checkpoint, cookie)
+            return
+        yield from self._read(checkpoint, cookie)
+
+    def _read(self, checkpoint: Json | None, cookie: Json | None) -> Iterator[Page]:
         if self.file is None:
-            raise Misconfigured("There is no file yet: upload one, or lay it into the watched folder.")
+            raise Misconfigured(
+                "There is no file yet: upload one, lay it into the watched folder, or give an SFTP address."
+            )
         self._check_mapping()
         digest = csv_text.digest_of(self.file)
         if checkpoint is None and cookie is not None and cookie.get("digest") == digest:
