@@ -76,6 +76,12 @@ class Event(StrEnum):
     SCHEMA_CHANGE = "schema.change"
     SCHEMA_DELETE = "schema.delete"
 
+    REVIEW_OPEN = "review.open"
+    REVIEW_DECIDE = "review.decide"
+    REVIEW_PASS_ON = "review.pass_on"  # noqa: S105 - the name of an event
+    REVIEW_REMIND = "review.remind"
+    REVIEW_CLOSE = "review.close"
+
     DIRECTORY_CREATE = "directory.create"
     DIRECTORY_CHANGE = "directory.change"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of an event

@@ -21,6 +21,7 @@ from identity.models import (
     OutgoingMail,
     Receipt,
     RecoveryCode,
+    ReviewItem,
     SecondFactor,
     Session,
     Token,
@@ -110,6 +111,7 @@ def _forget_around(member: Member) -> list[str]:
     links.filter(tombstoned_at__isnull=True).update(tombstoned_at=timezone.now())
     links.update(external_id=None)
     Receipt.objects.filter(mine).update(body=None)
+    ReviewItem.objects.filter(mine).update(reason="")
     return [str(member.pk), *subjects]
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_all
-from identity import alarms, grants, mail, receipts, roles
+from identity import alarms, grants, mail, receipts, reviews, roles
 from identity.models import (
     ActivePeriod,
     Directory,
@@ -129,6 +129,7 @@ def offboard_locked(
     roles.end(member, ended_roles, actor=actor)
     invitation_ids = _withdraw_invitations(member, actor)
     group_names = _leave_groups(member, actor)
+    reviews.pass_on(member.organization_id, member.pk, actor=actor)
     ended: dict[str, Any] = {
         "sessions": session_ids,
         "tokens": token_ids,

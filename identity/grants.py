@@ -143,14 +143,14 @@ def end(member: Member, grants: list[Grant], *, actor: Actor, held: bool = False
     end_all(grants, actor=actor, held=held)
 
 
-def end_all(grants: list[Grant], *, actor: Actor, held: bool = False) -> None:
-    """Do that for many members of one organization with one statement; each grant comes with its member."""
+def end_all(grants: list[Grant], *, actor: Actor, held: bool = False) -> list[UUID]:
+    """Do that for many members of one organization with one statement, and return the entries; each grant comes with its member."""
     if not grants:
-        return
+        return []
     rows = Grant.objects.filter(organization=grants[0].organization_id, pk__in=[grant.pk for grant in grants])
     values = {"ended_at": timezone.now(), "held": True} if held else {"ended_at": timezone.now()}
     rows.update(**values)
-    record_all(_line(Event.GRANT_END, grant, actor, [grant.permission, None]) for grant in grants)
+    return record_all(_line(Event.GRANT_END, grant, actor, [grant.permission, None]) for grant in grants)
 
 
 def confirm_all(named: list[Grant], *, actor: Actor) -> None:

@@ -140,15 +140,15 @@ def end(member: Member, assignments: list[RoleAssignment], *, actor: Actor, held
     end_all(assignments, actor=actor, held=held)
 
 
-def end_all(assignments: list[RoleAssignment], *, actor: Actor, held: bool = False) -> None:
-    """Do that for many members of one organization with one statement; each assignment comes with its member."""
+def end_all(assignments: list[RoleAssignment], *, actor: Actor, held: bool = False) -> list[UUID]:
+    """Do that for many members of one organization with one statement, and return the entries; each comes with its member."""
     if not assignments:
-        return
+        return []
     values = {"ended_at": timezone.now(), "held": True} if held else {"ended_at": timezone.now()}
     RoleAssignment.objects.filter(
         organization=assignments[0].organization_id, pk__in=[assignment.pk for assignment in assignments]
     ).update(**values)
-    record_all(
+    return record_all(
         _line(Event.ROLE_REVOKE, assignment, actor, [assignment.role.name, None])
         for assignment in assignments
     )

@@ -23,6 +23,8 @@ TIMETABLE: Final = (
     Every(300, "tasks.jobs.credentials.expired_sessions"),
     Every(300, "tasks.jobs.credentials.expired_invitations"),
     Every(900, "tasks.jobs.credentials.kept_answers"),
+    Every(900, "tasks.jobs.reviews.remind"),
+    Every(300, "tasks.jobs.reviews.close_due"),
     Every(60, "tasks.jobs.domains.prove"),
     Every(60, "tasks.jobs.directories.due"),
     Every(300, "tasks.jobs.directories.expired"),

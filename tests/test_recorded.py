@@ -22,6 +22,8 @@ from identity import (
     organizations,
     pulls,
     resources,
+    review_close,
+    reviews,
     roles,
     second_factors,
     sessions,
@@ -33,8 +35,10 @@ from identity import (
 from identity.batches import Arrival, Change
 from identity.grants import GrantSpec
 from identity.mappings import Mapping
-from identity.models import Group, Resource
+from identity.models import Group, Resource, ReviewItem
 from identity.people_plan import Person
+from identity.review_scope import Scope
+from identity.reviews import Decided
 from scim import own_schemas
 from tests.authenticator import code_of
 from tests.conftest import SETUP
@@ -64,6 +68,21 @@ def enrol(jane):
 
 def a_schema(acme, actor):
     return own_schemas.define(acme, urn="urn:acme:hr", name="HR", attributes=[{"name": "badge"}], actor=actor)
+
+
+def a_review(acme, jane):
+    roles.replace(jane, ["auditor"], actor=ADA)
+    return reviews.open_(
+        acme, name="Spring", scope=Scope(), reviewers=[jane.pk], due_at=timezone.now() + timedelta(days=9), rule="remove",
+        actor=ADA,
+    )  # fmt: skip
+
+
+def decided(review):
+    ada = members.provision(review.organization, user_name="ada", actor=ADA).member
+    with tenancy.of(review.organization_id):
+        item = ReviewItem.objects.get()
+    reviews.decide(review, {item.pk: Decided("keep")}, by=ada, anybodys=True, actor=ADA)
 
 
 # verb → (what to do, the events it must leave, in order)
@@ -237,6 +256,15 @@ VERBS = {
     "leaving.offboard": (
         lambda acme, jane: leaving.offboard(acme, [jane.pk], actor=ADA),
         ["member.offboard"],
+    ),
+    "reviews.open": (a_review, ["role.assign", "review.open"]),
+    "reviews.decide": (
+        lambda acme, jane: decided(a_review(acme, jane)),
+        ["role.assign", "review.open", "member.create", "review.decide"],
+    ),
+    "review_close.close": (
+        lambda acme, jane: review_close.close(a_review(acme, jane), actor=ADA),
+        ["role.assign", "review.open", "role.revoke", "review.close"],
     ),
     "bulk_members.bring_in": (
         lambda acme, jane: bulk_members.bring_in(acme, [Person(1, "new", roles=("auditor",))], actor=ADA),

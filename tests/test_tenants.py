@@ -6,16 +6,19 @@ must have its line here saying why no stranger can be at it. A new one without a
 
 import json
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import URLPattern, get_resolver
+from django.utils import timezone
 
 from audit import export, sequencer
 from audit.ids import uuid7
-from identity import domains, groups, invitations, resources, sessions, tenancy, tokens
+from identity import domains, groups, invitations, resources, reviews, sessions, tenancy, tokens
+from identity.review_scope import Scope
 from identity.roles import CAPABILITIES
 from scim import own_schemas
 from tests.conftest import SETUP, scim_client
@@ -93,6 +96,15 @@ def theirs(acme, ada, jane, okta):
         "invitation": invitations.create(acme, "new@acme.example", actor=SETUP).pk,
         "schema_id": own_schemas.define(
             acme, urn="urn:acme:hr", name="HR", attributes=[{"name": "badge"}], actor=SETUP
+        ).pk,
+        "review": reviews.open_(
+            acme,
+            name="Spring",
+            scope=Scope(),
+            reviewers=[jane.pk],
+            due_at=timezone.now() + timedelta(days=9),
+            rule="keep",
+            actor=SETUP,
         ).pk,
         "kind": "portfolio",
         "key": "p1",

@@ -22,6 +22,7 @@ from identity.api import (
     organizations,
     questions,
     resources,
+    reviews,
     roles,
     schema,
     second_factor,
@@ -37,6 +38,7 @@ def _to(route: str, view: type[APIView], name: str) -> URLPattern:
 
 _ORGANIZATION = "organizations/<org:org>"
 _DIRECTORY = f"{_ORGANIZATION}/directories/<uuid:directory>"
+_REVIEW = f"{_ORGANIZATION}/reviews/<uuid:review>"
 _MEMBER = f"{_ORGANIZATION}/members/<uuid:member>"
 
 urlpatterns = [
@@ -69,6 +71,13 @@ urlpatterns = [
     ),
     _to(f"{_ORGANIZATION}/access/check", questions.Check, "access-check"),
     _to(f"{_ORGANIZATION}/kinds", resources.Kinds, "kinds"),
+    _to(f"{_ORGANIZATION}/reviews", reviews.Reviews, "reviews"),
+    _to(_REVIEW, reviews.OneReview, "review"),
+    _to(f"{_REVIEW}/items", reviews.ReviewItems, "review-items"),
+    _to(f"{_REVIEW}/decisions", reviews.ReviewDecisions, "review-decisions"),
+    _to(f"{_REVIEW}/close", reviews.ReviewClosing, "review-close"),
+    _to(f"{_REVIEW}/evidence.json", reviews.ReviewEvidence, "review-evidence"),
+    _to(f"{_REVIEW}/evidence.csv", reviews.ReviewEvidenceCsv, "review-evidence-csv"),
     _to(f"{_ORGANIZATION}/roles", roles.Roles, "roles"),
     _to(f"{_ORGANIZATION}/roles.csv", catalogue.RolesCsv, "roles-csv"),
     _to(f"{_ORGANIZATION}/access.csv", catalogue.AccessCsv, "access-csv"),

@@ -12,12 +12,14 @@ from identity.models.member import ActivePeriod, Invitation, Member
 from identity.models.organization import Domain, Organization
 from identity.models.receipt import Receipt
 from identity.models.resource import Kind, Resource
+from identity.models.review import Review, ReviewItem
 from identity.models.second_factor import RecoveryCode, SecondFactor
 from identity.models.sync import Pull, Run, Step
 
 __all__ = [
     "ActivePeriod", "DataKey", "Directory", "DirectorySize", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
     "Invitation", "JobRun", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail",
-    "PendingMembership", "Pull", "Receipt", "RecoveryCode", "Resource", "Role", "RoleAssignment", "Run", "SecondFactor",
+    "PendingMembership", "Pull", "Receipt", "RecoveryCode", "Resource", "Review", "ReviewItem", "Role", "RoleAssignment", "Run",
+    "SecondFactor",
     "Session", "Step", "Token",
 ]  # fmt: skip
