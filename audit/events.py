@@ -58,6 +58,8 @@ class Event(StrEnum):
     GROUP_MEMBER_ADD = "group.member_add"
     GROUP_MEMBER_REMOVE = "group.member_remove"
     GROUP_MEMBER_PENDING = "group.member_pending"
+    GROUP_NEST = "group.nest"
+    GROUP_UNNEST = "group.unnest"
 
     GRANT_GIVE = "grant.give"
     GRANT_END = "grant.end"

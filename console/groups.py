@@ -10,7 +10,7 @@ from console.access import Visit
 from console.answers import page
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity import mappings
-from identity.models import Group, Membership, PendingMembership
+from identity.models import Group, Membership, Nesting, PendingMembership
 
 _SEARCH_LENGTH_MAX: Final = 200
 
@@ -48,11 +48,14 @@ def one(visit: Visit, group: UUID) -> HttpResponse:
     count = rows.count()
     if key is not None and is_uuid(key[0]):
         rows = rows.filter(member_id__gt=key[0])
+    nestings = Nesting.objects.filter(organization=visit.organization, ended_at__isnull=True)
     memberships = list(rows.select_related("member").order_by("member_id")[: PAGE_ROWS + 1])
     values = {
         "group": found,
         "mapping": mappings.of_group(found) if found.ended_at is None else None,
         "count": count,
+        "inside": list(nestings.filter(parent=found).select_related("child")[:PAGE_ROWS]),
+        "around": list(nestings.filter(child=found).select_related("parent")[:PAGE_ROWS]),
         "pending": list(
             PendingMembership.objects.filter(organization=visit.organization, group=found)[:PAGE_ROWS]
         ),

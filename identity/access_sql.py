@@ -1,4 +1,7 @@
-"""The statements behind access questions, each in two forms: as things are (by the indexes of what is open), and at a time."""
+"""The statements behind access questions, each in two forms: as things are (by the indexes of what is open), and at a time.
+
+Groups are in groups (identity.nesting): `within` are the groups that a member is in, directly or through others, each since both held.
+"""
 
 import re
 from datetime import datetime
@@ -29,8 +32,25 @@ _WORDS = {
 }
 
 
+# No circle can be made, and nothing be so deep (identity.nesting): the bound is there so that no statement depends on that.
+_DEPTH_MAX = 16
+# The groups that one member is in.
+_WITHIN_GROUPS = """way AS (
+  SELECT membership.group_id, membership.started_at, 0 AS steps FROM identity_membership membership
+   WHERE membership.organization_id = %(organization)s AND membership.member_id = %(member)s AND OPEN(membership)
+  UNION ALL
+  SELECT nesting.parent_id, GREATEST(way.started_at, nesting.started_at), way.steps + 1
+    FROM way JOIN identity_nesting nesting ON nesting.organization_id = %(organization)s AND nesting.child_id = way.group_id
+         AND OPEN(nesting)
+   WHERE way.steps < DEPTH_MAX
+), within AS (
+  SELECT group_id, min(started_at) AS started_at FROM way GROUP BY group_id
+)"""
+
+
 def _forms(statement: str) -> tuple[str, str]:
     """Return the statement about now and the one about %(at)s."""
+    statement = statement.replace("WITHIN_GROUPS", _WITHIN_GROUPS).replace("DEPTH_MAX", str(_DEPTH_MAX))
     words = re.compile(rf"({'|'.join(_WORDS)})\((\w+)\)")
     now, then = (
         words.sub(lambda found, form=form: _WORDS[found[1]][form].format(found[2]), statement)  # type: ignore[misc]
@@ -66,6 +86,16 @@ WITH RECURSIVE asked AS (
    CROSS JOIN LATERAL (
      SELECT min(array_position(kind.permissions, permission)) AS weakest FROM unnest(up.enough) AS permission) AS step
    WHERE step.weakest IS NOT NULL
+), way AS (
+  SELECT asker.member_id, membership.group_id, membership.started_at, 0 AS steps
+    FROM (SELECT DISTINCT member_id FROM asked WHERE refusal IS NULL) AS asker
+    JOIN identity_membership membership ON membership.organization_id = %(organization)s
+         AND membership.member_id = asker.member_id AND OPEN(membership)
+  UNION ALL
+  SELECT way.member_id, nesting.parent_id, GREATEST(way.started_at, nesting.started_at), way.steps + 1
+    FROM way JOIN identity_nesting nesting ON nesting.organization_id = %(organization)s AND nesting.child_id = way.group_id
+         AND OPEN(nesting)
+   WHERE way.steps < DEPTH_MAX
 ), found AS (
   SELECT DISTINCT ON (up.n) up.n, up.distance, up.resource_id, given.*
     FROM up CROSS JOIN LATERAL (
@@ -74,12 +104,12 @@ WITH RECURSIVE asked AS (
          WHERE given.organization_id = %(organization)s AND given.member_id = up.member_id
            AND given.resource_id = up.resource_id AND given.permission = ANY (up.enough) AND OPEN(given)
         UNION ALL
-        SELECT mapped.id, mapped.permission, 'group', GREATEST(mapped.started_at, membership.started_at), grouping.display_name
-          FROM identity_membership membership
-          JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = membership.group_id
+        SELECT mapped.id, mapped.permission, 'group', GREATEST(mapped.started_at, way.started_at), grouping.display_name
+          FROM way
+          JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = way.group_id
                AND mapped.resource_id = up.resource_id AND mapped.permission = ANY (up.enough) AND OPEN(mapped)
-          JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
-         WHERE membership.organization_id = %(organization)s AND membership.member_id = up.member_id AND OPEN(membership)
+          JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = way.group_id
+         WHERE way.member_id = up.member_id
       ) AS given
       -- The limit keeps the planner, who expects many rows of a recursion, from reading all grants at once.
       ORDER BY given.through <> '', array_position(up.enough, given.permission), given.started_at LIMIT 1
@@ -98,16 +128,15 @@ SELECT asked.refusal, found.id, found.permission, found.origin, found.started_at
 
 # Down from what was given: `included` are the permissions that it comes to on each resource below.
 REACH = _forms("""
-WITH RECURSIVE given AS (
+WITH RECURSIVE WITHIN_GROUPS, given AS (
   SELECT given.id, given.permission, given.origin, given.started_at, given.resource_id, '' AS through FROM identity_grant given
    WHERE given.organization_id = %(organization)s AND given.member_id = %(member)s AND OPEN(given)
   UNION ALL
-  SELECT mapped.id, mapped.permission, 'group', GREATEST(mapped.started_at, membership.started_at), mapped.resource_id,
+  SELECT mapped.id, mapped.permission, 'group', GREATEST(mapped.started_at, within.started_at), mapped.resource_id,
          grouping.display_name
-    FROM identity_membership membership
-    JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = membership.group_id AND OPEN(mapped)
-    JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
-   WHERE membership.organization_id = %(organization)s AND membership.member_id = %(member)s AND OPEN(membership)
+    FROM within
+    JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = within.group_id AND OPEN(mapped)
+    JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = within.group_id
 ), reach AS (
   SELECT given.id AS grant_id, given.origin, given.started_at, given.through, resource.id AS resource_id, resource.id AS granted_id,
          kind.permissions[:array_position(kind.permissions, given.permission)] AS included
@@ -152,6 +181,17 @@ WITH RECURSIVE up AS (
    CROSS JOIN LATERAL (
      SELECT min(array_position(kind.permissions, permission)) AS weakest FROM unnest(up.enough) AS permission) AS step
    WHERE step.weakest IS NOT NULL
+), mapped AS (
+  SELECT DISTINCT mapped.group_id FROM up
+    JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.resource_id = up.resource_id
+         AND mapped.permission = ANY (up.enough) AND OPEN(mapped)
+), way AS (
+  SELECT group_id AS top_id, group_id, '-infinity'::timestamptz AS started_at, 0 AS steps FROM mapped
+  UNION ALL
+  SELECT way.top_id, nesting.child_id, GREATEST(way.started_at, nesting.started_at), way.steps + 1
+    FROM way JOIN identity_nesting nesting ON nesting.organization_id = %(organization)s AND nesting.parent_id = way.group_id
+         AND OPEN(nesting)
+   WHERE way.steps < DEPTH_MAX
 ), found AS (
   SELECT DISTINCT ON (given.member_id, given.id) up.permission AS comes_to, up.distance, up.resource_id, given.*
     FROM up CROSS JOIN LATERAL (
@@ -159,16 +199,17 @@ WITH RECURSIVE up AS (
        WHERE given.organization_id = %(organization)s AND given.resource_id = up.resource_id
          AND given.permission = ANY (up.enough) AND OPEN(given)
       UNION ALL
-      SELECT mapped.id, membership.member_id, mapped.permission, 'group', GREATEST(mapped.started_at, membership.started_at),
-             grouping.display_name
+      SELECT mapped.id, membership.member_id, mapped.permission, 'group',
+             GREATEST(mapped.started_at, membership.started_at, way.started_at), grouping.display_name
         FROM identity_groupgrant mapped
+        JOIN way ON way.top_id = mapped.group_id
         JOIN identity_membership membership ON membership.organization_id = %(organization)s
-             AND membership.group_id = mapped.group_id AND OPEN(membership)
+             AND membership.group_id = way.group_id AND OPEN(membership)
         JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = mapped.group_id
        WHERE mapped.organization_id = %(organization)s AND mapped.resource_id = up.resource_id
          AND mapped.permission = ANY (up.enough) AND OPEN(mapped)
     ) AS given
-   ORDER BY given.member_id, given.id, up.place DESC
+   ORDER BY given.member_id, given.id, up.place DESC, given.started_at
 ), chosen AS (
   SELECT DISTINCT member.id, member.user_name, member.display_name
     FROM found JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = found.member_id
@@ -186,25 +227,66 @@ SELECT chosen.id, chosen.user_name, chosen.display_name, found.comes_to, found.i
 """)
 
 ROLES = _forms("""
+WITH RECURSIVE WITHIN_GROUPS
 SELECT role.name, held.origin, held.started_at, '' FROM identity_roleassignment held
   JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = held.role_id
  WHERE held.organization_id = %(organization)s AND held.member_id = %(member)s AND OPEN(held)
 UNION ALL
-SELECT role.name, 'group', GREATEST(mapped.started_at, membership.started_at), grouping.display_name
-  FROM identity_membership membership
-  JOIN identity_grouprole mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = membership.group_id AND OPEN(mapped)
-  JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
+SELECT role.name, 'group', GREATEST(mapped.started_at, within.started_at), grouping.display_name
+  FROM within
+  JOIN identity_grouprole mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = within.group_id AND OPEN(mapped)
+  JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = within.group_id
   JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = mapped.role_id
- WHERE membership.organization_id = %(organization)s AND membership.member_id = %(member)s AND OPEN(membership)
  ORDER BY 1, 4
 """)
 
+CAPABILITIES = _forms("""
+WITH RECURSIVE WITHIN_GROUPS
+SELECT role.capabilities FROM identity_roleassignment held
+  JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = held.role_id
+ WHERE held.organization_id = %(organization)s AND held.member_id = %(member)s AND OPEN(held)
+UNION
+SELECT role.capabilities FROM within
+  JOIN identity_grouprole mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = within.group_id AND OPEN(mapped)
+  JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = mapped.role_id
+""")[0]
+
 GROUPS = _forms("""
-SELECT grouping.id, grouping.display_name FROM identity_membership membership
-  JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
- WHERE membership.organization_id = %(organization)s AND membership.member_id = %(member)s AND OPEN(membership)
+WITH RECURSIVE WITHIN_GROUPS
+SELECT grouping.id, grouping.display_name FROM within
+  JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = within.group_id
  ORDER BY grouping.display_name, grouping.id
 """)
+
+# Down from a group: everybody who is in it by whatever way, and which of the named roles groups bring to each of the people.
+IN_GROUP = _forms("""
+WITH RECURSIVE way AS (
+  SELECT %(group)s::uuid AS group_id, 0 AS steps
+  UNION
+  SELECT nesting.child_id, way.steps + 1
+    FROM way JOIN identity_nesting nesting ON nesting.organization_id = %(organization)s AND nesting.parent_id = way.group_id
+         AND OPEN(nesting)
+   WHERE way.steps < DEPTH_MAX
+)
+SELECT DISTINCT membership.member_id FROM way
+  JOIN identity_membership membership ON membership.organization_id = %(organization)s AND membership.group_id = way.group_id
+       AND OPEN(membership)
+""")[0]
+
+ROLES_BROUGHT = _forms("""
+WITH RECURSIVE way AS (
+  SELECT membership.member_id, membership.group_id, 0 AS steps FROM identity_membership membership
+   WHERE membership.organization_id = %(organization)s AND membership.member_id = ANY (%(members)s::uuid[]) AND OPEN(membership)
+  UNION
+  SELECT way.member_id, nesting.parent_id, way.steps + 1
+    FROM way JOIN identity_nesting nesting ON nesting.organization_id = %(organization)s AND nesting.child_id = way.group_id
+         AND OPEN(nesting)
+   WHERE way.steps < DEPTH_MAX
+)
+SELECT DISTINCT way.member_id, role.name FROM way
+  JOIN identity_grouprole mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = way.group_id AND OPEN(mapped)
+  JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = mapped.role_id AND role.name = ANY (%(roles)s)
+""")[0]
 
 
 def at_time(rows: QuerySet[Row], at: datetime) -> QuerySet[Row]:

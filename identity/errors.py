@@ -88,6 +88,12 @@ class LastAdministrator(Refusal):
     code = "last_administrator"
 
 
+class GroupCycle(Refusal):
+    """A group would be in itself, through however many others."""
+
+    code = "group_cycle"
+
+
 class TooMany(Refusal):
     """More than the limit in one request."""
 

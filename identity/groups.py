@@ -11,7 +11,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, Subject, record, record_all
-from identity import tenancy
+from identity import nesting, tenancy
 from identity.errors import Conflict, Invalid, NotFound
 from identity.models import Directory, Group, Link, Member, Membership, Organization, PendingMembership
 from identity.profile import check_length, differences, key_of
@@ -53,11 +53,16 @@ SELECT ended.member_id, member.user_name FROM ended JOIN identity_member member 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What a membership change came to: member ids added and removed, and values named that we don't know (now pending)."""
+    """What a membership change came to: member ids added and removed, and values named that we don't know (now pending).
+
+    `nested` and `unnested` are the groups that were put in and taken out.
+    """
 
     added: list[UUID]
     removed: list[UUID]
     pending: list[str]
+    nested: list[UUID]
+    unnested: list[UUID]
 
 
 def create(
@@ -70,9 +75,9 @@ def create(
     profile: Mapping[str, Any] | None = None,
     members: Iterable[str] = (),
 ) -> Group:
-    """Create a group with its first members (ids as text; unknown ones become pending).
+    """Create a group with its first members (ids of people and groups as text; unknown ones become pending).
 
-    Raises Invalid, NameTaken, ExternalIdTaken.
+    Groups that waited for this one to arrive take it in. Raises Invalid, NameTaken, ExternalIdTaken, TooMany.
     """
     now = timezone.now()
     name = _checked_name(display_name)
@@ -91,6 +96,8 @@ def create(
             changes={"display_name": [None, name], "external_id": [None, external_id]},
         )
         _add(group, list(members), actor)
+        if directory is not None and external_id:
+            join_pending(group, directory, [external_id], actor=actor)
     return group
 
 
@@ -108,8 +115,9 @@ def change(
 ) -> tuple[Group, Delta]:
     """Change name, external id, profile and members in one step and return the group with what changed about its members.
 
-    `replace` names the whole membership; `add` and `remove` are deltas. Ids are texts; those that we don't know are parked as pending
-    and join when they arrive. The version grows by one if anything changed. Raises Invalid, NameTaken, ExternalIdTaken, Conflict, NotFound.
+    `replace` names the whole membership; `add` and `remove` are deltas. Ids of people and groups are texts; those that we don't know
+    are parked as pending and join when they arrive. The version grows by one if anything changed. Raises Invalid, NameTaken,
+    ExternalIdTaken, Conflict, NotFound, GroupCycle, TooMany.
     """
     with tenancy.change(group.organization_id):
         locked = lock(group)
@@ -120,22 +128,31 @@ def change(
         removed: list[UUID] = []
         added: list[UUID] = []
         pending: list[str] = []
+        nested: list[UUID] = []
+        unnested: list[UUID] = []
         if replace is not None:
             wanted = list(replace)
-            removed = _remove(locked, [], actor, everybody=True, keep=_ids(wanted)[0])
+            keep = _ids(wanted)[0]
+            removed = _remove(locked, [], actor, everybody=True, keep=keep)
+            unnested = nesting.remove(locked, (), actor=actor, everything=True, keep=keep)
             _forget_pending(locked, keep=wanted)
-            added, pending = _add(locked, wanted, actor)
+            added, pending, nested = _add(locked, wanted, actor)
         gone = list(remove)
         if gone:
-            removed += _remove(locked, _ids(gone)[0], actor)
+            leaving = _ids(gone)[0]
+            out = _remove(locked, leaving, actor)
+            removed += out
+            # Whoever left as a person is no group: mostly nothing is left to be looked for.
+            others = set(leaving).difference(out)
+            unnested += nesting.remove(locked, others, actor=actor) if others else []
             PendingMembership.objects.filter(
                 organization=locked.organization_id, group=locked, value__in=gone
             ).delete()
         more = list(add)
         if more:
-            more_added, more_pending = _add(locked, more, actor)
-            added, pending = added + more_added, pending + more_pending
-        if changes or added or removed:
+            more_added, more_pending, more_nested = _add(locked, more, actor)
+            added, pending, nested = added + more_added, pending + more_pending, nested + more_nested
+        if changes or added or removed or nested or unnested:
             locked.version += 1
             locked.changed_at = timezone.now()
             locked.save(
@@ -154,15 +171,20 @@ def change(
                 actor=actor,
                 subject=subject_of(locked),
                 changes=changes,
-                data={"added": len(added), "removed": len(removed)},
+                data={
+                    "added": len(added),
+                    "removed": len(removed),
+                    **({"nested": len(nested), "unnested": len(unnested)} if nested or unnested else {}),
+                },
             )
-    return locked, Delta(added, removed, pending)
+    return locked, Delta(added, removed, pending, nested, unnested)
 
 
 def delete(group: Group, *, actor: Actor) -> list[UUID]:
-    """End the group and every membership in it; return whose."""
+    """End the group, every membership in it and its place in other groups; return whose memberships."""
     with tenancy.change(group.organization_id):
         locked = lock(group)
+        nesting.dissolve(locked, actor=actor)
         removed = _remove(locked, [], actor, everybody=True)
         _forget_pending(locked, keep=())
         locked.ended_at = timezone.now()
@@ -197,24 +219,31 @@ def restore(group: Group, *, actor: Actor) -> Group:
     return locked
 
 
-def join_pending(member: Member, directory: Directory, values: Iterable[str], *, actor: Actor) -> None:
-    """Let the member into the groups for which the directory named them before they arrived (by id or external id)."""
+def join_pending(
+    newcomer: Member | Group, directory: Directory, values: Iterable[str], *, actor: Actor
+) -> None:
+    """Let the member or group into the groups for which the directory named it before it arrived (by id or external id)."""
     named = [value for value in values if value]
-    with tenancy.change(member.organization_id):
+    with tenancy.change(newcomer.organization_id):
         waiting = PendingMembership.objects.filter(
-            organization=member.organization_id, directory=directory, value__in=named
+            organization=newcomer.organization_id, directory=directory, value__in=named
         )
         group_ids = sorted(set(waiting.values_list("group_id", flat=True)))
+        if group_ids and isinstance(newcomer, Group):
+            # Before the groups' own rows, since somebody may hold one of them and wait for this.
+            nesting.hold(newcomer.organization_id)
         waiting.delete()
         for group_id in group_ids:
             group = Group.objects.filter(pk=group_id, ended_at__isnull=True).first()
             if group is not None:
-                change(group, actor=actor, add=[str(member.pk)])
+                change(group, actor=actor, add=[str(newcomer.pk)])
 
 
 def lock(group: Group) -> Group:
     """Lock the group's row for the transaction and return it. Raises NotFound for one deleted meanwhile."""
-    locked = Group.objects.select_for_update().filter(pk=group.pk, ended_at__isnull=True).first()
+    # Not against references to the row: a group that is being changed can be put into another one meanwhile.
+    rows = Group.objects.select_for_update(no_key=True)
+    locked = rows.filter(pk=group.pk, ended_at__isnull=True).first()
     if locked is None:
         message = "There is no such group."
         raise NotFound(message)
@@ -269,9 +298,10 @@ def _ids(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
     return ids, strange
 
 
-def _add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list[str]]:
+def _add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list[str], list[UUID]]:
+    """Add people and groups; return who is new, which values are nobody's yet, and which groups are new."""
     if not values:
-        return [], []
+        return [], [], []
     ids, strange = _ids(values)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -291,10 +321,12 @@ def _add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], lis
         if is_new
     )
     known = {row[0] for row in rows}
-    unknown = [str(member_id) for member_id in dict.fromkeys(ids) if member_id not in known] + strange
+    others = [each for each in dict.fromkeys(ids) if each not in known]
+    nested = nesting.add(group, others, actor=actor)
+    unknown = [str(each) for each in others if each not in nested.known] + strange
     if unknown and group.directory_id:
         _park(group, group.directory_id, unknown, actor)
-    return [row[0] for row in rows if row[2]], unknown
+    return [row[0] for row in rows if row[2]], unknown, list(nested.added)
 
 
 def _remove(

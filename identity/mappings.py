@@ -16,6 +16,7 @@ from audit.events import Event
 from audit.record import Actor, Line, record_all
 from identity import access, grants, groups, tenancy
 from identity.access import Question
+from identity.access_sql import IN_GROUP, ROLES_BROUGHT
 from identity.errors import TooMany, UnknownResource, UnknownRole
 from identity.grants import GrantSpec
 from identity.models import Group, GroupGrant, GroupRole, Member, Resource, Role, RoleAssignment
@@ -45,7 +46,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Who would gain and who would lose what, of the active members in the group."""
+    """Who would gain and who would lose what, of the active members in the group, also through groups in it."""
 
     gain: tuple[Difference, ...]
     lose: tuple[Difference, ...]
@@ -86,12 +87,13 @@ def preview(group: Group, wanted: Mapping) -> Preview:
         tuple(name for name in before.roles if name not in wanted.roles),
     )
     with tenancy.of(group.organization_id):
+        values = {"organization": group.organization_id, "group": group.pk}
+        inside = [row[0] for row in tenancy.read(group.organization_id, IN_GROUP, values)]
         people = list(
             Member.objects.filter(
-                organization=group.organization_id, state=Member.State.ACTIVE,
-                memberships__group=group, memberships__ended_at__isnull=True,
+                organization=group.organization_id, state=Member.State.ACTIVE, pk__in=inside
             ).order_by("user_name_key", "pk")
-        )  # fmt: skip
+        )
         if len(people) * (len(added.grants) + len(gone.grants)) > _QUESTIONS_MAX:
             raise TooMany("The group is too large to preview so many changes: save them in several steps.")
         had = _held(group.organization_id, people, added, gone)
@@ -176,12 +178,8 @@ def _held(
     assigned = RoleAssignment.objects.filter(
         organization=organization_id, member__in=people, role__name__in=names, ended_at__isnull=True
     ).values_list("member_id", "role__name")
-    brought = Member.objects.filter(
-        pk__in=[person.pk for person in people],
-        memberships__ended_at__isnull=True,
-        memberships__group__roles__ended_at__isnull=True,
-        memberships__group__roles__role__name__in=names,
-    ).values_list("pk", "memberships__group__roles__role__name")
+    values = {"organization": organization_id, "members": [person.pk for person in people], "roles": names}
+    brought = tenancy.read(organization_id, ROLES_BROUGHT, values)
     for member_id, name in (*assigned, *brought):
         held[member_id].add(name)
     return held

@@ -9,6 +9,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_all
 from identity import tenancy
+from identity.access_sql import CAPABILITIES as CAPABILITIES_OF
 from identity.errors import Invalid, LastAdministrator, UnknownRole
 from identity.models import Member, Organization, Role, RoleAssignment
 from identity.models.access import Origin
@@ -181,22 +182,9 @@ def capabilities_of(member: Member) -> frozenset[str]:
     """Return what the member may do in the organization: the capabilities of all their roles, own or a group's; none unless active."""
     if not member.is_active:
         return frozenset()
-    with tenancy.of(member.organization_id):
-        brought = Role.objects.filter(
-            organization=member.organization_id,
-            group_roles__ended_at__isnull=True,
-            group_roles__group__memberships__member=member,
-            group_roles__group__memberships__ended_at__isnull=True,
-        )
-        assigned = Role.objects.filter(
-            organization=member.organization_id,
-            assignments__member=member,
-            assignments__ended_at__isnull=True,
-        )
-        rows = assigned.values_list("capabilities", flat=True).union(
-            brought.values_list("capabilities", flat=True)
-        )
-        return frozenset(capability for capabilities in rows for capability in capabilities)
+    values = {"organization": member.organization_id, "member": member.pk}
+    rows = tenancy.read(member.organization_id, CAPABILITIES_OF, values)
+    return frozenset(capability for (capabilities,) in rows for capability in capabilities)
 
 
 def names_of(member: Member) -> list[str]:

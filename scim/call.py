@@ -39,12 +39,18 @@ class Call:
         if self.if_match is not None and not names(self.if_match, version):
             raise ScimError(Code.VERSION_CHANGED)
 
-    def knows(self, version: int) -> bool:
+    def knows(self, version: int | str) -> bool:
         """Tell whether If-None-Match names this very version, so that 304 is the answer."""
-        return self.if_none_match is not None and names(self.if_none_match, version)
+        return self.if_none_match is not None and is_known(self.if_none_match, version)
 
 
 def names(header: str, version: int) -> bool:
-    """Tell whether an If-Match or If-None-Match names the version."""
+    """Tell whether an If-Match names the version: of a tag what comes before a dot, since the rest is nothing that a client writes."""
     # Some clients send the bare number, without the quotes.
+    written = [*_TAG.findall(header), header.strip()]
+    return header.strip() == "*" or any(each.partition(".")[0] == str(version) for each in written)
+
+
+def is_known(header: str, version: int | str) -> bool:
+    """Tell whether an If-None-Match names the very version."""
     return header.strip() in {"*", str(version)} or str(version) in _TAG.findall(header)

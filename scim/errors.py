@@ -78,6 +78,7 @@ class Code(StrEnum):
     OFFBOARDED = "offboarded"
     LAST_ADMINISTRATOR = "last_administrator"
     EMPTIES_GROUP = "empties_group"
+    GROUP_CYCLE = "group_cycle"
     ACCESS_HELD = "access_held"
     ACCESS_UNKNOWN = "access_unknown"
     INVALID = "invalid"
@@ -150,6 +151,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.OFFBOARDED: Kind(403, None, "An administrator offboarded this person; reinstate them in Rollcall first."),
     Code.LAST_ADMINISTRATOR: Kind(409, None, "This is the organization's last administrator; make somebody else one first."),
     Code.EMPTIES_GROUP: Kind(400, "invalidValue", "This would remove all {count} members of the group; name the members to remove."),
+    Code.GROUP_CYCLE: Kind(400, "invalidValue", "{message}"),
     Code.ACCESS_HELD: Kind(400, "mutability", "An administrator decided on “{value}” in Rollcall; change it there."),
     Code.ACCESS_UNKNOWN: Kind(400, "invalidValue", "“{path}” holds “{value}”, which cannot be assigned; see /Roles and /Entitlements."),
     Code.INVALID: Kind(400, "invalidValue", "{message}"),
@@ -195,6 +197,8 @@ _REFUSALS: dict[type[refusals.Refusal], Code] = {
     refusals.LastAdministrator: Code.LAST_ADMINISTRATOR,
     refusals.Forbidden: Code.FORBIDDEN,
     refusals.Invalid: Code.INVALID,
+    refusals.TooMany: Code.INVALID,
+    refusals.GroupCycle: Code.GROUP_CYCLE,
 }
 
 

@@ -84,7 +84,12 @@ def holding(organization_id: UUID, rows: Sequence[UserRow]) -> list[UserRow]:
     """Return the people with what they hold as their roles and entitlements."""
     shown = tenancy.read(organization_id, _SHOWN, [organization_id, [row.id for row in rows]])
     held = {member_id: (roles, grants) for member_id, roles, grants in shown}
-    return [row._replace(profile=_overlaid(row.profile, *held[row.id])) for row in rows]
+    return [
+        row._replace(
+            profile=_overlaid(row.profile, *held[row.id]), held="".join(each or "-" for each in held[row.id])
+        )
+        for row in rows
+    ]
 
 
 def without(directory: Directory, profile: Mapping[str, Any]) -> dict[str, Any]:

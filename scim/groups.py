@@ -24,11 +24,11 @@ from scim.authentication import Caller
 from scim.call import Call
 from scim.door import Door, base_url, call_of, reply
 from scim.errors import Code, ScimError
+from scim.group_sql import Members
 from scim.membership import Changes
 from scim.models import Departure
 from scim.paging import Wish, from_body, from_query
 from scim.projection import Projection
-from scim.queries import Members
 from scim.resources import GroupRow
 from scim.schemas import GROUPS
 from scim.schemas.group import MEMBERS

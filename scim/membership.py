@@ -62,7 +62,7 @@ def read_ids(value: Any, notices: Notices) -> tuple[str, ...]:
         if isinstance(found, int) and not isinstance(found, bool):
             found = str(found)
         if not isinstance(found, str) or not found.strip() or len(found) > ID_CHARACTERS_MAX:
-            raise ScimError(Code.VALUE_WRONG, path="members.value", expected="the id of a person")
+            raise ScimError(Code.VALUE_WRONG, path="members.value", expected="the id of a person or a group")
         ids[found.strip()] = None
     return tuple(ids)
 

@@ -69,8 +69,8 @@ def listing(resources: list[Any], total: int | None, start_index: int | None, **
     return shown
 
 
-def etag(version: int) -> str:
-    """Return the weak ETag of a version number (RFC 7644 §3.14)."""
+def etag(version: int | str) -> str:
+    """Return the weak ETag of a version (RFC 7644 §3.14)."""
     return f'W/"{version}"'
 
 

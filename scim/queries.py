@@ -1,7 +1,7 @@
 """Reads people and groups for a directory: one statement a page, whatever is filtered and sorted by."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import orjson
@@ -9,7 +9,8 @@ import orjson
 from identity import tenancy
 from identity.models import Directory
 from scim import following, ordering, pages
-from scim.filter.sql import Column, Rows, Vocabulary
+from scim.filter.sql import Column, Vocabulary
+from scim.group_sql import GROUPS_OF_USER, MEMBERS, MEMBERS_OF_GROUP, NOTHING, OF_USER, Members
 from scim.ordering import Key
 from scim.pages import Listing
 from scim.paging import Wish
@@ -31,27 +32,10 @@ _LINKS_FROM = """
 _USERS_TOTAL = """SELECT COALESCE(sum(people), 0)::bigint FROM identity_directorysize
  WHERE organization_id = %s AND directory_id = %s"""
 _USER = """m.id, m.user_name, m.profile, m.state = 'active', m.version, m.created_at, m.changed_at, l.external_id, """
-_USER_GROUPS = """(
-  SELECT json_agg(json_build_object('value', g.id, 'display', g.display_name) ORDER BY g.id)
-    FROM identity_membership ms JOIN identity_group g ON g.organization_id = ms.organization_id AND g.id = ms.group_id
-   WHERE ms.organization_id = l.organization_id AND ms.member_id = l.member_id AND ms.ended_at IS NULL AND g.ended_at IS NULL
-     AND g.directory_id = l.directory_id)::text"""
 _GROUPS_FROM = """
   FROM identity_group g
  WHERE g.organization_id = %s AND g.directory_id = %s AND g.ended_at IS NULL"""
 _GROUP = """g.id, g.display_name, g.external_id, g.profile, g.version, g.created_at, g.changed_at, """
-_GROUP_MEMBERS = """(
-  SELECT json_agg(json_build_object('value', ms.member_id) ORDER BY ms.member_id)
-    FROM identity_membership ms
-   WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id AND ms.ended_at IS NULL)::text"""
-_GROUP_MEMBERS_NAMED = """(
-  SELECT json_agg(json_build_object('value', gm.id, 'display', gm.display_name) ORDER BY gm.id)
-    FROM identity_membership ms JOIN identity_member gm ON gm.organization_id = ms.organization_id AND gm.id = ms.member_id
-   WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id AND ms.ended_at IS NULL)::text"""
-_NOTHING = "NULL::text"
-Members = Literal["none", "ids", "names"]
-_MEMBERS: dict[Members, str] = {"none": _NOTHING, "ids": _GROUP_MEMBERS, "names": _GROUP_MEMBERS_NAMED}
-
 _META = {
     "meta.version": Column("'W/\"' || {0}.version || '\"'"),
     "meta.created": Column("{0}.created_at", "time"),
@@ -67,10 +51,6 @@ def _meta(alias: str, kind: str) -> dict[str, Column]:
     }
 
 
-_MEMBERSHIP = "identity_membership ms WHERE ms.organization_id = {0}.organization_id AND ms.{1} = {0}.{2} AND ms.ended_at IS NULL"
-_MEMBER_NAME = "(SELECT n.display_name FROM identity_member n WHERE n.organization_id = ms.organization_id AND n.id = ms.member_id)"
-_GROUP_NAME = "(SELECT n.display_name FROM identity_group n WHERE n.organization_id = ms.organization_id AND n.id = ms.group_id)"
-
 _USER_WORDS = Vocabulary(
     USERS,
     {
@@ -81,15 +61,7 @@ _USER_WORDS = Vocabulary(
         **_meta("m", "User"),
     },
     {
-        "groups": Rows(
-            _MEMBERSHIP.format("l", "member_id", "member_id"),
-            {
-                "value": Column("ms.group_id", "uuid"),
-                "$ref": Column("'/Groups/' || ms.group_id"),
-                "display": Column(_GROUP_NAME),
-                "type": Column("'direct'"),
-            },
-        )
+        "groups": GROUPS_OF_USER,
     },
     "m.profile",
 )
@@ -104,15 +76,7 @@ _GROUP_WORDS = Vocabulary(
         **_meta("g", "Group"),
     },
     {
-        "members": Rows(
-            _MEMBERSHIP.format("g", "group_id", "id"),
-            {
-                "value": Column("ms.member_id", "uuid"),
-                "$ref": Column("'/Users/' || ms.member_id"),
-                "display": Column(_MEMBER_NAME),
-                "type": Column("'User'"),
-            },
-        )
+        "members": MEMBERS_OF_GROUP,
     },
     "g.profile",
 )
@@ -120,7 +84,7 @@ _GROUP_WORDS = Vocabulary(
 
 def user(directory: Directory, member_id: UUID, *, groups: bool = True, lock: bool = False) -> UserRow | None:
     """Return one person of the directory, None for anybody else; `lock` holds the row until the transaction ends."""
-    shown = _USER_GROUPS if groups else _NOTHING
+    shown = OF_USER if groups else NOTHING
     sql = f"SELECT {_USER}{shown}{_USERS_FROM} AND l.member_id = %s{' FOR UPDATE OF m' if lock else ''}"
     rows = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, member_id])
     return following.seen(directory, [_user(rows[0])])[0] if rows else None
@@ -130,8 +94,8 @@ def group(
     directory: Directory, group_id: UUID, *, members: Members = "ids", lock: bool = False
 ) -> GroupRow | None:
     """Return one group of the directory, None for any other; with `members` none the membership table is not touched."""
-    shown = _MEMBERS[members]
-    sql = f"SELECT {_GROUP}{shown}{_GROUPS_FROM} AND g.id = %s{' FOR UPDATE OF g' if lock else ''}"
+    shown = MEMBERS[members]
+    sql = f"SELECT {_GROUP}{shown}{_GROUPS_FROM} AND g.id = %s{' FOR NO KEY UPDATE OF g' if lock else ''}"
     rows = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, group_id])
     return _group(rows[0]) if rows else None
 
@@ -152,7 +116,7 @@ def users(
     directory: Directory, wish: Wish, walker: UUID, kind: ResourceType = USERS, *, groups: bool = True
 ) -> Page[UserRow]:
     """Return a page of the directory's people. `walker` is the token that asks; `kind` knows the extensions that may be asked about."""
-    shown = _USER_GROUPS if groups else _NOTHING
+    shown = OF_USER if groups else NOTHING
     words = _FOLLOWED_WORDS if following.follows(directory) else _USER_WORDS
     if kind is not USERS:
         words = replace(words, kind=kind)
@@ -176,7 +140,7 @@ def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
 def groups(directory: Directory, wish: Wish, walker: UUID, *, members: Members = "ids") -> Page[GroupRow]:
     """Return a page of the directory's groups; `walker` is the token that asks."""
     order = ordering.order(_GROUP_WORDS, "g.id", wish.sort_by, descending=wish.descending)
-    shown = _GROUP + _MEMBERS[members]
+    shown = _GROUP + MEMBERS[members]
     listing = Listing(_GROUP_WORDS, _GROUPS_FROM, _GROUPS_FROM, "g", "g.id", shown, _GROUPS_SHOWN)
     found = pages.found(directory, listing, wish, order, walker)
     return Page([_group(row) for row in found.rows], found.total, found.last)
@@ -184,11 +148,12 @@ def groups(directory: Directory, wish: Wish, walker: UUID, *, members: Members =
 
 def _user(row: tuple[Any, ...]) -> UserRow:
     # Django hands JSON on as text; orjson reads it three times faster than its own field would.
-    return UserRow._make((*row[:2], orjson.loads(row[2]), *row[3:8], row[8] and orjson.loads(row[8])))
+    return UserRow._make((*row[:2], orjson.loads(row[2]), *row[3:8], row[8] and orjson.loads(row[8]), ""))
 
 
 def _group(row: tuple[Any, ...]) -> GroupRow:
-    return GroupRow._make((*row[:3], orjson.loads(row[3]), *row[4:7], row[7] and orjson.loads(row[7])))
+    people, groups = (each and orjson.loads(each) for each in row[7:9])
+    return GroupRow._make((*row[:3], orjson.loads(row[3]), *row[4:7], people, groups))
 
 
 def next_cursor(page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:

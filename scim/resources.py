@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any, NamedTuple
 from uuid import UUID
+
+import orjson
 
 from scim.protocol import etag
 from scim.schemas import GROUP, USER, USERS, ResourceType
 
 
 class UserRow(NamedTuple):
-    """A member as a directory sees them; `groups` is a list of {"value", "display"}."""
+    """A member as a directory sees them; `groups` is a list of {"value", "display", "type"}.
+
+    `held` is what stands in the profile in place of what was written, as text: see scim.following.
+    """
 
     id: UUID
     user_name: str
@@ -21,10 +27,14 @@ class UserRow(NamedTuple):
     changed_at: datetime
     external_id: str | None
     groups: list[dict[str, str]] | None
+    held: str = ""
 
 
 class GroupRow(NamedTuple):
-    """A group as its directory sees it; `members` is a list of {"value", "display"}, None where they were not asked for."""
+    """A group as its directory sees it; `members` is a list of {"value", "display"}, None where they were not asked for.
+
+    `groups` are those in it, in the same form.
+    """
 
     id: UUID
     display_name: str
@@ -34,6 +44,7 @@ class GroupRow(NamedTuple):
     created_at: datetime
     changed_at: datetime
     members: list[dict[str, str]] | None
+    groups: list[dict[str, str]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +73,20 @@ def user(row: UserRow, base_url: str, kind: ResourceType = USERS) -> dict[str, A
     shown.update(row.profile)
     shown["active"] = row.active
     if row.groups:
-        shown["groups"] = [
-            {**each, "$ref": f"{base_url}/Groups/{each['value']}", "type": "direct"} for each in row.groups
-        ]
-    shown["meta"] = meta("User", row.created_at, row.changed_at, location, row.version)
+        shown["groups"] = [{**each, "$ref": f"{base_url}/Groups/{each['value']}"} for each in row.groups]
+    shown["meta"] = meta("User", row.created_at, row.changed_at, location, tag(row))
     return shown
+
+
+def tag(row: UserRow) -> str:
+    """Return the version of what is shown: the person's own, and a digest of what others change about them, as groups.
+
+    Nothing is written to the people of a group when it changes, and still no client is told that nothing has changed.
+    """
+    if not row.groups and not row.held:
+        return str(row.version)
+    told = orjson.dumps(row.groups) + row.held.encode()
+    return f"{row.version}.{blake2b(told, digest_size=6).hexdigest()}"
 
 
 def group(row: GroupRow, base_url: str) -> dict[str, Any]:
@@ -76,10 +96,13 @@ def group(row: GroupRow, base_url: str) -> dict[str, Any]:
     if row.external_id is not None:
         shown["externalId"] = row.external_id
     shown["displayName"] = row.display_name
-    if row.members:
-        users = f"{base_url}/Users/"
-        shown["members"] = [{**each, "$ref": users + each["value"], "type": "User"} for each in row.members]
-    shown["meta"] = meta("Group", row.created_at, row.changed_at, location, row.version)
+    if row.members or row.groups:
+        users, groups = f"{base_url}/Users/", f"{base_url}/Groups/"
+        shown["members"] = [
+            *({**each, "$ref": users + each["value"], "type": "User"} for each in row.members or ()),
+            *({**each, "$ref": groups + each["value"], "type": "Group"} for each in row.groups or ()),
+        ]
+    shown["meta"] = meta("Group", row.created_at, row.changed_at, location, str(row.version))
     return shown
 
 
@@ -101,7 +124,7 @@ def member_fields(attributes: dict[str, Any]) -> MemberFields:
     )
 
 
-def meta(kind: str, created: datetime, changed: datetime, location: str, version: int) -> dict[str, str]:
+def meta(kind: str, created: datetime, changed: datetime, location: str, version: str) -> dict[str, str]:
     """Return the meta of a resource (RFC 7643 §3.1)."""
     return {
         "resourceType": kind,

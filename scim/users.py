@@ -106,8 +106,8 @@ def read(call: Call, resource_id: str) -> HttpResponse:
     """Return a person (RFC 7644 §3.4.1)."""
     shows_groups = call.choice(call.who.schemas.users).shows("groups")
     row = found(call.who, uuid_of(resource_id), groups=shows_groups)
-    if call.knows(row.version):
-        return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
+    if call.knows(resources.tag(row)):
+        return HttpResponse(status=304, headers={"ETag": protocol.etag(resources.tag(row))})
     return one(call, row)
 
 
@@ -255,7 +255,7 @@ def one(call: Call, row: UserRow, status: int = 200) -> HttpResponse:
     """Answer with one person, their version and address."""
     kind = call.who.schemas.users
     shown = resources.user(row, base_url(), kind)
-    headers = {"ETag": protocol.etag(row.version), "Location": shown["meta"]["location"]}
+    headers = {"ETag": shown["meta"]["version"], "Location": shown["meta"]["location"]}
     return reply(call.choice(kind)(shown), status, headers)
 
 

@@ -121,6 +121,14 @@ VERBS = {
         lambda acme, jane: groups.create(acme, display_name="Staff", members=[str(jane.pk)], actor=ADA),
         ["group.create", "group.member_add"],
     ),
+    "groups.change": (
+        lambda acme, jane: groups.change(
+            groups.create(acme, display_name="Outer", actor=ADA),
+            add=[str(groups.create(acme, display_name="Inner", actor=ADA).pk)],
+            actor=ADA,
+        ),
+        ["group.create", "group.create", "group.nest", "group.change"],
+    ),
     "resources.register": (
         lambda acme, jane: resources.register(acme, [{"kind": "portfolio", "id": "p"}], actor=ADA),
         ["resource.register"],

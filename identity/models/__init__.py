@@ -3,7 +3,7 @@
 from identity.models.access import FirstAccess, Grant, Role, RoleAssignment
 from identity.models.credential import DataKey, Session, Token
 from identity.models.directory import Directory, DirectorySize, Link
-from identity.models.group import Group, Membership, PendingMembership
+from identity.models.group import Group, Membership, Nesting, PendingMembership
 from identity.models.job import JobRun
 from identity.models.kept_answer import KeptAnswer
 from identity.models.mail import OutgoingMail
@@ -18,7 +18,7 @@ from identity.models.sync import Pull, Run, Step
 
 __all__ = [
     "ActivePeriod", "DataKey", "Directory", "DirectorySize", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
-    "Invitation", "JobRun", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Organization", "OutgoingMail",
+    "Invitation", "JobRun", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Nesting", "Organization", "OutgoingMail",
     "PendingMembership", "Pull", "Receipt", "RecoveryCode", "Resource", "Review", "ReviewItem", "Role", "RoleAssignment", "Run",
     "SecondFactor",
     "Session", "Step", "Token",

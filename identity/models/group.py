@@ -1,5 +1,7 @@
 """Groups, who is in them since when, and who is expected."""
 
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
 
@@ -55,6 +57,29 @@ class Membership(TenantModel):
             ),
         )
         indexes = (models.Index(fields=["organization", "member"], name="membership_by_member"),)
+
+
+class Nesting(TenantModel):
+    """A group in a group, from a beginning to an end: whoever is in the child is in the parent."""
+
+    parent = reference("identity.Group", "inner")
+    child = reference("identity.Group", "outer")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    parent_id: UUID
+    child_id: UUID
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["organization", "parent", "child"],
+                condition=Q(ended_at__isnull=True),
+                name="nesting_open_once",
+            ),
+            models.CheckConstraint(condition=~Q(parent=models.F("child")), name="nesting_not_itself"),
+        )
+        indexes = (models.Index(fields=["organization", "child"], name="nesting_by_child"),)
 
 
 class PendingMembership(TenantModel):

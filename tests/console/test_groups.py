@@ -1,8 +1,8 @@
 """What a group brings: chosen, previewed, saved, and seen at its members."""
 
-from identity import access, roles, tenancy
+from identity import access, groups, roles, tenancy
 from identity.models import Resource
-from tests.conftest import join
+from tests.conftest import SETUP, join
 from tests.console.addresses import address
 from tests.console.conftest import entries, visit
 
@@ -48,3 +48,17 @@ def test_a_group_does_not_bring_what_is_not_registered(things, ada):
     answer = visit(ada).post(address("group_access", things), {"grant": ["nonsense:view"], "step": "save"})
     assert answer.status_code == 400
     assert b"Nothing was changed." in answer.content
+
+
+def test_a_group_shows_the_groups_in_it_and_around_it(things, ada):
+    inner = str(things.ids["group"])
+    outer = groups.create(things.organization, actor=SETUP, display_name="Finance", members=[inner])
+    client = visit(ada)
+    path = address("group", things)
+    inner_page = client.get(path).content.decode()
+    assert "Is in other groups" in inner_page
+    outer_path = path.replace(inner, str(outer.pk))
+    assert outer_path in inner_page
+    outer_page = client.get(outer_path).content.decode()
+    assert "Groups in it" in outer_page
+    assert path in outer_page

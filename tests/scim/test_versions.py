@@ -1,0 +1,86 @@
+"""What a version stands for: the person's own attributes, and what others change about them."""
+
+import pytest
+
+from identity import directories, roles, tenancy
+from identity.models import Member
+from tests.conftest import SETUP
+from tests.scim.talk import Scim
+
+
+@pytest.fixture
+def idp(okta) -> Scim:
+    return Scim(okta)
+
+
+def tag(idp, path):
+    answer = idp.get(path)
+    assert answer.headers["ETag"] == answer.body["meta"]["version"]
+    return answer.headers["ETag"]
+
+
+def unchanged(idp, path, known):
+    return idp.get(path, **{"If-None-Match": known}).status == 304
+
+
+def test_whoever_is_in_no_group_has_a_plain_version(idp):
+    assert tag(idp, f"/Users/{idp.create('mei@example.org')['id']}") == 'W/"1"'
+
+
+def test_a_persons_tag_changes_with_their_groups_and_nothing_is_written_to_them(acme, idp):
+    person = idp.create("mei@example.org")["id"]
+    path = f"/Users/{person}"
+    seen = [tag(idp, path)]
+    group = idp.create_group("Team", person)["id"]
+    seen.append(tag(idp, path))
+    idp.patch(f"/Groups/{group}", {"op": "replace", "path": "displayName", "value": "Crew"})
+    seen.append(tag(idp, path))
+    outer = idp.create_group("Outer", group)["id"]
+    seen.append(tag(idp, path))
+    idp.patch(f"/Groups/{group}", {"op": "remove", "path": "members"})
+    seen.append(tag(idp, path))
+    assert len(set(seen[:4])) == 4
+    assert seen[4] == seen[0]
+    assert [unchanged(idp, path, known) for known in seen] == [True, False, False, False, True]
+    with tenancy.of(acme):
+        assert Member.objects.get(pk=person).version == 1
+    assert idp.get(f"/Groups/{outer}").status == 200
+
+
+def test_if_match_asks_for_what_a_client_can_write(idp):
+    person = idp.create("mei@example.org")["id"]
+    path = f"/Users/{person}"
+    before = tag(idp, path)
+    idp.create_group("Team", person)
+    change = {"op": "replace", "path": "title", "value": "CEO"}
+    answer = idp.patch(path, change, **{"If-Match": before})
+    assert answer.status == 200, "a group that came meanwhile is nobody's lost update"
+    assert answer.headers["ETag"].startswith('W/"2.')
+    assert idp.patch(path, change, **{"If-Match": before}).status == 412
+    assert idp.patch(path, change, **{"If-Match": answer.headers["ETag"]}).status == 200
+    assert idp.patch(path, change, **{"If-Match": 'W/"22.1"'}).status == 412
+
+
+def test_without_groups_shown_groups_do_not_count(idp):
+    person = idp.create("mei@example.org")["id"]
+    path = f"/Users/{person}?attributes=userName"
+    before = idp.get(path).headers["ETag"]
+    idp.create_group("Team", person)
+    assert unchanged(idp, path, before)
+    assert not unchanged(idp, f"/Users/{person}", before)
+
+
+def test_of_a_directory_that_assigns_what_is_held_counts(acme, okta, idp):
+    directories.change(okta.directory, settings={"access_follows": True}, actor=SETUP)
+    person = idp.create("mei@example.org")["id"]
+    before = tag(idp, f"/Users/{person}")
+    with tenancy.of(acme):
+        member = Member.objects.get(pk=person)
+    roles.replace(member, ["auditor"], actor=SETUP)
+    assert not unchanged(idp, f"/Users/{person}", before)
+
+
+def test_a_listed_person_carries_the_same_version(idp):
+    person = idp.create("mei@example.org")["id"]
+    idp.create_group("Team", person)
+    assert idp.get("/Users").body["Resources"][0]["meta"]["version"] == tag(idp, f"/Users/{person}")
