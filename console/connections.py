@@ -14,7 +14,7 @@ from console.answers import done, page, refuse
 from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
-from saml import connections, tested, trial, trust
+from saml import connections, expiry, tested, trial, trust
 from saml.models import Attempt, Connection
 from saml.presets import preset
 from saml.presets.preset import Preset
@@ -56,6 +56,7 @@ def one(visit: Visit, connection: UUID) -> HttpResponse:
         "missing": missing(found),
         "tested": tested.counts(found),
         "now": timezone.now(),
+        "soon": timezone.now() + expiry.SOON,
         "test_path": test_path(visit, found),
         "history": reading.of_subject(visit.organization.pk, str(found.pk), 5) if visit.may("record") else [],
     }

@@ -1,6 +1,7 @@
 """Suspending, offboarding and bringing back: each page says before what will happen, and after what did."""
 
-from datetime import UTC, datetime
+import zoneinfo
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -8,16 +9,15 @@ from django import forms
 from django.http import HttpResponse
 from django.utils import timezone
 
-from audit.events import Event
-from console import member_page, reading
+from console import member_page
 from console.access import Visit
 from console.answers import SeeOther, address, done, page, refuse, tell
 from console.forms import Form
 from console.members import find
-from identity import exits, grants, members
+from identity import alarms, exits, grants, leaving, members
 from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own, refuse_stronger_roles
-from identity.models import Grant, Member
+from identity.models import Member, Organization
 
 _REASON_LENGTH_MAX: Final = 500
 
@@ -34,6 +34,14 @@ class ReasonForm(Form):
     )
 
 
+class LeaveForm(ReasonForm):
+    """The same, and the word that an organization's last administrator wants; the page draws it for that one alone."""
+
+    despite_last_administrator = forms.BooleanField(
+        label="Leave the organization without an administrator", required=False
+    )
+
+
 class ReinstateForm(ReasonForm):
     """With what they had, or with nothing."""
 
@@ -46,22 +54,30 @@ class ReinstateForm(ReasonForm):
 
 
 class EndForm(Form):
-    """The moment at which the member is offboarded."""
+    """The moment at which the member is offboarded, by the clocks of the organization."""
 
-    ends_at = forms.DateTimeField(
-        label="Ends at (UTC)",
+    ends_at = forms.CharField(
+        label="Ends at",
         required=False,
+        max_length=40,
         help_text="Leave empty for no end. The member is offboarded within a minute of this time.",
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
+    despite_last_administrator = LeaveForm.base_fields["despite_last_administrator"]
+
+    def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.organization = organization
+        self.fields["ends_at"].label = f"Ends at ({organization.time_zone})"
 
     def clean_ends_at(self) -> datetime | None:
-        """Read the time as UTC, and refuse a past one, which is more likely a slip than a wish."""
-        value: datetime | None = self.cleaned_data["ends_at"]
-        if value is None:
+        """Read the time in the organization's zone, and refuse a past one, which is more likely a slip than a wish."""
+        if not self.cleaned_data["ends_at"]:
             return None
-        value = value.replace(tzinfo=UTC)
+        try:
+            value = leaving.moment(self.organization, self.cleaned_data["ends_at"])
+        except Refusal as refusal:
+            raise forms.ValidationError(refusal.message) from refusal
         if value <= timezone.now():
             raise forms.ValidationError("Choose a time in the future, or offboard the member now.")
         return value
@@ -70,10 +86,10 @@ class EndForm(Form):
 def suspend(visit: Visit, member: UUID) -> HttpResponse:
     """Shut a member out, for now."""
     found = find(visit, member)
-    form = ReasonForm(visit.posted)
+    form = LeaveForm(visit.posted)
     if form.is_valid():
         try:
-            members.suspend(found, actor=visit.actor, reason=form.cleaned_data["reason"])
+            members.suspend(found, actor=visit.actor, **form.cleaned_data)
         except Refusal as refusal:
             refuse(form, refusal)
         else:
@@ -83,7 +99,9 @@ def suspend(visit: Visit, member: UUID) -> HttpResponse:
                 "member",
                 member=member,
             )
-    return _confirm(visit, "member_suspend.html", found, form, {"ends": _what_ends(found)})
+    return _confirm(
+        visit, "member_suspend.html", found, form, {"ends": _what_ends(found), "asks": _asks(found)}
+    )
 
 
 def reactivate(visit: Visit, member: UUID) -> HttpResponse:
@@ -114,36 +132,18 @@ def reactivate(visit: Visit, member: UUID) -> HttpResponse:
 def offboard(visit: Visit, member: UUID) -> HttpResponse:
     """End everything that a member holds."""
     found = find(visit, member)
-    form = ReasonForm(visit.posted)
+    form = LeaveForm(visit.posted)
     if form.is_valid():
         try:
-            members.offboard(found, actor=visit.actor, reason=form.cleaned_data["reason"])
+            members.offboard(found, actor=visit.actor, **form.cleaned_data)
         except Refusal as refusal:
             refuse(form, refusal)
         else:
             tell(visit, f"{found.display_name} is offboarded.")
             return SeeOther(address(visit, "member_receipt", member=member))
-    return _confirm(visit, "member_offboard.html", found, form, {"ends": _what_ends(found)})
-
-
-def receipt(visit: Visit, member: UUID) -> HttpResponse:
-    """Show what the last offboarding ended, as the record tells it."""
-    found = find(visit, member)
-    entries = reading.of_subject(visit.organization.pk, str(found.pk), 1, Event.MEMBER_OFFBOARD)
-    entry = entries[0] if entries else None
-    data = (entry.detail.get("data") or {}) if entry else {}
-    ended = Grant.objects.filter(
-        organization=visit.organization,
-        pk__in=[value for value in data.get("grants") or [] if isinstance(value, str)],
-    ).select_related("resource__kind")
-    values = {
-        "member": found,
-        "entry": entry,
-        "data": data,
-        "grants": list(ended),
-        "ends": exits.preview(found),
-    }
-    return page(visit, "member_receipt.html", values)
+    return _confirm(
+        visit, "member_offboard.html", found, form, {"ends": _what_ends(found), "asks": _asks(found)}
+    )
 
 
 def reinstate(visit: Visit, member: UUID) -> HttpResponse:
@@ -175,17 +175,23 @@ def reinstate(visit: Visit, member: UUID) -> HttpResponse:
 def schedule_end(visit: Visit, member: UUID) -> HttpResponse:
     """Set or remove the date at which the member is offboarded."""
     found = find(visit, member)
-    form = EndForm(visit.posted, initial={"ends_at": found.ends_at})
+    zone = zoneinfo.ZoneInfo(visit.organization.time_zone)
+    ends_at = found.ends_at.astimezone(zone) if found.ends_at else None
+    form = EndForm(
+        visit.posted,
+        initial={"ends_at": f"{ends_at:%Y-%m-%dT%H:%M}" if ends_at else ""},
+        organization=visit.organization,
+    )
     if form.is_valid():
-        ends_at = form.cleaned_data["ends_at"]
         try:
-            members.schedule_end(found, ends_at, actor=visit.actor)
+            members.schedule_end(found, actor=visit.actor, **form.cleaned_data)
         except Refusal as refusal:
             refuse(form, refusal)
         else:
-            said = f"ends on {ends_at:%-d %B %Y at %H:%M} UTC" if ends_at else "has no end date"
+            wanted = form.cleaned_data["ends_at"]
+            said = f"ends on {wanted:%-d %B %Y at %H:%M} UTC" if wanted else "has no end date"
             return done(visit, f"{found.display_name} {said}.", "member", member=member)
-    return _confirm(visit, "member_end.html", found, form, {})
+    return _confirm(visit, "member_end.html", found, form, {"asks": _asks(found)})
 
 
 def _confirm(visit: Visit, template: str, member: Member, form: Form, values: dict[str, Any]) -> HttpResponse:
@@ -203,3 +209,8 @@ def _what_ends(member: Member) -> dict[str, Any]:
         "roles": list(member_page.open_roles(member)),
         "groups": list(member_page.open_memberships(member)[:50]),
     }
+
+
+def _asks(member: Member) -> bool:
+    """Tell whether the page asks for the word that the last administrator wants."""
+    return member.is_active and alarms.duties_of(member).last_administrator

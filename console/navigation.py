@@ -34,6 +34,7 @@ _SECTIONS: Final = (
         (
             ("members", "Members", "users", ("member",)),
             ("groups", "Groups", "users-group", ("group",)),
+            ("receipts", "Leavers", "user-off", ("receipt", "leavers")),
         ),
     ),
     (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Exists, Q
@@ -9,8 +10,12 @@ from django.db.models import Exists, Q
 from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import mail, tenancy
+from identity.errors import LastAdministrator
 from identity.models import Member, Organization, RoleAssignment
 from identity.roles import ADMINISTRATOR
+
+# Kinds of actors behind which somebody sits who can be asked.
+_PEOPLE: Final = ("member", "token", "operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,20 @@ def gone_among(organization_id: UUID, members: Sequence[Member], *, actor: Actor
             left_alone and member.pk == administered, single and organization.break_glass_id == member.pk
         )
         gone(member, duties, actor=actor)
+
+
+def refuse_last_administrator(member: Member, *, actor: Actor, despite: bool) -> None:
+    """Raise LastAdministrator where a person would put out an organization's last administrator and has not said that they mean it.
+
+    A machine is never refused, since a leaver who stays in is an open door: then, as with `despite`, `gone` alarms the operators.
+    """
+    if despite or actor.kind not in _PEOPLE or not member.is_active:
+        return
+    if duties_of(member).last_administrator:
+        raise LastAdministrator(
+            "This is the organization's last administrator: make somebody else administrator first, or say that you mean it.",
+            field="despite_last_administrator",
+        )
 
 
 def gone(member: Member, duties: Duties, *, actor: Actor) -> None:

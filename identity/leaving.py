@@ -61,11 +61,12 @@ def offboard(
     reason: str = "",
     hand_over_to: UUID | None = None,
     at: datetime | None = None,
+    despite_last_administrator: bool = False,
 ) -> list[Left]:
     """Offboard all of them in one transaction, or have them offboarded `at` (aware) a time to come.
 
     Their service tokens go to `hand_over_to`, at once in both cases, else they end with the rest. Raises NotFound for an id that is not
-    here, Invalid, Offboarded (for a time to come), TooMany; then nothing is changed.
+    here, Invalid, Offboarded (for a time to come), LastAdministrator, TooMany; then nothing is changed.
     """
     _check_count(member_ids)
     if at is not None and at <= timezone.now():
@@ -82,12 +83,17 @@ def offboard(
         if len(found) != len(set(member_ids)):
             raise NotFound("One of these members is not here.", field="members")
         heir = _heir(organization, hand_over_to)
+        last = despite_last_administrator
         outcome = []
         for member in found:
             handed = tokens.hand_over(member, heir, actor=actor) if heir is not None else []
-            receipt = members.offboard(member, actor=actor, reason=reason) if at is None else None
+            receipt = (
+                members.offboard(member, actor=actor, reason=reason, despite_last_administrator=last)
+                if at is None
+                else None
+            )
             if at is not None:
-                members.schedule_end(member, at, actor=actor)
+                members.schedule_end(member, at, actor=actor, despite_last_administrator=last)
             outcome.append(Left(member, receipt, at, tuple(token.pk for token in handed)))
     return outcome
 

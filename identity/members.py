@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import arrivals, exits, first_access, matching, passwords, tenancy
+from identity import alarms, arrivals, exits, first_access, matching, passwords, tenancy
 from identity.arrivals import Newcomer
 from identity.errors import Conflict, Invalid, Offboarded
 from identity.exits import Receipt
@@ -112,10 +112,13 @@ def change(
     return locked
 
 
-def suspend(member: Member, *, actor: Actor, reason: str = "") -> Member:
-    """Shut the member out; grants, roles and groups stay and are dormant. The grace period begins."""
+def suspend(
+    member: Member, *, actor: Actor, reason: str = "", despite_last_administrator: bool = False
+) -> Member:
+    """Shut the member out; grants, roles and groups stay and are dormant. The grace period begins. Raises LastAdministrator."""
     with tenancy.change(member.organization_id):
         locked = lock(member)
+        alarms.refuse_last_administrator(locked, actor=actor, despite=despite_last_administrator)
         if locked.state == Member.State.ACTIVE:
             exits.suspend_locked(locked, actor=actor, reason=reason)
     return locked
@@ -131,13 +134,23 @@ def reactivate(member: Member, *, actor: Actor, reason: str = "") -> Member:
 
 
 def offboard(
-    member: Member, *, actor: Actor, reason: str = "", tombstone: Directory | None = None
+    member: Member,
+    *,
+    actor: Actor,
+    reason: str = "",
+    tombstone: Directory | None = None,
+    despite_last_administrator: bool = False,
 ) -> Receipt:
-    """End everything the member holds, for good, and return the receipt. `tombstone`: this directory deleted them."""
+    """End everything the member holds, for good, and return the receipt. `tombstone`: this directory deleted them.
+
+    Raises LastAdministrator.
+    """
     signalled_at = timezone.now()
     with tenancy.change(member.organization_id):
+        locked = lock(member)
+        alarms.refuse_last_administrator(locked, actor=actor, despite=despite_last_administrator)
         return exits.offboard_locked(
-            lock(member), actor=actor, reason=reason, tombstone=tombstone, signalled_at=signalled_at
+            locked, actor=actor, reason=reason, tombstone=tombstone, signalled_at=signalled_at
         )
 
 
@@ -180,8 +193,10 @@ def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = 
     return locked
 
 
-def schedule_end(member: Member, ends_at: datetime | None, *, actor: Actor) -> Member:
-    """Have the member offboarded at `ends_at` (aware), or never again if None. Raises Invalid, Offboarded."""
+def schedule_end(
+    member: Member, ends_at: datetime | None, *, actor: Actor, despite_last_administrator: bool = False
+) -> Member:
+    """Have the member offboarded at `ends_at` (aware), or never again if None. Raises Invalid, Offboarded, LastAdministrator."""
     if ends_at is not None and ends_at.tzinfo is None:
         message = "The end needs its time zone, as 2027-03-31T18:00:00+01:00."
         raise Invalid(message, field="ends_at")
@@ -192,6 +207,8 @@ def schedule_end(member: Member, ends_at: datetime | None, *, actor: Actor) -> M
             raise Offboarded(message)
         if locked.ends_at == ends_at:
             return locked
+        if ends_at is not None:
+            alarms.refuse_last_administrator(locked, actor=actor, despite=despite_last_administrator)
         before, locked.ends_at = locked.ends_at, ends_at
         locked.save(update_fields=["ends_at"])
         record(

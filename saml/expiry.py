@@ -13,6 +13,7 @@ from saml import connections
 from saml.models import Connection, IdpCertificate, KeyPair
 
 WARNING_DAYS: Final = (1, 7, 14, 30, 60)
+SOON: Final = timedelta(days=max(WARNING_DAYS))
 _THEIRS: Final = (
     "It is the identity provider's certificate. When a new one is there, load the metadata again in the connection's settings, "
     "or paste it there; connections with a metadata address take it by themselves."

@@ -17,11 +17,22 @@ from django.utils import timezone
 
 from audit import export, sequencer
 from audit.ids import uuid7
-from identity import domains, groups, invitations, resources, reviews, sessions, tenancy, tokens
+from identity import (
+    domains,
+    groups,
+    invitations,
+    members,
+    receipts,
+    resources,
+    reviews,
+    sessions,
+    tenancy,
+    tokens,
+)
 from identity.review_scope import Scope
 from identity.roles import CAPABILITIES
 from scim import own_schemas
-from tests.conftest import SETUP, scim_client
+from tests.conftest import SETUP, join, scim_client
 from tests.saml.door import Browser, connect
 
 # Addresses without an organization in them, each with why a stranger finds nothing of anybody's there.
@@ -69,6 +80,12 @@ TENANT = [route for route in ROUTES if ORGANIZATION.search(route)]
 SCIM = [route for route in ROUTES if SCIM_RESOURCE.fullmatch(route)]
 
 
+def _receipt(organization):
+    gone = join(organization, "gone@acme.example")
+    members.offboard(gone, actor=SETUP)
+    return receipts.of_member(gone)[0].pk
+
+
 @pytest.fixture
 def theirs(acme, ada, jane, okta):
     """Give what acme has, by the name that addresses call it."""
@@ -106,6 +123,7 @@ def theirs(acme, ada, jane, okta):
             rule="keep",
             actor=SETUP,
         ).pk,
+        "receipt": _receipt(acme),
         "kind": "portfolio",
         "key": "p1",
         "step": "begin",

@@ -31,6 +31,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--hand-over-to", default="", help="who takes over their service tokens; else those end too"
     )
     parser.add_argument("--reason", default="", help="goes into the record")
+    parser.add_argument(
+        "--despite-last-administrator",
+        action="store_true",
+        help="leave the organization without an administrator",
+    )
     parser.add_argument("--yes", action="store_true", help="do it")
 
 
@@ -61,7 +66,13 @@ def run(out: OutputWrapper, actor: Actor, **options: Any) -> int:
         out.write(f"{len(going)} would be offboarded. Nothing has happened; add --yes to do it.")
         return NOT_DONE
     left = leaving.offboard(
-        organization, list(going), actor=actor, reason=options["reason"], hand_over_to=heir, at=at
+        organization,
+        list(going),
+        actor=actor,
+        reason=options["reason"],
+        hand_over_to=heir,
+        at=at,
+        despite_last_administrator=options["despite_last_administrator"],
     )
     for one in left:
         out.write(

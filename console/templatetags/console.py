@@ -166,6 +166,22 @@ def status(code: int) -> SafeString:
 
 
 @register.filter
+def took(value: float | None) -> str:
+    """Write how long something took, as people say it: 0.042 → 42 ms, 3.14 → 3.1 s, 250 → 4 min 10 s."""
+    if value is None:
+        return "—"
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < 60:  # noqa: PLR2004 - a minute
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+@register.filter
 def milliseconds(microseconds: int) -> str:
     """Write how long something took."""
     return f"{microseconds / 1000:.1f} ms"

@@ -19,6 +19,12 @@ from identity.handing_out import refuse_stronger_roles
 from identity.models import Member
 
 
+class Leave(Reason):
+    """`despite_last_administrator` says that the organization may be left without an administrator."""
+
+    despite_last_administrator = Flag(required=False, default=False)
+
+
 class Reinstated(Reason):
     """`with_access` gives back what the offboarding ended, else the person begins anew."""
 
@@ -29,6 +35,7 @@ class End(Strict):
     """When the member leaves; null for never."""
 
     ends_at = Moment(allow_null=True)
+    despite_last_administrator = Flag(required=False, default=False)
 
 
 class ShownReceipt(serializers.Serializer[Any]):
@@ -51,11 +58,11 @@ class Suspension(OrganizationView):
 
     needs = {"POST": ("members.write",)}
 
-    @describe("member_suspend", takes=Reason, gives=ShownMember)
+    @describe("member_suspend", takes=Leave, gives=ShownMember)
     def post(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Shut the member out at once; grants, roles and groups stay, dormant."""
         found = self.one(Member, member)
-        changed = members.suspend(found, actor=self.actor, **self.taken(Reason))
+        changed = members.suspend(found, actor=self.actor, **self.taken(Leave))
         if changed.state == Member.State.OFFBOARDED:
             raise Offboarded("This member is offboarded, and so is out already.")
         return Response(ShownMember(changed).data)
@@ -78,11 +85,11 @@ class Offboarding(OrganizationView):
 
     needs = {"POST": ("members.write",)}
 
-    @describe("member_offboard", takes=Reason, gives=ShownReceipt)
+    @describe("member_offboard", takes=Leave, gives=ShownReceipt)
     def post(self, _request: Request, member: UUID, **_: Any) -> Response:
         """End everything the member holds, for good, and answer with the receipt."""
         found = self.one(Member, member)
-        receipt = members.offboard(found, actor=self.actor, **self.taken(Reason))
+        receipt = members.offboard(found, actor=self.actor, **self.taken(Leave))
         return Response(ShownReceipt(receipt).data)
 
 
@@ -114,6 +121,5 @@ class Ending(OrganizationView):
     def put(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Have the member offboarded at that time, or never."""
         found = self.one(Member, member)
-        return Response(
-            ShownMember(members.schedule_end(found, self.taken(End)["ends_at"], actor=self.actor)).data
-        )
+        changed = members.schedule_end(found, actor=self.actor, **self.taken(End))
+        return Response(ShownMember(changed).data)

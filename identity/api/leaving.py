@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import csv_import, leaving, receipts
-from identity.api.exits import ShownReceipt
+from identity.api.exits import Leave, ShownReceipt
 from identity.api.organization import OrganizationView
-from identity.api.shapes import Moment, Query, Reason, Strict, Text
+from identity.api.shapes import Moment, Query, Strict, Text
 from identity.api.tokens import ShownToken
 from identity.api.view import describe
 from identity.models import Member
@@ -31,7 +31,7 @@ class NamedLeavers(Strict):
         return attrs
 
 
-class Leavers(Reason):
+class Leavers(Leave):
     """Who leaves, by id. `at` without a zone is in the organization's time zone; left out it is now.
 
     `hand_over_to` takes over their service tokens; left out those are revoked with the rest.
@@ -138,6 +138,7 @@ class Offboardings(OrganizationView):
             wanted["members"],
             actor=self.actor,
             reason=wanted["reason"],
+            despite_last_administrator=wanted["despite_last_administrator"],
             hand_over_to=wanted.get("hand_over_to"),
             at=at,
         )

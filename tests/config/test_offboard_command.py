@@ -107,3 +107,11 @@ def test_a_stranger_of_the_same_name_stays(acme, globex, jane):
     join(globex, "jane@acme.example")
     rollcall("offboard", "acme", "jane@acme.example", "--yes")
     assert states(globex) == {"jane@acme.example": "active"}
+
+
+def test_the_last_administrator_leaves_only_with_a_word(acme, ada):
+    with pytest.raises(CommandError, match="last administrator"):
+        rollcall("offboard", "acme", "ada@acme.example", "--yes")
+    assert states(acme)["ada@acme.example"] == "active"
+    assert rollcall("offboard", "acme", "ada@acme.example", "--yes", "--despite-last-administrator")[0] == 0
+    assert states(acme)["ada@acme.example"] == "offboarded"

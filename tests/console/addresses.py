@@ -23,10 +23,11 @@ POSTED = {
     "request_apply",
     "burst_decide",
     "connection_switch",
+    "connection_key",
     "domain_check",
     "domain_confirm",
 }
-DOWNLOADS = {"record_csv", "record_jsonl"}
+DOWNLOADS = {"record_csv", "record_jsonl", "receipt_json"}
 # A part of a page, which a script asks for.
 FRAGMENTS = {"directory_heard"}
 

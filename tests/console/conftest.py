@@ -17,6 +17,7 @@ from identity import (
     grants,
     groups,
     members,
+    receipts,
     resources,
     sessions,
     tenancy,
@@ -115,6 +116,7 @@ def furnish(organization: Organization, prefix: str) -> Things:
     session, _ = sessions.start(member, actor=SETUP)
     token, _ = tokens.issue(member, actor=SETUP, name="Script")
     members.offboard(gone, actor=SETUP, reason="left")
+    (receipt,) = receipts.of_member(gone)
     directory_token, secret = tokens.issue(directory, actor=SETUP, name="Primary")
     connection = connections.create(
         organization,
@@ -144,6 +146,8 @@ def furnish(organization: Organization, prefix: str) -> Things:
         "directory_token": directory_token.pk,
         "directory": directory.pk,
         "connection": connection.pk,
+        "step": "next",
+        "receipt": receipt.pk,
         "attempt": attempt.pk,
         "domain": domain.pk,
         "logged_request": logged(organization)[0].pk,

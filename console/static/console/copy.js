@@ -1,4 +1,4 @@
-// Copy buttons. Without this file the fields beside them can be selected by hand; it only saves the keystrokes.
+// Copy and print buttons. Without this file fields can be selected, and pages printed, by hand; it only saves the keystrokes.
 for (const button of document.querySelectorAll("button[data-copy]")) {
   const field = document.getElementById(button.dataset.copy);
   const word = button.querySelector("span");
@@ -16,4 +16,8 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
 }
 for (const field of document.querySelectorAll(".rc-copy input")) {
   field.addEventListener("focus", () => field.select());
+}
+for (const button of document.querySelectorAll("button[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
 }

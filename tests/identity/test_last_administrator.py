@@ -1,0 +1,96 @@
+"""The last administrator leaves by a person's hand only if that person says that they mean it; a machine is never refused."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from audit.models import Entry
+from audit.record import Actor
+from identity import leaving, members, tenancy
+from identity.errors import LastAdministrator
+from identity.models import Member
+from tests.api.client import token_of
+from tests.conftest import SETUP, join
+
+WAYS = {
+    "suspend": members.suspend,
+    "offboard": members.offboard,
+    "end": lambda member, **how: members.schedule_end(member, timezone.now() + timedelta(days=1), **how),
+    "list": lambda member, **how: leaving.offboard(member.organization, [member.pk], **how),
+}
+
+
+def again(member: Member) -> Member:
+    with tenancy.of(member.organization_id):
+        return Member.objects.get(pk=member.pk)
+
+
+def alarms(organization) -> int:
+    with tenancy.of(organization):
+        return Entry.objects.filter(event="organization.without_administrator").count()
+
+
+@pytest.mark.parametrize("kind", ["member", "token", "operator"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_person_is_refused_and_nothing_changes(acme, ada, jane, way, kind):
+    with pytest.raises(LastAdministrator) as refusal:
+        WAYS[way](ada, actor=Actor(kind, "0197", "Somebody"))
+    assert refusal.value.field == "despite_last_administrator"
+    assert (again(ada).state, again(ada).ends_at) == ("active", None)
+    assert alarms(acme) == 0
+
+
+@pytest.mark.parametrize("way", ["suspend", "offboard", "list"])
+def test_a_person_who_means_it_does_it_and_the_operators_hear_of_it(acme, ada, opal, way):
+    WAYS[way](ada, actor=Actor("member", "0197", "Somebody"), despite_last_administrator=True)
+    assert not again(ada).is_active
+    assert alarms(acme) == 1
+
+
+@pytest.mark.parametrize("kind", ["directory", "connection", "job"])
+@pytest.mark.parametrize("way", ["suspend", "offboard"])
+def test_a_machine_is_not_refused(acme, ada, way, kind):
+    WAYS[way](ada, actor=Actor(kind, "0197", "a machine"))
+    assert not again(ada).is_active
+    assert alarms(acme) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_with_another_administrator_nobody_is_asked(acme, ada, way):
+    join(acme, "second@acme.example", role="organization_admin")
+    WAYS[way](ada, actor=Actor("member", "0197", "Somebody"))
+    assert alarms(acme) == 0
+
+
+def test_a_suspended_administrator_can_be_offboarded_without_a_word(acme, ada):
+    members.suspend(ada, actor=SETUP)
+    members.offboard(ada, actor=Actor("member", "0197", "Somebody"))
+    assert again(ada).state == "offboarded"
+
+
+def test_a_list_that_holds_every_administrator_is_refused_as_a_whole(acme, ada):
+    second = join(acme, "second@acme.example", role="organization_admin")
+    with pytest.raises(LastAdministrator):
+        leaving.offboard(acme, [ada.pk, second.pk], actor=Actor("member", "0197", "Somebody"))
+    assert again(ada).is_active
+    assert again(second).is_active
+
+
+@pytest.mark.parametrize("path", ["suspend", "offboard", "end"])
+def test_the_api_asks_for_the_word(acme, ada, path):
+    api, address = token_of(ada), f"/organizations/acme/members/{ada.pk}/{path}"
+    body = {"ends_at": (timezone.now() + timedelta(days=1)).isoformat()} if path == "end" else {}
+    call = api.put if path == "end" else api.post
+    answer = call(address, body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "last_administrator")
+    assert again(ada).is_active
+    assert call(address, body | {"despite_last_administrator": True}).status_code == 200
+
+
+def test_the_api_asks_for_the_word_for_a_list(acme, ada):
+    api = token_of(ada)
+    body = {"members": [str(ada.pk)]}
+    assert api.post("/organizations/acme/offboardings", body).status_code == 409
+    body["despite_last_administrator"] = True
+    assert api.post("/organizations/acme/offboardings", body).status_code == 200
