@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from scim import bulk, discovery, governance, groups, me, search, users
+from scim import bulk, discovery, governance, group_members, groups, me, search, users
 
 app_name = "scim"
 
@@ -20,6 +20,7 @@ urlpatterns = [
     re_path(rf"^Users/{_ID}/?$", users.User.as_view(), name="user"),
     re_path(r"^Groups/?$", groups.Groups.as_view(), name="groups"),
     re_path(r"^Groups/\.search/?$", groups.Search.as_view(), name="groups_search"),
+    re_path(rf"^Groups/{_ID}/members/?$", group_members.GroupMembers.as_view(), name="group_members"),
     re_path(rf"^Groups/{_ID}/?$", groups.Group.as_view(), name="group"),
     re_path(r"^Roles/?$", governance.Roles.as_view(), name="roles"),
     re_path(r"^Roles/\.search/?$", governance.RoleSearch.as_view(), name="roles_search"),
