@@ -34,6 +34,7 @@ _SECTIONS: Final = (
         (
             ("members", "Members", "users", ("member",)),
             ("groups", "Groups", "users-group", ("group",)),
+            ("invitations", "Invitations", "user-plus", ("invitation", "mail")),
             ("receipts", "Leavers", "user-off", ("receipt", "leavers")),
         ),
     ),
@@ -91,6 +92,7 @@ def _of_the_server(here: str) -> Section:
     lines = (
         ("organizations", "Organizations", "building", "organization"),
         ("jobs", "Periodic jobs", "clock", "job"),
+        ("mail_queue", "Mail queue", "external-link", "mail"),
         ("me", "Your page", "user-circle", "my_"),
     )
     return Section(

@@ -29,6 +29,7 @@ from identity import (
     tenancy,
     tokens,
 )
+from identity.models import OutgoingMail
 from identity.review_scope import Scope
 from identity.roles import CAPABILITIES
 from scim import own_schemas
@@ -46,7 +47,7 @@ OTHERS = {
     r"static/.*": PUBLIC,
     r"api/v1/(schema|problems/<slug:code>|\^\(\?P<rest>.*)": PUBLIC,
     r"api/v1/(me|organizations)": OWN,
-    r"(api/v1/jobs|jobs/)": OPERATORS,
+    r"(api/v1/jobs|jobs/|mail/)": OPERATORS,
     r"api/v1/me/(session|sessions|sessions/<uuid:session>)": OWN,
     r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$).*": OWN,
     r"scim/v2/\^(Roles|Entitlements|Me).*": OWN,
@@ -78,6 +79,12 @@ def _routes(resolver=None, prefix=""):
 ROUTES = sorted(set(_routes()))
 TENANT = [route for route in ROUTES if ORGANIZATION.search(route)]
 SCIM = [route for route in ROUTES if SCIM_RESOURCE.fullmatch(route)]
+
+
+def _letter(organization):
+    invitation = invitations.create(organization, "letter@acme.example", actor=SETUP)
+    with tenancy.of(organization):
+        return OutgoingMail.objects.get(about=invitation.pk).pk
 
 
 def _receipt(organization):
@@ -124,6 +131,7 @@ def theirs(acme, ada, jane, okta):
             actor=SETUP,
         ).pk,
         "receipt": _receipt(acme),
+        "mail": _letter(acme),
         "kind": "portfolio",
         "key": "p1",
         "step": "begin",

@@ -24,6 +24,8 @@ POSTED = {
     "burst_decide",
     "connection_switch",
     "connection_key",
+    "invitation_resend",
+    "invitation_withdraw",
     "domain_check",
     "domain_confirm",
 }

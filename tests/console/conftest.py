@@ -16,6 +16,7 @@ from identity import (
     domains,
     grants,
     groups,
+    invitations,
     members,
     receipts,
     resources,
@@ -24,7 +25,7 @@ from identity import (
     tokens,
 )
 from identity.grants import GrantSpec
-from identity.models import Directory, Member, Organization
+from identity.models import Directory, Member, Organization, OutgoingMail
 from saml import attempts, connections, keys
 from saml.refusals import Refused
 from scim.models import Burst, Departure, LoggedRequest
@@ -133,6 +134,9 @@ def furnish(organization: Organization, prefix: str) -> Things:
         attempt, connection, Refused("audience", "another one"), ["response received"], user_name="lena"
     )
     domain = domains.claim(organization, f"{prefix}.example", actor=SETUP)
+    invitation = invitations.create(organization, f"{prefix}.new@example.com", actor=SETUP)
+    with tenancy.of(organization):
+        letter = OutgoingMail.objects.get(about=invitation.pk)
     sequencer.run()
     Client().get(
         f'/scim/v2/Users?filter=userName eq "{prefix}.lena@example.com"',
@@ -147,6 +151,8 @@ def furnish(organization: Organization, prefix: str) -> Things:
         "directory": directory.pk,
         "connection": connection.pk,
         "step": "next",
+        "invitation": invitation.pk,
+        "mail": letter.pk,
         "receipt": receipt.pk,
         "attempt": attempt.pk,
         "domain": domain.pk,

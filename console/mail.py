@@ -1,0 +1,72 @@
+"""Outgoing mail: an organization's letters (kept ones are read here, in development), and for operators the queue of them all."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Count, Min
+from django.http import Http404, HttpResponse
+
+from console.access import Visit
+from console.answers import page
+from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from identity import tenancy
+from identity.mail import ATTEMPTS_MAX
+from identity.models import OutgoingMail
+
+State = OutgoingMail.State
+_TROUBLED_MAX: Final = 100
+
+
+def index(visit: Visit) -> HttpResponse:
+    """List the organization's letters, the latest first."""
+    query = visit.request.GET
+    state = query.get("state", "")
+    everything = OutgoingMail.objects.filter(organization=visit.organization)
+    counts = dict(everything.values_list("state").annotate(Count("pk")))
+    after = (decode(query.get("after", ""), 1) or [""])[0]
+    begun = is_uuid(after)
+    rows = everything.filter(state=state) if state in State.values else everything
+    found = list(
+        (rows.filter(pk__lt=after) if begun else rows).defer("body").order_by("-pk")[: PAGE_ROWS + 1]
+    )
+    values = {
+        "page": cut(query, found, lambda row: (row.pk,), begun=begun),
+        "counts": [(name, counts.get(name, 0)) for name in State.values],
+        "total": sum(counts.values()),
+        "state": state,
+    }
+    return page(visit, "mails.html", values)
+
+
+def one(visit: Visit, mail: UUID) -> HttpResponse:
+    """Show one letter."""
+    found = OutgoingMail.objects.filter(organization=visit.organization, pk=mail).first()
+    if found is None:
+        raise Http404
+    return page(visit, "mail.html", {"mail": found, "attempts_max": ATTEMPTS_MAX})
+
+
+def queue(visit: Visit) -> HttpResponse:
+    """Show operators how many letters of all organizations wait, failed or went out, and those in trouble, without their text."""
+    with tenancy.everywhere("an operator's view of the mail queue"):
+        counted: dict[str, Any] = {
+            row["state"]: row
+            for row in OutgoingMail.objects.values("state").annotate(
+                number=Count("pk"), oldest=Min("created_at")
+            )
+        }
+        troubled = list(
+            OutgoingMail.objects.filter(state__in=[State.WAITING, State.FAILED])
+            .exclude(problem="")
+            .select_related("organization")
+            .defer("body", "subject")
+            .order_by("-pk")[:_TROUBLED_MAX]
+        )
+    values = {
+        "counts": [(name, counted.get(name, {}).get("number", 0)) for name in State.values],
+        "oldest": counted.get(State.WAITING, {}).get("oldest"),
+        "troubled": troubled,
+        "most": _TROUBLED_MAX,
+        "attempts_max": ATTEMPTS_MAX,
+    }
+    return page(visit, "mail_queue.html", values)
