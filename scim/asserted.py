@@ -1,4 +1,4 @@
-"""What a directory asserts about access: roles and entitlements (RFC 7643 §4.1.2) as first permissions.
+"""What a directory asserts about access, as first permissions: roles and entitlements (RFC 7643 §4.1.2), or our own extension.
 
 A role's value is the internal name of one of the organization's roles. An entitlement's value is `<kind>:<id>:<permission>`, as
 `portfolio:nordics:view` or `shop:4711:access`; the id may hold colons. They are applied once, as identity.first_access has it.
@@ -12,12 +12,17 @@ from identity import first_access
 from identity.first_access import Wanted
 from identity.grants import GrantSpec
 from identity.models import Member
+from scim.schemas import ACCESS_USER
+
+# The parts of a profile that assert something.
+ATTRIBUTES = ("roles", "entitlements", ACCESS_USER.id)
 
 
-def wanted(profile: Mapping[str, Any]) -> Wanted | None:
+def wanted(profile: Mapping[str, Any], *, with_extension: bool = True) -> Wanted | None:
     """Return what the profile asserts; an aspect without any value says nothing, and None means that neither says anything. Pure."""
-    roles = _values(profile, "roles")
-    entitlements = _values(profile, "entitlements")
+    first = profile.get(ACCESS_USER.id, {}).get("first", {}) if with_extension else {}
+    roles = list(dict.fromkeys([*_values(profile, "roles"), *first.get("roles", ())]))
+    entitlements = list(dict.fromkeys([*_values(profile, "entitlements"), *first.get("grants", ())]))
     if not roles and not entitlements:
         return None
     return Wanted(

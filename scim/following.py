@@ -20,49 +20,50 @@ from scim.errors import Code, ScimError
 from scim.filter.sql import Column, Rows
 from scim.operations import Notices
 from scim.resources import UserRow
-from scim.schemas import ENTITLEMENTS
+from scim.schemas import ACCESS_USER, ENTITLEMENTS
 
 SETTING: Final = "access_follows"
 ATTRIBUTES: Final = ("roles", "entitlements")
-_LABEL = "CASE WHEN role.label = '' THEN role.name ELSE role.label END"
-_OPEN_ROLES = """identity_roleassignment held
+ROLE_LABEL = "CASE WHEN role.label = '' THEN role.name ELSE role.label END"
+OPEN_ROLES = """identity_roleassignment held
     JOIN identity_role role ON role.organization_id = held.organization_id AND role.id = held.role_id
    WHERE held.organization_id = {0}.organization_id AND held.member_id = {0}.member_id AND held.ended_at IS NULL"""
 # Entra replaces roles[primary eq "True"].value where it is told that there is one role: then the one is the primary.
 _ALONE = """(1 = (SELECT count(*) FROM identity_roleassignment other WHERE other.organization_id = held.organization_id
      AND other.member_id = held.member_id AND other.ended_at IS NULL))"""
-_OPEN_GRANTS = """identity_grant given
+OPEN_GRANTS = """identity_grant given
     JOIN identity_resource thing ON thing.organization_id = given.organization_id AND thing.id = given.resource_id
     JOIN identity_kind kind ON kind.organization_id = given.organization_id AND kind.id = thing.kind_id
    WHERE given.organization_id = {0}.organization_id AND given.member_id = {0}.member_id AND given.ended_at IS NULL
      AND thing.retired_at IS NULL"""
-_VALUE = "(kind.name || ':' || thing.key || ':' || given.permission)"
-_NAME = "(CASE WHEN thing.name = '' THEN thing.key ELSE thing.name END || ': ' || given.permission)"
+GRANT_VALUE = "(kind.name || ':' || thing.key || ':' || given.permission)"
+GRANT_NAME = "(CASE WHEN thing.name = '' THEN thing.key ELSE thing.name END || ': ' || given.permission)"
 _SHOWN = f"""
 SELECT l.member_id,
-       (SELECT json_agg(json_strip_nulls(json_build_object('value', role.name, 'display', {_LABEL},
+       (SELECT json_agg(json_strip_nulls(json_build_object('value', role.name, 'display', {ROLE_LABEL},
                         'primary', CASE WHEN {_ALONE} THEN TRUE END)) ORDER BY role.name)
-          FROM {_OPEN_ROLES.format("l")})::text,
-       (SELECT json_agg(json_build_object('value', {_VALUE}, 'display', {_NAME}, 'type', '{ENTITLEMENTS.name}') ORDER BY {_VALUE})
-          FROM {_OPEN_GRANTS.format("l")})::text
+          FROM {OPEN_ROLES.format("l")})::text,
+       (SELECT json_agg(json_build_object('value', {GRANT_VALUE}, 'display', {GRANT_NAME}, 'type', '{ENTITLEMENTS.name}')
+                        ORDER BY {GRANT_VALUE})
+          FROM {OPEN_GRANTS.format("l")})::text
   FROM (SELECT %s::uuid AS organization_id, unnest(%s::uuid[]) AS member_id) AS l"""  # noqa: S608 - built from constants alone
 
 # Where a filter finds them; beside the link `l` of the person.
 ROWS: Final = {
     "roles": Rows(
-        _OPEN_ROLES.format("l"),
+        OPEN_ROLES.format("l"),
         {
             "value": Column("role.name"),
-            "display": Column(_LABEL),
+            "display": Column(ROLE_LABEL),
             "type": Column("NULL::text"),
             "primary": Column(_ALONE, "boolean"),
         },
     ),
     "entitlements": Rows(
-        _OPEN_GRANTS.format("l"),
+        OPEN_GRANTS.format("l"),
         {
-            "value": Column(_VALUE),
-            "display": Column(_NAME),
+            "value": Column(GRANT_VALUE),
+            "display": Column(GRANT_NAME),
             "type": Column(f"'{ENTITLEMENTS.name}'"),
             "primary": Column("FALSE", "boolean"),
         },
@@ -119,7 +120,7 @@ def assert_anew(
     about = set(about)
     if not about:
         return True
-    said = asserted.wanted(profile) or Wanted()
+    said = asserted.wanted(profile, with_extension=False) or Wanted()
     wanted = Wanted(
         (said.grants or ()) if "entitlements" in about else None,
         (said.roles or ()) if "roles" in about else None,
@@ -130,6 +131,14 @@ def assert_anew(
             path = "entitlements" if isinstance(each, GrantSpec) else "roles"
             notices.add(code, path, _written(each))
     return result.changed or not (result.disputed or result.unknown)
+
+
+def note_unused(before: Mapping[str, Any], after: Mapping[str, Any], notices: Notices) -> None:
+    """Say that first permissions of the access extension count for nothing from a directory that goes on assigning."""
+    if before.get(ACCESS_USER.id) != after.get(ACCESS_USER.id):
+        notices.add(
+            "first_access_unused", ACCESS_USER.id, "kept; this directory assigns by roles and entitlements"
+        )
 
 
 def refuse_untaken(notices: Notices) -> None:

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from identity import members, tenancy
 from identity.models import Member
-from scim import following, normaliser, own_values, patch, projection, resources, throttle
+from scim import following, held_access, normaliser, own_values, patch, projection, resources, throttle
 from scim.authentication import OwnToken, Person
 from scim.call import is_known, names
 from scim.door import Door, base_url, read_body, reply
@@ -115,9 +115,11 @@ def _without_own(attributes: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(request: Request, row: UserRow) -> HttpResponse:
     kind = _person(request).schemas.users
-    shown = resources.user(following.holding(_person(request).organization.pk, [row])[0], base_url(), kind)
+    organization_id = _person(request).organization.pk
     query = {name.lower(): value for name, value in request.query_params.dict().items()}
     chosen = projection.compiled(kind, query.get("attributes", ""), query.get("excludedattributes", ""))
+    held = held_access.added(organization_id, following.holding(organization_id, [row]), chosen)
+    shown = resources.user(held[0], base_url(), kind)
     # The address stays that of the person: /Me is another name for it (RFC 7644 §3.11).
     headers = {"ETag": shown["meta"]["version"], "Location": shown["meta"]["location"]}
     return reply(chosen(shown), headers=headers)

@@ -268,7 +268,7 @@ class _Reading:
                 target.inner,
                 written,
             )
-        appended = verb == "add" and (one or (attribute.multi_valued and place.sub is None))
+        appended = verb == "add" and (one or attribute.multi_valued)
         return Operation("append" if appended else "set", place, coerced, target.inner, written)
 
 

@@ -80,11 +80,12 @@ def order(words: Vocabulary, last: str, sort_by: str, *, descending: bool) -> Or
         return Order(None, last, descending)
     path = attribute_path(sort_by)
     place = words.kind.find(path) if path is not None else None
-    if place is None or place.attribute is None or place.attribute.name in {"schemas", *words.rows}:
+    if place is None or place.attribute is None or place.attribute.name == "schemas" or words.rows_of(place):
         raise ScimError(Code.SORT_UNKNOWN, path=sort_by)
     if place.sub is None and place.attribute.type == "complex":
         place = place._replace(sub=place.attribute.sub("value") or place.attribute.sub("formatted"))
-    if place.leaf is None or place.leaf.type == "complex" or place.leaf.is_hidden:
+    is_list = place.sub is not None and place.sub.is_plain_list
+    if is_list or place.leaf is None or place.leaf.type == "complex" or place.leaf.is_hidden:
         raise ScimError(Code.SORT_UNKNOWN, path=sort_by)
     column = words.column(place).typed(place.leaf)
     if column.held == "text":

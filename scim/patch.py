@@ -58,6 +58,12 @@ def _change(held: Resource, operation: Operation, notices: Notices) -> None:
 def _parts(before: Resource, operation: Operation) -> Resource:
     """Change a complex attribute: the given parts are set, the others stay (RFC 7644 §3.5.2.3)."""
     sub = operation.place.sub
+    if sub is not None and sub.is_plain_list and operation.value is not None:
+        after = _whole(before.get(sub.name) or [], operation)
+        return {
+            **{name: value for name, value in before.items() if name != sub.name},
+            **({sub.name: after} if after else {}),
+        }
     if operation.kind == "remove":
         return {} if sub is None else {name: value for name, value in before.items() if name != sub.name}
     return {**before, **operation.value} if sub is None else {**before, sub.name: operation.value}

@@ -42,6 +42,10 @@ class Projection:
         """Tell whether a part that is returned only on request is asked for by its name."""
         return part in ((self.included or {}).get((None, name)) or ())
 
+    def asks(self, extension: str, name: str) -> bool:
+        """Tell whether an attribute of an extension is asked for by its name, or by that of the extension."""
+        return (extension, name) in (self.included or {})
+
     def __call__(self, resource: dict[str, Any]) -> dict[str, Any]:
         """Return the chosen part of a resource."""
         if self.is_whole:

@@ -8,7 +8,7 @@ import orjson
 
 from identity import tenancy
 from identity.models import Directory
-from scim import following, ordering, pages
+from scim import following, held_access, ordering, pages
 from scim.filter.sql import Column, Vocabulary
 from scim.group_sql import GROUPS_OF_USER, MEMBERS, MEMBERS_OF_GROUP, NOTHING, OF_USER, Members
 from scim.ordering import Key
@@ -62,6 +62,7 @@ _USER_WORDS = Vocabulary(
     },
     {
         "groups": GROUPS_OF_USER,
+        **held_access.ROWS,
     },
     "m.profile",
 )

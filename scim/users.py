@@ -11,6 +11,7 @@ from scim import (
     asserted,
     burst_guard,
     following,
+    held_access,
     normaliser,
     own_values,
     patch,
@@ -91,6 +92,7 @@ def create(call: Call) -> HttpResponse:
         if is_followed:
             # An empty list says nothing here: Entra sends one with everybody it creates.
             about = following.named(fields.profile)
+            following.note_unused({}, fields.profile, wanted.notices)
             following.assert_anew(
                 given.member, fields.profile, about, actor=who.actor, notices=wanted.notices
             )
@@ -168,7 +170,8 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     chosen = projection.compiled(kind, wish.attributes, wish.excluded)
     page = queries.users(who.directory, wish, who.token.pk, kind, groups=chosen.shows("groups"))
     base = base_url()
-    shown = [chosen(resources.user(row, base, kind)) for row in page.rows]
+    rows = held_access.added(who.organization.pk, page.rows, chosen)
+    shown = [chosen(resources.user(row, base, kind)) for row in rows]
     return protocol.listing(
         shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(page, kind, wish)
     )
@@ -208,6 +211,7 @@ def changed(
     )
     was_taken = True
     if about is not None:
+        following.note_unused(row.profile, fields.profile, notices)
         was_taken = following.assert_anew(member, fields.profile, about, actor=who.actor, notices=notices)
     elif _asserts_anew(row, fields):
         asserted.apply(member, fields.profile, actor=who.actor)
@@ -221,7 +225,7 @@ def changed(
 
 
 def _asserts_anew(row: UserRow, fields: MemberFields) -> bool:
-    return any(row.profile.get(name) != fields.profile.get(name) for name in ("roles", "entitlements"))
+    return any(row.profile.get(name) != fields.profile.get(name) for name in asserted.ATTRIBUTES)
 
 
 def row_of(member: Member, external_id: str | None, groups: list[dict[str, str]] | None = None) -> UserRow:
@@ -254,9 +258,10 @@ def welcome(who: Caller, member: Member, external_id: str | None) -> bool:
 def one(call: Call, row: UserRow, status: int = 200) -> HttpResponse:
     """Answer with one person, their version and address."""
     kind = call.who.schemas.users
-    shown = resources.user(row, base_url(), kind)
+    chosen = call.choice(kind)
+    shown = resources.user(held_access.added(call.who.organization.pk, [row], chosen)[0], base_url(), kind)
     headers = {"ETag": shown["meta"]["version"], "Location": shown["meta"]["location"]}
-    return reply(call.choice(kind)(shown), status, headers)
+    return reply(chosen(shown), status, headers)
 
 
 def uuid_of(text: str) -> UUID:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import psycopg
 import pytest
 from django.core.management import call_command
@@ -24,6 +25,12 @@ from identity.models import Directory, Member, Organization
 from tests.chromium import chromium  # noqa: F401 - a fixture, for the browser tests of every floor
 from tests.dns_server import zone  # noqa: F401 - a fixture of domains, console and API
 from tests.settings import SERVERS
+
+# How long an example takes says something about the machine, and nothing about the product.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 SETUP = Actor("job", "tests", "the tests")

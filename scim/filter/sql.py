@@ -48,12 +48,21 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
-    """Where the attributes of a resource type live; what is not named is in the JSON of `profile`."""
+    """Where the attributes of a resource type live; what is not named is in the JSON of `profile`.
+
+    `rows` has those of an extension under their URN, a colon and their name.
+    """
 
     kind: ResourceType
     columns: Mapping[str, Column]
     rows: Mapping[str, Rows]
     profile: str
+
+    def rows_of(self, place: Place) -> Rows | None:
+        """Return where the values of a multi-valued attribute are rows, None for any other."""
+        assert place.attribute is not None  # noqa: S101 - callers have found an attribute
+        name = place.attribute.name
+        return self.rows.get(name if place.extension is None else f"{place.extension}:{name}")
 
     def column(self, place: Place) -> Column:
         """Return where a single value is, or the first of several (for sorting)."""
@@ -72,10 +81,11 @@ class Vocabulary:
         return Column("->".join(steps[:-1]) + "->>" + steps[-1])
 
     def json(self, place: Place) -> str:
-        """Return the JSON of an attribute of several values or parts."""
+        """Return the JSON of an attribute of several values or parts, or of a part of several values."""
         assert place.attribute is not None  # noqa: S101 - callers have found an attribute
         extension = f"->{literal(place.extension)}" if place.extension is not None else ""
-        return f"{self.profile}{extension}->{literal(place.attribute.name)}"
+        part = f"->{literal(place.sub.name)}" if place.sub is not None and place.sub.is_plain_list else ""
+        return f"{self.profile}{extension}->{literal(place.attribute.name)}{part}"
 
 
 def compiled(tree: Filter, vocabulary: Vocabulary) -> tuple[str, list[Any]]:
@@ -139,10 +149,12 @@ class _Writing:
             sub = attribute.sub("value")
             if sub is None:
                 raise ScimError(Code.FILTER_UNSUPPORTED, path=str(tree.path), operator="a value")
-        if attribute.multi_valued and sub is not None:
-            inner: Filter = Present(AttributePath(None, sub.name))
+        is_list = sub is not None and sub.is_plain_list
+        if sub is not None and (attribute.multi_valued or is_list):
+            asked = AttributePath(None, "value" if is_list else sub.name)
+            inner: Filter = Present(asked)
             if isinstance(tree, Comparison):
-                inner = Comparison(AttributePath(None, sub.name), tree.operator, tree.value)
+                inner = Comparison(asked, tree.operator, tree.value)
             return self.some(place, inner)
         column = self.vocabulary.column(Place(place.extension, attribute, sub))
         return self.compare(tree, column, sub or attribute)
@@ -162,9 +174,9 @@ class _Writing:
 
     def some(self, place: Place, inner: Filter) -> str:
         """Write that one and the same value fulfils the inner filter."""
-        attribute = place.attribute
+        attribute = place.sub if place.sub is not None and place.sub.is_plain_list else place.attribute
         assert attribute is not None  # noqa: S101 - found() has seen to it
-        rows = self.vocabulary.rows.get(attribute.name) if place.extension is None else None
+        rows = self.vocabulary.rows_of(place)
         if rows is not None:
             condition = self.element(inner, attribute, rows.parts)
             return f"EXISTS (SELECT 1 FROM {rows.source} AND {condition})"  # noqa: S608 - built from tables alone
