@@ -1,0 +1,121 @@
+"""Five at once against several server processes, as an identity provider pushes a group: nobody is lost, no circle is made."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+
+from config.embedded.state import free_port
+from identity import tenancy
+from identity.models import Group, Membership, Nesting, PendingMembership
+from tests.conftest import ROOT
+from tests.scim.talk import PATCH, Scim
+
+PATIENCE_SECONDS = 60
+AT_ONCE = 5
+
+
+@pytest.fixture
+def idp(okta) -> Scim:
+    return Scim(okta)
+
+
+@pytest.fixture
+def address(environment, db) -> Iterator[str]:
+    """Give the address of SCIM on three server processes, as production runs them."""
+    port = free_port()
+    command = [
+        sys.executable, "-m", "granian", "config.wsgi:application", "--interface=wsgi", "--host=127.0.0.1", f"--port={port}",
+        "--workers=3", "--blocking-threads=4",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not is_ready(port):
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/scim/v2"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(PATIENCE_SECONDS)
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def at_once(address: str, secret: str, requests: list[tuple[str, str, Any]]) -> list[int]:
+    """Send the requests five at a time, each over a connection of its own, and return the statuses."""
+
+    def send(request: tuple[str, str, Any]) -> int:
+        method, path, body = request
+        headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/scim+json"}
+        answer = httpx2.request(method, f"{address}{path}", json=body, headers=headers, timeout=60)
+        return answer.status_code
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(send, requests))
+
+
+def operation(op: str, *ids: str) -> dict[str, Any]:
+    values = [{"value": each} for each in ids]
+    return {"schemas": [PATCH], "Operations": [{"op": op, "path": "members", "value": values}]}
+
+
+def members_of(group: str, organization: Any) -> set[str]:
+    with tenancy.of(organization):
+        rows = Membership.objects.filter(group=group, ended_at__isnull=True)
+        return {str(each) for each in rows.values_list("member_id", flat=True)}
+
+
+def test_five_at_once_lose_nobody(acme, okta, idp, address):
+    people = [idp.create(f"p{number}@example.org")["id"] for number in range(30)]
+    group = idp.create_group("Ops", *people[:10])["id"]
+    inner = [idp.create_group(f"Inner {number}")["id"] for number in range(5)]
+    path = f"/Groups/{group}"
+    adds = [("PATCH", path, operation("add", each)) for each in [*people[10:], *inner]]
+    removes = [("PATCH", path, operation("remove", each)) for each in people[:10]]
+    mixed = [each for pair in zip(adds, removes, strict=False) for each in pair] + adds[len(removes) :]
+    assert set(at_once(address, okta.secret, mixed)) == {200}
+    assert members_of(group, acme) == set(people[10:])
+    with tenancy.of(acme):
+        assert {str(row.child_id) for row in Nesting.objects.filter(ended_at__isnull=True)} == set(inner)
+        # One for the group itself, and one for each change: none was lost, none counted twice.
+        assert Group.objects.get(pk=group).version == 1 + len(mixed)
+
+
+def test_a_ring_of_five_is_never_closed(acme, okta, idp, address):
+    ring = [idp.create_group(f"G{number}")["id"] for number in range(5)]
+    ends = zip(ring, ring[1:] + ring[:1], strict=True)
+    requests = [("PATCH", f"/Groups/{outer}", operation("add", inner)) for outer, inner in ends]
+    assert sorted(at_once(address, okta.secret, requests)) == [200, 200, 200, 200, 400]
+    with tenancy.of(acme):
+        assert Nesting.objects.filter(ended_at__isnull=True).count() == 4
+
+
+def test_people_and_groups_named_before_they_come_all_join(acme, okta, idp, address):
+    """Named for two groups by externalId, then created five at once: everybody is in both, and nobody waits."""
+    names = [f"ext-{number}" for number in range(15)]
+    outer = [idp.create_group(name, *names)["id"] for name in ("A", "B")]
+    people = [
+        ("POST", "/Users", {"userName": f"{name}@example.org", "externalId": name}) for name in names[:10]
+    ]
+    inside = [("POST", "/Groups", {"displayName": name, "externalId": name}) for name in names[10:]]
+    mixed = [each for pair in zip(people, inside, strict=False) for each in pair] + people[len(inside) :]
+    assert set(at_once(address, okta.secret, mixed)) == {201}
+    for group in outer:
+        assert len(members_of(group, acme)) == 10
+    with tenancy.of(acme):
+        assert Nesting.objects.filter(ended_at__isnull=True).count() == 10
+        assert not PendingMembership.objects.exists()
