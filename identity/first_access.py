@@ -177,6 +177,9 @@ def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool 
     later assertion changes nothing. Resources and roles that the organization does not have give no access and are recorded.
     """
     with tenancy.change(member.organization_id):
+        if _is_settled(member):
+            # Each later sign-in: what was applied once stays applied, so nothing need be locked to know it.
+            return Applied()
         member = Member.objects.select_for_update().get(pk=member.pk)
         given_grants, refused_grants = _NO_GRANTS
         given_roles, refused_roles = _NO_ROLES
@@ -276,6 +279,13 @@ def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:
     given_grants, refused_grants = _give_grants(member, wanted.grants or (), Origin.INVITATION, actor)
     given_roles, refused_roles = _give_roles(member, wanted.roles or (), Origin.INVITATION, actor)
     return Applied(given_grants, given_roles, refused_grants, refused_roles)
+
+
+def _is_settled(member: Member) -> bool:
+    """Tell whether both aspects were applied before."""
+    both = (FirstAccess.Stage.ASSERTED_GRANTS, FirstAccess.Stage.ASSERTED_ROLES)
+    applied = FirstAccess.objects.filter(organization=member.organization_id, member=member, stage__in=both)
+    return applied.count() == len(both)
 
 
 def _begin(member: Member, stage: str, origin: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -118,7 +119,7 @@ def resend(invitation: Invitation, *, actor: Actor, expires_at: datetime | None 
     return locked
 
 
-def open_for(organization: Organization, email: str) -> Invitation | None:
+def open_for(organization: Organization | UUID, email: str) -> Invitation | None:
     """Return the open invitation of this address, or None."""
     with tenancy.of(organization):
         return _open(organization).filter(email_key=key_of(email), expires_at__gt=timezone.now()).first()
@@ -149,7 +150,7 @@ def accept(invitation: Invitation, member: Member, *, actor: Actor) -> bool:
 def accept_for(member: Member, *, actor: Actor) -> bool:
     """Accept the open invitation of the member's address, if there is one: for somebody who came by another way meanwhile."""
     with tenancy.change(member.organization_id):
-        invitation = open_for(Organization.objects.get(pk=member.organization_id), member.email)
+        invitation = open_for(member.organization_id, member.email)
         return invitation is not None and accept(invitation, member, actor=actor)
 
 
@@ -187,7 +188,7 @@ def _close(invitation: Invitation, event: Event, actor: Actor, also: Q | None = 
     return bool(closed)
 
 
-def _open(organization: Organization) -> QuerySet[Invitation]:
+def _open(organization: Organization | UUID) -> QuerySet[Invitation]:
     return Invitation.objects.filter(
         organization=organization, accepted_at__isnull=True, withdrawn_at__isnull=True
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
-from django.db import connection
+from django.db import transaction
 
 from identity import tenancy
 from identity.models import DataKey
@@ -60,10 +60,10 @@ def forget() -> None:
 def _data_key(organization_id: UUID) -> bytes:
     read_at, key = _known.get(organization_id, (0.0, b""))
     if not key or time.monotonic() - read_at > _KNOWN_SECONDS:
-        key = _read_data_key(organization_id)
-        if not connection.in_atomic_block:
-            # Inside a transaction the key may be new, and vanish with its rollback.
-            _known[organization_id] = (time.monotonic(), key)
+        key = read = _read_data_key(organization_id)
+        read_at = time.monotonic()
+        # Inside a transaction the key may be new, and vanish with its rollback.
+        transaction.on_commit(lambda: _known.update({organization_id: (read_at, read)}))
     return key
 
 

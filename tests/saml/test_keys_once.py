@@ -1,0 +1,40 @@
+"""No key is parsed for a request: a connection's keys are read once for each of its versions and process."""
+
+import pytest
+
+from demo.idp_messages import respond
+from saml import certificates, connections, keys, trust
+from tests.conftest import SETUP
+from tests.saml.door import Browser, connect, prove
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """Count what is parsed: our private keys, and the identity provider's certificates."""
+    counted = {"private": 0, "trusted": 0}
+
+    def counting(name, function):
+        def count(*args):
+            counted[name] += 1
+            return function(*args)
+
+        return count
+
+    monkeypatch.setattr(keys, "load", counting("private", keys.load))
+    monkeypatch.setattr(certificates, "trusted_key", counting("trusted", certificates.trusted_key))
+    trust._cached.cache_clear()
+    return counted
+
+
+def test_many_sign_ins_parse_each_key_once(acme, parsed):
+    prove(acme, "acme.example")
+    connection = connect(acme, allow_idp_initiated=True)
+    for number in range(5):
+        browser = Browser(connection)
+        document = respond(browser.idp, browser.answer(None, name_id=f"p{number}@acme.example"))
+        assert browser.post(document).status_code == 303
+    assert parsed == {"private": 1, "trusted": 1}
+    connections.change(connection, actor=SETUP, skew_seconds=90)
+    browser = Browser(connection)
+    assert browser.post(respond(browser.idp, browser.answer(None))).status_code == 303
+    assert parsed == {"private": 2, "trusted": 2}
