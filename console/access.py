@@ -83,6 +83,11 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "group": "members.read",
     "group_access": "access.write",
     "resources": "resources.read",
+    "reviews": "access.read",
+    "review_open": "access.write",
+    # A reviewer needs no role: the page shows whose items they are.
+    "review": SIGNED_IN,
+    "review_close": "access.write",
     "roles": "access.read",
     "role_define": "organization.write",
     "directories": "directories.read",

@@ -11,7 +11,7 @@ from console.forms import Form
 from identity import csv_import, imports
 from identity.errors import Forbidden, Refusal
 from identity.handing_out import refuse_stronger_roles
-from identity.plans import Plan
+from identity.plans import Plan, Step
 
 ROWS_SHOWN_MAX: Final = 500
 _KINDS: Final = (("members", "People"), ("grants", "Grants"))
@@ -80,11 +80,24 @@ def _shown(kind: str, text: str, plan: Plan) -> dict[str, object]:
         "kind": kind,
         "text": text,
         "plan": plan,
-        "steps": steps[:ROWS_SHOWN_MAX],
+        "steps": [(step, _differences(step)) for step in steps[:ROWS_SHOWN_MAX]],
         "hidden": max(0, len(steps) - ROWS_SHOWN_MAX),
         "told": _told(plan),
         "nothing": not steps,
     }
+
+
+def _differences(step: Step) -> list[tuple[str, str, str]]:
+    """Return what differs as (attribute, before, after), for people."""
+    return [(name, _plain(before), _plain(after)) for name, (before, after) in step.changes.items()]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value)) or "—"
+    if isinstance(value, dict):
+        return str(value.get("value", value))
+    return "—" if value is None else str(value)
 
 
 def _told(plan: Plan) -> str:

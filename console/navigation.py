@@ -43,6 +43,7 @@ _SECTIONS: Final = (
         (
             ("resources", "Resources", "sitemap", ()),
             ("roles", "Roles", "shield-check", ("role_define",)),
+            ("reviews", "Access reviews", "circle-check", ("review",)),
         ),
     ),
     (

@@ -26,6 +26,7 @@ POSTED = {
     "connection_key",
     "invitation_resend",
     "invitation_withdraw",
+    "review_close",
     "domain_check",
     "domain_confirm",
 }

@@ -1,6 +1,7 @@
 """Visitors of the console, and one of everything to visit."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,12 +21,14 @@ from identity import (
     members,
     receipts,
     resources,
+    reviews,
     sessions,
     tenancy,
     tokens,
 )
 from identity.grants import GrantSpec
 from identity.models import Directory, Member, Organization, OutgoingMail
+from identity.review_scope import Scope
 from saml import attempts, connections, keys
 from saml.refusals import Refused
 from scim.models import Burst, Departure, LoggedRequest
@@ -156,6 +159,15 @@ def furnish(organization: Organization, prefix: str) -> Things:
         "receipt": receipt.pk,
         "attempt": attempt.pk,
         "domain": domain.pk,
+        "review": reviews.open_(
+            organization,
+            name="Spring",
+            scope=Scope(roles=False),
+            reviewers=[member.pk],
+            rule="keep",
+            actor=SETUP,
+            due_at=timezone.now() + timedelta(days=9),
+        ).pk,
         "logged_request": logged(organization)[0].pk,
         "burst": burst_of(directory, gone).pk,
         "entry": entries(organization, "member.offboard")[0].pk,

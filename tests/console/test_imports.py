@@ -33,6 +33,7 @@ def test_a_file_is_previewed_and_then_done(acme, ada, jane):
     shown = client.post(PATH, {"kind": "members", "file": upload(b"\xef\xbb\xbf" + TEXT.encode())})
     html = shown.content.decode()
     assert "Nothing has happened yet: 1 brought in, 1 as they are." in html
+    assert "<code>emails</code> — → joe@acme.example" in html
     assert "joe@acme.example" not in people(acme)
     done = client.post(PATH, {"kind": "members", "csv": TEXT, **hidden(html)}, follow=True)
     assert "1 brought in, 1 as they are" in done.content.decode()

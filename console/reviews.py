@@ -1,0 +1,180 @@
+"""Access reviews: the campaigns, a new one, and the page on which reviewers say keep or remove."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpResponse, QueryDict
+from django.urls import reverse
+
+from console.access import Visit
+from console.answers import done, page, refuse
+from console.forms import Form
+from console.paging import PAGE_ROWS, is_uuid
+from identity import csv_import, leaving, review_close, review_scope, reviews
+from identity.errors import Invalid, Refusal
+from identity.handing_out import refuse_more_than_own
+from identity.models import Kind, Review, ReviewItem
+from identity.review_scope import Scope
+from identity.reviews import Decided
+
+_ITEMS_SHOWN: Final = 100
+_RULES: Final = (
+    ("keep", "Keep what nobody has decided by then"),
+    ("remove", "Remove what nobody has decided by then"),
+)
+
+
+class ReviewForm(Form):
+    """A campaign."""
+
+    name = forms.CharField(
+        label="Name", max_length=200, widget=forms.TextInput(attrs={"placeholder": "Spring 2027"})
+    )
+    asks = forms.MultipleChoiceField(
+        label="Asks about", choices=(("grants", "Grants"), ("roles", "Roles")), initial=["grants", "roles"],
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    kinds = forms.MultipleChoiceField(
+        label="Grants on", required=False, widget=forms.CheckboxSelectMultiple,
+        help_text="Kinds of resources; none checked means all of them.",
+    )  # fmt: skip
+    reviewers = forms.CharField(
+        label="Reviewers", max_length=10_000, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text="User names or addresses of members, one a line. People are spread over them; nobody reviews themselves.",
+    )  # fmt: skip
+    due_at = forms.CharField(
+        label="Due", max_length=40, widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
+    rule = forms.ChoiceField(
+        label="At the due date", choices=_RULES, initial="keep", widget=forms.RadioSelect
+    )
+
+    def __init__(self, *args: Any, kinds: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["kinds"].choices = [(name, name.replace("_", " ")) for name in kinds]  # type: ignore[attr-defined]
+
+
+def index(visit: Visit) -> HttpResponse:
+    """List the campaigns, the latest first."""
+    rows = _counted(Review.objects.filter(organization=visit.organization)).order_by("-pk")
+    return page(visit, "reviews.html", {"rows": list(rows[:PAGE_ROWS])})
+
+
+def open_(visit: Visit) -> HttpResponse:
+    """Begin a campaign."""
+    kinds = list(
+        Kind.objects.filter(organization=visit.organization).order_by("name").values_list("name", flat=True)
+    )
+    form = ReviewForm(visit.posted, kinds=kinds)
+    form.fields["due_at"].help_text = f"In {visit.organization.time_zone}."
+    if form.is_valid():
+        try:
+            made = _begin(visit, form.cleaned_data)
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            return done(
+                visit, f"{made.name} has begun; its reviewers get a letter.", "review", review=made.pk
+            )
+    return page(visit, "review_open.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+def one(visit: Visit, review: UUID) -> HttpResponse:
+    """Show what is to decide: to reviewers their own items, to whoever may read access all of them; a POST decides."""
+    found = _find(visit, review)
+    refusal = None
+    if visit.posted is not None:
+        try:
+            number = reviews.decide(
+                found,
+                _decisions(visit.posted),
+                by=visit.member,
+                anybodys=visit.may("review_open"),
+                actor=visit.actor,
+            )
+            return done(visit, f"{number} decisions are saved.", "review", review=review)
+        except Refusal as error:
+            refusal = error
+    reads_all = visit.may("reviews")
+    rows = ReviewItem.objects.filter(organization=visit.organization, review=found).select_related(
+        "member", "reviewer", "grant__resource__kind", "assignment__role"
+    )
+    if not reads_all:
+        rows = rows.filter(reviewer=visit.member)
+    undecided = rows.filter(decision="", outcome="")
+    shown = rows if found.closed_at or visit.request.GET.get("all") else undecided
+    values = {
+        "review": found,
+        "items": list(shown.order_by("member__user_name_key", "pk")[:_ITEMS_SHOWN]),
+        "undecided": undecided.count(),
+        "number": rows.count(),
+        "shown_max": _ITEMS_SHOWN,
+        "reads_all": reads_all,
+        "every": bool(visit.request.GET.get("all")),
+        "refusal": refusal,
+        "evidence": [(form, _evidence(visit, found, form)) for form in ("csv", "json")] if reads_all else [],
+    }
+    return page(visit, "review.html", values, status=400 if refusal else 200)
+
+
+def close(visit: Visit, review: UUID) -> HttpResponse:
+    """End a campaign before its due date."""
+    found = _find(visit, review)
+    roles = ReviewItem.objects.filter(organization=visit.organization, review=found, assignment__isnull=False)
+    try:
+        capabilities = roles.values_list("assignment__role__capabilities", flat=True).distinct()
+        refuse_more_than_own(visit, {name for names in capabilities for name in names}, "review")
+    except Refusal as refusal:
+        raise PermissionDenied(refusal.message) from refusal
+    review_close.close(found, actor=visit.actor)
+    return done(visit, f"{found.name} is closed, and what was decided is done.", "review", review=review)
+
+
+def _begin(visit: Visit, values: dict[str, Any]) -> Review:
+    scope = Scope("grants" in values["asks"], "roles" in values["asks"], tuple(values["kinds"]))
+    held = review_scope.assignments_in(visit.organization, scope).values_list("role__capabilities", flat=True)
+    refuse_more_than_own(visit, {name for names in held.distinct() for name in names}, "asks")
+    named = leaving.preview(visit.organization, csv_import.words(values["reviewers"]))
+    wrong = next((leaver for leaver in named if leaver.problem or leaver.member is None), None)
+    if wrong is not None:
+        raise Invalid(f"{wrong.named} is no member of this organization.", field="reviewers")
+    at_home = visit.member.organization_id == visit.organization.pk
+    return reviews.open_(
+        visit.organization, name=values["name"], scope=scope, rule=values["rule"],
+        reviewers=[leaver.member.pk for leaver in named if leaver.member],
+        due_at=leaving.moment(visit.organization, values["due_at"]),
+        opened_by=visit.member if at_home else None, actor=visit.actor,
+    )  # fmt: skip
+
+
+def _decisions(posted: QueryDict) -> dict[UUID, Decided]:
+    """Return what was said of the items on the page; what was left open stays open."""
+    found = {}
+    for name in posted:
+        item = name.removeprefix("item-")
+        if name.startswith("item-") and is_uuid(item) and posted[name]:
+            found[UUID(item)] = Decided(str(posted[name]), str(posted.get(f"reason-{item}", "")).strip())
+    return found
+
+
+def _find(visit: Visit, review: UUID) -> Review:
+    found = _counted(Review.objects.filter(organization=visit.organization, pk=review)).first()
+    if found is None:
+        raise Http404
+    mine = ReviewItem.objects.filter(organization=visit.organization, review=found, reviewer=visit.member)
+    if not visit.may("reviews") and not mine.exists():
+        raise PermissionDenied("This review asks others. Ask whoever began it.")
+    return found
+
+
+def _counted(rows: "QuerySet[Review]") -> "QuerySet[Review]":
+    undecided = Q(items__decision="", items__outcome="")
+    return rows.annotate(number=Count("items"), undecided=Count("items", filter=undecided))
+
+
+def _evidence(visit: Visit, review: Review, form: str) -> str:
+    name = "api-review-evidence-csv" if form == "csv" else "api-review-evidence"
+    return reverse(name, kwargs={"org": visit.organization.slug, "review": review.pk})

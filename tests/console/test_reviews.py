@@ -1,0 +1,97 @@
+"""Access reviews in the console: begun by an administrator, decided by reviewers without any role, closed with evidence."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from identity import grants, resources, reviews, roles, tenancy
+from identity.grants import GrantSpec
+from identity.models import Grant, Review, ReviewItem
+from identity.review_scope import Scope
+from tests.conftest import SETUP, join
+from tests.console.conftest import visit
+
+
+@pytest.fixture
+def rita(acme, ada, jane):
+    resources.register(acme, [{"kind": "portfolio", "id": "p1", "name": "First"}], actor=SETUP)
+    grants.replace(jane, [GrantSpec("portfolio", "p1", "view")], actor=SETUP)
+    return join(acme, "rita@acme.example")
+
+
+def filled(**more):
+    due = (timezone.now() + timedelta(days=20)).strftime("%Y-%m-%dT%H:%M")
+    values = {
+        "name": "Spring",
+        "asks": ["grants", "roles"],
+        "reviewers": "rita@acme.example",
+        "due_at": due,
+        "rule": "keep",
+    }
+    return values | more
+
+
+def only(organization, **wanted):
+    with tenancy.of(organization):
+        return ReviewItem.objects.select_related("review").get(**wanted)
+
+
+def test_a_review_goes_from_its_beginning_to_its_evidence(acme, ada, jane, rita):
+    client = visit(ada)
+    begun = client.post("/o/acme/reviews/new", filled(), follow=True)
+    assert b"Spring has begun" in begun.content
+    item = only(acme, grant__isnull=False)
+    path = f"/o/acme/reviews/{item.review_id}/"
+
+    reviewer = visit(rita)
+    html = reviewer.get(path).content.decode()
+    assert "jane@acme.example" in html
+    assert "Close the review" not in html
+    assert reviewer.get("/o/acme/reviews/").status_code == 403
+    saved = reviewer.post(
+        path, {f"item-{item.pk}": "remove", f"reason-{item.pk}": "has left the desk"}, follow=True
+    )
+    assert b"1 decisions are saved." in saved.content
+    assert only(acme, pk=item.pk).reason == "has left the desk"
+    assert reviewer.post(f"{path}close").status_code == 403
+
+    closed = client.post(f"{path}close", follow=True).content.decode()
+    assert "Spring is closed" in closed
+    assert "removed" in closed
+    with tenancy.of(acme):
+        assert Grant.objects.get().ended_at
+    assert client.get(f"/api/v1/organizations/acme/reviews/{item.review_id}/evidence.csv").status_code == 200
+    late = client.post(path, {f"item-{item.pk}": "keep"})
+    assert (late.status_code, b"This review is closed" in late.content) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"reviewers": "nobody@else.example"}, b"nobody@else.example is no member"),
+        ({"due_at": "2020-01-01T00:00"}, b"The due date is a time to come"),
+        ({"due_at": "soon"}, b"Write a date and an hour"),
+        ({"asks": ["planets"]}, b"not one of the available choices"),
+        ({"name": ""}, b"This field is required"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field(acme, ada, rita, wrong, told):
+    answer = visit(ada).post("/o/acme/reviews/new", filled(**wrong))
+    assert (answer.status_code, told in answer.content) == (400, True)
+    with tenancy.of(acme):
+        assert not Review.objects.exists()
+
+
+def test_nobody_else_sees_a_review_or_closes_what_is_above_them(acme, ada, jane, rita, gus):
+    review = reviews.open_(
+        acme, name="Spring", scope=Scope(), reviewers=[rita.pk], due_at=timezone.now() + timedelta(days=9), rule="keep", actor=SETUP,
+    )  # fmt: skip
+    path = f"/o/acme/reviews/{review.pk}/"
+    assert visit(jane).get(path).status_code == 403
+    assert visit(gus).get(path).status_code == 404
+    manager = join(acme, "max@acme.example", role="member_manager")
+    assert visit(manager).post(f"{path}close").status_code == 403
+    assert b"You cannot give or take" in visit(manager).post("/o/acme/reviews/new", filled()).content
+    roles.replace(manager, ["organization_admin"], actor=SETUP)
+    assert visit(manager).post(f"{path}close").status_code == 303
