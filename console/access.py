@@ -55,6 +55,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "members": "members.read",
     "member": "members.read",
     "member_receipt": "members.read",
+    "member_timeline": "members.read",
     "invitations": "members.read",
     "invitation_create": "members.write",
     "invitation_resend": "members.write",

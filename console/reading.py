@@ -131,6 +131,13 @@ def of_subject(organization_id: UUID, subject_id: str, limit: int, event: str = 
     return _rows(_ANY.format(columns=_COLUMNS, conditions=conditions), wanted)
 
 
+def about(organization_id: UUID, subject_ids: list[str], limit: int, before: str = "") -> list[Line]:
+    """Return the newest entries about any of the subjects, or those before an entry's id."""
+    wanted = {"subject_ids": subject_ids, "organization": organization_id, "limit": limit, "before": before}
+    conditions = "entry.subject_id = ANY(%(subject_ids)s)" + (" AND entry.id < %(before)s" if before else "")
+    return _rows(_ANY.format(columns=_COLUMNS, conditions=conditions), wanted)
+
+
 def _one(organization_id: UUID, conditions: str, values: dict[str, Any]) -> Line | None:
     values |= {"organization": organization_id, "limit": 1}
     return next(iter(_rows(_ANY.format(columns=_COLUMNS, conditions=conditions), values)), None)

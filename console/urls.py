@@ -41,6 +41,7 @@ from console import (
     session_end,
     sign_in,
     sign_on,
+    timeline,
 )
 from console.access import View, guarded
 
@@ -97,6 +98,7 @@ urlpatterns = [
     _own(f"{_MEMBER}reactivate", "member_reactivate", exits.reactivate, _FORM),
     _own(f"{_MEMBER}offboard", "member_offboard", exits.offboard, _FORM),
     _own(f"{_MEMBER}receipt", "member_receipt", receipts.latest),
+    _own(f"{_MEMBER}timeline", "member_timeline", timeline.show),
     _own(f"{_MEMBER}reinstate", "member_reinstate", exits.reinstate, _FORM),
     _own(f"{_MEMBER}end", "member_end", exits.schedule_end, _FORM),
     _own(f"{_MEMBER}sessions/<uuid:session>/end", "session_end", credentials.end_session, _POST),
