@@ -10,8 +10,6 @@ from typing import TypeVar
 from django.db.models import Model, Q, QuerySet
 
 Row = TypeVar("Row", bound=Model)
-
-
 _WITHIN = "{0}.started_at <= %(at)s AND ({0}.ended_at IS NULL OR {0}.ended_at > %(at)s)"
 _PERIOD = (
     "EXISTS (SELECT FROM identity_activeperiod period WHERE period.organization_id = %(organization)s"
@@ -30,7 +28,6 @@ _WORDS = {
         f"CASE WHEN NOT {_PERIOD} THEN 'inactive' END",
     ),
 }
-
 
 # No circle can be made, and nothing be so deep (identity.nesting): the bound is there so that no statement depends on that.
 _DEPTH_MAX = 16
@@ -59,7 +56,8 @@ def _forms(statement: str) -> tuple[str, str]:
     return now, then
 
 
-# Up from the resource asked about: `enough` are the permissions that would do on each resource above.
+# Up from the resource asked about: `enough` are the permissions that would do on each resource above. `way` has only what comes through
+# other groups: where there is none of that, nobody waits for it.
 CHECK = _forms("""
 WITH RECURSIVE asked AS (
   SELECT question.n, member.id AS member_id, resource.id AS resource_id, resource.parent_id, question.permission,
@@ -87,10 +85,11 @@ WITH RECURSIVE asked AS (
      SELECT min(array_position(kind.permissions, permission)) AS weakest FROM unnest(up.enough) AS permission) AS step
    WHERE step.weakest IS NOT NULL
 ), way AS (
-  SELECT asker.member_id, membership.group_id, membership.started_at, 0 AS steps
+  SELECT asker.member_id, nesting.parent_id AS group_id, GREATEST(membership.started_at, nesting.started_at) AS started_at, 1 AS steps
     FROM (SELECT DISTINCT member_id FROM asked WHERE refusal IS NULL) AS asker
-    JOIN identity_membership membership ON membership.organization_id = %(organization)s
-         AND membership.member_id = asker.member_id AND OPEN(membership)
+    JOIN identity_membership membership ON membership.organization_id = %(organization)s AND membership.member_id = asker.member_id
+         AND OPEN(membership)
+    JOIN identity_nesting nesting ON nesting.organization_id = %(organization)s AND nesting.child_id = membership.group_id AND OPEN(nesting)
   UNION ALL
   SELECT way.member_id, nesting.parent_id, GREATEST(way.started_at, nesting.started_at), way.steps + 1
     FROM way JOIN identity_nesting nesting ON nesting.organization_id = %(organization)s AND nesting.child_id = way.group_id
@@ -103,6 +102,13 @@ WITH RECURSIVE asked AS (
         SELECT given.id, given.permission, given.origin, given.started_at, '' AS through FROM identity_grant given
          WHERE given.organization_id = %(organization)s AND given.member_id = up.member_id
            AND given.resource_id = up.resource_id AND given.permission = ANY (up.enough) AND OPEN(given)
+        UNION ALL
+        SELECT mapped.id, mapped.permission, 'group', GREATEST(mapped.started_at, membership.started_at), grouping.display_name
+          FROM identity_membership membership
+          JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = membership.group_id
+               AND mapped.resource_id = up.resource_id AND mapped.permission = ANY (up.enough) AND OPEN(mapped)
+          JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
+         WHERE membership.organization_id = %(organization)s AND membership.member_id = up.member_id AND OPEN(membership)
         UNION ALL
         SELECT mapped.id, mapped.permission, 'group', GREATEST(mapped.started_at, way.started_at), grouping.display_name
           FROM way
