@@ -1,5 +1,6 @@
 """The organizations of this server, for operators, and the settings of one."""
 
+import zoneinfo
 from typing import Any, Final
 
 from django import forms
@@ -18,10 +19,11 @@ from identity import organizations, tenancy
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Member, Organization, Resource, Role
+from scim import bursts
 
 _SEARCH_LENGTH_MAX: Final = 200
 _GRANTS_MAX: Final = 300
-_PLAIN: Final = ("name", "grace_days", "session_hours", "second_factor", "email_unique")
+_PLAIN: Final = ("name", "time_zone", "grace_days", "session_hours", "second_factor", "email_unique")
 
 
 class NewForm(Form):
@@ -44,6 +46,11 @@ class SettingsForm(Form):
     """What an organization decides for itself."""
 
     name = forms.CharField(label="Name", max_length=200)
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        choices=lambda: [(name, name) for name in sorted(zoneinfo.available_timezones())],
+        help_text="By its clocks people leave whose end is a date and hour.",
+    )
     grace_days = forms.IntegerField(
         label="Grace period (days)",
         min_value=0,
@@ -97,6 +104,9 @@ def index(visit: Visit) -> HttpResponse:
             .annotate(Count("pk"))
         ):
             counted.setdefault(organization_id, {})[state] = number
+        held = bursts.held_anywhere().filter(organization__in=[row.pk for row in found])
+        for organization_id in held.values_list("organization_id", flat=True):
+            counted.setdefault(organization_id, {})["held"] = 1
     with_counts = [(row, counted.get(row.pk, {})) for row in found]
     listed = cut(query, with_counts, lambda row: (row[0].slug,), begun=key is not None)
     return page(visit, "organizations.html", {"page": listed, "q": text})
@@ -126,6 +136,7 @@ def settings(visit: Visit) -> HttpResponse:
         visit.posted,
         initial={
             "name": organization.name,
+            "time_zone": organization.time_zone,
             "grace_days": organization.grace_days,
             "session_hours": organization.session_hours,
             "second_factor": organization.second_factor,

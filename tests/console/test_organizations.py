@@ -4,7 +4,7 @@ from identity import organizations, tenancy
 from identity.models import Organization, Role
 from tests.conftest import SETUP
 from tests.console.addresses import address
-from tests.console.conftest import entries, visit
+from tests.console.conftest import entries, filled_from, visit
 
 
 def test_operators_see_every_organization_and_find_one(acme, globex, opal):
@@ -36,7 +36,8 @@ def test_a_taken_or_misshapen_short_name_is_refused_beside_its_field(acme, opal)
 
 def test_settings_are_saved_with_their_entry(things, ada):
     values = {
-        "name": "Acme SE", "grace_days": "14", "session_hours": "8", "email_unique": "on", "roles": ["member"],
+        "name": "Acme SE", "time_zone": "Europe/Berlin", "grace_days": "14", "session_hours": "8", "email_unique": "on",
+        "roles": ["member"],
         "grants": ["portfolio\x1facme-1\x1fview"],
     }  # fmt: skip
     answer = visit(ada).post("/o/acme/settings", values)
@@ -44,11 +45,27 @@ def test_settings_are_saved_with_their_entry(things, ada):
     with tenancy.of(things.organization):
         saved = Organization.objects.get(slug="acme")
     assert (saved.name, saved.grace_days, saved.session_hours, saved.email_unique) == ("Acme SE", 14, 8, True)
+    assert saved.time_zone == "Europe/Berlin"
     assert saved.defaults == {
         "roles": ["member"],
         "grants": [{"kind": "portfolio", "id": "acme-1", "permission": "view"}],
     }
     assert len(entries(things.organization, "organization.change")) == 1
+
+
+def test_a_time_zone_that_is_none_is_refused_beside_its_field(acme, ada):
+    path = "/o/acme/settings"
+    values = filled_from(visit(ada), path) | {"time_zone": "Mars/Olympus"}
+    answer = visit(ada).post(path, values)
+    assert answer.status_code == 400
+    assert answer.context["form"].errors.keys() == {"time_zone"}
+
+
+def test_operators_see_at_a_glance_where_people_are_held_back(things, globex, opal):
+    answer = visit(opal).get("/organizations/")
+    held = {row.slug for row, counts in answer.context["page"].rows if counts.get("held")}
+    assert held == {"acme"}
+    assert answer.content.decode().count("People held back") == 1
 
 
 def test_settings_out_of_range_are_refused_and_change_nothing(acme, ada):

@@ -72,7 +72,9 @@ def test_no_way_round_by_settings_connections_or_a_role_of_ones_own(things, acme
     wanted = ["organization.write", "connections.read", "connections.write", "members.read"]
     roles.define(acme, "half", actor=SETUP, capabilities=wanted)
     client = visit(join(acme, "hal@acme.example", role="half"))
-    settings = {"name": "Acme", "grace_days": "30", "session_hours": "24", "roles": ["organization_admin"]}
+    settings = {
+        "name": "Acme", "time_zone": "UTC", "grace_days": "30", "session_hours": "24", "roles": ["organization_admin"],
+    }  # fmt: skip
     connection = {
         "name": "Okta", "idp_preset": "okta", "signed": "either", "join": "anyone", "defaults": "chosen",
         "roles": ["organization_admin"],
