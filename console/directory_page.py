@@ -8,10 +8,11 @@ from django.db.models import F
 from django.http import HttpResponse
 from django.utils import timezone
 
-from console import bursts, directories, heard, reading
+from console import bursts, directories, heard, pulls, reading
 from console.access import Visit
 from console.answers import page
 from console.forms import Form
+from identity import directories as verbs
 from identity.directory_settings import effective
 from identity.models import Directory, Token
 from scim.doctor import EXPIRES_SOON
@@ -40,6 +41,8 @@ class TokenForm(Form):
 def one(visit: Visit, directory: UUID) -> HttpResponse:
     """Show one directory with its base URL and tokens."""
     found = directories.find(visit, directory)
+    if found.kind not in verbs.KINDS:
+        return pulls.show(visit, found)
     return show(visit, found, TokenForm(directory=found))
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from django import forms
 from django.http import HttpResponse
 
-from console import directories
+from console import directories, pulls
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.directories import DirectoryForm
@@ -105,6 +105,8 @@ def change(visit: Visit, directory: UUID) -> HttpResponse:
     """Change what the form says; settings that are as they were are not written down as chosen."""
     found = directories.find(visit, directory)
     found.organization = visit.organization
+    if found.kind not in verbs.KINDS:
+        return pulls.change(visit, found)
     form = SettingsForm(visit.posted, directory=found)
     if form.is_valid():
         before, given = effective(found.settings), form.cleaned_data

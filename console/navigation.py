@@ -49,7 +49,12 @@ _SECTIONS: Final = (
     (
         "Sources",
         (
-            ("directories", "Directories", "refresh", ("directory", "token", "request", "doctor", "burst")),
+            (
+                "directories",
+                "Directories",
+                "refresh",
+                ("directory", "token", "request", "doctor", "burst", "pull", "run"),
+            ),
             ("connections", "Single sign-on", "key", ("connection", "sign_on")),
             ("sign_ins", "Sign-ins", "login-2", ("sign_in",)),
             ("domains", "Domains", "world", ("domain",)),

@@ -30,12 +30,14 @@ from console import (
     members,
     organizations,
     overview,
+    pulls,
     receipts,
     replays,
     requests,
     resources,
     reviews,
     roles,
+    runs,
     second_factor,
     second_step,
     session_end,
@@ -63,6 +65,7 @@ _MEMBER = "members/<uuid:member>/"
 _DIRECTORY = "directories/<uuid:directory>/"
 _REQUEST = f"{_DIRECTORY}requests/<uuid:logged_request>/"
 _BURST = f"{_DIRECTORY}held/<uuid:burst>/"
+_RUN = f"{_DIRECTORY}runs/<uuid:run>/"
 _CONNECTION = "connections/<uuid:connection>/"
 
 urlpatterns = [
@@ -126,6 +129,8 @@ urlpatterns = [
     _own("roles/new", "role_define", roles.define, _FORM),
     _own("directories/", "directories", directories.index),
     _own("directories/new", "directory_create", directories.create, _FORM),
+    _own("directories/read/", "pull_choose", pulls.choose),
+    _own("directories/read/<slug:kind>/", "pull_create", pulls.create, _FORM),
     _own(_DIRECTORY, "directory", directory_page.one),
     _own(f"{_DIRECTORY}heard", "directory_heard", heard.fragment),
     _own(f"{_DIRECTORY}settings", "directory_change", directory_settings.change, _FORM),
@@ -138,6 +143,14 @@ urlpatterns = [
     _own(f"{_REQUEST}apply", "request_apply", replays.apply, _POST),
     _own(f"{_DIRECTORY}doctor", "doctor", doctor.show),
     _own(f"{_DIRECTORY}held/", "bursts", bursts.index),
+    _own(f"{_DIRECTORY}test", "pull_test", pulls.test, _POST),
+    _own(f"{_DIRECTORY}read", "pull_run", pulls.run, _POST),
+    _own(f"{_DIRECTORY}pause", "pull_pause", pulls.pause, _POST),
+    _own(f"{_DIRECTORY}file", "pull_file", pulls.file, _POST),
+    _own(_RUN, "run", runs.one),
+    _own(f"{_RUN}progress", "run_progress", runs.fragment),
+    _own(f"{_RUN}approve", "run_approve", runs.approve, _POST),
+    _own(f"{_RUN}cancel", "run_cancel", runs.cancel, _POST),
     _own(_BURST, "burst", bursts.one),
     _own(f"{_BURST}decide", "burst_decide", bursts.decide, _POST),
     _own("connections/", "connections", connections.index),

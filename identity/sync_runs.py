@@ -152,6 +152,19 @@ def expire(run: Run, *, actor: Actor) -> bool:
     return True
 
 
+def progress(run: Run) -> dict[str, float | None]:
+    """Return how far the run is in its phase: done, of (None while unknown), per_second, seconds_left."""
+    applying = run.state in {State.APPLYING, State.DONE, State.HELD, State.CANCELLED}
+    skipped_by_plan = sum(run.counts.get("skipped", {}).values())
+    done = run.applied + run.skipped - skipped_by_plan if applying else run.staged
+    of = run.planned if applying else None
+    ended = run.ended_at or timezone.now()
+    seconds = (ended - run.phase_at).total_seconds() if run.phase_at else 0.0
+    rate = round(done / seconds, 1) if seconds > 0 and done else None
+    left = round((of - done) / rate) if of is not None and rate and run.is_open else None
+    return {"done": done, "of": of, "per_second": rate, "seconds_left": left}
+
+
 def lock(run: Run) -> Run:
     """Lock the run's row for the transaction and return it with its directory; the tenancy must be set."""
     return Run.objects.select_for_update(of=("self",)).select_related("directory").get(pk=run.pk)

@@ -1,5 +1,6 @@
 """What every form of the console shares: Tabler's classes on its widgets."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -12,7 +13,11 @@ class Form(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field in self.fields.values():
+        self.dress(self.fields)
+
+    def dress(self, fields: Mapping[str, forms.Field]) -> None:
+        """Give the fields' widgets their classes."""
+        for field in fields.values():
             field.widget.attrs["class"] = (
                 f"{_class_of(field.widget)} {field.widget.attrs.get('class', '')}".strip()
             )

@@ -17,6 +17,8 @@ from django.utils.timesince import timesince
 
 from console import words
 from console.access import Visit
+from identity import directories, directory_kinds
+from identity.models import Directory
 
 register = template.Library()
 
@@ -250,3 +252,33 @@ def value(thing: Any) -> str:
             f"{item['value']} ({item['type']})" if item.get("type") else str(item["value"]) for item in thing
         )
     return json.dumps(thing, ensure_ascii=False, indent=2) if isinstance(thing, dict | list) else str(thing)
+
+
+@register.filter
+def source(directory: Directory) -> str:
+    """Name what a directory is: the product that pushes, or the kind that is read."""
+    if directory.kind in directories.KINDS:
+        return words.of_idp(directory.idp)
+    return next(
+        (kind.title for kind in directory_kinds.kinds() if kind.name == directory.kind), directory.kind
+    )
+
+
+@register.filter
+def run_action(action: str) -> str:
+    """Say what a step of a plan does."""
+    return words.RUN_ACTIONS.get(action, action)
+
+
+@register.filter
+def run_reason(code: str) -> str:
+    """Say why a step is what it is."""
+    return words.RUN_REASONS.get(code, code.replace("_", " "))
+
+
+@register.filter
+def run_fields(fields: list[str] | dict[str, Any]) -> str:
+    """Say what a step changes: the attributes that differ, or how many join and leave."""
+    if isinstance(fields, dict):
+        return ", ".join(f"{number} {name}" for name, number in fields.items())
+    return ", ".join(fields)

@@ -22,6 +22,12 @@ POSTED = {
     "token_revoke",
     "request_apply",
     "burst_decide",
+    "pull_test",
+    "pull_run",
+    "pull_pause",
+    "pull_file",
+    "run_approve",
+    "run_cancel",
     "connection_switch",
     "connection_key",
     "invitation_resend",
@@ -32,7 +38,7 @@ POSTED = {
 }
 DOWNLOADS = {"record_csv", "record_jsonl", "receipt_json"}
 # A part of a page, which a script asks for.
-FRAGMENTS = {"directory_heard"}
+FRAGMENTS = {"directory_heard", "run_progress"}
 
 
 def patterns() -> dict[str, URLPattern]:
@@ -51,6 +57,8 @@ def address(name: str, things) -> str:
     ids = dict(things.ids) | {"slug": things.organization.slug}
     if name in {"token_revoke", "token_rotate"}:
         ids["token"] = ids["directory_token"]
+    if name.startswith(("pull_", "run")):
+        ids["directory"] = ids["pulled"]
     return reverse(name, kwargs={key: ids[key] for key in wanted})
 
 

@@ -19,10 +19,12 @@ from identity import (
     groups,
     invitations,
     members,
+    pulls,
     receipts,
     resources,
     reviews,
     sessions,
+    sync_runs,
     tenancy,
     tokens,
 )
@@ -136,6 +138,10 @@ def furnish(organization: Organization, prefix: str) -> Things:
     attempts.fail(
         attempt, connection, Refused("audience", "another one"), ["response received"], user_name="lena"
     )
+    pull = pulls.create(
+        organization, actor=SETUP, kind="csv", name="Staff", settings={"mapping": {"external_id": "Key", "user_name": "Login"}}
+    )  # fmt: skip
+    run = sync_runs.ask(pull.directory, actor=SETUP)
     domain = domains.claim(organization, f"{prefix}.example", actor=SETUP)
     invitation = invitations.create(organization, f"{prefix}.new@example.com", actor=SETUP)
     with tenancy.of(organization):
@@ -152,6 +158,9 @@ def furnish(organization: Organization, prefix: str) -> Things:
         "token": token.pk,
         "directory_token": directory_token.pk,
         "directory": directory.pk,
+        "pulled": pull.directory_id,
+        "run": run.pk,
+        "kind": "csv",
         "connection": connection.pk,
         "step": "next",
         "invitation": invitation.pk,
