@@ -182,3 +182,33 @@ def test_a_large_group_is_found_by_its_index(idp, okta, family):
         cursor.execute(sql, [okta.directory.organization_id, okta.directory.pk, *parameters])
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "membership_by_member" in plan or "membership_open_once" in plan, plan
+
+
+def bulk(idp, *operations):
+    schema = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+    answer = idp.post("/Bulk", {"schemas": [schema], "Operations": list(operations)})
+    assert answer.status == 200, answer
+    return answer.body["Operations"]
+
+
+def creates(bulk_id, *inside):
+    members = [{"value": f"bulkId:{each}"} for each in inside]
+    data = {"displayName": bulk_id.upper(), "members": members}
+    return {"method": "POST", "path": "/Groups", "bulkId": bulk_id, "data": data}
+
+
+def test_bulk_builds_a_tree_in_any_order(idp):
+    results = {
+        each["bulkId"]: each for each in bulk(idp, creates("a", "b", "c"), creates("b"), creates("c", "b"))
+    }
+    assert {each["status"] for each in results.values()} == {"201"}
+    ids = {name: each["location"].rpartition("/")[2] for name, each in results.items()}
+    assert {value for _, value in members(idp, ids["a"])} == {ids["b"], ids["c"]}
+    assert members(idp, ids["c"]) == [("Group", ids["b"])]
+
+
+def test_bulk_closes_no_circle(idp):
+    results = bulk(idp, creates("a", "b"), creates("b", "a"))
+    assert sorted(each["status"] for each in results) == ["201", "400"]
+    refused = next(each for each in results if each["status"] == "400")
+    assert "would be in itself" in refused["response"]["detail"]

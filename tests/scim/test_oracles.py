@@ -24,6 +24,8 @@ def client_of(address: str, idp: ScimClient) -> httpx2.Client:
     return httpx2.Client(base_url=address, headers={"Authorization": f"Bearer {idp.secret}"}, timeout=30)
 
 
+# Some hundreds of requests, one after the other: on a busy machine more than a test is given otherwise.
+@pytest.mark.timeout(400)
 def test_scim2_tester_finds_nothing(okta, address):
     with client_of(address, okta) as http:
         results = check_server(SyncSCIMClient(http))
