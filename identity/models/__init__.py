@@ -8,7 +8,7 @@ from identity.models.job import JobRun
 from identity.models.kept_answer import KeptAnswer
 from identity.models.mail import OutgoingMail
 from identity.models.mapping import GroupGrant, GroupRole
-from identity.models.member import ActivePeriod, Invitation, Member
+from identity.models.member import ActivePeriod, Invitation, Member, MemberKey
 from identity.models.organization import Domain, Organization
 from identity.models.receipt import Receipt
 from identity.models.resource import Kind, Resource
@@ -18,7 +18,7 @@ from identity.models.sync import Pull, Run, Step
 
 __all__ = [
     "ActivePeriod", "DataKey", "Directory", "DirectorySize", "Domain", "FirstAccess", "Grant", "Group", "GroupGrant", "GroupRole",
-    "Invitation", "JobRun", "KeptAnswer", "Kind", "Link", "Member", "Membership", "Nesting", "Organization", "OutgoingMail",
+    "Invitation", "JobRun", "KeptAnswer", "Kind", "Link", "Member", "MemberKey", "Membership", "Nesting", "Organization", "OutgoingMail",
     "PendingMembership", "Pull", "Receipt", "RecoveryCode", "Resource", "Review", "ReviewItem", "Role", "RoleAssignment", "Run",
     "SecondFactor",
     "Session", "Step", "Token",

@@ -132,3 +132,23 @@ class Invitation(TenantModel):
                 name="invitation_open_once",
             ),
         )
+
+
+# As much of a text as is sure to fit an index row.
+KEY_CHARACTERS_MAX = 500
+
+
+class MemberKey(models.Model):
+    """A text of a member's profile that people are looked up by, in lower case and cut: each e-mail address, and the display name.
+
+    PostgreSQL keeps it (migration 0021), whoever writes the profile. `kind` is the attribute's name in RFC 7643.
+    """
+
+    pk = models.CompositePrimaryKey("organization_id", "kind", "key", "member_id")
+    organization_id = models.UUIDField()
+    kind = models.TextField()
+    key = models.TextField(db_collation="C")
+    member_id = models.UUIDField()
+
+    def __str__(self) -> str:
+        return self.key

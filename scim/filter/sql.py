@@ -46,6 +46,24 @@ class Rows(NamedTuple):
     parts: Mapping[str, Column]
 
 
+class Keys(NamedTuple):
+    """Attributes whose texts can be looked up, folded and cut, in an index: their names, whose id it leads to, and its rows as `k`."""
+
+    names: frozenset[str]
+    owner: str
+    source: str
+    characters: int
+
+    def condition(self, operator: str, name: str) -> str:
+        """Return a condition that holds at least wherever the text, the one or two parameters, is found."""
+        folded = f"left(lower(%s), {self.characters})"
+        chosen = f"SELECT k.owner_id FROM {self.source} AND k.kind = '{name}'"  # noqa: S608 - built from tables alone
+        if operator == "eq":
+            # An array is looked up first and leads the rest; nobody goes through everybody because the planner takes a match for frequent.
+            return f"{self.owner} = ANY (ARRAY({chosen} AND k.key = {folded}))"
+        return f"{self.owner} IN ({chosen} AND k.key >= {folded} AND k.key < {folded} || chr(1114111))"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
     """Where the attributes of a resource type live; what is not named is in the JSON of `profile`.
@@ -57,6 +75,7 @@ class Vocabulary:
     columns: Mapping[str, Column]
     rows: Mapping[str, Rows]
     profile: str
+    keys: Keys | None = None
 
     def rows_of(self, place: Place) -> Rows | None:
         """Return where the values of a multi-valued attribute are rows, None for any other."""
@@ -157,7 +176,27 @@ class _Writing:
                 inner = Comparison(asked, tree.operator, tree.value)
             return self.some(place, inner)
         column = self.vocabulary.column(Place(place.extension, attribute, sub))
-        return self.compare(tree, column, sub or attribute)
+        looked_up = self.narrowed(place, tree) if sub is None else ""
+        return f"({looked_up}{self.compare(tree, column, sub or attribute)})"
+
+    def narrowed(self, place: Place, tree: Filter) -> str:
+        """Write what can be looked up of a condition, before the condition itself, which decides; nothing where nothing can."""
+        keys, attribute = self.vocabulary.keys, place.attribute
+        if (
+            keys is None
+            or place.extension is not None
+            or attribute is None
+            or attribute.name not in keys.names
+        ):
+            return ""
+        for term in tree.terms if isinstance(tree, And) else (tree,):
+            if isinstance(term, Comparison) and term.operator in {"eq", "sw"} and isinstance(term.value, str):
+                if attribute.multi_valued and str(term.path).lower() != "value":
+                    continue
+                condition = keys.condition(term.operator, attribute.name)
+                self.parameters.extend([term.value] * condition.count("%s"))
+                return f"{condition} AND "
+        return ""
 
     def schemas(self, tree: Comparison | Present) -> str:
         """Write a condition on `schemas`: the core one is always there, an extension where it has values."""
@@ -184,9 +223,10 @@ class _Writing:
         parts = {sub.name: Column(f"{name}.v->>{literal(sub.name)}") for sub in attribute.sub_attributes}
         if attribute.is_plain_list:
             parts = {"value": Column(f"{name}.v#>>'{{}}'")}
+        looked_up = self.narrowed(place, inner)
         condition = self.element(inner, attribute, parts)
         values = f"jsonb_array_elements({self.vocabulary.json(place)}) AS {name}(v)"
-        return f"EXISTS (SELECT 1 FROM {values} WHERE {condition})"  # noqa: S608 - built from tables alone
+        return f"({looked_up}EXISTS (SELECT 1 FROM {values} WHERE {condition}))"  # noqa: S608 - built from tables alone
 
     def element(self, tree: Filter, attribute: Attribute, parts: Mapping[str, Column]) -> str:
         """Write the filter within brackets, about one value."""

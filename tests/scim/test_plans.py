@@ -1,0 +1,112 @@
+"""What identity providers ask for is found by an index, also under row-level security: PostgreSQL's own plans are looked at."""
+
+import pytest
+from django.db import connection
+
+from identity import tenancy
+from identity.models import MemberKey
+from tests.scim.talk import Scim
+
+pytestmark = pytest.mark.usefixtures("db")
+PEOPLE = 2000
+
+
+@pytest.fixture
+def idp(okta, eraser):
+    """Give a directory of some thousand people, as many as make an index worth its while, and statistics about them."""
+    talk = Scim(okta)
+    operations = [
+        {
+            "method": "POST",
+            "path": "/Users",
+            "bulkId": str(number),
+            "data": {
+                "userName": f"p{number}@example.org",
+                "externalId": f"x{number}",
+                "displayName": f"Person {number}",
+                "emails": [
+                    {"value": f"P{number}@example.org", "type": "work", "primary": True},
+                    {"value": f"home{number}@example.net", "type": "home"},
+                ],
+            },
+        }
+        for number in range(PEOPLE)
+    ]
+    urn = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+    for start in range(0, PEOPLE, 1000):
+        part = operations[start : start + 1000]
+        assert talk.post("/Bulk", {"schemas": [urn], "Operations": part}).status == 200
+    eraser.execute("ANALYZE")
+    return talk
+
+
+def plan_of(idp, query):
+    """Return the nodes of the plan of the page's statement, and how many were found."""
+    sent = []
+
+    def note(execute, sql, parameters, many, context):
+        sent.append((sql, parameters))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        found = idp.get(f"/Users?{query}").body["totalResults"]
+    sql, parameters = next(each for each in sent if "WITH page" in each[0])
+    organization = parameters[0]
+    explained = tenancy.read(organization, f"EXPLAIN (FORMAT JSON) {sql}", parameters)[0][0]
+    waiting, nodes = [explained[0]["Plan"]], []
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        waiting += node.get("Plans", [])
+    return nodes, found
+
+
+CASES = [
+    ('userName eq "P77@example.org"', "member_user_name_key"),
+    ('externalId eq "x77"', "link_external_id"),
+    ('emails eq "home77@example.net"', "identity_memberkey"),
+    ('emails.value eq "P77@EXAMPLE.org"', "identity_memberkey"),
+    ('emails[type eq "work" and value eq "p77@example.org"]', "identity_memberkey"),
+    ('emails[type eq "work"].value eq "p77@example.org"', "identity_memberkey"),
+    ('displayName eq "person 77"', "identity_memberkey"),
+    ('displayName sw "person 77" and not (displayName sw "person 77 ")', "identity_memberkey"),
+    ('meta.lastModified gt "2999-01-01T00:00:00Z"', "member_changed"),
+]
+
+
+def test_what_clients_look_for_is_led_by_an_index(idp):
+    for written, index in CASES:
+        nodes, found = plan_of(idp, f"filter={written}")
+        assert found == (0 if written.startswith("meta") else 11 if " sw " in written else 1), written
+        assert any(index in node.get("Index Name", "") for node in nodes), (written, nodes)
+        assert not read_whole(nodes), written
+    # A page reads no more people than it shows, and the total is not counted.
+    nodes, found = plan_of(idp, "count=10")
+    assert (found, read_whole(nodes)) == (PEOPLE, set())
+
+
+def read_whole(nodes):
+    names = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    return names & {"identity_member", "identity_link", "identity_memberkey"}
+
+
+def test_keys_follow_the_profile_whoever_writes_it(acme, okta):
+    talk = Scim(okta)
+    made = talk.create(
+        "a@example.org", displayName="Äda", emails=[{"value": "A@example.org"}, {"value": "b@x.org"}]
+    )
+
+    def keys():
+        with tenancy.of(acme):
+            return sorted(MemberKey.objects.filter(member_id=made["id"]).values_list("kind", "key"))
+
+    assert keys() == [("displayName", "äda"), ("emails", "a@example.org"), ("emails", "b@x.org")]
+    path = f"/Users/{made['id']}"
+    talk.patch(path, {"op": "remove", "path": 'emails[value eq "b@x.org"]'})
+    talk.patch(path, {"op": "replace", "path": "title", "value": "x"})
+    assert keys() == [("displayName", "äda"), ("emails", "a@example.org")]
+    talk.put(path, {"userName": "a@example.org", "displayName": "x" * 900})
+    assert keys() == [("displayName", "x" * 500)]
+    assert talk.get(f'/Users?filter=displayName eq "{"X" * 900}"').body["totalResults"] == 1
+    assert talk.get(f'/Users?filter=displayName eq "{"x" * 899}y"').body["totalResults"] == 0
+    assert talk.get(f'/Users?filter=not (displayName eq "{"x" * 900}")').body["totalResults"] == 0
