@@ -1,0 +1,165 @@
+"""What is measured of a SCIM server, the same for us and for the peers. Every answer is checked."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from client import Peer
+
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+PAGE = 100
+THOUSAND = 1000
+_fresh = itertools.count(10_000_000)
+
+Act = Callable[[int], object]
+
+
+def person(number: int) -> dict[str, object]:
+    """Return a User as most clients send one."""
+    return {
+        "schemas": [USER],
+        "userName": f"p{number}@bench.example",
+        "externalId": f"x{number}",
+        "name": {"givenName": "P", "familyName": str(number)},
+        "emails": [{"value": f"p{number}@bench.example", "type": "work", "primary": True}],
+        "active": True,
+    }
+
+
+@dataclass
+class Scene:
+    """A server with people in it: their ids in order, the first of number 0; a group of a thousand; groups to add to."""
+
+    peer: Peer
+    ids: Sequence[str]
+    thousand: str
+    empty: Sequence[str]
+    ten: str = ""
+    many: str = ""
+    _deep: dict[int, int] = field(default_factory=dict)
+
+    def acts(self) -> dict[str, Act]:
+        """Return what can be measured here, by name."""
+        acts: dict[str, Act] = {
+            "get": self.get,
+            "filter": self.filter,
+            "list": self.list,
+            "deep": self.deep,
+            "group": self.group,
+            "create": self.create,
+            "put": self.put,
+            "okta": self.patch_okta,
+            "entra": self.patch_entra,
+            "add100": self.add_100,
+        }
+        if self.ten and self.many:
+            acts |= {"one-10": self.one_more(self.ten), "one-100k": self.one_more(self.many)}
+        return acts
+
+    def id_of(self, number: int) -> str:
+        """Return the id of a person, each in their turn."""
+        return self.ids[number % len(self.ids)]
+
+    def get(self, number: int) -> None:
+        """Read a person."""
+        id_ = self.id_of(number)
+        found = self.peer.asked("GET", f"/Users/{id_}")
+        _check(str(found["id"]) == id_ and found["emails"][0]["value"].endswith("@bench.example"), found)
+
+    def filter(self, number: int) -> None:
+        """Find a person by userName."""
+        number %= len(self.ids)
+        name = f"p{number}@bench.example"
+        found = self.peer.asked("GET", f"/Users?filter=userName%20eq%20%22{name}%22")
+        _check(found["totalResults"] == 1 and found["Resources"][0]["userName"] == name, found)
+
+    def list(self, _: int) -> None:
+        """Read the first page of a hundred."""
+        self._page(1)
+
+    def deep(self, number: int) -> None:
+        """Walk on at the end of the list, as a client does that reads everything."""
+        lane = number % 16
+        last = len(self.ids) - 20 * PAGE + 1
+        start = self._deep.get(lane, last)
+        self._page(start)
+        following = start + PAGE
+        self._deep[lane] = last if following > len(self.ids) - PAGE else following
+
+    def _page(self, start: int) -> None:
+        found = self.peer.asked("GET", f"/Users?startIndex={start}&count={PAGE}")
+        shown = found["Resources"]
+        _check(len(shown) == PAGE and found["totalResults"] >= len(self.ids), found)
+        _check(all(each["userName"].endswith("@bench.example") for each in shown), found)
+
+    def group(self, _: int) -> None:
+        """Read a group of a thousand."""
+        found = self.peer.asked("GET", f"/Groups/{self.thousand}")
+        _check(len(found["members"]) == THOUSAND, found)
+
+    def create(self, _: int) -> None:
+        """Create a person."""
+        sent = person(next(_fresh))
+        found = self.peer.asked("POST", "/Users", sent, (201,))
+        _check(found["userName"] == sent["userName"] and found["id"], found)
+
+    def put(self, number: int) -> None:
+        """Replace a person by one with another family name."""
+        sent: Any = person(number % len(self.ids))
+        sent["name"]["familyName"] = str(next(_fresh))
+        found = self.peer.asked("PUT", f"/Users/{self.id_of(number)}", sent)
+        _check(found["name"]["familyName"] == sent["name"]["familyName"], found)
+
+    def patch_okta(self, number: int) -> None:
+        """Switch a person off, on the next round on, as Okta writes it."""
+        self._patched(number, {"op": "replace", "value": {"active": self._state(number)}})
+
+    def patch_entra(self, number: int) -> None:
+        """Do the same as Entra ID writes it with its compliance flag."""
+        self._patched(number, {"op": "replace", "path": "active", "value": self._state(number)})
+
+    def _state(self, number: int) -> bool:
+        return bool(number // len(self.ids) % 2)
+
+    def _patched(self, number: int, operation: dict[str, object]) -> None:
+        body = {"schemas": [PATCH], "Operations": [operation]}
+        found = self.peer.asked("PATCH", f"/Users/{self.id_of(number)}", body, (200, 204))
+        _check(found is None or found["active"] is self._state(number), found)
+
+    def add_100(self, number: int) -> None:
+        """Add a hundred people to a group that has none of them."""
+        block = number // len(self.empty) * PAGE % (len(self.ids) - PAGE)
+        group = self.empty[number % len(self.empty)]
+        found = self._added(group, self.ids[block : block + PAGE])
+        if found is not None:
+            members = {str(each["value"]) for each in found["members"]}
+            _check(members.issuperset(self.ids[block : block + PAGE]), found)
+
+    def one_more(self, group: str) -> Act:
+        """Return the act that adds one person to a group, and takes them out again the next time."""
+        everybody = self.ids
+
+        def act(number: int) -> None:
+            # The people at the end of the list are in neither of the groups.
+            member = everybody[-1 - number // 2 % 50_000]
+            if number % 2 == 0:
+                self._added(group, [member])
+            else:
+                path = f'members[value eq "{member}"]'
+                body = {"schemas": [PATCH], "Operations": [{"op": "remove", "path": path}]}
+                self.peer.asked("PATCH", f"/Groups/{group}", body, (200, 204))
+
+        return act
+
+    def _added(self, group: str, members: Sequence[str]) -> Any:
+        operation = {"op": "add", "path": "members", "value": [{"value": each} for each in members]}
+        body = {"schemas": [PATCH], "Operations": [operation]}
+        return self.peer.asked("PATCH", f"/Groups/{group}", body, (200, 204))
+
+
+def _check(holds: object, answer: object) -> None:
+    if not holds:
+        raise SystemExit(f"a wrong answer: {str(answer)[:1000]}")

@@ -1,0 +1,129 @@
+"""Brings very many people in at once, past the verbs, by SQL of the superuser: what a year of provisioning would leave."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import psycopg
+from acts import Scene, person
+from client import Peer
+
+LARGE = 100_000
+PEOPLE_ID = "SELECT member_id::text FROM identity_link WHERE directory_id = %s AND external_id LIKE 'x%%' ORDER BY member_id"
+
+# uuidv7() grows from row to row, so ids are in the order of creation, as the product makes them.
+_PEOPLE = """
+CREATE TEMPORARY TABLE crowd AS
+SELECT n, uuidv7() AS id, uuidv7() AS entry, 'p' || n || '@bench.example' AS name, sha256(n::text::bytea) AS salt
+  FROM generate_series({first}, {last}) AS n ORDER BY n;
+INSERT INTO identity_member (id, organization_id, password, user_name, user_name_key, email, email_key, display_name, profile, state,
+                             state_reason, version, session_epoch, created_at, changed_at)
+SELECT id, '{organization}', '!', name, name, name, name, 'P ' || n,
+       jsonb_build_object('name', jsonb_build_object('givenName', 'P', 'familyName', n::text),
+         'emails', jsonb_build_array(jsonb_build_object('value', name, 'type', 'work', 'primary', true))),
+       'active', '', 1, 0, now(), now() FROM crowd ORDER BY n;
+INSERT INTO identity_memberkey (organization_id, kind, key, member_id) SELECT '{organization}', 'emails', name, id FROM crowd ORDER BY n;
+INSERT INTO identity_activeperiod (id, organization_id, member_id, started_at)
+SELECT uuidv7(), '{organization}', id, now() FROM crowd ORDER BY n;
+INSERT INTO identity_link (id, organization_id, directory_id, member_id, external_id, source_version, linked_at)
+SELECT uuidv7(), '{organization}', '{directory}', id, 'x' || n, '', now() FROM crowd ORDER BY n;
+INSERT INTO identity_firstaccess (id, organization_id, member_id, stage, origin, applied_at)
+SELECT uuidv7(), '{organization}', id, 'defaults', 'organization_default', now() FROM crowd ORDER BY n;
+INSERT INTO audit_entry (id, organization_id, event, outcome, reason, source, actor_kind, actor_id, subject_kind, subject_id,
+                         request_id, happened_at, commitment)
+SELECT entry, '{organization}', 'member.create', 'success', '', 'scim', 'directory', '{directory}', 'member', id::text, entry::text,
+       now(), salt
+  FROM crowd ORDER BY n;
+INSERT INTO audit_detail (entry_id, organization_id, salt, body)
+SELECT entry, '{organization}', salt, jsonb_build_object('actor', 'bench', 'subject', name, 'changes',
+         jsonb_build_object('user_name', jsonb_build_array(NULL, name), 'state', jsonb_build_array(NULL, 'active')), 'data', '{{}}'::jsonb)
+  FROM crowd ORDER BY n;
+INSERT INTO audit_position (organization_id, seq, entry_id)
+SELECT '{organization}', (SELECT COALESCE(max(seq), 0) FROM audit_position WHERE organization_id = '{organization}')
+       + row_number() OVER (), entry FROM crowd;
+INSERT INTO audit_head (organization_id, seq)
+SELECT '{organization}', max(seq) FROM audit_position WHERE organization_id = '{organization}'
+    ON CONFLICT (organization_id) DO UPDATE SET seq = excluded.seq;
+INSERT INTO identity_directorysize (id, organization_id, directory_id, people)
+SELECT uuidv7(), '{organization}', '{directory}', count(*) FROM crowd;
+DROP TABLE crowd;
+"""
+_MEMBERS = """
+INSERT INTO identity_membership (id, organization_id, group_id, member_id, started_at)
+SELECT uuidv7(), organization_id, %s, member_id, now() FROM identity_link WHERE directory_id = %s AND external_id LIKE 'x%%'
+ ORDER BY member_id LIMIT %s"""
+
+
+def bring_in(connection: psycopg.Connection, people: int, first: int = 0) -> None:
+    """Have that many people in the latest directory, with what the verbs and the triggers would leave of them."""
+    organization, directory = place_of(connection)
+    begun = time.monotonic()
+    statements = _PEOPLE.format(
+        first=first, last=first + people - 1, organization=organization, directory=directory
+    )
+    with connection.transaction():
+        connection.execute(
+            "SET LOCAL session_replication_role = replica"
+        )  # no triggers: they would look at each row
+        connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
+        connection.execute("SET LOCAL synchronous_commit = off")
+        # Built anew in one go, the index on profiles takes a tenth of the time.
+        index = connection.execute(
+            "SELECT indexdef FROM pg_indexes WHERE indexname = 'member_profile'"
+        ).fetchone()
+        if index and people > LARGE:
+            connection.execute("DROP INDEX member_profile")
+        connection.execute(statements)
+        if index and people > LARGE:
+            connection.execute(str(index[0]))
+    connection.execute("VACUUM ANALYZE")
+    connection.execute("CHECKPOINT")
+    print(f"{people:,} people came in {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def place_of(connection: psycopg.Connection) -> tuple[UUID, UUID]:
+    """Return the latest organization and its directory."""
+    row = connection.execute(
+        "SELECT organization_id, id FROM identity_directory ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        raise SystemExit("there is no directory")
+    return row[0], row[1]
+
+
+def scene(connection: psycopg.Connection, peer: Peer, *, groups: int, many: int = 0) -> Scene:
+    """Return what is measured of the product: its people, a group of a thousand, empty groups, and one of `many` if wanted."""
+    _, directory = place_of(connection)
+    ids = [row[0] for row in connection.execute(PEOPLE_ID, [directory])]
+    thousand = _group(peer, "Thousand", ids[:1000])
+    empty = [_group(peer, f"Empty {number}", []) for number in range(groups)]
+    if not many:
+        return Scene(peer, ids, thousand, empty)
+    large = _group(peer, "Many", [])
+    with connection.transaction():
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute(_MEMBERS, [large, directory, many])
+    connection.execute("ANALYZE identity_membership")
+    return Scene(peer, ids, thousand, empty, _group(peer, "Ten", ids[:10]), large)
+
+
+def by_the_door(peer: Peer, people: int, groups: int) -> Scene:
+    """Bring people into a peer by its own POST, several at once, and return the same scene."""
+    with ThreadPoolExecutor(4) as pool:
+        ids = list(
+            pool.map(
+                lambda number: str(peer.asked("POST", "/Users", person(number), (201,))["id"]), range(people)
+            )
+        )
+    thousand = _group(peer, "Thousand", ids[:1000])
+    return Scene(peer, ids, thousand, [_group(peer, f"Empty {number}", []) for number in range(groups)])
+
+
+def _group(peer: Peer, name: str, members: list[str]) -> str:
+    urn = "urn:ietf:params:scim:schemas:core:2.0:Group"
+    made = peer.asked("POST", "/Groups", {"schemas": [urn], "displayName": name}, (201,))["id"]
+    if members:
+        operation = {"op": "add", "path": "members", "value": [{"value": each} for each in members]}
+        body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]}
+        peer.asked("PATCH", f"/Groups/{made}", body, (200, 204))
+    return str(made)

@@ -1,0 +1,1 @@
+"""The tables of the django-scim2 project."""

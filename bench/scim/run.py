@@ -1,0 +1,120 @@
+"""Measures SCIM over HTTP: `python bench/scim/run.py [--members 10000] [--only create,get] [--peers no] [--write docs/performance.md]`.
+
+The product runs as production does: granian with several processes, PostgreSQL with fsync, worker and clock beside it, everything recorded.
+In the same run, on the same machine: a bare Django view (the floor of the web stack), pgbench with the same writes in one statement (the
+floor of the database), and two peers from PyPI. The client takes its share of the cores in every figure.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+
+import crowd
+import floors
+import psycopg
+import servers
+import table
+from acts import Act
+from client import Rate, measured
+
+from config import embedded
+
+CONCURRENCY = (1, 16)
+GROUPS = 200
+MANY = 100_000
+PEERS_MEMBERS_MAX = 10_000  # more are not worth the wait: they come in by their own doors
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the parts that were asked for and print the table."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--members", type=int, default=10_000, help="people in the directory (10000)")
+    asked.add_argument("--only", default="", help="some of the requests, as create,get")
+    asked.add_argument("--seconds", type=float, default=3.0, help="how long each is measured (3)")
+    asked.add_argument(
+        "--peers", choices=("yes", "no"), default="yes", help="measure the peers too, up to 10,000 members"
+    )
+    asked.add_argument("--peers-members", type=int, default=2_000, help="people in the peers (2000)")
+    asked.add_argument(
+        "--data", type=Path, help="a directory to keep, for the installed peers (a temporary one)"
+    )
+    asked.add_argument(
+        "--write", type=Path, help="a file that gets the table in place of the last one for so many members"
+    )
+    options = asked.parse_args(arguments)
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        keep = options.data or Path(temporary)
+        keep.mkdir(parents=True, exist_ok=True)
+        results = _measure(options, Path(temporary) / "server", keep)
+    load = os.getloadavg()[1]
+    text = table.written(results, options.members, options.peers_members, time.monotonic() - begun, load)
+    print(text)
+    if options.write:
+        table.put(options.write, text, options.members)
+
+
+def _measure(options: argparse.Namespace, data: Path, keep: Path) -> table.Results:
+    results: table.Results = {}
+    only = [name for name in options.only.split(",") if name]
+    data.mkdir(parents=True)
+    with servers.product(data) as ours, ExitStack() as stack:
+        superuser = embedded.urls(data).superuser_url
+        database = superuser.rpartition("/")[0] + "/rollcall"
+        connection = stack.enter_context(psycopg.connect(database, autocommit=True))
+        crowd.bring_in(connection, options.members)
+        many = MANY if options.members > MANY else 0
+        scene = crowd.scene(connection, ours, groups=GROUPS, many=many)
+        with servers.hello(data / "hello.log") as hello:
+            says: dict[str, Act] = {"hello": lambda _: hello.asked("GET", "/hello")}
+            _rates(results, "hello", says, [], options.seconds)
+        _rates(results, "Rollcall", scene.acts(), only, options.seconds)
+        for name, rate in floors.pgbench(connection, database, options.seconds, only).items():
+            results.setdefault("pgbench", {})[name] = rate
+        if options.peers == "yes" and options.members <= PEERS_MEMBERS_MAX:
+            programs = servers.peers_environment(keep)
+            for peer in (
+                servers.memory(programs, data / "memory.log"),
+                servers.durable(programs, data / "durable.log", superuser),
+            ):
+                with peer as other:
+                    acts = crowd.by_the_door(other, options.peers_members, GROUPS // 4).acts()
+                    _rates(results, other.name, acts, only, options.seconds)
+    return results
+
+
+def _rates(results: table.Results, name: str, acts: dict[str, Act], only: list[str], seconds: float) -> None:
+    start = 0
+    for act_name, act in acts.items():
+        if only and act_name not in only:
+            continue
+        rates: dict[int, Rate] = {}
+        try:
+            for concurrency in CONCURRENCY:
+                rates[concurrency] = measured(act, concurrency, seconds, start)
+                start = _after(start, rates[concurrency], seconds)
+        except SystemExit as wrong:
+            if name == "Rollcall":
+                raise
+            # What a peer cannot do is left out of its column, and said.
+            print(f"{name}: {act_name}: {str(wrong)[:300]}", flush=True)
+        results.setdefault(name, {})[act_name] = rates
+        shown = "  ".join(f"{rate.per_second:8.0f}/s {rate.median_ms:7.1f} ms" for rate in rates.values())
+        print(f"{name:14} {act_name:10} {shown}", flush=True)
+        start = 0
+
+
+def _after(start: int, rate: Rate, seconds: float) -> int:
+    """Return a number that no lane has used yet."""
+    return start + (int(rate.per_second * seconds * 2) + 64) // 16 * 16
+
+
+if __name__ == "__main__":
+    main()
