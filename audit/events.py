@@ -109,6 +109,7 @@ class Event(StrEnum):
     SIGN_IN_INCOMPLETE = "sign_in.incomplete"
     SIGN_IN_TEST = "sign_in.test"
     SIGN_IN_LINK = "sign_in.link"
+    SIGN_IN_DOWNLOAD = "sign_in.download"
     SIGN_OUT = "sign_out"
     SIGN_OUT_REFUSE = "sign_out.refuse"
     SESSION_START = "session.start"

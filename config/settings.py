@@ -48,6 +48,7 @@ if ROLLCALL_TRUSTED_PROXIES:
 
 # Hosts inside private networks that may be asked for metadata all the same, as an identity provider of one's own.
 ROLLCALL_OUTBOUND_ALLOW = env.listing("ROLLCALL_OUTBOUND_ALLOW")
+ROLLCALL_SIGN_IN_DETAIL_DAYS = env.integer("ROLLCALL_SIGN_IN_DETAIL_DAYS", 30, least=1, most=365)
 
 # Below it, in a folder named by the organization's id, lie the files that directories read; empty watches none.
 ROLLCALL_WATCHED_FOLDER = env.text("ROLLCALL_WATCHED_FOLDER", "")

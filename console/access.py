@@ -126,6 +126,8 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "connection_key": "connections.write",
     "sign_on": "organization.write",
     "sign_ins": "connections.read",
+    "sign_ins_csv": "connections.read",
+    "sign_ins_jsonl": "connections.read",
     "sign_in_attempt": "connections.read",
     "domains": "organization.write",
     "domain_check": "organization.write",

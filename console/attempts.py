@@ -1,18 +1,21 @@
 """The sign-in log: what succeeded, what failed and what to do about it, what never came back."""
 
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django import forms
 from django.db.models import Count, Q
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from console.access import Visit
 from console.answers import page
+from console.forms import Form
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
-from saml import attempts
-from saml.models import Attempt
+from saml import attempts, sign_in_log
+from saml.models import Attempt, Connection
 from saml.presets import preset
 from saml.refusals import CATALOGUE
 
@@ -20,21 +23,57 @@ OUTCOMES: Final = ("succeeded", "failed", "incomplete")
 _UNKNOWN_POSITION: Final = ["", ""]
 
 
+class FilterForm(Form):
+    """Which attempts to show."""
+
+    person = forms.CharField(
+        label="Person",
+        required=False,
+        max_length=sign_in_log.PERSON_CHARACTERS_MAX,
+        widget=forms.TextInput(attrs={"placeholder": "Part of the user name"}),
+    )
+    connection = forms.ChoiceField(label="Through", required=False)
+    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    outcome = forms.ChoiceField(
+        required=False, choices=[("", ""), *((name, name) for name in OUTCOMES)], widget=forms.HiddenInput
+    )
+
+    def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        connections = Connection.objects.filter(organization=visit.organization).order_by("name")
+        named = [(str(pk), name) for pk, name in connections.values_list("pk", "name")]
+        self.fields["connection"].choices = [("", "Every connection"), *named]  # type: ignore[attr-defined]
+
+    def wanted(self) -> sign_in_log.Filter:
+        """Return the filled filters; days become times (UTC). A filter that is no good narrows nothing."""
+        given = self.cleaned_data if self.is_valid() else {}
+        since, until = given.get("since"), given.get("until")
+        return sign_in_log.Filter(
+            outcome=given.get("outcome", ""),
+            person=given.get("person", "").replace("\0", ""),
+            connection=UUID(given["connection"]) if given.get("connection") else None,
+            since=datetime.combine(since, time.min, UTC) if since else None,
+            until=datetime.combine(until + timedelta(days=1), time.min, UTC) if until else None,
+        )
+
+
 def index(visit: Visit) -> HttpResponse:
     """List attempts, newest first; failed ones with the sentence that helps."""
     query = visit.request.GET
-    outcome = query.get("outcome", "")
+    form = FilterForm(query, visit=visit)
+    wanted = form.wanted()
     everything = Attempt.objects.filter(organization=visit.organization)
     counts = dict(everything.values_list("outcome").annotate(Count("pk")))
-    rows = everything.select_related("connection")
-    if outcome in OUTCOMES:
-        rows = rows.filter(outcome=outcome)
+    rows = sign_in_log.rows(visit.organization, wanted)
     moment, last = decode(query.get("after", ""), 2) or _UNKNOWN_POSITION
     started = parse_datetime(moment) if moment else None
     if started is not None and is_uuid(last):
         rows = rows.filter(Q(started_at__lt=started) | Q(started_at=started, pk__lt=last))
     found = list(rows.order_by("-started_at", "-id")[: PAGE_ROWS + 1])
     with_advice = [(row, CATALOGUE.get(row.code)) for row in found]
+    filters = query.copy()
+    filters.pop("after", None)
     values = {
         "page": cut(
             query,
@@ -42,12 +81,39 @@ def index(visit: Visit) -> HttpResponse:
             lambda row: (row[0].started_at.isoformat(), row[0].pk),
             begun=started is not None,
         ),
-        "outcome": outcome,
+        "form": form,
+        "filtered": bool(wanted.described()),
+        "filters": filters.urlencode(),
+        "outcome": wanted.outcome,
         "counts": [(name, counts.get(name, 0)) for name in OUTCOMES],
         "total": sum(counts.values()),
         "now": timezone.now(),
     }
-    return page(visit, "sign_ins.html", values)
+    return page(visit, "sign_ins.html", values, status=400 if form.errors else 200)
+
+
+def download_csv(visit: Visit) -> StreamingHttpResponse:
+    """Hand out what the filters choose as CSV."""
+    return _download(visit, "csv")
+
+
+def download_jsonl(visit: Visit) -> StreamingHttpResponse:
+    """Hand out what the filters choose as JSON Lines."""
+    return _download(visit, "jsonl")
+
+
+def _download(visit: Visit, form: str) -> StreamingHttpResponse:
+    filled = FilterForm(visit.request.GET, visit=visit)
+    if filled.errors:
+        # A file of more than was asked for would be worse than none.
+        raise Http404
+    text = sign_in_log.download(visit.organization, form, filled.wanted(), actor=visit.actor)
+    name = sign_in_log.file_name(visit.organization, form)
+    return StreamingHttpResponse(
+        text,
+        content_type=sign_in_log.FORMATS[form],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def one(visit: Visit, attempt: UUID) -> HttpResponse:

@@ -162,6 +162,8 @@ urlpatterns = [
     _own(f"{_CONNECTION}keys/<slug:step>", "connection_key", key_rollover.act, _POST),
     _own("sign-on", "sign_on", sign_on.show, _FORM),
     _own("sign-ins/", "sign_ins", attempts.index),
+    _own("sign-ins.csv", "sign_ins_csv", attempts.download_csv),
+    _own("sign-ins.jsonl", "sign_ins_jsonl", attempts.download_jsonl),
     _own("sign-ins/<uuid:attempt>/", "sign_in_attempt", attempts.one),
     _own("domains/", "domains", domains.index, _FORM),
     _own("domains/<uuid:domain>/check", "domain_check", domains.check, _POST),

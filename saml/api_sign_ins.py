@@ -3,6 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,20 +13,29 @@ from rest_framework.response import Response
 from identity import tenancy
 from identity.api.organization import OrganizationView
 from identity.api.paging import Page
+from identity.api.shapes import Moment, Query
 from identity.api.view import describe
-from saml import attempts
+from saml import attempts, sign_in_log
 from saml.models import Attempt
 from saml.presets import preset
 from saml.refusals import CATALOGUE
 
 
-class SignInsAsked(Page):
-    """Which attempts."""
+class SignInsWanted(Query):
+    """Which attempts. `person` is any part of the user name."""
 
     outcome = serializers.ChoiceField(choices=Attempt.Outcome.values, required=False)
     code = serializers.CharField(max_length=60, required=False)
+    purpose = serializers.ChoiceField(choices=Attempt.Purpose.values, required=False)
     connection = serializers.UUIDField(required=False)
     member = serializers.UUIDField(required=False)
+    person = serializers.CharField(max_length=sign_in_log.PERSON_CHARACTERS_MAX, required=False)
+    since = Moment(required=False, help_text="From this time on.")
+    until = Moment(required=False, help_text="Before this time.")
+
+
+class SignInsAsked(SignInsWanted, Page):
+    """Which attempts, and which page of them."""
 
 
 class Step(serializers.Serializer[Any]):
@@ -87,10 +99,58 @@ class SignIns(OrganizationView):
     def get(self, _request: Request, **_: Any) -> Response:
         """List the attempts, oldest first."""
         query = self.asked(SignInsAsked)
-        wanted = {name: query[name] for name in ("outcome", "code", "connection", "member") if name in query}
+        wanted = {name: value for name, value in query.items() if name not in {"limit", "after"}}
         with tenancy.of(self.organization):
-            rows = Attempt.objects.filter(organization=self.organization, **wanted)
-            return self.paged(rows.select_related("connection"), SignIn, query)
+            rows = sign_in_log.rows(self.organization, sign_in_log.Filter(**wanted))
+            return self.paged(rows, SignIn, query)
+
+
+class SignInsFile(OrganizationView):
+    """The sign-in log as a file, streamed."""
+
+    needs = {"GET": ("connections.read",)}
+    form = ""
+
+    def file(self) -> StreamingHttpResponse:
+        """Answer with the file, of which nothing is read before it is sent."""
+        wanted = sign_in_log.Filter(**self.asked(SignInsWanted))
+        text = sign_in_log.download(self.organization, self.form, wanted, actor=self.actor)
+        name = sign_in_log.file_name(self.organization, self.form)
+        return StreamingHttpResponse(
+            text,
+            content_type=sign_in_log.FORMATS[self.form],
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        )
+
+
+class SignInsCsv(SignInsFile):
+    """The sign-in log as CSV (RFC 4180)."""
+
+    form = "csv"
+
+    @extend_schema(
+        operation_id="sign_ins_csv",
+        parameters=[SignInsWanted],
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
+        """Download the sign-in log as CSV, or the part that the filters choose. The download is recorded."""
+        return self.file()
+
+
+class SignInsJsonl(SignInsFile):
+    """The sign-in log as JSON Lines."""
+
+    form = "jsonl"
+
+    @extend_schema(
+        operation_id="sign_ins_jsonl",
+        parameters=[SignInsWanted],
+        responses={(200, "application/jsonl"): OpenApiTypes.STR},
+    )
+    def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
+        """Download the sign-in log as JSON Lines, or the part that the filters choose. The download is recorded."""
+        return self.file()
 
 
 class SignInDetail(OrganizationView):

@@ -4,7 +4,7 @@ from django.urls import path
 
 from saml.api import Connections, OneConnection
 from saml.api_acts import ConnectionKeys, ConnectionRefresh, ConnectionTest
-from saml.api_sign_ins import SignInDetail, SignIns
+from saml.api_sign_ins import SignInDetail, SignIns, SignInsCsv, SignInsJsonl
 from saml.api_sign_on import SignOn
 from saml.api_subjects import LinkedMembers, MemberSubject, Subjects
 
@@ -22,5 +22,7 @@ urlpatterns = [
     path(f"{_CONNECTION}/keys/<slug:step>", ConnectionKeys.as_view(), name="api-connection-key"),
     path(f"{_ORGANIZATION}/sign-on", SignOn.as_view(), name="api-sign-on"),
     path(f"{_ORGANIZATION}/sign-ins", SignIns.as_view(), name="api-sign-ins"),
+    path(f"{_ORGANIZATION}/sign-ins.csv", SignInsCsv.as_view(), name="api-sign-ins-csv"),
+    path(f"{_ORGANIZATION}/sign-ins.jsonl", SignInsJsonl.as_view(), name="api-sign-ins-jsonl"),
     path(f"{_ORGANIZATION}/sign-ins/<uuid:sign_in>", SignInDetail.as_view(), name="api-sign-in"),
 ]

@@ -5,10 +5,11 @@ import json
 import secrets as random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from audit import context
@@ -223,6 +224,25 @@ def close_incomplete(attempt: Attempt, *, actor: Actor) -> bool:
         _finish(locked, ["never confirmed" if locked.consumed_at else "never came back"])
         _record(Event.SIGN_IN_INCOMPLETE, locked.connection, locked, actor)
     return True
+
+
+def forget_details(older_than: datetime, limit: int) -> int:
+    """Erase what is kept of the attributes and NameIDs of attempts that ended before then; answers of how many.
+
+    A session that is open keeps its NameID: signing out at the identity provider needs it. An entry is not needed: the log line stays.
+    """
+    open_session = Session.objects.filter(
+        organization=OuterRef("organization"), pk=OuterRef("session_id"), ended_at__isnull=True
+    )
+    kept = Q(attributes_sealed__isnull=False) | Q(name_id_sealed__isnull=False)
+    with tenancy.everywhere("what old sign-in attempts brought"):
+        due = Attempt.objects.filter(kept, finished_at__lt=older_than).exclude(
+            Q(outcome=Attempt.Outcome.SUCCEEDED, purpose=Attempt.Purpose.LOGIN) & Exists(open_session)
+        )
+        rows = Attempt.objects.filter(
+            pk__in=list(due.order_by("finished_at").values_list("pk", flat=True)[:limit])
+        )
+        return rows.update(attributes_sealed=None, name_id_sealed=None)
 
 
 def name_id_of(attempt: Attempt) -> NameID | None:

@@ -33,6 +33,7 @@ TIMETABLE: Final = (
     Every(3600, "tasks.jobs.connections.expiring_certificates"),
     Every(60, "tasks.jobs.sign_ins.incomplete"),
     Every(3600, "tasks.jobs.sign_ins.spent"),
+    Every(3600, "tasks.jobs.sign_ins.forget_details"),
     Every(60, "tasks.jobs.scim.watch_bursts"),
     Every(60, "tasks.jobs.scim.carry_out_bursts"),
     Every(3600, "tasks.jobs.scim.forget_requests"),

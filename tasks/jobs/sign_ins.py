@@ -1,5 +1,8 @@
 """The sign-in log's leftovers: attempts that never came back, and spent assertions that nobody could show again."""
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.utils import timezone
 
 from audit.record import Actor
@@ -22,6 +25,13 @@ def incomplete() -> int:
             )[:BATCH]
         )
     return sum(attempts.close_incomplete(attempt, actor=actor) for attempt in due)
+
+
+@app.task(name="tasks.jobs.sign_ins.forget_details")
+def forget_details() -> int:
+    """Erase the attributes and NameIDs that sign-in attempts brought, when they have been kept for long enough; answers of how many."""
+    kept = timedelta(days=settings.ROLLCALL_SIGN_IN_DETAIL_DAYS)
+    return attempts.forget_details(timezone.now() - kept, BATCH * 10)
 
 
 @app.task(name="tasks.jobs.sign_ins.spent")

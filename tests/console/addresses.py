@@ -36,7 +36,7 @@ POSTED = {
     "domain_check",
     "domain_confirm",
 }
-DOWNLOADS = {"record_csv", "record_jsonl", "receipt_json"}
+DOWNLOADS = {"record_csv", "record_jsonl", "receipt_json", "sign_ins_csv", "sign_ins_jsonl"}
 # A part of a page, which a script asks for.
 FRAGMENTS = {"directory_heard", "run_progress"}
 

@@ -1,0 +1,148 @@
+"""The sign-in log, read: filters, and downloads, each of which is itself an entry of the record."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from audit.events import Event
+from audit.export import harmless
+from audit.record import Actor, record
+from identity import tenancy
+from identity.models import Organization
+from identity.organizations import subject_of
+from identity.profile import key_of
+from saml.models import Attempt
+from saml.presets import preset
+from saml.refusals import CATALOGUE
+
+PERSON_CHARACTERS_MAX: Final = 200
+_PAGE: Final = 500
+COLUMNS: Final = (
+    "id", "started_at", "finished_at", "purpose", "outcome", "code", "means", "advice", "where", "detail", "connection",
+    "connection_name", "member", "user_name", "signed_by", "ip", "user_agent", "steps",
+)  # fmt: skip
+FORMATS: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which attempts; what is None or empty narrows nothing. `person` is a part of the user name, `until` comes after them."""
+
+    outcome: str = ""
+    code: str = ""
+    purpose: str = ""
+    connection: UUID | None = None
+    member: UUID | None = None
+    person: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def described(self) -> dict[str, str]:
+        """Return what narrows, as the record keeps it."""
+        return {name: str(value) for name, value in asdict(self).items() if value}
+
+
+def rows(organization: Organization, wanted: Filter) -> QuerySet[Attempt]:
+    """Return the attempts meant, in no order; the tenancy must be set when they are read."""
+    found = Attempt.objects.filter(organization=organization).select_related("connection")
+    for name in ("outcome", "code", "purpose", "connection", "member"):
+        if value := getattr(wanted, name):
+            found = found.filter(**{name: value})
+    if wanted.person:
+        found = found.filter(user_name__icontains=key_of(wanted.person))
+    if wanted.since:
+        found = found.filter(started_at__gte=wanted.since)
+    if wanted.until:
+        found = found.filter(started_at__lt=wanted.until)
+    return found
+
+
+def download(organization: Organization, form: str, wanted: Filter, *, actor: Actor) -> Iterator[str]:
+    """Record the download and return its text piece by piece; `form` is csv or jsonl. It ends with what had begun by now.
+
+    Attributes received are not in it: they are sealed, and read one attempt at a time.
+    """
+    now = datetime.now(UTC)
+    with tenancy.change(organization):
+        record(
+            Event.SIGN_IN_DOWNLOAD,
+            organization_id=organization.pk,
+            actor=actor,
+            subject=subject_of(organization),
+            data={"format": form, "filters": wanted.described()},
+        )
+    lines = (shown(attempt) for attempt in _pages(organization, wanted, now))
+    return _csv(lines) if form == "csv" else _jsonl(lines)
+
+
+def file_name(organization: Organization, form: str) -> str:
+    """Return a name for the file, as acme-sign-ins-20270331T1800Z.csv."""
+    return f"{organization.slug}-sign-ins-{datetime.now(UTC):%Y%m%dT%H%MZ}.{form}"
+
+
+def shown(attempt: Attempt) -> dict[str, Any]:
+    """Return the attempt as a downloaded file shows it."""
+    advice = CATALOGUE.get(attempt.code)
+    return {
+        "id": str(attempt.pk),
+        "started_at": _written(attempt.started_at),
+        "finished_at": _written(attempt.finished_at),
+        "purpose": attempt.purpose,
+        "outcome": attempt.outcome,
+        "code": attempt.code,
+        "means": advice.means if advice else "",
+        "advice": advice.fix if advice else "",
+        "where": preset(attempt.connection.idp_preset).where.get(attempt.code, ""),
+        "detail": attempt.detail,
+        "connection": str(attempt.connection_id),
+        "connection_name": attempt.connection.name,
+        "member": str(attempt.member_id) if attempt.member_id else None,
+        "user_name": attempt.user_name,
+        "signed_by": attempt.signed_by,
+        "ip": attempt.ip,
+        "user_agent": attempt.user_agent,
+        "steps": attempt.steps,
+    }
+
+
+def _pages(organization: Organization, wanted: Filter, now: datetime) -> Iterator[Attempt]:
+    """Read page by page in transactions of their own, when the pieces before have been taken."""
+    after = None
+    while True:
+        with tenancy.of(organization):
+            some = rows(organization, wanted).filter(started_at__lte=now).order_by("pk")
+            found = list((some.filter(pk__gt=after) if after else some)[:_PAGE])
+        yield from found
+        if len(found) < _PAGE:
+            return
+        after = found[-1].pk
+
+
+def _jsonl(lines: Iterator[dict[str, Any]]) -> Iterator[str]:
+    for line in lines:
+        yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _csv(lines: Iterator[dict[str, Any]]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for line in lines:
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+        steps = " · ".join(step["step"] for step in line["steps"])
+        cells = line | {"steps": steps, "member": line["member"] or ""}
+        writer.writerow([harmless(str(cells[column])) for column in COLUMNS])
+    yield buffer.getvalue()
+
+
+def _written(moment: datetime | None) -> str:
+    return moment.isoformat().replace("+00:00", "Z") if moment else ""

@@ -1,0 +1,149 @@
+"""The sign-in log: filters, files, and forgetting what was brought."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from audit.models import Detail
+from identity import sessions, tenancy
+from identity.models import Session
+from saml import attempts
+from saml.models import Attempt
+from tasks.jobs import sign_ins
+from tests.api.client import token_of
+from tests.conftest import SETUP
+from tests.console.conftest import visit
+from tests.saml.door import Browser, connect, entries, prove
+
+pytestmark = pytest.mark.usefixtures("db")
+PATH = "/organizations/acme/sign-ins"
+
+
+@pytest.fixture
+def api(acme, ada):
+    """Give a log with a good sign-in, a failed one through another connection, and one that never came back."""
+    prove(acme, "acme.example")
+    first, second = Browser(connect(acme)), Browser(connect(acme, name="Second", idp_preset="okta"))
+    assert first.sign_in().status_code == 303
+    bob = {"name_id": "bob@acme.example", "attributes": {"email": "=bob@acme.example"}}
+    second.sign_in(audience="https://typo.example", **bob)
+    first.begin()
+    api = token_of(ada)
+    api.connections = first.connection, second.connection
+    return api
+
+
+def outcomes(api, **query):
+    return [item["outcome"] for item in api.get(PATH, **query).json()["items"]]
+
+
+def test_filters_narrow_and_combine(api):
+    first, second = (str(connection.pk) for connection in api.connections)
+    assert outcomes(api) == ["succeeded", "failed", "open"]
+    assert outcomes(api, connection=second) == ["failed"]
+    assert outcomes(api, person="JANE@") == ["succeeded"]
+    assert outcomes(api, person="jane@", connection=second) == []
+    assert outcomes(api, purpose="test") == []
+    assert outcomes(api, outcome="open", connection=first) == ["open"]
+    later = (timezone.now() + timedelta(minutes=1)).isoformat()
+    assert outcomes(api, since=later) == []
+    assert outcomes(api, until=later) == ["succeeded", "failed", "open"]
+    assert outcomes(api, person="%") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"since": "yesterday"}, {"connection": "x"}, {"purpose": "x"}, {"colour": "red"}],
+)
+def test_a_filter_that_is_none_is_refused(api, query):
+    assert api.get(PATH, **query).status_code == 400
+    assert api.get(f"{PATH}.csv", **query).status_code == 400
+
+
+def test_a_file_tells_what_failed_and_where_to_click_and_is_recorded(acme, api):
+    text = b"".join(api.get(f"{PATH}.csv", outcome="failed").streaming_content).decode()
+    [row] = list(csv.DictReader(io.StringIO(text)))
+    assert (row["code"], row["connection_name"], row["detail"]) == (
+        "audience",
+        "Second",
+        "https://typo.example",
+    )
+    assert "Audience URI" in row["where"]
+    assert row["steps"].endswith("refused: audience")
+    lines = b"".join(api.get(f"{PATH}.jsonl").streaming_content).decode().splitlines()
+    assert [json.loads(line)["outcome"] for line in lines] == ["succeeded", "failed", "open"]
+    assert not any("attributes" in json.loads(line) for line in lines)
+    first, second = entries(acme, "sign_in.download")
+    with tenancy.of(acme):
+        data = [Detail.objects.get(pk=entry.pk).body["data"] for entry in (first, second)]
+    assert data == [{"format": "csv", "filters": {"outcome": "failed"}}, {"format": "jsonl", "filters": {}}]
+
+
+def test_no_cell_of_a_file_runs_in_a_spreadsheet(acme, api):
+    with tenancy.change(acme):
+        from audit.events import Event
+        from audit.record import Subject, record
+
+        Attempt.objects.filter(outcome="failed").update(user_name="=cmd()")
+        record(Event.SIGN_IN_REFUSE, organization_id=acme.pk, actor=SETUP, subject=Subject("sign_in", "x"))
+    text = b"".join(api.get(f"{PATH}.csv").streaming_content).decode()
+    assert "'=cmd()" in text
+
+
+def test_files_are_for_whoever_may_read_connections(acme, ada, gus, api):
+    assert token_of(ada, "members.read").get(f"{PATH}.csv").status_code == 403
+    assert token_of(gus).get(f"{PATH}.csv").status_code == 404
+    assert len(entries(acme, "sign_in.download")) == 0
+
+
+def test_the_console_filters_and_hands_out_files(acme, ada, api):
+    client = visit(ada)
+    page = client.get("/o/acme/sign-ins/?person=jane").content.decode()
+    assert page.count("rc-strong") == 1
+    through = client.get(f"/o/acme/sign-ins/?connection={api.connections[1].pk}").content.decode()
+    assert "audience" in through
+    text = b"".join(client.get("/o/acme/sign-ins.csv?outcome=failed").streaming_content).decode()
+    assert text.count("\n") == 2
+    assert client.get("/o/acme/sign-ins.csv?since=x").status_code == 404
+    assert client.get("/o/acme/sign-ins/?since=x").status_code == 400
+    assert len(entries(acme, "sign_in.download")) == 1
+
+
+def brought(acme):
+    with tenancy.of(acme):
+        rows = Attempt.objects.filter(organization=acme).order_by("started_at")
+        return [(bool(attempts.name_id_of(row)), bool(attempts.attributes_of(row))) for row in rows]
+
+
+def test_what_was_brought_is_forgotten_in_time_and_the_line_stays(acme, settings):
+    prove(acme, "acme.example")
+    strict = Browser(connect(acme, join="invited"))
+    strict.sign_in()
+    assert brought(acme) == [(True, True)]
+    assert sign_ins.forget_details() == 0
+    with time_machine.travel(
+        timezone.now() + timedelta(days=settings.ROLLCALL_SIGN_IN_DETAIL_DAYS, minutes=1)
+    ):
+        assert sign_ins.forget_details() == 1
+        assert sign_ins.forget_details() == 0
+    assert brought(acme) == [(False, False)]
+    with tenancy.of(acme):
+        assert Attempt.objects.get().code == "not_invited"
+
+
+def test_a_session_that_is_open_keeps_the_name_that_signs_it_out(acme, settings):
+    prove(acme, "acme.example")
+    Browser(connect(acme)).sign_in()
+    then = timezone.now() + timedelta(days=settings.ROLLCALL_SIGN_IN_DETAIL_DAYS, minutes=1)
+    with time_machine.travel(then):
+        assert sign_ins.forget_details() == 0
+        with tenancy.of(acme):
+            session = Session.objects.select_related("member").get(organization=acme)
+        sessions.end(session, actor=SETUP, reason="test")
+        assert sign_ins.forget_details() == 1
+    assert brought(acme) == [(False, False)]
