@@ -100,6 +100,7 @@ class Event(StrEnum):
     CONNECTION_DEACTIVATE = "connection.deactivate"
     CONNECTION_METADATA = "connection.metadata"
     CONNECTION_KEY = "connection.key"
+    CONNECTION_KEY_USED = "connection.key_used"
     CONNECTION_CERTIFICATE_EXPIRING = "connection.certificate_expiring"
 
     SIGN_IN_START = "sign_in.start"

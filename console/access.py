@@ -124,6 +124,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "connection_switch": "connections.write",
     "connection_keys": "connections.read",
     "connection_key": "connections.write",
+    "connection_sessions_end": "members.write",
     "sign_on": "organization.write",
     "sign_ins": "connections.read",
     "sign_ins_csv": "connections.read",

@@ -14,7 +14,7 @@ from console.answers import done, page, refuse
 from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
-from saml import connections, expiry, tested, trial, trust
+from saml import connections, expiry, stolen_keys, tested, trial, trust
 from saml.models import Attempt, Connection
 from saml.presets import preset
 from saml.presets.preset import Preset
@@ -115,6 +115,18 @@ def switch(visit: Visit, connection: UUID) -> HttpResponse:
         else "off: nobody signs in through it; open sessions go on"
     )
     return done(visit, f"{found.name} is switched {said}.", "connection", connection=connection)
+
+
+def end_sessions(visit: Visit, connection: UUID) -> HttpResponse:
+    """End every session that came through the connection."""
+    found = find(visit, connection)
+    ended = stolen_keys.end_sessions(found, actor=visit.actor)
+    return done(
+        visit,
+        f"{ended} sessions that came through {found.name} have ended.",
+        "connection",
+        connection=connection,
+    )
 
 
 def find(visit: Visit, connection: UUID) -> Connection:

@@ -157,6 +157,7 @@ urlpatterns = [
     _own("connections/new", "connection_create", connections.create, _FORM),
     _own(_CONNECTION, "connection", connections.one),
     _own(f"{_CONNECTION}settings", "connection_change", connections.change, _FORM),
+    _own(f"{_CONNECTION}sessions/end", "connection_sessions_end", connections.end_sessions, _POST),
     _own(f"{_CONNECTION}switch", "connection_switch", connections.switch, _POST),
     _own(f"{_CONNECTION}keys/", "connection_keys", key_rollover.show),
     _own(f"{_CONNECTION}keys/<slug:step>", "connection_key", key_rollover.act, _POST),

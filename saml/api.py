@@ -82,6 +82,7 @@ class IdpCertificateShown(serializers.Serializer[Any]):
     subject = serializers.CharField()
     use = serializers.CharField()
     not_after = serializers.DateTimeField()
+    first_used_at = serializers.DateTimeField(allow_null=True)
 
 
 class ShownConnection(serializers.Serializer[Any]):

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from identity.api.organization import OrganizationView
 from identity.api.view import describe
 from identity.errors import Invalid, NotFound
-from saml import refresh, rollover, trial, trust
+from saml import refresh, rollover, stolen_keys, trial, trust
 from saml.api import ShownConnection, shown
 from saml.models import Connection
 
@@ -49,6 +49,24 @@ class ConnectionKeys(OrganizationView):
             message = f"A step is one of {', '.join(self._STEPS)}."
             raise NotFound(message)
         return Response(shown(self, act(found, actor=self.actor)))
+
+
+class Ended(serializers.Serializer[Any]):
+    """How many sessions ended."""
+
+    ended = serializers.IntegerField()
+
+
+class ConnectionSessions(OrganizationView):
+    """The sessions that came through the connection."""
+
+    needs = {"DELETE": ("connections.write", "members.write")}
+
+    @describe("connection_sessions_end", gives=Ended)
+    def delete(self, _request: Request, connection: UUID, **_: Any) -> Response:
+        """End all of them, as after a stolen key; people sign in again."""
+        found = self.one(Connection, connection)
+        return Response(Ended({"ended": stolen_keys.end_sessions(found, actor=self.actor)}).data)
 
 
 class RefreshShown(serializers.Serializer[Any]):

@@ -94,6 +94,8 @@ class IdpCertificate(TenantModel):
     """Since when the identity provider's metadata no longer holds it; it is trusted a while longer."""
     warned_days = models.SmallIntegerField(null=True)
     """The last of `saml.expiry.WARNING_DAYS` that was told."""
+    first_used_at = models.DateTimeField(null=True)
+    """When somebody first came in by its key."""
     removed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -15,7 +15,7 @@ from identity.first_access import Applied, Wanted
 from identity.grants import GrantSpec
 from identity.models import Session
 from identity.sessions import SamlOrigin
-from saml import attempts, build, following, linking, people, spent, trial, trust
+from saml import attempts, build, following, linking, people, spent, stolen_keys, trial, trust
 from saml.attempts import Claim
 from saml.attributes import Person, read_person
 from saml.build import Message, RequestWishes
@@ -239,6 +239,8 @@ def _enter_once(
             # A directory may have brought them meanwhile; what the invitation came with is theirs all the same.
             invitations.accept_for(member, actor=actor)
         applied = first_access.apply_asserted(member, _wanted(person), actor=actor)
+        if stolen_keys.note_use(connection, verified.signed_by):
+            course.steps.append(f"first use of the key {verified.signed_by}")
         followed = following.follow(connection, member, _wanted(person), applied.stages)
         session, cookie = sessions.start(
             member,

@@ -33,6 +33,7 @@ POSTED = {
     "invitation_resend",
     "invitation_withdraw",
     "review_close",
+    "connection_sessions_end",
     "domain_check",
     "domain_confirm",
 }

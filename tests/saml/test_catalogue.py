@@ -6,7 +6,6 @@ from pathlib import Path
 # What is not a matter of messages: where it is held instead.
 ELSEWHERE = {
     61: "signing out is a POST with a CSRF token: tests/console",
-    64: "a stolen key signs well; each sign-in shows the key that signed: test_sign_in, and a key is revoked in test_api",
     66: "the way to an identity provider is found by domain, never by person: tests/console",
 }
 
