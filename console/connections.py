@@ -15,6 +15,7 @@ from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from saml import connections, expiry, stolen_keys, tested, trial, trust
+from saml.examine import examine
 from saml.models import Attempt, Connection
 from saml.presets import preset
 from saml.presets.preset import Preset
@@ -65,7 +66,9 @@ def one(visit: Visit, connection: UUID) -> HttpResponse:
 
 def create(visit: Visit) -> HttpResponse:
     """Add a connection, switched off."""
-    form = ConnectionForm(visit.posted, organization=visit.organization)
+    form = ConnectionForm(visit.posted, visit.request.FILES, organization=visit.organization)
+    if asks_to_verify(visit):
+        return _verified(visit, form)
     if form.is_valid():
         try:
             made = connections.create(visit.organization, actor=visit.actor, **_values(visit, form))
@@ -78,13 +81,17 @@ def create(visit: Visit) -> HttpResponse:
                 "connection",
                 connection=made.pk,
             )
-    return page(visit, "connection_form.html", {"form": form}, status=400 if form.is_bound else 200)
+    return page(visit, "connection_form.html", {"form": form, "multipart": True}, status=400 if form.is_bound else 200)
 
 
 def change(visit: Visit, connection: UUID) -> HttpResponse:
     """Change a connection."""
     found = find(visit, connection)
-    form = ConnectionForm(visit.posted, organization=visit.organization, connection=found)
+    form = ConnectionForm(
+        visit.posted, visit.request.FILES, organization=visit.organization, connection=found
+    )
+    if asks_to_verify(visit):
+        return _verified(visit, form, found)
     if form.is_valid():
         try:
             connections.change(found, actor=visit.actor, **_values(visit, form))
@@ -95,9 +102,25 @@ def change(visit: Visit, connection: UUID) -> HttpResponse:
     return page(
         visit,
         "connection_form.html",
-        {"form": form, "connection": found},
+        {"form": form, "connection": found, "multipart": True},
         status=400 if form.is_bound else 200,
     )
+
+
+def asks_to_verify(visit: Visit) -> bool:
+    """Tell whether the form was sent to be looked at, and not to be saved."""
+    return visit.request.POST.get("act") == "verify"
+
+
+def _verified(visit: Visit, form: ConnectionForm, connection: Connection | None = None) -> HttpResponse:
+    """Show the form again with what its values hold; nothing is saved. A browser forgets a file, so its text stays in the form."""
+    form.full_clean()
+    examined = form.examined()
+    again = visit.request.POST.copy()
+    again["idp_metadata_xml"] = examined["idp_metadata_xml"]
+    form.data = again
+    values = {"form": form, "connection": connection, "findings": examine(examined), "multipart": True}
+    return page(visit, "connection_form.html", values)
 
 
 def switch(visit: Visit, connection: UUID) -> HttpResponse:

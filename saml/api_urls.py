@@ -7,12 +7,14 @@ from saml.api_acts import ConnectionKeys, ConnectionRefresh, ConnectionSessions,
 from saml.api_sign_ins import SignInDetail, SignIns, SignInsCsv, SignInsJsonl
 from saml.api_sign_on import SignOn
 from saml.api_subjects import LinkedMembers, MemberSubject, Subjects
+from saml.api_verify import Verification
 
 _ORGANIZATION = "organizations/<org:org>"
 _CONNECTION = f"{_ORGANIZATION}/connections/<uuid:connection>"
 
 urlpatterns = [
     path(f"{_ORGANIZATION}/connections", Connections.as_view(), name="api-connections"),
+    path(f"{_ORGANIZATION}/connections/verify", Verification.as_view(), name="api-connection-verify"),
     path(_CONNECTION, OneConnection.as_view(), name="api-connection"),
     path(f"{_CONNECTION}/subjects", Subjects.as_view(), name="api-connection-subjects"),
     path(f"{_CONNECTION}/members", LinkedMembers.as_view(), name="api-connection-members"),

@@ -1,5 +1,6 @@
 """The form of a SAML connection: the identity provider by its metadata or by hand, and who gets what at first."""
 
+import re
 from typing import Any, Final
 
 from django import forms
@@ -7,6 +8,7 @@ from django import forms
 from console.forms.shape import Form
 from console.organizations import chosen, default_choices, defaults
 from identity.models import Organization
+from saml.metadata import BYTES_MAX
 from saml.models import Connection
 from saml.presets import PRESETS
 from saml.trust import current
@@ -39,6 +41,10 @@ class ConnectionForm(Form):
         label="Metadata (XML)", required=False, max_length=_METADATA_LENGTH_MAX, help_text="Paste the whole document.",
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "class": "font-monospace"}),
     )  # fmt: skip
+    idp_metadata_file = forms.FileField(
+        label="Metadata file", required=False, help_text="The file that the identity provider offers to download.",
+        widget=forms.FileInput(attrs={"accept": ".xml,text/xml,application/xml,application/samlmetadata+xml"}),
+    )  # fmt: skip
     idp_metadata_url = forms.CharField(
         label="Metadata address", required=False, max_length=1024, help_text="Loaded once, now.",
         widget=forms.URLInput(attrs={"placeholder": "https://"}),
@@ -51,7 +57,8 @@ class ConnectionForm(Form):
         label="Sign-out address", required=False, max_length=1024, widget=forms.URLInput
     )
     certificates = forms.CharField(
-        label="Signing certificate", required=False, max_length=100_000, help_text="PEM; several below each other.",
+        label="Signing certificate", required=False, max_length=100_000,
+        help_text="PEM or bare base64; several below each other, with an empty line between bare ones.",
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "font-monospace"}),
     )  # fmt: skip
     signed = forms.ChoiceField(
@@ -98,6 +105,29 @@ class ConnectionForm(Form):
         self.fields["roles"].choices = choices["roles"]  # type: ignore[attr-defined]
         self.fields["grants"].choices = choices["grants"]  # type: ignore[attr-defined]
 
+    def clean_idp_metadata_file(self) -> str:
+        """Read the file as the text that it is."""
+        file = self.cleaned_data["idp_metadata_file"]
+        if not file:
+            return ""
+        if file.size > BYTES_MAX:
+            raise forms.ValidationError("Metadata has at most 2 MB.")
+        try:
+            return str(file.read().decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise forms.ValidationError(
+                "This is not a text in UTF-8: choose the metadata file itself."
+            ) from None
+
+    def examined(self) -> dict[str, Any]:
+        """Return what is to be verified: what was typed, also beside fields that are wrong."""
+        given = self.cleaned_data
+        names = ("idp_preset", "idp_metadata_url", "idp_entity_id", "sso_url", "slo_url")
+        values: dict[str, Any] = {name: given.get(name, "") for name in names}
+        values["idp_metadata_xml"] = given.get("idp_metadata_file") or given.get("idp_metadata_xml", "")
+        pasted = given.get("certificates", "").strip()
+        return values | ({"certificates": split_certificates(pasted)} if pasted else {})
+
     def values(self) -> dict[str, Any]:
         """Return the fields for the verb. Empty ones of the identity provider are left out: they say nothing."""
         given = self.cleaned_data
@@ -106,6 +136,8 @@ class ConnectionForm(Form):
             for name in ("name", "idp_preset", "signed", "join", "allow_idp_initiated", "follows")
         }
         values |= {name: given[name] for name in ("idp_metadata_xml", "idp_metadata_url") if given[name]}
+        if given["idp_metadata_file"]:
+            values["idp_metadata_xml"] = given["idp_metadata_file"]
         for name in ("idp_entity_id", "sso_url", "slo_url"):
             if given[name] and given[name] != self.initial.get(name):
                 values[name] = given[name]
@@ -125,10 +157,10 @@ class ConnectionForm(Form):
 
 
 def split_certificates(text: str) -> list[str]:
-    """Return the certificates of a text, one PEM block each; a text without any block is one certificate in bare base64."""
+    """Return the certificates of a text: one PEM block each, or in bare base64 with an empty line between them."""
     end = "-----END CERTIFICATE-----"
     blocks = [part.strip() + "\n" + end for part in text.split(end)[:-1]]
-    return blocks or [text.strip()]
+    return blocks or [part.strip() for part in re.split(r"\n\s*\n", text.replace("\r", "")) if part.strip()]
 
 
 def mode_of(value: dict[str, Any] | None) -> str:

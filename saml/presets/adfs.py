@@ -35,4 +35,5 @@ PRESET = Preset(
     traps=(
         "Certificates roll over by themselves: load the metadata by its address, so that both are known.",
     ),
+    known_by=("/adfs/services/trust",),
 )

@@ -42,4 +42,5 @@ PRESET = Preset(
         "All applications of one tenant share the issuer; use the metadata address of this application (with appid=).",
         "A person in more than 150 groups is sent without groups.",
     ),
+    known_by=("https://sts.windows.net/",),
 )

@@ -28,4 +28,5 @@ PRESET = Preset(
         "With Signed response ticked the assertion is not signed: let this connection want either.",
         "Google's metadata names an end; sign-in goes on after it as long as the certificate is the same.",
     ),
+    known_by=("accounts.google.com/o/saml2",),
 )

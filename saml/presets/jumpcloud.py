@@ -21,4 +21,5 @@ PRESET = Preset(
         "attribute_missing": f"{_SSO} › Attributes",
         "status": "SSO Applications › this application › User Groups",
     },
+    known_by=("jumpcloud.com",),
 )

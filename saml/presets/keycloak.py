@@ -24,4 +24,5 @@ PRESET = Preset(
         "attribute_missing": f"{_CLIENT} › Client scopes › dedicated scope › mappers",
         "status": f"{_CLIENT} › Keys › Client signature required is on: sign our requests or switch it off",
     },
+    known_by=("/realms/",),
 )

@@ -29,4 +29,5 @@ PRESET = Preset(
         "status": "Applications › this application › Assignments",
     },
     traps=("Okta sends no attributes until attribute statements are configured.",),
+    known_by=("okta.com/",),
 )

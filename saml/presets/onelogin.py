@@ -24,4 +24,5 @@ PRESET = Preset(
         "attribute_missing": "Applications › this application › Parameters",
     },
     traps=("ACS (Consumer) URL Validator is a regular expression: escape the dots.",),
+    known_by=("onelogin.com/saml",),
 )

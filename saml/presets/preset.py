@@ -27,3 +27,5 @@ class Preset:
     where: Mapping[str, str] = field(default_factory=dict)
     """Refusal code → where to click."""
     traps: tuple[str, ...] = ()
+    known_by: tuple[str, ...] = ()
+    """Parts of an entity ID by which the product is recognized."""

@@ -27,4 +27,5 @@ PRESET = Preset(
     traps=(
         "NameIDs are transient as it comes: configure a persistent one, or a stable attribute in the mapping.",
     ),
+    known_by=("/idp/shibboleth",),
 )
