@@ -121,6 +121,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "connection": "connections.read",
     "connection_create": "connections.write",
     "connection_change": "connections.write",
+    "connection_mapping": "connections.write",
     "connection_switch": "connections.write",
     "connection_keys": "connections.read",
     "connection_key": "connections.write",

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from console import (
     attempts,
+    attribute_mapping,
     bursts,
     connections,
     credentials,
@@ -158,6 +159,7 @@ urlpatterns = [
     _own(_CONNECTION, "connection", connections.one),
     _own(f"{_CONNECTION}settings", "connection_change", connections.change, _FORM),
     _own(f"{_CONNECTION}sessions/end", "connection_sessions_end", connections.end_sessions, _POST),
+    _own(f"{_CONNECTION}attributes", "connection_mapping", attribute_mapping.edit, _FORM),
     _own(f"{_CONNECTION}switch", "connection_switch", connections.switch, _POST),
     _own(f"{_CONNECTION}keys/", "connection_keys", key_rollover.show),
     _own(f"{_CONNECTION}keys/<slug:step>", "connection_key", key_rollover.act, _POST),
