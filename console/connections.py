@@ -81,7 +81,9 @@ def create(visit: Visit) -> HttpResponse:
                 "connection",
                 connection=made.pk,
             )
-    return page(visit, "connection_form.html", {"form": form, "multipart": True}, status=400 if form.is_bound else 200)
+    return page(
+        visit, "connection_form.html", {"form": form, "multipart": True}, status=400 if form.is_bound else 200
+    )
 
 
 def change(visit: Visit, connection: UUID) -> HttpResponse:
