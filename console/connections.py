@@ -1,6 +1,6 @@
 """SAML connections: the identity provider's values, ours, and the switch."""
 
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,20 +14,10 @@ from console.answers import done, page, refuse
 from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
-from saml import connections, expiry, stolen_keys, tested, trial, trust
+from saml import connections, expiry, ours, stolen_keys, tested, trial, trust
 from saml.examine import examine
 from saml.models import Attempt, Connection
 from saml.presets import preset
-from saml.presets.preset import Preset
-
-# Field of `saml.trust.addresses` → our word for it, where the preset has none.
-_OUR_VALUES: Final = (
-    ("entity_id", "Entity ID"),
-    ("acs_url", "Assertion Consumer Service URL"),
-    ("sls_url", "Single Logout Service URL"),
-    ("metadata_url", "Metadata"),
-    ("login_url", "Sign-in address"),
-)
 
 
 def index(visit: Visit) -> HttpResponse:
@@ -45,7 +35,7 @@ def one(visit: Visit, connection: UUID) -> HttpResponse:
     values: dict[str, Any] = {
         "connection": found,
         "product": product,
-        "ours": our_values(found, product),
+        "ours": ours.values(found),
         "certificates": trust.current(found),
         "key_pairs": trust.key_pairs(found),
         "first": dict(MODES)[mode_of(found.defaults)],
@@ -167,16 +157,6 @@ def _values(visit: Visit, form: ConnectionForm) -> dict[str, Any]:
     values = form.values()
     refuse_stronger_roles(visit, visit.organization, (values["defaults"] or {}).get("roles", ()))
     return values
-
-
-def our_values(connection: Connection, product: Preset) -> list[tuple[str, str, str]]:
-    """Return (label in the product's words, value, id) of what an administrator copies there."""
-    addresses = trust.addresses(connection.pk)
-    return [
-        (product.words.get(name, word), addresses[name], name)
-        for name, word in _OUR_VALUES
-        if name != "sls_url" or product.signs_out
-    ]
 
 
 def test_path(visit: Visit, connection: Connection) -> str:

@@ -13,7 +13,7 @@ from identity.api.organization import OrganizationView
 from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
 from identity.handing_out import refuse_stronger_roles
-from saml import connections, policy, tested, trust
+from saml import connections, ours, policy, tested, trust
 from saml.models import Connection, KeyPair
 from saml.presets import ALIASES, NAMES
 from saml.snapshot import SKEW_SECONDS_MAX
@@ -85,6 +85,14 @@ class IdpCertificateShown(serializers.Serializer[Any]):
     first_used_at = serializers.DateTimeField(allow_null=True)
 
 
+class OurValueShown(serializers.Serializer[Any]):
+    """A value of ours under the name by which the chosen product asks for it."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # DRF takes fields away from the class
+    value = serializers.CharField()
+
+
 class ShownConnection(serializers.Serializer[Any]):
     """A connection. What the identity provider asks for: entity_id, acs_url, sls_url, sp_certificate, or metadata_url."""
 
@@ -100,6 +108,7 @@ class ShownConnection(serializers.Serializer[Any]):
     sls_url = serializers.SerializerMethodField()
     login_url = serializers.SerializerMethodField()
     sp_certificate = serializers.SerializerMethodField()
+    our_values = serializers.SerializerMethodField()
     idp_entity_id = serializers.CharField()
     idp_metadata_url = serializers.CharField()
     sso_url = serializers.CharField()
@@ -155,6 +164,10 @@ class ShownConnection(serializers.Serializer[Any]):
         """Return our current certificate as PEM: for signatures of ours, and for encryption to us."""
         pairs = trust.key_pairs(connection)
         return next((pair.certificate for pair in pairs if pair.state == KeyPair.State.CURRENT), "")
+
+    def get_our_values(self, connection: Any) -> list[dict[str, Any]]:
+        """Return our values under the product's names."""
+        return list(OurValueShown(ours.values(connection), many=True).data)
 
     def get_certificates(self, connection: Any) -> list[str]:
         """Return the identity provider's certificates as PEM, as they are given."""

@@ -46,6 +46,7 @@ def addresses(connection_id: UUID) -> dict[str, str]:
         "acs_url": f"{root}/acs",
         "sls_url": f"{root}/sls",
         "login_url": f"{root}/login",
+        "certificate_url": f"{root}/certificate",
     }
 
 

@@ -57,6 +57,15 @@ def service_provider_metadata(_request: HttpRequest, connection: Connection) -> 
     return response
 
 
+@require_safe
+@of_connection
+def certificate(_request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Hand out our current certificate as a file: for checking our signatures, and for encrypting to us."""
+    response = HttpResponse(trust.ready(connection).published[0], content_type="application/x-pem-file")
+    response["Content-Disposition"] = f'attachment; filename="rollcall-{connection.pk}.pem"'
+    return response
+
+
 @never_cache
 @require_GET
 @of_connection

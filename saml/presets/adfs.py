@@ -23,6 +23,11 @@ PRESET = Preset(
         "groups": ("http://schemas.xmlsoap.org/claims/Group",),
     },
     where={
+        "assertion_not_signed": "Set-AdfsRelyingPartyTrust -SamlResponseSignature AssertionOnly",
+        "assertion_signature": "AD FS Management › Service › Certificates › Token-signing: load the metadata again",
+        "response_signature": "AD FS Management › Service › Certificates › Token-signing: load the metadata again",
+        "status": f"{_TRUST} › Edit Access Control Policy; Event Viewer › AD FS › Admin",
+        "expired": "Set-AdfsRelyingPartyTrust -NotBeforeSkew; check the clock of the server",
         "audience": f"{_TRUST} › Properties › Identifiers",
         "recipient": f"{_TRUST} › Properties › Endpoints",
         "destination": f"{_TRUST} › Properties › Endpoints",

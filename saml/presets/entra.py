@@ -27,6 +27,10 @@ PRESET = Preset(
         "roles": ("http://schemas.microsoft.com/ws/2008/06/identity/claims/role",),
     },
     where={
+        "response_signature": f"{_SSO} › SAML Certificates › App Federation Metadata Url",
+        "decryption": "Enterprise applications › this application › Token encryption",
+        "name_id_missing": f"{_SSO} › Attributes & Claims › Unique User Identifier (Name ID)",
+        "issuer_mismatch": f"{_SSO} › Set up › Microsoft Entra Identifier",
         "audience": f"{_SSO} › Basic SAML Configuration › Identifier (Entity ID)",
         "recipient": f"{_SSO} › Basic SAML Configuration › Reply URL",
         "destination": f"{_SSO} › Basic SAML Configuration › Reply URL",

@@ -16,6 +16,9 @@ PRESET = Preset(
         "relay_state": "Start URL",
     },
     where={
+        "assertion_signature": f"{_APP} › Service provider details › Manage certificates",
+        "response_signature": f"{_APP} › Service provider details › Manage certificates",
+        "name_id_missing": f"{_APP} › Service provider details › Name ID",
         "audience": f"{_APP} › Service provider details › Entity ID",
         "recipient": f"{_APP} › Service provider details › ACS URL",
         "destination": f"{_APP} › Service provider details › ACS URL",

@@ -15,6 +15,12 @@ PRESET = Preset(
         "relay_state": "Default RelayState",
     },
     where={
+        "destination": f"{_SSO} › ACS URLs",
+        "response_not_signed": f"{_SSO} › Sign",
+        "assertion_signature": f"{_SSO} › IdP Certificate",
+        "response_signature": f"{_SSO} › IdP Certificate",
+        "name_id_missing": f"{_SSO} › SAMLSubject NameID",
+        "weak_algorithm": f"{_SSO} › Signature Algorithm: RSA-SHA256",
         "audience": f"{_SSO} › SP Entity ID",
         "recipient": f"{_SSO} › ACS URLs",
         "assertion_not_signed": f"{_SSO} › Sign",

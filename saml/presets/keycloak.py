@@ -17,6 +17,12 @@ PRESET = Preset(
     },
     mapping={"roles": ("Role",)},
     where={
+        "destination": f"{_CLIENT} › Advanced › Assertion Consumer Service POST Binding URL",
+        "assertion_signature": "Realm settings › Keys › the active key with use SIG: load the metadata again",
+        "response_signature": "Realm settings › Keys › the active key with use SIG: load the metadata again",
+        "weak_algorithm": f"{_CLIENT} › Settings › Signature algorithm: RSA_SHA256",
+        "decryption": f"{_CLIENT} › Keys › Encryption keys config",
+        "name_id_missing": f"{_CLIENT} › Settings › Name ID format",
         "audience": "Clients › the client ID must be this connection's entity ID",
         "recipient": f"{_CLIENT} › Advanced › Assertion Consumer Service POST Binding URL",
         "assertion_not_signed": f"{_CLIENT} › Keys or Settings › Sign assertions",

@@ -17,6 +17,8 @@ PRESET = Preset(
         "relay_state": "Default RelayState",
     },
     where={
+        "response_signature": "Applications › this application › Sign On › SAML Signing Certificates",
+        "name_id_missing": f"{_SETTINGS} › Name ID format and Application username",
         "audience": f"{_SETTINGS} › Audience URI (SP Entity ID)",
         "recipient": f"{_SETTINGS} › Single sign-on URL",
         "destination": f"{_SETTINGS} › Single sign-on URL",

@@ -15,6 +15,11 @@ PRESET = Preset(
         "relay_state": "RelayState",
     },
     where={
+        "assertion_signature": "Applications › this application › SSO › X.509 Certificate",
+        "response_signature": "Applications › this application › SSO › X.509 Certificate",
+        "status": "Users › this person › Applications; Applications › this application › Access",
+        "name_id_missing": "Applications › this application › Parameters › NameID",
+        "decryption": f"{_CONFIGURATION} › SAML Encryption",
         "audience": f"{_CONFIGURATION} › Audience (EntityID)",
         "recipient": f"{_CONFIGURATION} › Recipient",
         "destination": f"{_CONFIGURATION} › ACS (Consumer) URL",

@@ -15,6 +15,12 @@ PRESET = Preset(
         "sls_url": "SLO Service URL",
     },
     where={
+        "destination": f"{_CONNECTION} › Browser SSO › Protocol Settings › Assertion Consumer Service URL",
+        "assertion_signature": f"{_CONNECTION} › Credentials › Digital Signature Settings",
+        "response_signature": f"{_CONNECTION} › Credentials › Digital Signature Settings",
+        "status": "System › server.log and audit.log of PingFederate",
+        "weak_algorithm": f"{_CONNECTION} › Credentials › Digital Signature Settings › Signing Algorithm: RSA SHA256",
+        "name_id_missing": f"{_CONNECTION} › Browser SSO › Assertion Creation › Attribute Contract › SAML_SUBJECT",
         "audience": f"{_CONNECTION} › General Info › Partner's Entity ID",
         "recipient": f"{_CONNECTION} › Browser SSO › Protocol Settings › Assertion Consumer Service URL",
         "assertion_not_signed": f"{_CONNECTION} › Browser SSO › Protocol Settings › Signature Policy",

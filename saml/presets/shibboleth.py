@@ -19,6 +19,13 @@ PRESET = Preset(
         "full_name": ("urn:oid:2.16.840.1.113730.3.1.241",),
     },
     where={
+        "recipient": "conf/metadata-providers.xml: load this connection's metadata again",
+        "destination": "conf/metadata-providers.xml: load this connection's metadata again",
+        "assertion_signature": "credentials/idp-signing.crt: load the metadata again",
+        "response_signature": "credentials/idp-signing.crt: load the metadata again",
+        "status": "logs/idp-process.log",
+        "decryption": "conf/metadata-providers.xml: load this connection's metadata again, with its present certificate",
+        "name_id_missing": "conf/saml-nameid.properties and conf/saml-nameid.xml",
         "attribute_missing": "conf/attribute-filter.xml: release the attributes to this connection's entity ID",
         "assertion_not_signed": "conf/relying-party.xml: p:signAssertions on SAML2.SSO",
         "response_not_signed": "conf/relying-party.xml: p:signResponses on SAML2.SSO",

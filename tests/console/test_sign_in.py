@@ -173,10 +173,18 @@ def test_signing_out_ends_the_session_and_takes_the_cookie(acme, ada):
     assert len(entries(acme, "session.end")) == len(entries(acme, "sign_out")) == 1
 
 
-def test_signing_out_by_a_link_does_nothing(ada):
+def test_row_61_nobody_is_signed_out_by_an_image_or_by_another_sites_form(acme, ada, connection):
     client = visit(ada)
     assert client.get("/sign-out").status_code == 405
+    assert client.head("/sign-out").status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = client.cookies
+    assert strict.post("/sign-out").status_code == 403
+    # The logout address of SAML takes no cookie for it: only a message that the identity provider signed.
+    for answer in (client.get(f"/saml2/{connection.pk}/sls"), client.post(f"/saml2/{connection.pk}/sls")):
+        assert answer.status_code == 403
     assert client.get("/me").status_code == 200
+    assert entries(acme, "session.end") == []
 
 
 @pytest.fixture

@@ -1,0 +1,51 @@
+"""What each identity provider calls our values, and where an administrator clicks."""
+
+import pytest
+from cryptography import x509
+
+from saml import ours
+from saml.presets import PRESETS
+from saml.refusals import CATALOGUE
+from tests.api.client import token_of
+from tests.saml.door import Browser, connect
+
+pytestmark = pytest.mark.usefixtures("db")
+# What goes wrong at first with every product.
+COMMON = {
+    "audience", "recipient", "destination", "assertion_not_signed", "response_not_signed", "assertion_signature",
+    "response_signature", "attribute_missing", "name_id_missing", "status",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_each_product_tells_where_to_click_for_what_goes_wrong_at_first(name):
+    where = PRESETS[name].where
+    assert set(where) >= COMMON
+    assert set(where) <= set(CATALOGUE)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_our_values_stand_under_the_products_names(acme, name):
+    connection = connect(acme, idp_preset=name, active=False)
+    shown = ours.values(connection)
+    labels = [each.label for each in shown]
+    assert len(set(labels)) == len(labels)
+    assert set(PRESETS[name].words.values()) <= {
+        *labels,
+        *(() if PRESETS[name].signs_out else (PRESETS[name].words.get("sls_url"),)),
+    }
+    assert ("sls_url" in {each.name for each in shown}) is PRESETS[name].signs_out
+
+
+def test_the_api_shows_them_and_the_certificate_is_a_file(acme, ada):
+    connection = connect(acme, idp_preset="okta")
+    made = token_of(ada).get(f"/organizations/acme/connections/{connection.pk}").json()
+    named = {each["label"]: each["value"] for each in made["our_values"]}
+    assert named["Audience URI (SP Entity ID)"] == made["entity_id"]
+    assert named["Single sign-on URL"] == made["acs_url"]
+    assert named["Default RelayState"] == "/"
+    answer = Browser(connection).client.get(f"/saml2/{connection.pk}/certificate")
+    assert answer["Content-Disposition"].endswith('.pem"')
+    assert answer.content.decode() == made["sp_certificate"]
+    assert x509.load_pem_x509_certificate(answer.content)
+    assert Browser(connection).client.post(f"/saml2/{connection.pk}/certificate").status_code == 405
