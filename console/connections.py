@@ -56,7 +56,7 @@ def one(visit: Visit, connection: UUID) -> HttpResponse:
 
 def create(visit: Visit) -> HttpResponse:
     """Add a connection, switched off."""
-    form = ConnectionForm(visit.posted, visit.request.FILES, organization=visit.organization)
+    form = ConnectionForm(visit.posted, _files(visit), organization=visit.organization)
     if asks_to_verify(visit):
         return _verified(visit, form)
     if form.is_valid():
@@ -79,9 +79,7 @@ def create(visit: Visit) -> HttpResponse:
 def change(visit: Visit, connection: UUID) -> HttpResponse:
     """Change a connection."""
     found = find(visit, connection)
-    form = ConnectionForm(
-        visit.posted, visit.request.FILES, organization=visit.organization, connection=found
-    )
+    form = ConnectionForm(visit.posted, _files(visit), organization=visit.organization, connection=found)
     if asks_to_verify(visit):
         return _verified(visit, form, found)
     if form.is_valid():
@@ -97,6 +95,11 @@ def change(visit: Visit, connection: UUID) -> HttpResponse:
         {"form": form, "connection": found, "multipart": True},
         status=400 if form.is_bound else 200,
     )
+
+
+def _files(visit: Visit) -> Any:
+    """Return what was sent along, None for a page that is only looked at: even no files at all would make a form of it that was sent."""
+    return visit.request.FILES if visit.posted is not None else None
 
 
 def asks_to_verify(visit: Visit) -> bool:

@@ -168,6 +168,9 @@ def test_a_certificate_that_has_ended_is_told_and_is_no_obstacle(api):
 
 def test_the_form_verifies_without_saving_and_keeps_what_was_typed(acme, ada):
     client = visit(ada)
+    fresh = client.get(NEW)
+    assert fresh.status_code == 200
+    assert b"This field is required" not in fresh.content
     document = idp_metadata(IDP)
     file = SimpleUploadedFile("metadata.xml", document, "text/xml")
     typed = {"name": "", "idp_preset": "okta", "act": "verify", "idp_metadata_file": file}
