@@ -16,10 +16,13 @@ async function extend(event) {
   const said = document.getElementById("session-said");
   const token = event.target.elements.csrfmiddlewaretoken.value;
   try {
-    const answer = await fetch("/api/v1/me/session", { method: "POST", headers: { "X-CSRFToken": token } });
+    const headers = { "X-CSRFToken": token, "Content-Type": "application/json" };
+    const answer = await fetch("/api/v1/me/session", { method: "POST", headers, body: "{}" });
     const body = await answer.json();
-    if (answer.ok) show(body.expires_at);
-    else said.textContent = body.detail;
+    if (answer.ok) {
+      document.getElementById("session-ends").textContent = new Date(body.expires_at).toLocaleString();
+      show(body.expires_at);
+    } else said.textContent = body.detail;
   } catch {
     said.textContent = "The server did not answer. Try again.";
   }
