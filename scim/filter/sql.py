@@ -171,10 +171,12 @@ class _Writing:
         is_list = sub is not None and sub.is_plain_list
         if sub is not None and (attribute.multi_valued or is_list):
             asked = AttributePath(None, "value" if is_list else sub.name)
-            inner: Filter = Present(asked)
-            if isinstance(tree, Comparison):
-                inner = Comparison(asked, tree.operator, tree.value)
-            return self.some(place, inner)
+            if isinstance(tree, Present):
+                return self.some(place, Present(asked))
+            if tree.operator == "ne" and tree.value is not None:
+                # Of a list it means that no value is equal; so of one that isn't there, as for a single value.
+                return _not(self.some(place, Comparison(asked, "eq", tree.value)))
+            return self.some(place, Comparison(asked, tree.operator, tree.value))
         column = self.vocabulary.column(Place(place.extension, attribute, sub))
         looked_up = self.narrowed(place, tree) if sub is None else ""
         return f"({looked_up}{self.compare(tree, column, sub or attribute)})"

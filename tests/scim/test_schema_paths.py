@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scim import normaliser
+from scim import normaliser, path
 from scim.errors import ScimError
+from scim.filter.ast import AttributePath, Comparison
 from scim.filter.grammar import attribute_path
 from scim.patch import apply
+from scim.path import Path
 from scim.schemas import ENTERPRISE_USER, USER
 from scim.schemas.attribute import Attribute, Schema, Type
 from scim.schemas.resource_type import ResourceType
@@ -132,3 +136,33 @@ def test_a_wrong_value_is_refused_with_its_path(name, sent):
         normaliser.resource({"userName": "a", "urn:x:y": {name: sent}}, kind_of("urn:x:y"))
     assert (refused.value.status, refused.value.scim_type) == (400, "invalidValue")
     assert f"urn:x:y:{name}" in refused.value.detail
+
+
+_PARTS = st.from_regex(r"\A[A-Za-z$][A-Za-z0-9_$-]{0,8}\Z")
+_ATTRIBUTES = st.builds(AttributePath, st.sampled_from([None, *URNS]), _PARTS, st.none())
+_INNER = st.builds(
+    Comparison,
+    st.builds(AttributePath, st.none(), _PARTS, st.none()),
+    st.sampled_from(["eq", "sw"]),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9),
+)
+_PATHS = st.builds(Path, _ATTRIBUTES, _INNER, st.none() | _PARTS) | st.builds(
+    Path, st.builds(AttributePath, st.sampled_from([None, *URNS]), _PARTS, st.none() | _PARTS)
+)
+
+
+@given(_PATHS)
+def test_every_path_survives_being_written_and_read(tree):
+    assert path.parse.__wrapped__(str(tree)) == tree
+
+
+@given(st.text(max_size=200) | st.text("urn:acme2.0[]\"'()$ eq and", max_size=300))
+def test_any_text_is_a_path_or_refused_as_ours(text):
+    kind = kind_of(*URNS[:3])
+    try:
+        tree = path.parse.__wrapped__(text)
+    except ScimError as refused:
+        assert refused.scim_type == "invalidPath"  # noqa: PT017 - a refusal is one of the two right answers
+    else:
+        assert path.parse.__wrapped__(str(tree)) == tree
+        kind.find(tree.attribute)
