@@ -121,6 +121,10 @@ def create(visit: Visit) -> HttpResponse:
                 (each.email, _REFUSALS.get(each.refusal, each.refusal)) for each in outcome if each.refusal
             ]
             invited = len(outcome) - len(refused)
+            # The refused stay in the field, to be corrected; a second try must not invite the others again.
+            again = visit.request.POST.copy()
+            again["text"] = "\n".join(email for email, _ in refused)
+            form.data = again
             if not refused:
                 people = "1 person is" if invited == 1 else f"{invited} people are"
                 return done(visit, f"{people} invited. Each gets a mail.", "invitations")

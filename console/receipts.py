@@ -16,7 +16,7 @@ from console.answers import page
 from console.members import find as member_of
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity import exits, receipts
-from identity.models import Grant, Invitation, Member, Receipt, Session, Token
+from identity.models import Grant, Invitation, Member, Membership, Receipt, RoleAssignment, Session, Token
 
 _RECENT: Final = timedelta(days=90)
 _ENTRIES_READ_MAX: Final = 50
@@ -97,7 +97,7 @@ def _page(visit: Visit, receipt: Receipt) -> HttpResponse:
         "member": member,
         "receipt": receipt,
         "body": body,
-        "ended": _ended(visit, body.get("ended") or {}),
+        "ended": _ended(receipt, body.get("ended") or {}),
         "seconds": (receipt.done_at - receipt.signalled_at).total_seconds(),
         # The same document gives the same digest; the record has it since that day.
         "genuine": bool(body) and receipts.digest(body) == receipt.digest,
@@ -111,11 +111,11 @@ def _page(visit: Visit, receipt: Receipt) -> HttpResponse:
     return page(visit, "receipt.html", values)
 
 
-def _ended(visit: Visit, ended: dict[str, list[str]]) -> list[tuple[str, str, list[Ended]]]:
+def _ended(receipt: Receipt, ended: dict[str, list[str]]) -> list[tuple[str, str, list[Ended]]]:
     """Return (what, what happened to it, the things) in the order of the receipt; ids become names where the thing is still known."""
 
     def rows(found: QuerySet[Any], name: str) -> QuerySet[Any]:
-        return found.filter(organization=visit.organization, pk__in=ended.get(name) or []).order_by("pk")
+        return found.filter(organization=receipt.organization_id, pk__in=ended.get(name) or []).order_by("pk")
 
     sessions = [Ended("", row.user_agent, row.ended_at) for row in rows(Session.objects.all(), "sessions")]
     tokens = [
@@ -133,11 +133,25 @@ def _ended(visit: Visit, ended: dict[str, list[str]]) -> list[tuple[str, str, li
     invitations = [
         Ended(row.email, "", row.withdrawn_at) for row in rows(Invitation.objects.all(), "invitations")
     ]
+    # Roles and groups stand in the receipt by name: their time is the last one up to the receipt's.
+    before = {
+        "organization": receipt.organization_id, "member": receipt.member_id, "ended_at__lte": receipt.done_at,
+    }  # fmt: skip
+    roles = RoleAssignment.objects.filter(**before).order_by("ended_at").values_list("role__name", "ended_at")
+    groups = (
+        Membership.objects.filter(**before)
+        .order_by("ended_at")
+        .values_list("group__display_name", "ended_at")
+    )
     return [
         ("sessions", "ended", sessions),
         ("tokens", "revoked", tokens),
         ("grants", "ended", grants),
-        ("roles", "ended", [Ended(name, "", None) for name in ended.get("roles") or []]),
-        ("groups", "left", [Ended(name, "", None) for name in ended.get("groups") or []]),
+        ("roles", "ended", _by_name(ended, "roles", dict(roles))),
+        ("groups", "left", _by_name(ended, "groups", dict(groups))),
         ("invitations", "withdrawn", invitations),
     ]
+
+
+def _by_name(ended: dict[str, list[str]], name: str, times: dict[str, datetime | None]) -> list[Ended]:
+    return [Ended(each, "", times.get(each)) for each in ended.get(name) or []]

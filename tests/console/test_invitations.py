@@ -55,6 +55,7 @@ def test_those_that_cannot_be_invited_are_named_with_the_reason(acme, ada, jane)
         "is no e-mail address",
     ):
         assert said in html
+    assert answer.context["form"]["text"].value() == "kim@acme.example\njane@acme.example\nnonsense"
     again = client.post(f"{PATH}new", {"text": text, "days": "14"})
     assert again.status_code == 400
     assert len(all_of(Invitation, acme)) == 2

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from identity import members, organizations, receipts, tenancy, tokens
+from identity import members, organizations, receipts, roles, tenancy, tokens
 from identity.models import Member, Receipt, Token
 from tests.conftest import SETUP, join
 from tests.console.addresses import address
@@ -149,6 +149,7 @@ def test_a_list_with_the_last_administrator_asks_for_the_word(acme, ada):
 
 
 def test_a_receipt_names_each_thing_with_its_time_and_is_proved_by_the_record(things, ada):
+    roles.replace(things.member, ["auditor"], actor=SETUP)
     members.offboard(things.member, actor=SETUP, reason="left the company")
     (receipt,) = receipts.of_member(things.member)
     client = visit(ada)
@@ -163,6 +164,11 @@ def test_a_receipt_names_each_thing_with_its_time_and_is_proved_by_the_record(th
         "of the record has held it",
     ):
         assert said in html
+    ended = {name: rows for name, _, rows in client.get(f"/o/acme/leavers/{receipt.pk}/").context["ended"]}
+    assert [name for name, rows in ended.items() for row in rows if row.at is None] == []
+    assert {name: len(rows) for name, rows in ended.items()} == {
+        "sessions": 1, "tokens": 1, "grants": 1, "roles": 1, "groups": 1, "invitations": 0,
+    }  # fmt: skip
     entry = entries(things.organization, "member.offboard")[-1]
     assert f"/o/acme/record/{entry.pk}/" in html
     kept = client.get(f"/o/acme/leavers/{receipt.pk}.json").json()
