@@ -12,9 +12,10 @@ class TasksConfig(AppConfig):
     def ready(self) -> None:
         """Have the sequencer woken after each commit that recorded something, and make the kinds of directories known."""
         from audit.record import on_recorded  # models are there only now
-        from identity import directory_kinds, erasure, jobs
+        from identity import directory_kinds, drift, erasure, jobs
         from tasks.connectors import CONNECTORS
         from tasks.connectors.interface import kind_of
+        from tasks.sync.drift import find
         from tasks.sync.erasure import forget
         from tasks.timetable import TIMETABLE
         from tasks.wake import wake
@@ -22,5 +23,6 @@ class TasksConfig(AppConfig):
         on_recorded(wake)
         erasure.on_erase(forget)
         jobs.expect({entry.job: entry.seconds for entry in TIMETABLE})
+        drift.found_by(find)
         for connector in CONNECTORS:
             directory_kinds.register(kind_of(connector))

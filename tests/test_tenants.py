@@ -22,10 +22,12 @@ from identity import (
     groups,
     invitations,
     members,
+    pulls,
     receipts,
     resources,
     reviews,
     sessions,
+    sync_runs,
     tenancy,
     tokens,
 )
@@ -93,6 +95,11 @@ def _receipt(organization):
     return receipts.of_member(gone)[0].pk
 
 
+def a_pull(organization):
+    settings = {"mapping": {"external_id": "No", "user_name": "Login"}}
+    return pulls.create(organization, kind="csv", name="HR", settings=settings, actor=SETUP)
+
+
 @pytest.fixture
 def theirs(acme, ada, jane, okta):
     """Give what acme has, by the name that addresses call it."""
@@ -132,6 +139,7 @@ def theirs(acme, ada, jane, okta):
         ).pk,
         "receipt": _receipt(acme),
         "mail": _letter(acme),
+        "run": sync_runs.ask(a_pull(acme).directory, actor=SETUP).pk,
         "kind": "portfolio",
         "key": "p1",
         "step": "begin",

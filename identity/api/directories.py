@@ -4,13 +4,15 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import directories, directory_settings, tenancy
+from identity import directories, directory_kinds, directory_settings, pull_settings, pulls, tenancy
 from identity.api.access_shapes import FirstPermissions
 from identity.api.organization import OrganizationView
+from identity.api.pulls import ChangedPulledDirectory, NewPulledDirectory, ShownPull, shown_pull
 from identity.api.shapes import Flag, Strict, Text, Whole
 from identity.api.view import describe
 from identity.handing_out import refuse_stronger_roles
@@ -47,23 +49,31 @@ class ShownDirectory(serializers.Serializer[Any]):
     """A directory. `scim_url` and a token are what its identity provider asks for."""
 
     id = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=directories.KINDS)
+    kind = serializers.CharField()
     name = serializers.CharField()
     idp = serializers.ChoiceField(choices=directories.IDPS)
     active = serializers.BooleanField()
     defaults = serializers.DictField()
     settings = serializers.SerializerMethodField()
     scim_url = serializers.SerializerMethodField()
+    pull = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     last_heard_at = serializers.DateTimeField(allow_null=True)
 
     def get_settings(self, directory: Any) -> dict[str, Any]:
         """Return every setting as it holds: the directory's own, else the default."""
-        return directory_settings.effective(directory.settings)
+        if directory.kind in directories.KINDS:
+            return directory_settings.effective(directory.settings)
+        return pull_settings.effective(directory)
 
-    def get_scim_url(self, _directory: Any) -> str:
-        """Return the base address for the identity provider."""
-        return f"{settings.ROLLCALL_PUBLIC_URL}/scim/v2"
+    def get_scim_url(self, directory: Any) -> str | None:
+        """Return the base address for the identity provider; null for a directory that we read."""
+        return f"{settings.ROLLCALL_PUBLIC_URL}/scim/v2" if directory.kind in directories.KINDS else None
+
+    @extend_schema_field(ShownPull(allow_null=True))
+    def get_pull(self, directory: Any) -> dict[str, Any] | None:
+        """Return how the directory is read; null for one that pushes."""
+        return None if directory.kind in directories.KINDS else shown_pull(directory)
 
 
 class NewDirectory(Strict):
@@ -86,6 +96,14 @@ class ChangedDirectory(Strict):
     settings = DirectorySettings(required=False)
 
 
+_NEW = PolymorphicProxySerializer(
+    "AnyNewDirectory", [NewDirectory, NewPulledDirectory], resource_type_field_name=None
+)
+_CHANGED = PolymorphicProxySerializer(
+    "AnyChangedDirectory", [ChangedDirectory, ChangedPulledDirectory], resource_type_field_name=None
+)
+
+
 class Directories(OrganizationView):
     """The directories of the organization."""
 
@@ -95,15 +113,27 @@ class Directories(OrganizationView):
     def get(self, _request: Request, **_: Any) -> Response:
         """List the directories."""
         with tenancy.of(self.organization):
-            return self.paged(Directory.objects.filter(organization=self.organization), ShownDirectory)
+            rows = Directory.objects.filter(organization=self.organization).prefetch_related("pulls")
+            return self.paged(rows, ShownDirectory)
 
-    @describe("directory_create", takes=NewDirectory, gives=ShownDirectory, status=201)
-    def post(self, _request: Request, **_: Any) -> Response:
-        """Create a directory; its tokens are issued apart."""
+    @describe("directory_create", takes=_NEW, gives=ShownDirectory, status=201)
+    def post(self, request: Request, **_: Any) -> Response:
+        """Create a directory: one that pushes by SCIM (its tokens are issued apart), or one that we read."""
+        kind = request.data.get("kind") if isinstance(request.data, dict) else None
+        if isinstance(kind, str) and kind not in directories.KINDS:
+            directory_kinds.kind_of(kind)
+            return self._pulled()
         values = self.taken(NewDirectory)
         _check_defaults(self, values)
         made = directories.create(self.organization, actor=self.actor, **values)
         return Response(ShownDirectory(made).data, status=201)
+
+    def _pulled(self) -> Response:
+        values = self.taken(NewPulledDirectory)
+        _check_defaults(self, values)
+        every = values.pop("schedule", {}).get("every_minutes", pulls.EVERY_MINUTES_DEFAULT)
+        made = pulls.create(self.organization, actor=self.actor, every_minutes=every, **values)
+        return Response(ShownDirectory(made.directory).data, status=201)
 
 
 class OneDirectory(OrganizationView):
@@ -116,14 +146,19 @@ class OneDirectory(OrganizationView):
         """Show the directory."""
         return Response(ShownDirectory(self.one(Directory, directory)).data)
 
-    @describe("directory_change", takes=ChangedDirectory, gives=ShownDirectory)
+    @describe("directory_change", takes=_CHANGED, gives=ShownDirectory)
     def patch(self, _request: Request, directory: UUID, **_: Any) -> Response:
         """Change what is given, and show the directory as it then is."""
         found = self.one(Directory, directory)
-        values = self.taken(ChangedDirectory)
+        pushes = found.kind in directories.KINDS
+        values = self.taken(ChangedDirectory if pushes else ChangedPulledDirectory)
         _check_defaults(self, values)
         if "settings" in values:
             values["settings"] = {**found.settings, **values["settings"]}
+        if not pushes:
+            every = values.pop("schedule", {}).get("every_minutes")
+            credentials = values.pop("credentials", None)
+            pulls.change(pulls.of(found), actor=self.actor, credentials=credentials, every_minutes=every)
         return Response(ShownDirectory(directories.change(found, actor=self.actor, **values)).data)
 
 

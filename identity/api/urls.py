@@ -20,6 +20,7 @@ from identity.api import (
     members,
     my_sessions,
     organizations,
+    pulls,
     questions,
     resources,
     reviews,
@@ -27,6 +28,7 @@ from identity.api import (
     schema,
     second_factor,
     sessions,
+    sync_runs,
     tokens,
     unknown,
 )
@@ -39,6 +41,7 @@ def _to(route: str, view: type[APIView], name: str) -> URLPattern:
 _ORGANIZATION = "organizations/<org:org>"
 _DIRECTORY = f"{_ORGANIZATION}/directories/<uuid:directory>"
 _REVIEW = f"{_ORGANIZATION}/reviews/<uuid:review>"
+_RUN = f"{_DIRECTORY}/runs/<uuid:run>"
 _MEMBER = f"{_ORGANIZATION}/members/<uuid:member>"
 
 urlpatterns = [
@@ -51,6 +54,17 @@ urlpatterns = [
     _to(_ORGANIZATION, organizations.OneOrganization, "organization"),
     _to(f"{_ORGANIZATION}/directories", directories.Directories, "directories"),
     _to(_DIRECTORY, directories.OneDirectory, "directory"),
+    _to(f"{_DIRECTORY}/test", pulls.Test, "directory-test"),
+    _to(f"{_DIRECTORY}/pause", pulls.Pause, "directory-pause"),
+    _to(f"{_DIRECTORY}/resume", pulls.Resume, "directory-resume"),
+    _to(f"{_DIRECTORY}/file", pulls.File, "directory-file"),
+    _to(f"{_DIRECTORY}/drift", pulls.Differences, "directory-drift"),
+    _to(f"{_DIRECTORY}/runs", sync_runs.Runs, "runs"),
+    _to(_RUN, sync_runs.OneRun, "run"),
+    _to(f"{_RUN}/plan", sync_runs.PlanView, "run-plan"),
+    _to(f"{_RUN}/plan.csv", sync_runs.PlanCsv, "run-plan-csv"),
+    _to(f"{_RUN}/approve", sync_runs.Approve, "run-approve"),
+    _to(f"{_RUN}/cancel", sync_runs.Cancel, "run-cancel"),
     _to(f"{_DIRECTORY}/tokens", tokens.DirectoryTokens, "directory-tokens"),
     _to(f"{_DIRECTORY}/tokens/<uuid:token>", tokens.DirectoryToken, "directory-token"),
     _to(f"{_DIRECTORY}/tokens/<uuid:token>/rotate", tokens.Rotation, "directory-token-rotate"),

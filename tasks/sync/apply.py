@@ -4,6 +4,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from django.db import connection
+
 from identity import tenancy
 from identity.errors import Refusal
 from identity.models import Run, Step
@@ -11,7 +13,13 @@ from tasks.sync import endings, group_steps, known, person_steps
 from tasks.sync.claim import Claim
 
 BATCH: Final = 500
+# Of groups, in one transaction: each may have thousands of people who join or leave.
+GROUPS: Final = 20
 CHANGED_SINCE: Final = "changed_since"
+_NAME: Final = """
+UPDATE identity_step step SET member_id = row.member_id FROM unnest(%s::bigint[], %s::uuid[]) AS row (number, member_id)
+ WHERE step.organization_id = %s AND step.run_id = %s AND step.number = row.number
+"""
 
 
 def apply(claim: Claim, *, until: float) -> bool:
@@ -26,7 +34,8 @@ def apply(claim: Claim, *, until: float) -> bool:
             if steps[0].action in person_steps.ACTIONS:
                 _people(run, steps)
             else:
-                _group(run, steps[0])
+                for step in steps[:GROUPS]:
+                    _group(run, step)
             run.save(update_fields=["applied", "skipped"])
     return False
 
@@ -73,8 +82,15 @@ def _mark(run: Run, steps: Sequence[Step], state: Step.State, reason: str = "") 
     )
     if state == Step.State.APPLIED:
         run.applied += rows.update(state=state)
-        for step in steps:
-            if step.action in {"create", "link"}:
-                rows.filter(number=step.number).update(member=step.member_id)
+        _name_members(run, [step for step in steps if step.action in {"create", "link"}])
     else:
         run.skipped += rows.update(state=state, reason=reason)
+
+
+def _name_members(run: Run, steps: Sequence[Step]) -> None:
+    """Write into the steps who came of them."""
+    if steps:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _NAME, [[step.number for step in steps], [step.member_id for step in steps], run.organization_id, run.pk],
+            )  # fmt: skip

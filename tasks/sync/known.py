@@ -33,8 +33,11 @@ UPDATE tasks_known known
  WHERE known.directory_id = %(directory)s AND known.external_id = row.external_id
 """
 _LET_IN: Final = """
-UPDATE tasks_known SET shut_at = NULL, shut_for = '', gone_at = NULL, missing_since = NULL, missing_runs = 0
- WHERE directory_id = %(directory)s AND external_id = ANY (%(external_ids)s)
+UPDATE tasks_known known SET shut_at = NULL, shut_for = '', gone_at = NULL, missing_since = NULL, missing_runs = 0,
+       member_version = member.version
+  FROM identity_member member
+ WHERE known.directory_id = %(directory)s AND known.external_id = ANY (%(external_ids)s)
+   AND member.organization_id = %(organization)s AND member.id = known.member_id
 """
 # Whoever was absent and comes back shut out stays so by the directory's own word.
 _SETTLE: Final = """

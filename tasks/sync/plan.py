@@ -61,6 +61,7 @@ def parameters(run: Run, rules: dict[str, Any], *, rescoped: bool) -> dict[str, 
         "absent_before": now - timedelta(hours=hours) if hours is not None else None,
         "places": orjson.dumps(plan_sql.PLACES).decode(),
         "now": now,
+        "group": None,
     }
 
 

@@ -1,7 +1,7 @@
 """The statements of the plan: what was staged beside what is known, set by set. Reading them is reading the rules.
 
 Parameters: organization, directory, run; begun (when the reading began), complete and whole (of the listing), rescoped (another scope than
-the last good run's), absent_runs and absent_before (who counts as gone).
+the last good run's), absent_runs and absent_before (who counts as gone), group (None: all of them).
 """
 
 from typing import Final
@@ -138,8 +138,8 @@ wanted AS (
          AND grp.external_id = staged.group_key AND grp.ended_at IS NULL
     LEFT JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = staged.member_key
     LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id
-   WHERE staged.run_id = %(run)s
-     AND (member.state <> 'offboarded' OR (known.member_id IS NULL AND staged.member_key IN (
+   WHERE staged.run_id = %(run)s AND (%(group)s::text IS NULL OR staged.group_key = %(group)s)
+     AND (member.state <> 'offboarded' OR (%(group)s::text IS NULL AND known.member_id IS NULL AND staged.member_key IN (
        SELECT external_id FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s
           AND action IN ('create', 'link') AND state IN ('waiting', 'held'))))
 )"""
@@ -156,8 +156,9 @@ _DIFFERENCE: Final = (
     JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
          AND grp.external_id = named.external_id AND grp.ended_at IS NULL
     JOIN identity_membership kept ON kept.organization_id = %(organization)s AND kept.group_id = grp.id AND kept.ended_at IS NULL
-    JOIN tasks_known known ON known.directory_id = %(directory)s AND known.member_id = kept.member_id
-   WHERE named.run_id = %(run)s AND named.word = 'all' AND %(complete)s
+    JOIN tasks_known known ON known.organization_id = %(organization)s AND known.member_id = kept.member_id
+         AND known.directory_id = %(directory)s
+   WHERE named.run_id = %(run)s AND named.word = 'all' AND %(complete)s AND (%(group)s::text IS NULL OR named.external_id = %(group)s)
      AND NOT EXISTS (SELECT 1 FROM tasks_stagedmembership staged WHERE staged.run_id = %(run)s AND staged.group_key = grp.external_id
                         AND staged.member_key = known.external_id AND staged.present)
      -- Whoever is merely absent is not thereby out of their groups.
@@ -226,8 +227,8 @@ MOVES: Final = (
     "WITH "  # noqa: S608
     + _DIFFERENCE
     + """
-SELECT member_id, true AS joins FROM joins WHERE group_key = %(group)s AND member_id IS NOT NULL
-UNION ALL SELECT member_id, false FROM leaves WHERE group_key = %(group)s
+SELECT member_id, true AS joins FROM joins WHERE member_id IS NOT NULL
+UNION ALL SELECT member_id, false FROM leaves
 LIMIT %(most)s
 """
 )

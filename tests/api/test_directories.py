@@ -37,7 +37,7 @@ def test_a_directory_is_created_and_shown(acme, ada, settings):
         ({}, 400, "name"),
         ({"name": "okta"}, 409, "name"),
         ({"name": "x", "idp": "nonsense"}, 400, "idp"),
-        ({"name": "x", "kind": "ldap"}, 400, "kind"),
+        ({"name": "x", "kind": "ldapx"}, 400, "kind"),
         ({"name": "x", "kind": None}, 400, "kind"),
         ({"name": "x", "secret": "y"}, 400, "secret"),
         ({"name": "x", "defaults": {"roles": "member"}}, 400, "defaults.roles"),

@@ -1,0 +1,282 @@
+"""Workers and the clock: claims, faults, schedules, and that a dead worker or broker loses nothing and doubles nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+import redis
+import time_machine
+from django.conf import settings
+from django.utils import timezone
+
+from audit.models import Entry
+from identity import directories, pulls, sync_runs, tenancy
+from identity.models import Link, Member, Membership, Pull, Run, Step
+from tasks.connectors.faults import Misconfigured, RateLimited, ResyncNeeded, Unauthorized, Unreachable
+from tasks.connectors.interface import End, Page
+from tasks.jobs import directories as jobs
+from tasks.sync import claim, work
+from tests.conftest import ROOT, SETUP
+from tests.sync.conftest import ADA
+from tests.sync.scripted import (
+    crowd,
+    events,
+    go_on,
+    listing,
+    person,
+    run,
+    states,
+)
+
+PATIENCE_SECONDS = 60
+MAPPING = {"external_id": "No", "user_name": "Login", "groups": "Teams"}
+
+
+def later(**delta):
+    return time_machine.travel(timezone.now() + timedelta(**delta), tick=True)
+
+
+def test_a_run_belongs_to_one_worker_at_a_time(hr):
+    made = sync_runs.ask(hr.directory, actor=SETUP)
+    mine = claim.take(made.organization_id, made.pk)
+    assert claim.take(made.organization_id, made.pk) is None
+    with later(minutes=3):
+        theirs = claim.take(made.organization_id, made.pk)
+        assert theirs is not None, "the first one has been silent for too long"
+        with pytest.raises(claim.LostClaim), mine.hold():
+            pytest.fail("a worker that lost its claim writes nothing")
+        with theirs.hold():
+            pass
+
+
+def test_a_cancelled_run_stops_its_worker(hr):
+    made = sync_runs.ask(hr.directory, actor=SETUP)
+    mine = claim.take(made.organization_id, made.pk)
+    sync_runs.cancel(made, actor=ADA)
+    with pytest.raises(claim.LostClaim), mine.hold():
+        pytest.fail("it was cancelled")
+
+
+@pytest.mark.parametrize(
+    "fault", [Unauthorized("The token is refused."), Misconfigured("The base leads nowhere.")]
+)
+def test_what_somebody_must_mend_ends_the_run_and_is_told_once(acme, ada, hr, script, fault):
+    script.pages = [Page(crowd(3)), fault]
+    made = run(hr)
+    assert (made.state, made.fault, made.told) == ("failed", fault.code, ["ada@acme.example"])
+    again = run(hr)
+    assert (again.state, again.told) == ("failed", [])
+    assert set(states(hr).values()) == {"active"}
+    with tenancy.of(acme):
+        pull = Pull.objects.get()
+        assert pull.failures == 2
+        assert pull.due_at - timezone.now() > timedelta(minutes=100), "more seldom each time"
+    assert events(acme).count("sync.fail") == 2
+    listing(*crowd(10))
+    assert run(hr).state == "done"
+    with tenancy.of(acme):
+        assert Pull.objects.get().failures == 0
+
+
+def test_a_directory_that_asks_to_wait_is_waited_for(hr, script):
+    script.pages = [RateLimited("Slower.", 900)]
+    made = run(hr)
+    assert (made.state, made.fault, made.attempts) == ("fetching", "rate_limited", 0)
+    wait = (made.due_at - timezone.now()).total_seconds()
+    assert 880 < wait < 910
+    assert claim.take(made.organization_id, made.pk) is None
+
+
+def test_a_directory_that_does_not_answer_is_given_up_in_the_end(hr, script):
+    script.pages = [Unreachable("Nothing.")]
+    made = run(hr)
+    for turn in range(10):
+        with later(hours=2 * turn + 2):
+            made = go_on(made)
+        if not made.is_open:
+            break
+    assert (made.state, made.fault, made.attempts) == ("failed", "unreachable", 8)
+
+
+def test_a_cookie_the_directory_forgot_means_reading_everything(hr, script):
+    listing(*crowd(10), cookie={"since": 1})
+    run(hr)
+    with tenancy.of(hr.organization_id):
+        assert Pull.objects.get().cookie == {"since": 1}
+    script.pages = [ResyncNeeded("Too old.")]
+    made = sync_runs.ask(hr.directory, actor=SETUP)
+    assert work.turn(made.organization_id, made.pk, seconds=60)
+    listing(*crowd(10), cookie={"since": 2})
+    assert go_on(made).state == "done"
+    assert [asked[1] for asked in script.asked[-2:]] == [{"since": 1}, None]
+    with tenancy.of(hr.organization_id):
+        assert Pull.objects.get().cookie == {"since": 2}
+
+
+def test_the_cookie_stays_where_something_was_left_undone(hr, acme, jane):
+    listing(*crowd(10), person("x", "jane@acme.example"), cookie={"since": 1})
+    assert run(hr).skipped == 1
+    with tenancy.of(acme):
+        assert Pull.objects.get().cookie is None, "whoever was skipped would not be told again"
+
+
+def test_the_clock_queues_what_is_due_once(hr, acme, monkeypatch):
+    sent = []
+    monkeypatch.setattr(work.work, "apply_async", lambda arguments, **_: sent.append(arguments))
+    assert jobs.due() == 0
+    with later(hours=2):
+        assert (jobs.due(), jobs.due()) == (1, 1), "a run that waits is woken again, and not doubled"
+    assert len(set(sent)) == 1
+    with tenancy.of(acme):
+        assert Run.objects.filter(state="waiting").count() == 1
+
+
+def test_an_inactive_directory_is_not_read(hr, acme):
+    directories.change(hr.directory, active=False, actor=SETUP)
+    with later(hours=2):
+        assert sync_runs.start_due(acme.pk, hr.pk, actor=SETUP) is None
+
+
+def test_a_plan_nobody_approved_is_closed_by_the_clock(hr):
+    listing(*crowd(4), *[person(f"p{place:02}", active=False) for place in range(4, 10)])
+    run(hr)
+    assert jobs.expired() == 0
+    with later(hours=25):
+        assert (jobs.expired(), jobs.expired()) == (1, 0)
+
+
+def test_a_long_reading_lets_others_have_a_turn(hr, script):
+    people = crowd(10)
+    script.pages = [Page([one], checkpoint={"page": place + 1}) for place, one in enumerate(people)]
+    script.pages.append(Page(end=End(whole=True)))
+    made = sync_runs.ask(hr.directory, actor=SETUP)
+    turns = 1
+    while work.turn(made.organization_id, made.pk, seconds=0):
+        turns += 1
+    assert turns > 5
+    with tenancy.of(made.organization_id):
+        made = Run.objects.get(pk=made.pk)
+    assert (made.state, made.staged, made.counts) == ("done", 10, {})
+
+
+# --- killed --------------------------------------------------------------------------------------------
+
+
+def process(environment, organization, run_id):
+    """Have a process of its own work on the run, as a worker does."""
+    code = (
+        "import django; django.setup()\n"
+        "from uuid import UUID\n"
+        "from tasks.sync import work\n"
+        f"while work.turn(UUID('{organization}'), UUID('{run_id}'), seconds=60): pass\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, start_new_session=True)
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came to that")
+
+
+def look(made, name):
+    with tenancy.of(made.organization_id):
+        return Run.objects.values_list(name, flat=True).get(pk=made.pk)
+
+
+def time_passes(made):
+    """Let the dead worker's lease run out."""
+    with tenancy.of(made.organization_id):
+        Run.objects.filter(pk=made.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.fixture
+def csv(acme, db):
+    """Give a directory of three thousand people in sixty groups, as a file."""
+    pull = pulls.create(acme, kind="csv", name="HR", settings={"mapping": MAPPING}, actor=SETUP)
+    rows = [f"{number},u{number},team{number % 60}|all" for number in range(3000)]
+    pulls.put_file(pull, ("No,Login,Teams\n" + "\n".join(rows)).encode(), "people.csv", actor=SETUP)
+    return pull
+
+
+def test_workers_killed_in_every_phase_lose_nothing_and_double_nothing(csv, acme, environment):
+    made = sync_runs.ask(csv.directory, actor=SETUP)
+
+    def killed_when(condition):
+        worker = process(environment, acme.pk, made.pk)
+        until(condition)
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait(10)
+        assert claim.take(acme.pk, made.pk) is None or not look(made, "lease"), "its lease still holds"
+        time_passes(made)
+
+    killed_when(lambda: look(made, "staged") >= 1000)
+    held = go_on(made)
+    assert (held.state, held.staged, held.counts["create"]) == ("held", 3000, 3000)
+    sync_runs.approve(held, held.plan_hash, actor=ADA)
+    killed_when(lambda: look(made, "applied") >= 500)
+    assert 500 <= look(made, "applied") < 3061
+    killed_when(lambda: look(made, "applied") >= 2000)
+    killed_when(lambda: look(made, "applied") >= 3070)
+    done = go_on(made)
+    assert (done.state, done.applied, done.skipped) == ("done", 3000 + 61 + 61, 0)
+    with tenancy.of(acme):
+        assert Member.objects.count() == Link.objects.count() == 3000
+        assert Membership.objects.filter(ended_at__isnull=True).count() == 6000
+        entries = Entry.objects
+        assert entries.filter(event="member.create").count() == 3000
+        assert entries.filter(event="group.member_add").count() == 6000
+        assert not Step.objects.exclude(state="applied").exists()
+
+
+def test_a_broker_that_is_down_or_flushed_loses_no_run(csv, acme, environment, worker):
+    with tenancy.of(acme):
+        Pull.objects.update(due_at=timezone.now())
+    code = "import django; django.setup()\nfrom tasks.jobs import directories\nassert directories.due() == 1"
+    without = {**environment, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=without, check=True, timeout=60)
+    with tenancy.of(acme):
+        assert Run.objects.get().state == "waiting"
+    broker = redis.Redis.from_url(settings.REDIS_URL)
+    jobs.due()
+    broker.flushdb()  # the wake-up is gone; the next tick sends another
+    worker()
+    jobs.due()
+    until(lambda: _state(acme) == "held")
+    broker.flushdb()
+    broker.close()
+
+
+def _state(organization):
+    with tenancy.of(organization):
+        return Run.objects.get().state
+
+
+@pytest.fixture
+def worker(environment):
+    """Give what starts a real Celery worker; it is killed at the end."""
+    started = []
+
+    def start():
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "--app=tasks.celery",
+            "worker",
+            "--concurrency=1",
+            "--loglevel=WARNING",
+        ]
+        started.append(subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True))
+
+    yield start
+    for process_ in started:
+        os.killpg(process_.pid, signal.SIGKILL)
+        process_.wait(10)
