@@ -14,6 +14,7 @@ _VERBS: Final = {
     "link": "linked", "unlink": "unlinked", "reactivate": "reactivated", "offboard": "offboarded", "reinstate": "reinstated",
     "schedule_end": "end date set", "password": "password set", "erase": "erased", "accept": "accepted",
     "withdraw": "withdrawn", "expire": "expired", "delete": "deleted", "member_add": "member added",
+    "nest": "put into another", "unnest": "taken out of another",
     "member_remove": "member removed", "member_pending": "member awaited", "give": "given", "end": "ended", "refuse": "refused",
     "assign": "assigned", "revoke": "revoked", "first": "applied", "issue": "issued", "rotate": "rotated",
     "hand_over": "handed over", "expiring": "about to expire",

@@ -62,3 +62,6 @@ def test_a_group_shows_the_groups_in_it_and_around_it(things, ada):
     outer_page = client.get(outer_path).content.decode()
     assert "Groups in it" in outer_page
     assert path in outer_page
+    assert "Nobody is in this group" not in outer_page
+    record = client.get(address("record", things)).content.decode()
+    assert "put into another" in record
