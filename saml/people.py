@@ -8,6 +8,7 @@ offboarded stays out and is not made anew.
 import hashlib
 from dataclasses import dataclass
 
+from django.db import connections as databases
 from django.utils import timezone
 
 from audit.events import Event
@@ -77,9 +78,14 @@ def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
     match = find(connection, name_id, person)
     if match.how == "known":
         return match
+    digest = digest_of(name_id, person)
+    # Two browsers may bring the same person for the first time at once: the second waits, and finds what the first stored.
+    _wait_for_turn(connection, digest)
+    match = find(connection, name_id, person)
+    if match.how == "known":
+        return match
     actor = actor_of(connection)
     member = match.member or _create(connection, person)
-    digest = digest_of(name_id, person)
     mine = SubjectLink.objects.filter(organization=connection.organization_id, connection=connection)
     # Only an offboarded member's link can stand in the way here: their name went to somebody new.
     mine.filter(name_id_digest=digest).delete()
@@ -98,6 +104,15 @@ def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
         data={"connection": str(connection.pk), "how": match.how},
     )
     return Match(member, match.how)
+
+
+def _wait_for_turn(connection: Connection, digest: bytes) -> None:
+    """Hold the identity until the transaction ends, so that nobody else takes it in meanwhile."""
+    with databases["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))",
+            [f"subject:{connection.pk}:{digest.hex()}"],
+        )
 
 
 def _link(connection: Connection, name_id: NameID, person: Person) -> SubjectLink | None:
