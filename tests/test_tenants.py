@@ -64,7 +64,7 @@ ORGANIZATION = re.compile(r"<(org:org|slug:slug)>")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Things that only a mishap makes: their organization is asked for before they are.
-UNMADE = ("logged", "logged_request", "burst", "run")
+UNMADE = ("logged", "logged_request", "burst")
 # Asks for the operator before it asks for the thing: at their own address others are told 403, whatever id they name.
 OPERATORS_ONLY = "api/v1/organizations/<org:org>/domains/<uuid:domain>/confirm"
 

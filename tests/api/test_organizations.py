@@ -19,6 +19,7 @@ def test_an_operator_creates_an_organization_ready_for_use(db, settings):
         "email_unique": False,
         "grace_days": 30,
         "session_hours": 24,
+        "second_factor": "optional",
         "time_zone": "UTC",
         "retention_days": 0,
         "defaults": {},

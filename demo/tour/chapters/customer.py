@@ -70,6 +70,7 @@ def _connection(stage: Stage) -> None:
         "join": "anyone",
         "defaults": DEFAULTS,
         "active": True,
+        "activate_untested": True,  # a tour has nobody who could try the sign-in in another tab
     }
     made = stage.operator.call(
         "POST", f"{stage.here}/connections", body, expect=201, tell="id active login_url"
