@@ -19,7 +19,7 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "okta": "Applications › this app › Provisioning › To App › Attribute Mappings: unmap the attributes named here.",
         "entra": "Provisioning › Mappings › Provision Users: delete the mappings of the attributes named here.",
         "onelogin": "Configuration › SCIM JSON Template: take out the attributes named here.",
-        "": "Take the attributes named here out of the attribute mapping.",
+        "": "Take the attributes named here out of the attribute mapping, or define a schema in Rollcall that has them.",
     },
     "stray_attribute": {
         "entra": "Provisioning › Mappings: choose targets under the enterprise extension's URN, not the bare names.",

@@ -9,7 +9,17 @@ from rest_framework.request import Request
 
 from identity import members, tenancy
 from identity.models import Member
-from scim import following, held_access, normaliser, own_values, patch, projection, resources, throttle
+from scim import (
+    following,
+    held_access,
+    normaliser,
+    own_values,
+    patch,
+    projection,
+    resources,
+    throttle,
+    unmapped,
+)
 from scim.authentication import OwnToken, Person
 from scim.call import is_known, names
 from scim.door import Door, base_url, read_body, reply
@@ -98,7 +108,7 @@ def _changed(request: Request, wanted: Callable[[dict[str, Any]], dict[str, Any]
         after = wanted(before)
         foreign = [
             name
-            for name in sorted((before.keys() | after.keys()) - OWN)
+            for name in sorted((before.keys() | after.keys()) - OWN - {unmapped.URN})
             if before.get(name) != after.get(name)
         ]
         if foreign:

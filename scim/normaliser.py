@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from scim import coercion, membership, own_values, path
+from scim import coercion, membership, own_values, path, unmapped
 from scim.errors import Code, ScimError
 from scim.filter.ast import AttributePath
 from scim.filter.match import matches
@@ -159,12 +159,18 @@ class _Reading:
         except ScimError as error:
             if error.code != Code.PATH_SYNTAX:
                 raise
-            self.unknown(key)
+            yield from self.unknown(verb, key, value)
 
-    def unknown(self, name: str) -> None:
-        """Leave out what no schema has, and say so."""
+    def unknown(self, verb: str, name: str, value: Any) -> Iterator[Operation]:
+        """Say that no schema has it, and for a person keep it aside; by itself it is no change that was asked for and made."""
         self.unresolved.append(name)
-        self.notices.add("unknown_attribute", name, "left out")
+        given = None if value is _UNSENT else value
+        kept = unmapped.operation(verb, name, given) if self.kind.name == "User" else None
+        self.notices.add(
+            "unknown_attribute", name, "left out" if kept is None else "kept aside, shown to nobody"
+        )
+        if kept is not None:
+            yield kept
 
     def place(self, verb: str, written: str, value: Any, *, explicit: bool) -> Iterator[Operation]:
         """Read one verb on one written path."""
@@ -176,7 +182,7 @@ class _Reading:
         place = self.found(target)
         if place is None:
             if value is not None:
-                self.unknown(written)
+                yield from self.unknown(verb, written, value)
             return
         if not explicit and (target.inner is not None or target.sub or target.attribute.sub):
             self.notices.add("dotted_key", written)

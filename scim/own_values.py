@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scim import unmapped
 from scim.errors import Code, ScimError
 from scim.schemas.attribute import Attribute, Schema
 from scim.schemas.resource_type import ResourceType
@@ -34,7 +35,11 @@ def settled(before: Mapping[str, Any], after: dict[str, Any], kind: ResourceType
         return after
     schemas = {each.id: each for each in kind.own}
     for urn, held in before.items():
-        if not urn.startswith(_PREFIX) or (urn.lower() in kind.urns and urn not in schemas):
+        if (
+            urn == unmapped.URN
+            or not urn.startswith(_PREFIX)
+            or (urn.lower() in kind.urns and urn not in schemas)
+        ):
             continue
         stays = {name: value for name, value in held.items() if _stays(schemas.get(urn), name)}
         if stays:

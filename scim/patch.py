@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from scim import coercion, own_values
+from scim import coercion, own_values, unmapped
 from scim.errors import Code, ScimError
 from scim.filter.ast import And, Comparison, Filter
 from scim.filter.match import comparable, matches, part
@@ -35,6 +35,8 @@ def apply(
     for name in kind.required:
         if name in resource and after.get(name) in (None, ""):
             raise ScimError(Code.VALUE_REQUIRED, path=name)
+    if unmapped.URN in after:
+        after[unmapped.URN] = unmapped.bounded(after[unmapped.URN])
     own_values.check_required(after, kind, resource)
     own_values.check_immutable(resource, after, kind)
     return after, after != resource

@@ -66,7 +66,8 @@ QUIRKS: dict[str, Quirk] = {
     ),
     "two_primaries": Quirk("several", "two values with primary:true", "the last one keeps it"),
     "unknown_attribute": Quirk(
-        "Entra, OneLogin, Okta", "attributes of the administrator's mapping that no schema has", "left out, and said so"
+        "Entra, OneLogin, Okta", "attributes of the administrator's mapping that no schema has",
+        "kept aside with the person, shown to nobody, and said so"
     ),
     "stray_attribute": Quirk(
         "Entra", "department and manager at the top, without the enterprise URN", "put under the extension that has it"

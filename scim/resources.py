@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from scim import unmapped
 from scim.protocol import etag
 from scim.schemas import GROUP, USER, USERS, ResourceType
 
@@ -71,6 +72,7 @@ def user(row: UserRow, base_url: str, kind: ResourceType = USERS) -> dict[str, A
         shown["externalId"] = row.external_id
     shown["userName"] = row.user_name
     shown.update(row.profile)
+    shown.pop(unmapped.URN, None)
     shown["active"] = row.active
     if row.groups:
         shown["groups"] = [{**each, "$ref": f"{base_url}/Groups/{each['value']}"} for each in row.groups]

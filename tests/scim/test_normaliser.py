@@ -100,8 +100,10 @@ def test_a_patch_that_means_nothing_is_refused(kind: str, operation: Any, code: 
 def test_a_patch_that_resolves_in_part_does_that_part() -> None:
     read = read_patch({"op": "replace", "value": {"title": "Clerk", "nothing": 1, "password": "x"}})
     assert [(each.kind, each.attribute.name, each.value) for each in read.operations] == [
-        ("set", "title", "Clerk")
+        ("set", "title", "Clerk"),
+        ("set", "nothing", 1),
     ]
+    assert [each.place.extension for each in read.operations] == [None, "urn:rollcall:scim:unmapped"]
     assert [each.code for each in read.notices.found] == ["unknown_attribute", "password"]
 
 
