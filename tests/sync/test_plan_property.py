@@ -16,7 +16,7 @@ from tasks.models import Known, StagedPerson
 from tasks.sync import plan, plan_sql
 from tests.conftest import SETUP
 
-KEYS = ("a", "b", "c", "d")
+KEYS = tuple("abcdefghijklmnop")
 BEGUN = timezone.now()
 BEFORE, SINCE = BEGUN - timedelta(days=1), BEGUN + timedelta(seconds=1)
 
@@ -41,7 +41,7 @@ class Case:
 
 CASES = strategies.builds(
     Case,
-    word=strategies.sampled_from([None, "told", "same", "present", "removed"]),
+    word=strategies.sampled_from([None, None, "told", "told", "same", "present", "removed"]),
     active=strategies.sampled_from([True, True, False, None]),
     title=strategies.sampled_from(["", "X"]),
     version=strategies.sampled_from(["", "1", "2"]),
@@ -133,13 +133,13 @@ def pull(acme, script):
 
 
 @settings(
-    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 @given(
     cases=strategies.lists(CASES, min_size=len(KEYS), max_size=len(KEYS)),
-    complete=strategies.booleans(),
-    whole=strategies.booleans(),
-    rescoped=strategies.booleans(),
+    complete=strategies.sampled_from([True, True, False]),
+    whole=strategies.sampled_from([True, True, False]),
+    rescoped=strategies.sampled_from([False, False, True]),
 )
 def test_the_statements_say_what_the_naive_function_says(acme, pull, cases, complete, whole, rescoped):
     people = dict(zip(KEYS, cases, strict=True))
