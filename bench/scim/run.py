@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--write", type=Path, help="a file that gets the table in place of the last one for so many members"
     )
     options = asked.parse_args(arguments)
+    if options.peers_members < crowd.PEERS_LEAST:
+        asked.error(f"the peers need {crowd.PEERS_LEAST} people for their group")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         keep = options.data or Path(temporary)
