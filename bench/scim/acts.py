@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from client import Peer
@@ -12,6 +13,7 @@ USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 PAGE = 100
 THOUSAND = 1000
+LAST_PAGES = 8
 _fresh = itertools.count(10_000_000)
 
 Act = Callable[[int], object]
@@ -39,7 +41,8 @@ class Scene:
     empty: Sequence[str]
     ten: str = ""
     many: str = ""
-    _deep: dict[int, int] = field(default_factory=dict)
+    _has_walked: bool = False
+    _walking: Lock = field(default_factory=Lock)
 
     def acts(self) -> dict[str, Act]:
         """Return what can be measured here, by name."""
@@ -81,13 +84,15 @@ class Scene:
         self._page(1)
 
     def deep(self, number: int) -> None:
-        """Walk on at the end of the list, as a client does that reads everything."""
-        lane = number % 16
-        last = len(self.ids) - 20 * PAGE + 1
-        start = self._deep.get(lane, last)
-        self._page(start)
-        following = start + PAGE
-        self._deep[lane] = last if following > len(self.ids) - PAGE else following
+        """Read one of the last pages, where a walk has been before: the first time through is not measured."""
+        first = len(self.ids) - (LAST_PAGES + 1) * PAGE + 1
+        if not self._has_walked:
+            with self._walking:
+                if not self._has_walked:
+                    for page in range(LAST_PAGES):
+                        self._page(first + page * PAGE)
+                    self._has_walked = True
+        self._page(first + PAGE + number % (LAST_PAGES - 1) * PAGE)
 
     def _page(self, start: int) -> None:
         found = self.peer.asked("GET", f"/Users?startIndex={start}&count={PAGE}")

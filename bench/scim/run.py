@@ -99,6 +99,7 @@ def _rates(results: table.Results, name: str, acts: dict[str, Act], only: list[s
             continue
         rates: dict[int, Rate] = {}
         try:
+            act(0)  # connections, plans, and the walk that leads to the end of the list
             for concurrency in CONCURRENCY:
                 rates[concurrency] = measured(act, concurrency, seconds, start)
                 start = _after(start, rates[concurrency], seconds)
