@@ -125,6 +125,8 @@ def check(
         "at": at,
     }
     with tenancy.of(organization):
+        if at is None:
+            _plan_once()
         return [_answer(*row) for row in _rows(CHECK, values)]
 
 
@@ -186,6 +188,16 @@ def _was_active(member: Member, at: datetime | None) -> bool:
         return Member.objects.filter(pk=member.pk, state=Member.State.ACTIVE).exists()
     periods = ActivePeriod.objects.filter(organization=member.organization_id, member=member)
     return at_time(periods, at).exists()
+
+
+def _plan_once() -> None:
+    """Have this transaction keep the plan of a prepared statement instead of making one for each question.
+
+    In a large tree the planner believes, wrongly, that a plan for these very values is worth making; it takes several times as long
+    as the question itself.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
 
 
 def _rows(statement: tuple[str, str], values: dict[str, Any]) -> list[tuple[Any, ...]]:
