@@ -4,7 +4,7 @@ import asyncio
 import fnmatch
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any, BinaryIO, Final, cast
 from urllib.parse import unquote, urlsplit
@@ -45,17 +45,15 @@ def download(url: str, host_key: str, credentials: Mapping[str, Any]) -> BinaryI
         username=unquote(parts.username), password=credentials["sftp_password"] or None, client_keys=own, known_hosts=([trusted], [], []),
         config=None, agent_path=None, connect_timeout=SECONDS_MAX, login_timeout=SECONDS_MAX,
     )  # fmt: skip
-    target = cast("IO[bytes]", tempfile.TemporaryFile())  # noqa: SIM115 - the caller reads and closes it
-    try:
+    with ExitStack() as stack:
+        target = cast("IO[bytes]", stack.enter_context(tempfile.TemporaryFile()))
         asyncio.run(
             asyncio.wait_for(
                 _fetch(address, port, options, unquote(parts.path), target), TRANSFER_SECONDS_MAX
             )
         )
-    except BaseException:
-        target.close()
-        raise
-    target.seek(0)
+        target.seek(0)
+        stack.pop_all()  # from here on the caller closes it
     return cast("BinaryIO", target)
 
 
