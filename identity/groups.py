@@ -5,50 +5,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
-from audit.ids import uuid7
-from audit.record import Actor, Line, Subject, record, record_all
-from identity import nesting, tenancy
+from audit.record import Actor, record
+from identity import memberships, nesting, tenancy
 from identity.errors import Conflict, Invalid, NotFound
+from identity.memberships import subject_of
 from identity.models import Directory, Group, Link, Member, Membership, Organization, PendingMembership
 from identity.profile import check_length, differences, key_of
 
 _Unset = Literal["unset"]
 UNSET: _Unset = "unset"
-_PENDING_LENGTH_MAX = 500
-
-# One statement: who of the named is a member that this group may hold, and who of those is new.
-_ADD = """
-WITH named AS (SELECT DISTINCT unnest(%(members)s::uuid[]) AS member_id),
-known AS (
-  SELECT member.id, member.user_name FROM named JOIN identity_member member
-    ON member.id = named.member_id AND member.organization_id = %(organization)s AND member.state <> 'offboarded'
-   WHERE %(directory)s::uuid IS NULL OR EXISTS (
-     SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
-        AND link.directory_id = %(directory)s AND link.tombstoned_at IS NULL)
-),
-added AS (
-  INSERT INTO identity_membership (id, organization_id, group_id, member_id, started_at)
-  SELECT gen_random_uuid(), %(organization)s, %(group)s, known.id, %(now)s FROM known
-  ON CONFLICT (organization_id, group_id, member_id) WHERE ended_at IS NULL DO NOTHING
-  RETURNING member_id
-)
-SELECT known.id, known.user_name, added.member_id IS NOT NULL FROM known LEFT JOIN added ON added.member_id = known.id
-"""
-
-_REMOVE = """
-WITH ended AS (
-  UPDATE identity_membership SET ended_at = %(now)s
-   WHERE organization_id = %(organization)s AND group_id = %(group)s AND ended_at IS NULL
-     AND (%(everybody)s OR member_id = ANY (%(members)s::uuid[]))
-     AND NOT member_id = ANY (%(keep)s::uuid[])
-  RETURNING member_id
-)
-SELECT ended.member_id, member.user_name FROM ended JOIN identity_member member ON member.id = ended.member_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +63,7 @@ def create(
             subject=subject_of(group),
             changes={"display_name": [None, name], "external_id": [None, external_id]},
         )
-        _add(group, list(members), actor)
+        memberships.add(group, list(members), actor)
         if directory is not None and external_id:
             join_pending(group, directory, [external_id], actor=actor)
     return group
@@ -132,25 +100,23 @@ def change(
         unnested: list[UUID] = []
         if replace is not None:
             wanted = list(replace)
-            keep = _ids(wanted)[0]
-            removed = _remove(locked, [], actor, everybody=True, keep=keep)
+            keep = memberships.ids(wanted)[0]
+            removed = memberships.remove(locked, [], actor, everybody=True, keep=keep)
             unnested = nesting.remove(locked, (), actor=actor, everything=True, keep=keep)
-            _forget_pending(locked, keep=wanted)
-            added, pending, nested = _add(locked, wanted, actor)
+            memberships.keep_pending(locked, wanted)
+            added, pending, nested = memberships.add(locked, wanted, actor)
         gone = list(remove)
         if gone:
-            leaving = _ids(gone)[0]
-            out = _remove(locked, leaving, actor)
+            leaving = memberships.ids(gone)[0]
+            out = memberships.remove(locked, leaving, actor)
             removed += out
             # Whoever left as a person is no group: mostly nothing is left to be looked for.
             others = set(leaving).difference(out)
             unnested += nesting.remove(locked, others, actor=actor) if others else []
-            PendingMembership.objects.filter(
-                organization=locked.organization_id, group=locked, value__in=gone
-            ).delete()
+            memberships.forget_pending(locked, gone)
         more = list(add)
         if more:
-            more_added, more_pending, more_nested = _add(locked, more, actor)
+            more_added, more_pending, more_nested = memberships.add(locked, more, actor)
             added, pending, nested = added + more_added, pending + more_pending, nested + more_nested
         if changes or added or removed or nested or unnested:
             locked.version += 1
@@ -185,8 +151,8 @@ def delete(group: Group, *, actor: Actor) -> list[UUID]:
     with tenancy.change(group.organization_id):
         locked = lock(group)
         nesting.dissolve(locked, actor=actor)
-        removed = _remove(locked, [], actor, everybody=True)
-        _forget_pending(locked, keep=())
+        removed = memberships.remove(locked, [], actor, everybody=True)
+        memberships.keep_pending(locked, ())
         locked.ended_at = timezone.now()
         locked.version += 1
         locked.save(update_fields=["ended_at", "version"])
@@ -250,11 +216,6 @@ def lock(group: Group) -> Group:
     return locked
 
 
-def subject_of(group: Group) -> Subject:
-    """Return the group as the record names it."""
-    return Subject("group", str(group.pk), group.display_name)
-
-
 def _checked_name(display_name: object) -> str:
     if not isinstance(display_name, str) or not display_name.strip():
         message = "A group needs a name."
@@ -285,115 +246,6 @@ def _assign(
         changes |= differences(group.profile, profile)
         group.profile = dict(profile)
     return changes
-
-
-def _ids(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
-    """Split what clients name into ids and values that cannot be one of ours."""
-    ids, strange = [], []
-    for value in values:
-        try:
-            ids.append(UUID(value))
-        except (ValueError, AttributeError, TypeError):
-            strange.append(str(value))
-    return ids, strange
-
-
-def _add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list[str], list[UUID]]:
-    """Add people and groups; return who is new, which values are nobody's yet, and which groups are new."""
-    if not values:
-        return [], [], []
-    ids, strange = _ids(values)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ADD,
-            {
-                "members": ids,
-                "organization": group.organization_id,
-                "group": group.pk,
-                "directory": group.directory_id,
-                "now": timezone.now(),
-            },
-        )
-        rows = cursor.fetchall()
-    record_all(
-        _line(Event.GROUP_MEMBER_ADD, group, actor, member_id, name, [None, group.display_name])
-        for member_id, name, is_new in rows
-        if is_new
-    )
-    known = {row[0] for row in rows}
-    others = [each for each in dict.fromkeys(ids) if each not in known]
-    nested = nesting.add(group, others, actor=actor)
-    unknown = [str(each) for each in others if each not in nested.known] + strange
-    if unknown and group.directory_id:
-        _park(group, group.directory_id, unknown, actor)
-    return [row[0] for row in rows if row[2]], unknown, list(nested.added)
-
-
-def _remove(
-    group: Group, ids: list[UUID], actor: Actor, *, everybody: bool = False, keep: list[UUID] | None = None
-) -> list[UUID]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _REMOVE,
-            {
-                "now": timezone.now(),
-                "organization": group.organization_id,
-                "group": group.pk,
-                "everybody": everybody,
-                "members": ids,
-                "keep": keep or [],
-            },
-        )
-        rows = cursor.fetchall()
-    record_all(
-        _line(Event.GROUP_MEMBER_REMOVE, group, actor, member_id, name, [group.display_name, None])
-        for member_id, name in rows
-    )
-    return [row[0] for row in rows]
-
-
-def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> None:
-    now = timezone.now()
-    PendingMembership.objects.bulk_create(
-        [
-            PendingMembership(
-                id=uuid7(), organization_id=group.organization_id, group=group, directory_id=directory_id,
-                value=value[:_PENDING_LENGTH_MAX], named_at=now,
-            )
-            for value in dict.fromkeys(values)
-        ],
-        ignore_conflicts=True,
-    )  # fmt: skip
-    record_all(
-        [
-            Line(
-                Event.GROUP_MEMBER_PENDING,
-                group.organization_id,
-                actor,
-                subject_of(group),
-                data={"values": values[:100]},
-            )
-        ]
-    )
-
-
-def _forget_pending(group: Group, *, keep: Iterable[str]) -> None:
-    PendingMembership.objects.filter(organization=group.organization_id, group=group).exclude(
-        value__in=list(keep)
-    ).delete()
-
-
-def _line(
-    event: Event, group: Group, actor: Actor, member_id: UUID, user_name: str, change_: list[str | None]
-) -> Line:
-    return Line(
-        event,
-        group.organization_id,
-        actor,
-        Subject("member", str(member_id), user_name),
-        changes={"group": change_},
-        data={"group": str(group.pk)},
-    )
 
 
 def members_of(group: Group) -> Iterable[tuple[UUID, str]]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, record_all
-from identity import access, grants, groups, tenancy
+from identity import access, grants, groups, memberships, tenancy
 from identity.access import Question
 from identity.access_sql import IN_GROUP, ROLES_BROUGHT
 from identity.errors import TooMany, UnknownResource, UnknownRole
@@ -213,5 +213,5 @@ def _open_roles(group: Group) -> Any:
 def _line(event: Event, group: Group, actor: Actor, what: str, value: str, about: dict[str, str]) -> Line:
     change = [value, None] if event is Event.MAPPING_END else [None, value]
     return Line(
-        event, group.organization_id, actor, groups.subject_of(group), changes={what: change}, data=about
+        event, group.organization_id, actor, memberships.subject_of(group), changes={what: change}, data=about
     )

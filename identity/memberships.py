@@ -1,0 +1,174 @@
+"""Who is in a group: rows that are added and ended under the group's lock, and names that wait for somebody to arrive."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from audit.events import Event
+from audit.ids import uuid7
+from audit.record import Actor, Line, Subject, record_all
+from identity import nesting
+from identity.models import Group, PendingMembership
+
+_PENDING_LENGTH_MAX = 500
+
+# One statement: who of the named is a member that this group may hold, and who of those is new.
+_ADD = """
+WITH named AS (SELECT DISTINCT unnest(%(members)s::uuid[]) AS member_id),
+known AS (
+  SELECT member.id, member.user_name FROM named JOIN identity_member member
+    ON member.id = named.member_id AND member.organization_id = %(organization)s AND member.state <> 'offboarded'
+   WHERE %(directory)s::uuid IS NULL OR EXISTS (
+     SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
+        AND link.directory_id = %(directory)s AND link.tombstoned_at IS NULL)
+),
+added AS (
+  INSERT INTO identity_membership (id, organization_id, group_id, member_id, started_at)
+  SELECT gen_random_uuid(), %(organization)s, %(group)s, known.id, %(now)s FROM known
+  ON CONFLICT (organization_id, group_id, member_id) WHERE ended_at IS NULL DO NOTHING
+  RETURNING member_id
+)
+SELECT known.id, known.user_name, added.member_id IS NOT NULL FROM known LEFT JOIN added ON added.member_id = known.id
+"""
+
+_REMOVE = """
+WITH ended AS (
+  UPDATE identity_membership SET ended_at = %(now)s
+   WHERE organization_id = %(organization)s AND group_id = %(group)s AND ended_at IS NULL
+     AND (%(everybody)s OR member_id = ANY (%(members)s::uuid[]))
+     AND NOT member_id = ANY (%(keep)s::uuid[])
+  RETURNING member_id
+)
+SELECT ended.member_id, member.user_name FROM ended JOIN identity_member member ON member.id = ended.member_id
+"""
+
+
+def ids(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
+    """Split what clients name into ids and values that cannot be one of ours."""
+    found, strange = [], []
+    for value in values:
+        try:
+            found.append(UUID(value))
+        except (ValueError, AttributeError, TypeError):
+            strange.append(str(value))
+    return found, strange
+
+
+def add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list[str], list[UUID]]:
+    """Add people and groups; return who is new, which values are nobody's yet, and which groups are new."""
+    if not values:
+        return [], [], []
+    known_ids, strange = ids(values)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ADD,
+            {
+                "members": known_ids,
+                "organization": group.organization_id,
+                "group": group.pk,
+                "directory": group.directory_id,
+                "now": timezone.now(),
+            },
+        )
+        rows = cursor.fetchall()
+    record_all(
+        _line(Event.GROUP_MEMBER_ADD, group, actor, member_id, name, [None, group.display_name])
+        for member_id, name, is_new in rows
+        if is_new
+    )
+    known = {row[0] for row in rows}
+    others = [each for each in dict.fromkeys(known_ids) if each not in known]
+    nested = nesting.add(group, others, actor=actor)
+    unknown = [str(each) for each in others if each not in nested.known] + strange
+    if unknown and group.directory_id:
+        _park(group, group.directory_id, unknown, actor)
+    return [row[0] for row in rows if row[2]], unknown, list(nested.added)
+
+
+def remove(
+    group: Group,
+    members: list[UUID],
+    actor: Actor,
+    *,
+    everybody: bool = False,
+    keep: list[UUID] | None = None,
+) -> list[UUID]:
+    """Take people out, `everybody` but those of `keep`; return who left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REMOVE,
+            {
+                "now": timezone.now(),
+                "organization": group.organization_id,
+                "group": group.pk,
+                "everybody": everybody,
+                "members": members,
+                "keep": keep or [],
+            },
+        )
+        rows = cursor.fetchall()
+    record_all(
+        _line(Event.GROUP_MEMBER_REMOVE, group, actor, member_id, name, [group.display_name, None])
+        for member_id, name in rows
+    )
+    return [row[0] for row in rows]
+
+
+def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> None:
+    now = timezone.now()
+    PendingMembership.objects.bulk_create(
+        [
+            PendingMembership(
+                id=uuid7(), organization_id=group.organization_id, group=group, directory_id=directory_id,
+                value=value[:_PENDING_LENGTH_MAX], named_at=now,
+            )
+            for value in dict.fromkeys(values)
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    record_all(
+        [
+            Line(
+                Event.GROUP_MEMBER_PENDING,
+                group.organization_id,
+                actor,
+                subject_of(group),
+                data={"values": values[:100]},
+            )
+        ]
+    )
+
+
+def forget_pending(group: Group, values: Iterable[str]) -> None:
+    """Wait no longer for those who were named so."""
+    _pending(group).filter(value__in=list(values)).delete()
+
+
+def keep_pending(group: Group, values: Iterable[str]) -> None:
+    """Wait no longer for anybody but those who were named so."""
+    _pending(group).exclude(value__in=list(values)).delete()
+
+
+def subject_of(group: Group) -> Subject:
+    """Return the group as the record names it."""
+    return Subject("group", str(group.pk), group.display_name)
+
+
+def _pending(group: Group) -> "QuerySet[PendingMembership]":
+    return PendingMembership.objects.filter(organization=group.organization_id, group=group)
+
+
+def _line(
+    event: Event, group: Group, actor: Actor, member_id: UUID, user_name: str, change_: list[str | None]
+) -> Line:
+    return Line(
+        event,
+        group.organization_id,
+        actor,
+        Subject("member", str(member_id), user_name),
+        changes={"group": change_},
+        data={"group": str(group.pk)},
+    )
