@@ -3,11 +3,12 @@
 from collections.abc import Collection
 
 from audit.record import Actor
-from identity import first_access
+from identity import first_access, groups
 from identity.errors import LastAdministrator
 from identity.first_access import Followed, Wanted
 from identity.grants import GrantSpec
-from identity.models import FirstAccess, Member
+from identity.models import FirstAccess, Group, Member, Membership
+from identity.profile import key_of
 from identity.roles import ADMINISTRATOR
 from saml.connections import actor_of
 from saml.models import Connection
@@ -25,7 +26,11 @@ def follow(connection: Connection, member: Member, said: Wanted, just_applied: C
     """
     if not connection.follows:
         return []
-    aspects = {aspect for aspect in connection.follows if _STAGES[aspect] not in just_applied}
+    aspects = {
+        aspect
+        for aspect, stage in _STAGES.items()
+        if aspect in connection.follows and stage not in just_applied
+    }
     wanted = Wanted(said.grants if "grants" in aspects else None, said.roles if "roles" in aspects else None)
     told: list[str] = []
     actor = actor_of(connection)
@@ -40,6 +45,33 @@ def follow(connection: Connection, member: Member, said: Wanted, just_applied: C
             member, grants_too=grants_too, roles_too=roles_too, actor=actor, sparing=ADMINISTRATOR
         )
     return [*(_refused(each) for each in came.unknown), *told]
+
+
+def follow_groups(connection: Connection, member: Member, said: tuple[str, ...] | None) -> None:
+    """Put the member into the organization's own groups that were asserted by name, and out of those that this connection brought.
+
+    In the caller's transaction, and only where the connection follows groups. Groups of directories are the directories', what others
+    put the member into stays, and a name that is no group here means nothing: identity providers send all that they have.
+    """
+    if "groups" not in connection.follows:
+        return
+    actor = actor_of(connection)
+    own = Group.objects.filter(
+        organization=connection.organization_id, directory__isnull=True, ended_at__isnull=True
+    )
+    seats = Membership.objects.filter(
+        organization=connection.organization_id, member=member, ended_at__isnull=True
+    )
+    wanted = set(own.filter(display_name_key__in=[key_of(name) for name in said or ()]))
+    brought = set(own.filter(pk__in=seats.filter(connection_id=connection.pk).values("group_id")))
+    # In one order, so that two sign-ins at once wait for each other and do not lock each other out.
+    for group in sorted(brought - wanted, key=lambda group: group.pk):
+        groups.change(group, remove=[str(member.pk)], actor=actor)
+    present = set(seats.values_list("group_id", flat=True))
+    for group in sorted(wanted, key=lambda group: group.pk):
+        if group.pk not in present:
+            groups.change(group, add=[str(member.pk)], actor=actor)
+            seats.filter(group=group).update(connection_id=connection.pk)
 
 
 def _follow(member: Member, wanted: Wanted, actor: Actor, told: list[str]) -> Followed:

@@ -45,7 +45,7 @@ class Connection(TenantModel):
     defaults = models.JSONField(null=True)
     """None until somebody has chosen, even if "none" is what they chose."""
     follows = ArrayField(models.TextField(), default=list, db_default=[])
-    """Which of roles and grants the identity provider goes on deciding at each sign-in, after the first."""
+    """Which of roles, grants and groups the identity provider goes on deciding at each sign-in."""
     active = models.BooleanField(default=False)
     tested_at = models.DateTimeField(null=True)
     tested_key = models.TextField(blank=True, default="", db_default="")

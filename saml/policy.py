@@ -17,7 +17,7 @@ from saml.snapshot import SKEW_SECONDS_MAX
 TEXT_CHARACTERS_MAX = 1024
 CERTIFICATES_MAX = 10
 CONTEXTS_MAX = 10
-FOLLOWED = ("roles", "grants")
+FOLLOWED = ("roles", "grants", "groups")
 
 
 @dataclass(slots=True)
@@ -193,8 +193,8 @@ def _contexts(value: Any) -> list[str]:
 
 
 def _follows(value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(aspect in FOLLOWED for aspect in value):
-        message = f"This is a list of {' and '.join(FOLLOWED)}, either of them or none."
+    if not isinstance(value, list) or not set(FOLLOWED).issuperset(value) or len(set(value)) != len(value):
+        message = f"This is a list of {', '.join(FOLLOWED)}: all, some or none of them, each once."
         raise Invalid(message)
     return [aspect for aspect in FOLLOWED if aspect in value]
 

@@ -241,6 +241,7 @@ def _enter_once(
         applied = first_access.apply_asserted(member, _wanted(person), actor=actor)
         if stolen_keys.note_use(connection, verified.signed_by):
             course.steps.append(f"first use of the key {verified.signed_by}")
+        following.follow_groups(connection, member, person.groups)
         followed = following.follow(connection, member, _wanted(person), applied.stages)
         session, cookie = sessions.start(
             member,

@@ -86,9 +86,9 @@ class ConnectionForm(Form):
         label="First permissions of new people", choices=MODES, widget=forms.RadioSelect
     )
     follows = forms.MultipleChoiceField(
-        label="After the first sign-in, the identity provider goes on deciding",
+        label="At each sign-in, the identity provider goes on deciding",
         required=False,
-        choices=(("roles", "Roles"), ("grants", "Grants")),
+        choices=(("roles", "Roles"), ("grants", "Grants"), ("groups", "Groups of your own, by their names")),
         widget=forms.CheckboxSelectMultiple,
         help_text="What it asserts at each sign-in then replaces what it gave before. What an administrator gave or took away stays.",
     )

@@ -45,6 +45,8 @@ class Membership(TenantModel):
 
     group = reference("identity.Group", "memberships")
     member = reference("identity.Member", "memberships")
+    # The SAML connection whose sign-in brought it; what others brought, a sign-in does not take.
+    connection_id = models.UUIDField(null=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from identity import grants, resources, roles, tenancy
+from identity import grants, groups, resources, roles, tenancy
 from identity.grants import GrantSpec
-from identity.models import Member
+from identity.models import Group, Member, Membership
 from tests.api.client import token_of
 from tests.conftest import SETUP, join
-from tests.saml.door import Browser, connect, last_attempt, prove
+from tests.saml.door import Browser, connect, entries, last_attempt, prove
 
 pytestmark = pytest.mark.usefixtures("db")
 EMAIL = {"email": "jane@acme.example"}
@@ -115,3 +115,52 @@ def test_another_member_is_untouched(acme, browser):
     come(browser, roles=["member_manager"])
     come(browser)
     assert roles.names_of(bob) == ["auditor"]
+
+
+def in_groups(acme):
+    with tenancy.of(acme):
+        open_ones = Membership.objects.filter(member=jane(acme), ended_at__isnull=True)
+        return sorted(open_ones.values_list("group__display_name", flat=True))
+
+
+@pytest.fixture
+def grouped(acme, ada, okta):
+    prove(acme, "acme.example")
+    for name in ("Sales", "Staff", "Board"):
+        groups.create(acme, display_name=name, actor=SETUP)
+    groups.create(acme, display_name="Pushed", directory=okta.directory, external_id="g1", actor=SETUP)
+    return Browser(connect(acme, follows=["groups"]))
+
+
+def join_groups(browser, *names):
+    asserted = {"groups": list(names)} if names else {}
+    assert browser.sign_in(attributes=EMAIL | asserted).status_code == 303
+    return in_groups(browser.connection.organization)
+
+
+def test_own_groups_follow_by_name_and_directories_keep_theirs(grouped):
+    assert join_groups(grouped, "SALES", "Staff", "Pushed", "Nobody knows") == ["Sales", "Staff"]
+    assert join_groups(grouped, "Staff", "Board") == ["Board", "Staff"]
+    assert join_groups(grouped) == []
+
+
+def test_a_group_that_an_administrator_put_somebody_into_stays(acme, grouped):
+    join_groups(grouped, "Sales")
+    with tenancy.of(acme):
+        board = Group.objects.get(display_name="Board")
+    groups.change(board, add=[str(jane(acme).pk)], actor=SETUP)
+    assert join_groups(grouped, "Board") == ["Board"]
+    assert join_groups(grouped) == ["Board"]
+
+
+def test_groups_are_left_alone_without_the_setting(acme):
+    prove(acme, "acme.example")
+    groups.create(acme, display_name="Sales", actor=SETUP)
+    assert join_groups(Browser(connect(acme)), "Sales") == []
+
+
+def test_the_same_groups_again_write_nothing(acme, grouped):
+    join_groups(grouped, "Sales")
+    before = len(entries(acme, "group.change"))
+    join_groups(grouped, "Sales")
+    assert len(entries(acme, "group.change")) == before
