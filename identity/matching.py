@@ -1,7 +1,7 @@
 """Who is this? The one place that decides whether a person who arrives is a member already.
 
 In order: the directory's external id › the user name among the directory's own people › the user name or the e-mail of
-a member whom the directory does not know yet, if the e-mail lies in a domain that the organization has proved. Anything else is a
+a member whom no directory knows yet, if the e-mail lies in a domain that the organization has proved. Anything else is a
 stranger: a directory never adopts somebody else's account.
 """
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from identity import domains
-from identity.errors import ExternalIdTaken, Offboarded, UserNameTaken
+from identity.errors import EmailTaken, ExternalIdTaken, Offboarded, UserNameTaken
 from identity.models import Directory, Link, Member, Organization
 from identity.profile import key_of
 
@@ -29,11 +30,13 @@ _ANYBODY = """
 SELECT EXISTS (SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND user_name_key = %(key)s)
     OR EXISTS (SELECT 1 FROM identity_link WHERE organization_id = %(organization)s AND directory_id = %(directory)s::uuid
                   AND external_id = %(external_id)s AND tombstoned_at IS NULL)
+    OR (%(directory)s::uuid IS NOT NULL AND %(email)s <> ''
+        AND EXISTS (SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND email_key = %(email)s))
 """
 
 
 def is_newcomer(
-    organization_id: UUID, directory: Directory | None, external_id: str | None, user_name: str
+    organization_id: UUID, directory: Directory | None, external_id: str | None, user_name: str, email: str
 ) -> bool:
     """Tell whether no member can be meant by these names; if False, `find` decides."""
     with connection.cursor() as cursor:
@@ -44,6 +47,7 @@ def is_newcomer(
                 "key": key_of(user_name),
                 "directory": directory.pk if directory else None,
                 "external_id": external_id,
+                "email": key_of(email),
             },
         )
         return not cursor.fetchone()[0]
@@ -58,8 +62,8 @@ def find(
 ) -> Known | None:
     """Return the member that this person already is, locked, or None for a newcomer.
 
-    Raises ExternalIdTaken or UserNameTaken for an active one (that would be a second creation) and Offboarded for one whom an
-    administrator has put out.
+    Raises ExternalIdTaken or UserNameTaken for an active one (that would be a second creation), EmailTaken where several could be
+    meant, and Offboarded for one whom an administrator has put out.
     """
     if directory is not None:
         linked = _linked(organization, directory, external_id, user_name)
@@ -72,7 +76,7 @@ def find(
         .first()
     )
     if member is None:
-        return None
+        return _by_email(organization, email) if directory is not None else None
     adoptable = directory is not None and email and domains.has_proved(organization.pk, email)
     if not adoptable or key_of(email) not in {member.email_key, member.user_name_key}:
         message = "Another member already has this user name."
@@ -92,6 +96,26 @@ def by_email(organization: Organization, email: str) -> list[Member]:
             state=Member.State.OFFBOARDED
         )[:2]
     )
+
+
+def _by_email(organization: Organization, email: str) -> Known | None:
+    """Return the one member without a directory who has this address, if it lies in a proved domain. Raises EmailTaken for several.
+
+    Whoever came by sign-in or by hand may be called by another name here. A directory's people are not looked at: identity
+    providers push second accounts with the same mailbox, and these are members of their own.
+    """
+    if not email or not domains.has_proved(organization.pk, email):
+        return None
+    linked = Link.objects.filter(organization=organization, member=OuterRef("pk"), tombstoned_at__isnull=True)
+    found = list(
+        Member.objects.select_for_update(of=("self",))
+        .filter(~Exists(linked), organization=organization, email_key=key_of(email))
+        .exclude(state=Member.State.OFFBOARDED)[:2]
+    )
+    if len(found) > 1:
+        message = "Several members have this e-mail address: give each an address of their own, or offboard those who are not meant."
+        raise EmailTaken(message, field="email")
+    return Known(found[0], needs_link=True) if found else None
 
 
 def _linked(

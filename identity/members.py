@@ -55,8 +55,9 @@ def provision(
         check_length(external_id, "external_id", "An external id")
     profile = dict(profile or {})
     with tenancy.change(organization):
-        if not matching.is_newcomer(organization.pk, directory, external_id, user_name):
-            known = matching.find(organization, directory, external_id, user_name, email_of(profile))
+        email = email_of(profile)
+        if not matching.is_newcomer(organization.pk, directory, external_id, user_name, email):
+            known = matching.find(organization, directory, external_id, user_name, email)
             if known is not None:
                 return _take_back(known, actor, user_name, profile, active, directory, external_id)
         # Settings of the organization may have changed since the caller read it.
