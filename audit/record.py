@@ -29,7 +29,9 @@ WITH entry AS (
                        %s::text[], %s::text[], %s::timestamptz[], %s::bytea[])
 )
 INSERT INTO audit_detail (entry_id, organization_id, salt, body)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bytea[], %s::jsonb[])
+SELECT entry_id, organization_id, salt, body.list -> (place - 1)::int
+  FROM unnest(%s::uuid[], %s::uuid[], %s::bytea[]) WITH ORDINALITY AS row (entry_id, organization_id, salt, place),
+       (SELECT %s::jsonb AS list) AS body
 """
 
 
@@ -113,9 +115,11 @@ def record_all(lines: Iterable[Line]) -> list[UUID]:
     rows = [_row(line) for line in lines]
     if not rows:
         return []
-    columns = [list(column) for column in zip(*rows, strict=True)]
+    *columns, bodies = [list(column) for column in zip(*rows, strict=True)]
+    # One JSON list and no array of JSON, whose every text would be escaped once more.
+    parameters: list[Any] = [*columns, Jsonb(bodies)]
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, columns)
+        cursor.execute(_INSERT, parameters)
     scheduled = {hook[1] for hook in connection.run_on_commit}
     for listener in _listeners:
         if listener not in scheduled:
@@ -155,7 +159,7 @@ def _row(line: Line) -> tuple[Any, ...]:
         line.actor.kind, str(line.actor.id), line.subject.kind, str(line.subject.id), where.request_id,
         timezone.now(), commitment(salt, body),
     )  # fmt: skip
-    return (*entry, entry_id, line.organization_id, salt, Jsonb(body))
+    return (*entry, entry_id, line.organization_id, salt, body)
 
 
 def plain(value: object) -> Any:
