@@ -83,3 +83,15 @@ def entries(organization: Organization, **wanted: Any) -> list[Entry]:
         return list(
             Entry.objects.filter(organization_id=organization.pk, **wanted).order_by("happened_at", "id")
         )
+
+
+def crowd_memberships(eraser, organization_id, count=5000):
+    """Fill the organization's memberships with those of groups of ten, and count them: with a handful any index is as good as another."""
+    eraser.execute("SET session_replication_role = replica")  # nobody real is in these groups
+    eraser.execute(
+        """INSERT INTO identity_membership (id, organization_id, group_id, member_id, started_at)
+           SELECT gen_random_uuid(), %s, md5((number / 10)::text)::uuid, gen_random_uuid(), now() FROM generate_series(1, %s) AS number""",
+        [organization_id, count],
+    )
+    eraser.execute("SET session_replication_role = origin")
+    eraser.execute("ANALYZE identity_membership")
