@@ -13,6 +13,8 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+_TRIES_MAX = 50
+
 Reply = Callable[[dns.message.Message], dns.message.Message | None]
 
 
@@ -106,10 +108,8 @@ def _serving(zone: Zone) -> Iterator[None]:
             if told is not None:
                 self.request.sendall(struct.pack("!H", len(told)) + told)
 
-    with (
-        socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp) as udp,
-        socketserver.ThreadingTCPServer(udp.server_address, Tcp) as tcp,
-    ):
+    udp, tcp = _on_one_port(Udp, Tcp)
+    with udp, tcp:
         zone.port = udp.server_address[1]
         threads = [threading.Thread(target=server.serve_forever, args=(0.05,)) for server in (udp, tcp)]
         for thread in threads:
@@ -129,3 +129,14 @@ def zone(settings) -> Iterator[Zone]:
     with _serving(made):
         settings.ROLLCALL_DNS_SERVERS = [("127.0.0.1", made.port)]
         yield made
+
+
+def _on_one_port(datagrams, streams):
+    """Give a server of each kind on the same port: what is free for the one may be taken for the other."""
+    for _ in range(_TRIES_MAX):
+        udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), datagrams)
+        try:
+            return udp, socketserver.ThreadingTCPServer(udp.server_address, streams)
+        except OSError:
+            udp.server_close()
+    raise OSError(f"in {_TRIES_MAX} tries no port was free for both")
