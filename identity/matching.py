@@ -8,6 +8,7 @@ stranger: a directory never adopts somebody else's account.
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
@@ -102,7 +103,8 @@ def _by_email(organization: Organization, email: str) -> Known | None:
     """Return the one member without a directory who has this address, if it lies in a proved domain. Raises EmailTaken for several.
 
     Whoever came by sign-in or by hand may be called by another name here. A directory's people are not looked at: identity
-    providers push second accounts with the same mailbox, and these are members of their own.
+    providers push second accounts with the same mailbox, and these are members of their own. Nor is anybody with a password: they
+    would be renamed by the directory and no longer get in by the name they know, a break-glass administrator among them.
     """
     if not email or not domains.has_proved(organization.pk, email):
         return None
@@ -110,6 +112,7 @@ def _by_email(organization: Organization, email: str) -> Known | None:
     found = list(
         Member.objects.select_for_update(of=("self",))
         .filter(~Exists(linked), organization=organization, email_key=key_of(email))
+        .filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
         .exclude(state=Member.State.OFFBOARDED)[:2]
     )
     if len(found) > 1:

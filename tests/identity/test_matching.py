@@ -81,3 +81,12 @@ def test_whoever_is_brought_by_hand_is_nobodys_second_self(acme):
     local(acme)
     assert local(acme, "another-jane").user_name == "another-jane"
     assert count(acme) == 2
+
+
+@pytest.mark.usefixtures("proved")
+def test_whoever_has_a_password_keeps_the_name_that_goes_with_it(acme, okta):
+    admin = local(acme, "break-glass-jane")
+    members.set_password(admin, "correct horse battery staple", actor=SETUP)
+    assert arrive(acme, okta, "jane@acme.example", "jane@acme.example").created
+    with tenancy.of(acme):
+        assert Member.objects.get(pk=admin.pk).user_name == "break-glass-jane"
