@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import directories, directory_kinds, pull_settings, secrets, tenancy
+from identity import directories, directory_kinds, pull_settings, secrets, sync_wake, tenancy
 from identity.directory_kinds import Verdict
 from identity.errors import Invalid, NotFound, TooMany
 from identity.first_access import Wanted
@@ -124,6 +124,7 @@ def put_file(pull: Pull, content: bytes, name: str, *, actor: Actor) -> Pull:
             {"file": [None, locked.file_name]},
             {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()},
         )
+        sync_wake.after_commit(locked.organization_id, locked.directory_id)
     return locked
 
 
@@ -184,6 +185,8 @@ def _set_paused(pull: Pull, paused: bool, *, actor: Actor) -> Pull:  # noqa: FBT
         locked.paused_at, locked.due_at = (now, None) if paused else (None, now)
         locked.save(update_fields=["paused_at", "due_at"])
         _record(Event.SYNC_PAUSE if paused else Event.SYNC_RESUME, locked, actor, {})
+        if not paused:
+            sync_wake.after_commit(locked.organization_id, locked.directory_id)
     return locked
 
 

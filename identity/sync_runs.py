@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import directories, pulls, tenancy
+from identity import directories, pulls, sync_wake, tenancy
 from identity.errors import Conflict, Forbidden, constraint_of
 from identity.models import Directory, Pull, Run, Step
 
@@ -38,6 +38,7 @@ def ask(directory: Directory, *, actor: Actor, dry_run: bool = False) -> Run:
             subject=directories.subject_of(directory),
             data={"run": str(run.pk), "dry_run": dry_run},
         )
+        sync_wake.after_commit(directory.organization_id, directory.pk)
     return run
 
 
@@ -111,6 +112,7 @@ def approve(run: Run, plan_hash: str, *, actor: Actor) -> Run:
             subject=subject_of(locked),
             data={"run": str(locked.pk), "plan_hash": plan_hash, "counts": locked.counts},
         )
+        sync_wake.after_commit(locked.organization_id, locked.directory_id)
     return locked
 
 
@@ -131,6 +133,7 @@ def cancel(run: Run, *, actor: Actor) -> Run:
             subject=subject_of(locked),
             data={"run": str(locked.pk), "applied": locked.applied, "of": locked.planned},
         )
+        sync_wake.after_commit(locked.organization_id, locked.directory_id)
     return locked
 
 

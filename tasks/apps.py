@@ -10,17 +10,18 @@ class TasksConfig(AppConfig):
     verbose_name = "Clock"
 
     def ready(self) -> None:
-        """Have the sequencer woken after each commit that recorded something, and make the kinds of directories known."""
+        """Have the sequencer and whoever reads directories woken after commits, and make the kinds of directories known."""
         from audit.record import on_recorded  # models are there only now
-        from identity import directory_kinds, drift, erasure, jobs
+        from identity import directory_kinds, drift, erasure, jobs, sync_wake
         from tasks.connectors import CONNECTORS
         from tasks.connectors.interface import kind_of
         from tasks.sync.drift import find
         from tasks.sync.erasure import forget
         from tasks.timetable import TIMETABLE
-        from tasks.wake import wake
+        from tasks.wake import wake, wake_directory
 
         on_recorded(wake)
+        sync_wake.woken_by(wake_directory)
         erasure.on_erase(forget)
         jobs.expect({entry.job: entry.seconds for entry in TIMETABLE})
         drift.found_by(find)

@@ -1,11 +1,13 @@
-"""Wake the sequencer right after a commit, so that an entry has its place within a second.
+"""Wake-ups right after a commit: the sequencer, so that an entry has its place within a second, and who reads a directory.
 
 Only a convenience: the timetable's tick finds whatever no wake-up was sent for. So a request pays next to nothing
 for a broker that is down, and nothing is lost.
 """
 
 import time
+from collections.abc import Callable
 from typing import Final
+from uuid import UUID
 
 import redis
 import structlog
@@ -15,6 +17,7 @@ from kombu.exceptions import OperationalError
 from audit import sequencer
 from tasks.broker import client
 from tasks.celery import app
+from tasks.sync.attend import attend
 
 KEY: Final = "rollcall:sequencer:awake"
 KEY_MILLISECONDS: Final = 2000  # a wake-up that the broker lost is sent again after this
@@ -36,13 +39,32 @@ def sequence() -> int:
 
 
 def wake() -> None:
-    """Send one wake-up, unless one is on its way or the broker was found down a moment ago. Never raises."""
+    """Send the sequencer one wake-up, unless one is on its way. Never raises."""
+    _send(_to_the_sequencer)
+
+
+def wake_directory(organization_id: UUID, directory_id: UUID) -> None:
+    """Have a worker look at the directory at once. Never raises."""
+    _send(lambda broker: _to_a_directory(broker, str(organization_id), str(directory_id)))
+
+
+def _to_the_sequencer(broker: "redis.Redis") -> None:
+    if broker.set(KEY, "1", nx=True, px=KEY_MILLISECONDS):
+        sequence.apply_async(retry=False, expires=60)
+
+
+def _to_a_directory(broker: "redis.Redis", organization: str, directory: str) -> None:
+    broker.ping()  # fails sooner than Celery does
+    attend.apply_async((organization, directory), retry=False, expires=60)
+
+
+def _send(wake_up: Callable[["redis.Redis"], None]) -> None:
+    """Let the wake-up have the broker, unless that was found down a moment ago."""
     global _rest_until  # noqa: PLW0603 - one circuit a process; a race costs one more try
     if time.monotonic() < _rest_until:
         return
     try:
-        if client(settings.REDIS_URL).set(KEY, "1", nx=True, px=KEY_MILLISECONDS):
-            sequence.apply_async(retry=False, expires=60)
+        wake_up(client(settings.REDIS_URL))
     except (redis.RedisError, OperationalError) as error:
         _rest_until = time.monotonic() + REST_SECONDS
         log.warning("broker_unreachable", error=type(error).__name__, rest_seconds=REST_SECONDS)

@@ -1,14 +1,14 @@
-"""Directories that are pulled: whose time has come, which runs wait for a worker, and which plans nobody approved in time."""
+"""Directories that are pulled: whose time has come, which runs wait for a worker, which plans nobody approved, and what is left of runs."""
 
 import structlog
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from audit.record import Actor
 from identity import sync_runs, tenancy
 from identity.models import Pull, Run
 from tasks.celery import app
-from tasks.sync import claim
+from tasks.sync import claim, staging
+from tasks.sync.attend import ACTOR
 from tasks.sync.work import work
 
 BATCH = 500
@@ -22,7 +22,6 @@ def due() -> int:
 
     Also the ones whose worker was killed: their lease has run out.
     """
-    actor = Actor("job", "directories", "directory schedule")
     with tenancy.everywhere("directories whose time has come"):
         rows = list(
             Pull.objects.filter(due_at__lte=timezone.now(), paused_at__isnull=True)
@@ -30,7 +29,7 @@ def due() -> int:
             .values_list("organization_id", "pk")[:BATCH]
         )
     for organization_id, pull_id in rows:
-        sync_runs.start_due(organization_id, pull_id, actor=actor)
+        sync_runs.start_due(organization_id, pull_id, actor=ACTOR)
     waiting = claim.waiting(BATCH)
     for organization_id, run_id in waiting:
         try:
@@ -45,11 +44,17 @@ def due() -> int:
 @app.task(name="tasks.jobs.directories.expired")
 def expired() -> int:
     """Close the held runs on which nobody decided in time; answers how many."""
-    actor = Actor("job", "directories", "directory schedule")
     with tenancy.everywhere("held runs whose time is over"):
         rows = list(
             Run.objects.filter(state=Run.State.HELD, expires_at__lte=timezone.now()).select_related(
                 "directory"
             )[:BATCH]
         )
-    return sum(sync_runs.expire(run, actor=actor) for run in rows)
+    return sum(sync_runs.expire(run, actor=ACTOR) for run in rows)
+
+
+@app.task(name="tasks.jobs.directories.forget_staged")
+def forget_staged() -> int:
+    """Forget what was read for runs that somebody cancelled or nobody approved; answers how many rows."""
+    with tenancy.everywhere("what was read for runs that are over"):
+        return staging.forget()

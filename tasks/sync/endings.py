@@ -51,6 +51,8 @@ def hold(run: Run) -> None:
     ).exclude(pk=run.pk)
     is_known = older.filter(plan_hash=run.plan_hash).exists()
     told = [address for addresses in older.values_list("told", flat=True) for address in addresses]
+    for superseded in older.values_list("pk", flat=True):
+        staging.clear(superseded)
     older.update(state=State.SUPERSEDED, ended_at=timezone.now())
     run.state, run.lease, run.lease_until = State.HELD, None, None
     run.expires_at = timezone.now() + timedelta(hours=sync_runs.APPROVAL_HOURS)
@@ -144,8 +146,7 @@ def fail(run: Run, code: str, sentence: str) -> None:
 
 def _end(run: Run, state: State) -> None:
     run.state, run.ended_at, run.lease, run.lease_until = state, timezone.now(), None, None
-    if state != State.PREVIEWED:
-        staging.clear(run.pk)
+    staging.clear(run.pk)
 
 
 def _save(run: Run) -> None:

@@ -50,6 +50,12 @@ _CLEAR: Final = tuple(
     f"DELETE FROM tasks_staged{name} WHERE run_id = %s"  # noqa: S608 - the names are ours
     for name in ("person", "group", "membership")
 )
+# Whose run was ended elsewhere: by a person who cancelled it, or by a newer one.
+_FORGET: Final = tuple(
+    f"DELETE FROM tasks_staged{name} staged USING identity_run run WHERE run.id = staged.run_id AND run.ended_at IS NOT NULL"  # noqa: S608
+    " AND (%(directory)s::uuid IS NULL OR run.directory_id = %(directory)s)"
+    for name in ("person", "group", "membership")
+)
 
 
 def digest_of(person: Person) -> bytes:
@@ -80,6 +86,16 @@ def clear(run_id: UUID) -> None:
     with connection.cursor() as cursor:
         for statement in _CLEAR:
             cursor.execute(statement, [run_id])
+
+
+def forget(directory_id: UUID | None = None) -> int:
+    """Forget what was read for runs that are over, of one directory or of all that the tenancy shows; returns how many rows that was."""
+    with connection.cursor() as cursor:
+        forgotten = 0
+        for statement in _FORGET:
+            cursor.execute(statement, {"directory": directory_id})
+            forgotten += cursor.rowcount
+    return forgotten
 
 
 def _write_people(cursor: Any, run: Run, page: Page, bad: list[Unreadable]) -> None:
