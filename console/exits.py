@@ -14,7 +14,7 @@ from console.access import Visit
 from console.answers import SeeOther, address, done, page, refuse, tell
 from console.forms import Form
 from console.members import find
-from identity import alarms, exits, grants, leaving, members
+from identity import alarms, deadlines, exits, grants, leaving, members
 from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own, refuse_stronger_roles
 from identity.models import Member, Organization
@@ -184,7 +184,7 @@ def schedule_end(visit: Visit, member: UUID) -> HttpResponse:
     )
     if form.is_valid():
         try:
-            members.schedule_end(found, actor=visit.actor, **form.cleaned_data)
+            deadlines.schedule_end(found, actor=visit.actor, **form.cleaned_data)
         except Refusal as refusal:
             refuse(form, refusal)
         else:

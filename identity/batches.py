@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, record_all
-from identity import alarms, arrivals, exits, first_access, members, tenancy
+from identity import alarms, arrivals, exits, first_defaults, members, tenancy
 from identity.arrivals import Newcomer
 from identity.models import ActivePeriod, Directory, Member, Organization
 
@@ -110,7 +110,7 @@ def create(
         arrivals.insert(organization.pk, made, directory=directory, origin="directory_default")
         record_all(lines)
         created = [newcomer.member for newcomer in made]
-        first_access.give_directory_defaults_all(
+        first_defaults.give_directory_all(
             created, source=directory.defaults, fallback=organization.defaults, actor=actor
         )
     return created

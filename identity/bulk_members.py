@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, record_all
-from identity import arrivals, first_access, members, people_plan, roles, tenancy
+from identity import arrivals, first_defaults, members, people_plan, roles, tenancy
 from identity.arrivals import Newcomer
 from identity.models import Member, Organization
 from identity.models.access import Origin
@@ -63,7 +63,7 @@ def _carry_out(organization: Organization, work: Work, actor: Actor) -> None:
         )  # fmt: skip
         named = {member.pk for person, member, _ in work.newcomers if person.roles is not None}
         defaults = newcomers[0].organization.defaults
-        first_access.give_defaults_all(newcomers, defaults, actor=actor, without_roles=named)
+        first_defaults.give_all(newcomers, defaults, actor=actor, without_roles=named)
     _change(work, actor)
     roles.end_all(work.ended, actor=actor, held=True)
     roles.confirm_all(work.confirmed, actor=actor)

@@ -15,7 +15,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "request_log_days": 30,
     # Whether a remove that names nobody may empty a large group.
     "empties_groups": False,
-    # Whether the directory goes on assigning roles and entitlements after the first time (identity.first_access.follow).
+    # Whether the directory goes on assigning roles and entitlements after the first time (identity.followed_access.follow).
     "access_follows": False,
     # How long a token lives that is issued without an end of its own.
     "token_days": 365,

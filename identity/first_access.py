@@ -3,28 +3,28 @@
 Strongest first: an administrator's own edit › what the identity provider asserted › the defaults of the connection or
 directory › the defaults of the organization. Defaults come when the member is created; the asserted set takes their
 place once, grants and roles each for itself. What an administrator gave, confirmed or took away is *held*, and no machine path
-touches it. From a directory that administrators let go on assigning, `follow` takes every further assertion in the same way.
+touches it. The defaults are in identity.first_defaults; a directory that goes on assigning is in identity.followed_access.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record_all
 from identity import grants, roles, tenancy
-from identity.errors import Invalid, Offboarded
+from identity.errors import Invalid
 from identity.grants import GrantSpec
 from identity.models import FirstAccess, Grant, Member, Role, RoleAssignment
 from identity.models.access import Origin
 
 _Grants = tuple[tuple[GrantSpec, ...], dict[GrantSpec, str]]
 _Roles = tuple[tuple[str, ...], tuple[str, ...]]
-_NO_GRANTS: _Grants = ((), {})
-_NO_ROLES: _Roles = ((), ())
+NO_GRANTS: _Grants = ((), {})
+NO_ROLES: _Roles = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,109 +67,6 @@ class Applied:
     stages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """What came of an assertion that is followed. `changed`: something was given or ended.
-
-    `disputed` are the specs and role names on which an administrator said otherwise, and `unknown` those that name nothing here.
-    """
-
-    changed: bool = False
-    disputed: tuple[GrantSpec | str, ...] = ()
-    unknown: tuple[GrantSpec | str, ...] = ()
-
-
-def give_defaults(
-    member: Member,
-    *,
-    actor: Actor,
-    source: Mapping[str, Any] | None,
-    fallback: Mapping[str, Any],
-    origin: str = Origin.DIRECTORY_DEFAULT,
-) -> Applied:
-    """Give a member just created the defaults: for each aspect the source's (connection, directory), else the organization's.
-
-    The stage was claimed with the member's creation (identity.arrivals), so this happens once; the caller holds the transaction.
-    """
-    own, other = Wanted.parse(source or {}), Wanted.parse(fallback)
-    specs, specs_origin = (
-        (own.grants, origin) if own.grants is not None else (other.grants, Origin.ORGANIZATION_DEFAULT)
-    )
-    names, names_origin = (
-        (own.roles, origin) if own.roles is not None else (other.roles, Origin.ORGANIZATION_DEFAULT)
-    )
-    given_grants, refused_grants = _give_grants(member, specs, specs_origin, actor) if specs else _NO_GRANTS
-    given_roles, refused_roles = _give_roles(member, names, names_origin, actor) if names else _NO_ROLES
-    return Applied(given_grants, given_roles, refused_grants, refused_roles, (FirstAccess.Stage.DEFAULTS,))
-
-
-def give_defaults_all(
-    newcomers: Sequence[Member],
-    defaults: Mapping[str, Any],
-    *,
-    actor: Actor,
-    without_roles: Collection[UUID] = (),
-) -> None:
-    """Do that for many members of one organization just created by a list, with a statement for each thing, not for each member.
-
-    `without_roles` are those for whom the list itself names the roles.
-    """
-    if newcomers:
-        wanted = Wanted.parse(defaults)
-        _give_grants_all(newcomers, wanted.grants or (), Origin.ORGANIZATION_DEFAULT, actor)
-        without_own = [member for member in newcomers if member.pk not in without_roles]
-        _give_roles_all(without_own, wanted.roles or (), Origin.ORGANIZATION_DEFAULT, actor)
-
-
-def give_directory_defaults_all(
-    newcomers: Sequence[Member], *, source: Mapping[str, Any], fallback: Mapping[str, Any], actor: Actor
-) -> None:
-    """Do that for many members whom a directory brought: for each aspect the directory's defaults, else the organization's."""
-    own, other = Wanted.parse(source), Wanted.parse(fallback)
-    specs, origin = (
-        (own.grants, Origin.DIRECTORY_DEFAULT)
-        if own.grants is not None
-        else (other.grants, Origin.ORGANIZATION_DEFAULT)
-    )
-    _give_grants_all(newcomers, specs or (), origin, actor)
-    names, origin = (
-        (own.roles, Origin.DIRECTORY_DEFAULT)
-        if own.roles is not None
-        else (other.roles, Origin.ORGANIZATION_DEFAULT)
-    )
-    _give_roles_all(newcomers, names or (), origin, actor)
-
-
-def _give_grants_all(
-    newcomers: Sequence[Member], specs: Sequence[GrantSpec], origin: str, actor: Actor
-) -> None:
-    if not newcomers or not specs:
-        return
-    resolved = grants.resolve(newcomers[0].organization_id, specs)
-    found = [(resource, spec.permission) for spec, resource in resolved.found.items()]
-    grants.give_all([(member, *given) for member in newcomers for given in found], origin, actor=actor)
-    record_all(
-        _refused_grant(member, spec, reason, origin, actor)
-        for member in newcomers
-        for spec, reason in resolved.unknown.items()
-    )
-
-
-def _give_roles_all(newcomers: Sequence[Member], wanted: Sequence[str], origin: str, actor: Actor) -> None:
-    if not newcomers or not wanted:
-        return
-    organization_id = newcomers[0].organization_id
-    names = list(dict.fromkeys(wanted))
-    known = {role.name: role for role in Role.objects.filter(organization=organization_id, name__in=names)}
-    roles.give_all([(member, role) for member in newcomers for role in known.values()], origin, actor=actor)
-    record_all(
-        _refused_role(member, name, origin, actor)
-        for member in newcomers
-        for name in names
-        if name not in known
-    )
-
-
 def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool = True) -> Applied:
     """Put what the identity provider asserted in the place of the defaults, the first time only.
 
@@ -181,93 +78,24 @@ def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool 
             # Each later sign-in: what was applied once stays applied, so nothing need be locked to know it.
             return Applied()
         member = Member.objects.select_for_update().get(pk=member.pk)
-        given_grants, refused_grants = _NO_GRANTS
-        given_roles, refused_roles = _NO_ROLES
+        given_grants, refused_grants = NO_GRANTS
+        given_roles, refused_roles = NO_ROLES
         stages: list[str] = []
-        if (wanted.grants is not None or final) and _begin(
+        if (wanted.grants is not None or final) and begin(
             member, FirstAccess.Stage.ASSERTED_GRANTS, Origin.ASSERTED
         ):
             stages.append(FirstAccess.Stage.ASSERTED_GRANTS)
             if wanted.grants is not None:
                 grants.end(member, list(grants.open_grants(member).filter(held=False)), actor=actor)
-                given_grants, refused_grants = _give_grants(member, wanted.grants, Origin.ASSERTED, actor)
-        if (wanted.roles is not None or final) and _begin(
+                given_grants, refused_grants = give_grants(member, wanted.grants, Origin.ASSERTED, actor)
+        if (wanted.roles is not None or final) and begin(
             member, FirstAccess.Stage.ASSERTED_ROLES, Origin.ASSERTED
         ):
             stages.append(FirstAccess.Stage.ASSERTED_ROLES)
             if wanted.roles is not None:
-                roles.end(member, list(_open_roles(member).filter(held=False)), actor=actor)
-                given_roles, refused_roles = _give_roles(member, wanted.roles, Origin.ASSERTED, actor)
+                roles.end(member, list(open_roles(member).filter(held=False)), actor=actor)
+                given_roles, refused_roles = give_roles(member, wanted.roles, Origin.ASSERTED, actor)
         return Applied(given_grants, given_roles, refused_grants, refused_roles, tuple(stages))
-
-
-def follow(member: Member, wanted: Wanted, *, actor: Actor) -> Followed:
-    """Bring the member's access to what the identity provider asserts, each time it asserts something; None leaves an aspect alone.
-
-    What machines gave and the assertion leaves out ends; what an administrator holds stays as they said, given or taken away. A grant on
-    a retired resource is not spoken of. Raises Offboarded, LastAdministrator.
-    """
-    with tenancy.change(member.organization_id):
-        member = Member.objects.select_for_update().get(pk=member.pk)
-        if member.state == Member.State.OFFBOARDED:
-            message = "This member is offboarded: reinstate them before giving access."
-            raise Offboarded(message)
-        of_grants = _follow_grants(member, wanted.grants, actor) if wanted.grants is not None else Followed()
-        of_roles = _follow_roles(member, wanted.roles, actor) if wanted.roles is not None else Followed()
-    return Followed(
-        of_grants.changed or of_roles.changed,
-        of_grants.disputed + of_roles.disputed,
-        of_grants.unknown + of_roles.unknown,
-    )
-
-
-def fall_silent(
-    member: Member, *, grants_too: bool, roles_too: bool, actor: Actor, sparing: str = ""
-) -> bool:
-    """End what an identity provider asserted before, for the aspects of which it is the source and says nothing now; tells whether any did.
-
-    Identity providers leave an attribute out when it is empty: the last role withdrawn is a role not mentioned. Defaults were never
-    theirs and stay, as do what an administrator holds and the role `sparing`. Raises LastAdministrator.
-    """
-    with tenancy.change(member.organization_id):
-        member = Member.objects.select_for_update().get(pk=member.pk)
-        given = grants.open_grants(member).filter(held=False, origin=Origin.ASSERTED) if grants_too else []
-        assigned = _open_roles(member).filter(held=False, origin=Origin.ASSERTED) if roles_too else []
-        ended, over = list(given), [held for held in assigned if held.role.name != sparing]
-        if any(held.role.name == roles.ADMINISTRATOR for held in over):
-            roles.check_last_administrator(member)
-        grants.end(member, ended, actor=actor)
-        roles.end(member, over, actor=actor)
-    return bool(ended or over)
-
-
-def _follow_grants(member: Member, specs: tuple[GrantSpec, ...], actor: Actor) -> Followed:
-    _begin(member, FirstAccess.Stage.ASSERTED_GRANTS, Origin.ASSERTED)
-    there = {
-        GrantSpec(grant.resource.kind.name, grant.resource.key, grant.permission): grant
-        for grant in grants.open_grants(member).filter(resource__retired_at__isnull=True)
-    }
-    over = {spec: grant for spec, grant in there.items() if spec not in specs}
-    ended = [grant for grant in over.values() if not grant.held]
-    grants.end(member, ended, actor=actor)
-    given, unknown = _give_grants(member, specs, Origin.ASSERTED, actor)
-    taken_away = [spec for spec in dict.fromkeys(specs) if spec not in {*given, *unknown, *there}]
-    kept = [spec for spec, grant in over.items() if grant.held]
-    return Followed(bool(ended or given), (*kept, *taken_away), tuple(unknown))
-
-
-def _follow_roles(member: Member, names: tuple[str, ...], actor: Actor) -> Followed:
-    _begin(member, FirstAccess.Stage.ASSERTED_ROLES, Origin.ASSERTED)
-    there = {held.role.name: held for held in _open_roles(member)}
-    over = {name: held for name, held in there.items() if name not in names}
-    ended = [held for held in over.values() if not held.held]
-    if any(held.role.name == roles.ADMINISTRATOR for held in ended):
-        roles.check_last_administrator(member)
-    roles.end(member, ended, actor=actor)
-    given, unknown = _give_roles(member, names, Origin.ASSERTED, actor)
-    taken_away = [name for name in dict.fromkeys(names) if name not in {*given, *unknown, *there}]
-    kept = [name for name, held in over.items() if held.held]
-    return Followed(bool(ended or given), (*kept, *taken_away), tuple(unknown))
 
 
 def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:
@@ -276,8 +104,8 @@ def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:
     What an administrator has spoken about since stays as they said.
     """
     Member.objects.select_for_update().get(pk=member.pk)
-    given_grants, refused_grants = _give_grants(member, wanted.grants or (), Origin.INVITATION, actor)
-    given_roles, refused_roles = _give_roles(member, wanted.roles or (), Origin.INVITATION, actor)
+    given_grants, refused_grants = give_grants(member, wanted.grants or (), Origin.INVITATION, actor)
+    given_roles, refused_roles = give_roles(member, wanted.roles or (), Origin.INVITATION, actor)
     return Applied(given_grants, given_roles, refused_grants, refused_roles)
 
 
@@ -288,7 +116,7 @@ def _is_settled(member: Member) -> bool:
     return applied.count() == len(both)
 
 
-def _begin(member: Member, stage: str, origin: str) -> bool:
+def begin(member: Member, stage: str, origin: str) -> bool:
     """Claim the stage for this member; False when it was applied before, by whomever."""
     if FirstAccess.objects.filter(organization=member.organization_id, member=member, stage=stage).exists():
         return False
@@ -314,7 +142,8 @@ def _begin(member: Member, stage: str, origin: str) -> bool:
     return True
 
 
-def _give_grants(member: Member, specs: Iterable[GrantSpec], origin: str, actor: Actor) -> _Grants:
+def give_grants(member: Member, specs: Iterable[GrantSpec], origin: str, actor: Actor) -> _Grants:
+    """Give the grants that nobody has spoken about; returns those, and what names nothing here with a reason, which is recorded."""
     resolved = grants.resolve(member.organization_id, specs)
     spoken_for = set(
         Grant.objects.filter(organization=member.organization_id, member=member, held=True).values_list(
@@ -331,12 +160,13 @@ def _give_grants(member: Member, specs: Iterable[GrantSpec], origin: str, actor:
         member, [(resource, spec.permission) for spec, resource in allowed.items()], origin, actor=actor
     )
     record_all(
-        _refused_grant(member, spec, reason, origin, actor) for spec, reason in resolved.unknown.items()
+        refused_grant(member, spec, reason, origin, actor) for spec, reason in resolved.unknown.items()
     )
     return tuple(allowed), resolved.unknown
 
 
-def _give_roles(member: Member, names: Iterable[str], origin: str, actor: Actor) -> _Roles:
+def give_roles(member: Member, names: Iterable[str], origin: str, actor: Actor) -> _Roles:
+    """Do so for roles, by their names."""
     wanted = list(dict.fromkeys(names))
     known = {
         role.name: role for role in Role.objects.filter(organization=member.organization_id, name__in=wanted)
@@ -346,15 +176,16 @@ def _give_roles(member: Member, names: Iterable[str], origin: str, actor: Actor)
             organization=member.organization_id, member=member, held=True
         ).values_list("role__name", flat=True)
     )
-    spoken_for |= {held.role.name for held in _open_roles(member)}
+    spoken_for |= {held.role.name for held in open_roles(member)}
     allowed = [known[name] for name in wanted if name in known and name not in spoken_for]
     refused = tuple(name for name in wanted if name not in known)
     roles.give(member, allowed, origin, actor=actor)
-    record_all(_refused_role(member, name, origin, actor) for name in refused)
+    record_all(refused_role(member, name, origin, actor) for name in refused)
     return tuple(role.name for role in allowed), refused
 
 
-def _refused_grant(member: Member, spec: GrantSpec, reason: str, origin: str, actor: Actor) -> Line:
+def refused_grant(member: Member, spec: GrantSpec, reason: str, origin: str, actor: Actor) -> Line:
+    """Return the entry for a grant on something that is not here."""
     return Line(
         Event.GRANT_REFUSE,
         member.organization_id,
@@ -366,7 +197,8 @@ def _refused_grant(member: Member, spec: GrantSpec, reason: str, origin: str, ac
     )
 
 
-def _refused_role(member: Member, name: str, origin: str, actor: Actor) -> Line:
+def refused_role(member: Member, name: str, origin: str, actor: Actor) -> Line:
+    """Return the entry for a role that is not here."""
     return Line(
         Event.ROLE_REFUSE,
         member.organization_id,
@@ -378,7 +210,8 @@ def _refused_role(member: Member, name: str, origin: str, actor: Actor) -> Line:
     )
 
 
-def _open_roles(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a query set
+def open_roles(member: Member) -> "QuerySet[RoleAssignment]":
+    """Return the role assignments that the member has."""
     return RoleAssignment.objects.filter(
         organization=member.organization_id, member=member, ended_at__isnull=True
     ).select_related("role")

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import alarms, exits, members, tenancy, tokens
+from identity import alarms, deadlines, exits, members, tenancy, tokens
 from identity.errors import Invalid, NotFound, TooMany
 from identity.exits import Receipt
 from identity.models import Member, Organization, Token
@@ -93,7 +93,7 @@ def offboard(
                 else None
             )
             if at is not None:
-                members.schedule_end(member, at, actor=actor, despite_last_administrator=last)
+                deadlines.schedule_end(member, at, actor=actor, despite_last_administrator=last)
             outcome.append(Left(member, receipt, at, tuple(token.pk for token in handed)))
     return outcome
 

@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -12,11 +11,11 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import alarms, arrivals, exits, first_access, matching, passwords, tenancy
+from identity import alarms, arrivals, exits, first_defaults, links, matching, passwords, tenancy
 from identity.arrivals import Newcomer
-from identity.errors import Conflict, Invalid, Offboarded
+from identity.errors import Conflict, Offboarded
 from identity.exits import Receipt
-from identity.models import Directory, Link, Member, Organization
+from identity.models import Directory, Member, Organization
 from identity.profile import check_length, check_user_name, differences, display_name_of, email_of, key_of
 
 _Unset = Literal["unset"]
@@ -66,7 +65,7 @@ def provision(
             organization, actor, user_name, profile, active, directory, external_id, defaults_origin
         )
         source = directory.defaults if directory is not None and defaults is None else defaults
-        first_access.give_defaults(
+        first_defaults.give(
             member, actor=actor, source=source, fallback=organization.defaults, origin=defaults_origin
         )
     return Provisioned(member, created=True)
@@ -96,7 +95,7 @@ def change(
             raise Conflict(message)
         changes = assign(locked, user_name, profile)
         if directory is not None and external_id != UNSET:
-            changes |= _relink(locked, directory, external_id)
+            changes |= links.rename(locked, directory, external_id)
         if changes:
             _save_profile(locked)
             record(
@@ -155,27 +154,6 @@ def offboard(
         )
 
 
-def offboard_if_due(member: Member, *, actor: Actor) -> bool:
-    """Offboard the member if their end date has passed, as the locked row tells; tells whether it did."""
-    with tenancy.change(member.organization_id):
-        locked = lock(member)
-        if locked.ends_at is None or locked.ends_at > timezone.now():
-            return False
-        return not exits.offboard_locked(
-            locked, actor=actor, reason="end date reached", signalled_at=locked.ends_at
-        ).already
-
-
-def offboard_if_grace_ended(member: Member, *, actor: Actor) -> bool:
-    """Offboard the member if they have been suspended for the organization's grace; tells whether it did."""
-    with tenancy.change(member.organization_id):
-        locked = lock(member)
-        grace = timedelta(days=Organization.objects.get(pk=locked.organization_id).grace_days)
-        if locked.suspended_at is None or locked.suspended_at + grace > timezone.now():
-            return False
-        return not exits.offboard_locked(locked, actor=actor, reason="grace period ended").already
-
-
 def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = "") -> Member:
     """Bring an offboarded member back, with or without what they had when they were offboarded. An administrator's act.
 
@@ -191,34 +169,6 @@ def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = 
             _reactivate_locked(locked, actor=actor, reason=reason)
         elif locked.state == Member.State.OFFBOARDED:
             exits.reinstate_locked(locked, actor=actor, with_access=with_access, reason=reason)
-    return locked
-
-
-def schedule_end(
-    member: Member, ends_at: datetime | None, *, actor: Actor, despite_last_administrator: bool = False
-) -> Member:
-    """Have the member offboarded at `ends_at` (aware), or never again if None. Raises Invalid, Offboarded, LastAdministrator."""
-    if ends_at is not None and ends_at.tzinfo is None:
-        message = "The end needs its time zone, as 2027-03-31T18:00:00+01:00."
-        raise Invalid(message, field="ends_at")
-    with tenancy.change(member.organization_id):
-        locked = lock(member)
-        if locked.state == Member.State.OFFBOARDED:
-            message = "This member is offboarded already."
-            raise Offboarded(message)
-        if locked.ends_at == ends_at:
-            return locked
-        if ends_at is not None:
-            alarms.refuse_last_administrator(locked, actor=actor, despite=despite_last_administrator)
-        before, locked.ends_at = locked.ends_at, ends_at
-        locked.save(update_fields=["ends_at"])
-        record(
-            Event.MEMBER_SCHEDULE_END,
-            organization_id=locked.organization_id,
-            actor=actor,
-            subject=subject_of(locked),
-            changes={"ends_at": [before, ends_at]},
-        )
     return locked
 
 
@@ -294,7 +244,7 @@ def _take_back(
 ) -> Provisioned:
     member = known.member
     if directory is not None and known.needs_link:
-        link(member, directory, external_id)
+        links.make(member, directory, external_id)
         record(
             Event.MEMBER_LINK,
             organization_id=member.organization_id,
@@ -315,34 +265,6 @@ def _take_back(
         external_id=external_id if external_id is not None else UNSET,
     )
     return Provisioned(member, revived=revived and not known.needs_link, linked=known.needs_link)
-
-
-def link(member: Member, directory: Directory, external_id: str | None) -> None:
-    """Say that this member is that person of the directory; the caller records it. Raises ExternalIdTaken by constraint."""
-    dead = Link.objects.filter(organization=member.organization_id, directory=directory, member=member)
-    if dead.exists():
-        dead.update(external_id=external_id, tombstoned_at=None, linked_at=timezone.now())
-        return
-    Link(
-        organization_id=member.organization_id,
-        directory=directory,
-        member=member,
-        external_id=external_id,
-        linked_at=timezone.now(),
-    ).save(force_insert=True)
-
-
-def _relink(member: Member, directory: Directory, external_id: str | None) -> dict[str, list[Any]]:
-    row = Link.objects.select_for_update().get(
-        organization=member.organization_id, directory=directory, member=member
-    )
-    if row.external_id == external_id:
-        return {}
-    if external_id is not None:
-        check_length(external_id, "external_id", "An external id")
-    before, row.external_id = row.external_id, external_id
-    row.save(update_fields=["external_id"])
-    return {"external_id": [before, external_id]}
 
 
 def assign(

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 
 from audit.record import Actor
-from identity import first_access, groups
+from identity import followed_access, groups
 from identity.errors import LastAdministrator
-from identity.first_access import Followed, Wanted
+from identity.first_access import Wanted
+from identity.followed_access import Followed
 from identity.grants import GrantSpec
 from identity.models import FirstAccess, Group, Member, Membership
 from identity.profile import key_of
@@ -38,10 +39,10 @@ def follow(connection: Connection, member: Member, said: Wanted, just_applied: C
     grants_too = "grants" in aspects and wanted.grants is None
     roles_too = "roles" in aspects and wanted.roles is None
     try:
-        first_access.fall_silent(member, grants_too=grants_too, roles_too=roles_too, actor=actor)
+        followed_access.fall_silent(member, grants_too=grants_too, roles_too=roles_too, actor=actor)
     except LastAdministrator:
         told.append(KEPT)
-        first_access.fall_silent(
+        followed_access.fall_silent(
             member, grants_too=grants_too, roles_too=roles_too, actor=actor, sparing=ADMINISTRATOR
         )
     return [*(_refused(each) for each in came.unknown), *told]
@@ -78,11 +79,11 @@ def _follow(member: Member, wanted: Wanted, actor: Actor, told: list[str]) -> Fo
     if wanted.grants is None and wanted.roles is None:
         return Followed()
     try:
-        return first_access.follow(member, wanted, actor=actor)
+        return followed_access.follow(member, wanted, actor=actor)
     except LastAdministrator:
         told.append(KEPT)
         spared = Wanted(wanted.grants, (*(wanted.roles or ()), ADMINISTRATOR))
-        return first_access.follow(member, spared, actor=actor)
+        return followed_access.follow(member, spared, actor=actor)
 
 
 def _refused(each: GrantSpec | str) -> str:

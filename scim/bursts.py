@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import groups, members, tenancy
+from identity import groups, links, members, tenancy
 from identity.errors import Conflict, Refusal
 from identity.models import Directory, Group, Link, Member, Membership
 from scim.models import Burst, Departure
@@ -161,7 +161,7 @@ def _reinstated(departure: Departure, member: Member, actor: Actor, reason: str)
     ).first()
     members.reinstate(member, actor=actor, with_access=True, reason=reason)
     if link is not None and link.tombstoned_at is not None:
-        members.link(member, departure.directory, link.external_id)
+        links.make(member, departure.directory, link.external_id)
         record(
             Event.MEMBER_LINK,
             organization_id=member.organization_id,

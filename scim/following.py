@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from audit.record import Actor
-from identity import first_access, tenancy
+from identity import followed_access, tenancy
 from identity.first_access import Wanted
 from identity.grants import GrantSpec
 from identity.models import Directory, Member
@@ -125,7 +125,7 @@ def assert_anew(
         (said.grants or ()) if "entitlements" in about else None,
         (said.roles or ()) if "roles" in about else None,
     )
-    result = first_access.follow(member, wanted, actor=actor)
+    result = followed_access.follow(member, wanted, actor=actor)
     for code, left in (("held_by_administrator", result.disputed), ("unknown_access", result.unknown)):
         for each in left:
             path = "entitlements" if isinstance(each, GrantSpec) else "roles"

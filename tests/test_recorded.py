@@ -10,6 +10,7 @@ from audit.record import Actor
 from identity import (
     batches,
     bulk_members,
+    deadlines,
     directories,
     domains,
     erasure,
@@ -109,8 +110,8 @@ VERBS = {
     ),
     "members.suspend": (lambda acme, jane: members.suspend(jane, actor=ADA), ["member.suspend"]),
     "members.offboard": (lambda acme, jane: members.offboard(jane, actor=ADA), ["member.offboard"]),
-    "members.schedule_end": (
-        lambda acme, jane: members.schedule_end(jane, timezone.now() + timedelta(days=1), actor=ADA),
+    "deadlines.schedule_end": (
+        lambda acme, jane: deadlines.schedule_end(jane, timezone.now() + timedelta(days=1), actor=ADA),
         ["member.schedule_end"],
     ),
     "members.set_password": (

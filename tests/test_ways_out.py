@@ -14,10 +14,12 @@ from django.utils import timezone
 from audit.record import Actor, canonical
 from identity import (
     access,
+    deadlines,
     grants,
     groups,
     invitations,
     leaving,
+    links,
     members,
     organizations,
     receipts,
@@ -94,7 +96,7 @@ def by_command_line(_scene):
 
 
 def by_end_date(scene):
-    members.schedule_end(scene.jane, timezone.now() + timedelta(hours=1), actor=SETUP)
+    deadlines.schedule_end(scene.jane, timezone.now() + timedelta(hours=1), actor=SETUP)
     with time_machine.travel(timezone.now() + timedelta(hours=2), tick=True):
         assert leavers.scheduled_ends() == 1
 
@@ -169,7 +171,7 @@ def scene(acme, ada, okta, monkeypatch, settings):
     assert scripted.settle(pull, Actor("member", str(ada.pk), "Ada Admin")).state == "done"
     with tenancy.change(acme):
         jane = Member.objects.get(user_name="jane@acme.example")
-        members.link(jane, okta.directory, "00u1")
+        links.make(jane, okta.directory, "00u1")
         members.change(jane, profile={**jane.profile, "title": "Trader"}, actor=SETUP)
     return Scene(acme, ada, jane, Scim(okta), pull, settings)
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import members, tenancy
+from identity import deadlines, members, tenancy
 from identity.api.members import ShownMember
 from identity.api.organization import OrganizationView
 from identity.api.permissions import require
@@ -121,5 +121,5 @@ class Ending(OrganizationView):
     def put(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Have the member offboarded at that time, or never."""
         found = self.one(Member, member)
-        changed = members.schedule_end(found, actor=self.actor, **self.taken(End))
+        changed = deadlines.schedule_end(found, actor=self.actor, **self.taken(End))
         return Response(ShownMember(changed).data)

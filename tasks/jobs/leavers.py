@@ -7,7 +7,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import erasure, members, tenancy
+from identity import deadlines, erasure, tenancy
 from identity.models import Member
 from scim import burst_guard
 from tasks.celery import app
@@ -28,7 +28,7 @@ def scheduled_ends() -> int:
             .order_by("ends_at")
             .only("id", "organization_id")[:BATCH]
         )
-    return sum(members.offboard_if_due(member, actor=actor) for member in due)
+    return sum(deadlines.offboard_if_due(member, actor=actor) for member in due)
 
 
 @app.task(name="tasks.jobs.leavers.grace_ends")
@@ -46,7 +46,7 @@ def grace_ends() -> int:
             .order_by("suspended_at")
             .only("id", "organization_id")[:BATCH]
         )
-    return sum(members.offboard_if_grace_ended(member, actor=actor) for member in due)
+    return sum(deadlines.offboard_if_grace_ended(member, actor=actor) for member in due)
 
 
 @app.task(name="tasks.jobs.leavers.retention_ends")

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from identity import members, organizations, receipts, roles, tenancy, tokens
+from identity import deadlines, members, organizations, receipts, roles, tenancy, tokens
 from identity.models import Member, Receipt, Token
 from tests.conftest import SETUP, join
 from tests.console.addresses import address
@@ -201,10 +201,10 @@ def test_the_time_to_no_access_is_shown(things, ada):
     with tenancy.of(things.organization):
         assert Receipt.objects.count() == 1
     end = timezone.now() + timedelta(milliseconds=1)
-    members.schedule_end(things.member, end, actor=SETUP)
+    deadlines.schedule_end(things.member, end, actor=SETUP)
     while timezone.now() <= end:
         pass
-    members.offboard_if_due(again(things.member), actor=SETUP)
+    deadlines.offboard_if_due(again(things.member), actor=SETUP)
     answer = visit(ada).get("/o/acme/leavers/")
     assert answer.context["recent"].count == 2
     assert answer.context["recent"].p95_seconds >= answer.context["recent"].p50_seconds > 0

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Entry
-from identity import exits, grants, groups, members, resources, roles, sessions, tenancy, tokens
+from identity import deadlines, exits, grants, groups, members, resources, roles, sessions, tenancy, tokens
 from identity.errors import Offboarded, UserNameTaken
 from identity.grants import GrantSpec
 from identity.models import ActivePeriod, Member, Session, Token
@@ -89,7 +89,7 @@ def test_a_thousand_sessions_and_tokens_die_in_one_transaction(acme, jane):
             )
             for number in range(1000)
         )
-        members.schedule_end(jane, now + timedelta(days=9), actor=SETUP)
+        deadlines.schedule_end(jane, now + timedelta(days=9), actor=SETUP)
     members.offboard(jane, actor=SETUP)
     with tenancy.of(acme):
         assert not Session.objects.filter(ended_at__isnull=True).exists()

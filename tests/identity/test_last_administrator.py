@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from audit.models import Entry
 from audit.record import Actor
-from identity import leaving, members, tenancy
+from identity import deadlines, leaving, members, tenancy
 from identity.errors import LastAdministrator
 from identity.models import Member
 from tests.api.client import token_of
@@ -16,7 +16,7 @@ from tests.conftest import SETUP, join
 WAYS = {
     "suspend": members.suspend,
     "offboard": members.offboard,
-    "end": lambda member, **how: members.schedule_end(member, timezone.now() + timedelta(days=1), **how),
+    "end": lambda member, **how: deadlines.schedule_end(member, timezone.now() + timedelta(days=1), **how),
     "list": lambda member, **how: leaving.offboard(member.organization, [member.pk], **how),
 }
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from audit.models import Detail, Entry
 from audit.record import Actor
 from identity import (
+    deadlines,
     exits,
     grants,
     leaving,
@@ -51,7 +52,7 @@ def test_time_to_no_access_counts_from_the_signal(acme):
     assert receipts.times(acme) == receipts.Times(0, None, None, None)
     for number, minutes in enumerate((1, 2, 3)):
         member = join(acme, f"p{number}")
-        members.schedule_end(member, timezone.now() + timedelta(hours=number + 1), actor=SETUP)
+        deadlines.schedule_end(member, timezone.now() + timedelta(hours=number + 1), actor=SETUP)
         with time_machine.travel(timezone.now() + timedelta(hours=number + 1, minutes=minutes), tick=False):
             assert job.scheduled_ends() == 1
     told = receipts.times(acme)

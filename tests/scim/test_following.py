@@ -2,7 +2,7 @@
 
 import pytest
 
-from identity import directories, first_access, grants, members, resources, roles, tenancy
+from identity import directories, followed_access, grants, members, resources, roles, tenancy
 from identity.errors import Offboarded
 from identity.first_access import Wanted
 from identity.grants import GrantSpec
@@ -212,6 +212,6 @@ def test_the_offboarded_are_assigned_nothing(acme, idp):
     member = ines(acme)
     members.offboard(member, actor=SETUP)
     with pytest.raises(Offboarded):
-        first_access.follow(
+        followed_access.follow(
             member, Wanted((GrantSpec("portfolio", "nordics", "view"),), ("auditor",)), actor=SETUP
         )

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from identity import members, tenancy, tokens
+from identity import links, members, tenancy, tokens
 from identity.models import DirectorySize, Link, Member
 from scim.models import Walk
 from tests.conftest import SETUP, scim_client
@@ -143,7 +143,7 @@ def test_the_total_is_kept_whatever_happens_to_links(acme, okta, idp):
         back = Member.objects.filter(user_name="p3@example.org").first()
     members.reinstate(back, with_access=False, actor=SETUP)
     with tenancy.change(acme):
-        members.link(back, okta.directory, "3")
+        links.make(back, okta.directory, "3")
         members.record(
             members.Event.MEMBER_LINK, organization_id=acme.pk, actor=SETUP, subject=members.subject_of(back)
         )

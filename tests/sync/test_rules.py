@@ -11,6 +11,7 @@ from identity import (
     directories,
     domains,
     erasure,
+    links,
     members,
     organizations,
     pulls,
@@ -429,7 +430,7 @@ def test_9_a_local_person_in_the_directorys_group_stays(hr, acme, jane):
         Membership.objects.count()
     pushed = scim_client(acme, "okta").directory
     with tenancy.of(acme):
-        members.link(jane, pushed, "jane")
+        links.make(jane, pushed, "jane")
         from audit.events import Event
         from audit.record import record
 

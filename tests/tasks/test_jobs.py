@@ -9,7 +9,7 @@ from django.db import connections
 from django.utils import timezone
 
 from audit.models import Entry
-from identity import invitations, members, organizations, sessions, tenancy, tokens
+from identity import deadlines, invitations, members, organizations, sessions, tenancy, tokens
 from identity.models import Invitation, Member, Session, Token
 from saml.models import Attempt
 from tasks.celery import app
@@ -34,8 +34,8 @@ def count(organization, event):
 
 
 def test_a_scheduled_end_offboards_when_it_comes(acme, globex, jane, gus):
-    members.schedule_end(jane, timezone.now() + timedelta(hours=1), actor=SETUP)
-    members.schedule_end(gus, timezone.now() + timedelta(hours=3), actor=SETUP)
+    deadlines.schedule_end(jane, timezone.now() + timedelta(hours=1), actor=SETUP)
+    deadlines.schedule_end(gus, timezone.now() + timedelta(hours=3), actor=SETUP)
     assert leavers.scheduled_ends() == 0
     with later(hours=2):
         assert leavers.scheduled_ends() == 1
@@ -50,10 +50,10 @@ def test_a_scheduled_end_offboards_when_it_comes(acme, globex, jane, gus):
 
 
 def test_an_end_that_was_moved_in_the_meantime_does_not_come(jane):
-    stale = members.schedule_end(jane, timezone.now() + timedelta(hours=1), actor=SETUP)
-    members.schedule_end(jane, None, actor=SETUP)
+    stale = deadlines.schedule_end(jane, timezone.now() + timedelta(hours=1), actor=SETUP)
+    deadlines.schedule_end(jane, None, actor=SETUP)
     with later(hours=2):
-        assert members.offboard_if_due(stale, actor=SETUP) is False
+        assert deadlines.offboard_if_due(stale, actor=SETUP) is False
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_suspended_people_are_offboarded_after_the_grace_of_their_organization(
 
 def test_a_job_beside_itself_does_it_once(acme):
     for number in range(10):
-        members.schedule_end(join(acme, f"p{number}"), timezone.now() + timedelta(seconds=1), actor=SETUP)
+        deadlines.schedule_end(join(acme, f"p{number}"), timezone.now() + timedelta(seconds=1), actor=SETUP)
 
     def run(_):
         try:

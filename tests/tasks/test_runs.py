@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from config import metrics
-from identity import jobs
+from identity import deadlines, jobs
 from identity.models import JobRun
 from tasks.jobs import credentials, leavers, mail
 from tasks.timetable import TIMETABLE
@@ -41,9 +41,7 @@ def test_every_job_of_the_timetable_is_listed_before_it_ever_ran(db):
 
 
 def test_a_run_is_noted_with_what_it_found(acme, jane):
-    from identity import members
-
-    members.schedule_end(jane, timezone.now() + timedelta(seconds=1), actor=SETUP)
+    deadlines.schedule_end(jane, timezone.now() + timedelta(seconds=1), actor=SETUP)
     with time_machine.travel(timezone.now() + timedelta(seconds=5), tick=False):
         leavers.scheduled_ends()
         found = job()

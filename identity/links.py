@@ -1,0 +1,37 @@
+"""Links: the word that a member is that person of a directory, under the directory's own id for them."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from identity.models import Directory, Link, Member
+from identity.profile import check_length
+
+
+def make(member: Member, directory: Directory, external_id: str | None) -> None:
+    """Say that this member is that person of the directory; the caller records it. Raises ExternalIdTaken by constraint."""
+    dead = Link.objects.filter(organization=member.organization_id, directory=directory, member=member)
+    if dead.exists():
+        dead.update(external_id=external_id, tombstoned_at=None, linked_at=timezone.now())
+        return
+    Link(
+        organization_id=member.organization_id,
+        directory=directory,
+        member=member,
+        external_id=external_id,
+        linked_at=timezone.now(),
+    ).save(force_insert=True)
+
+
+def rename(member: Member, directory: Directory, external_id: str | None) -> dict[str, list[Any]]:
+    """Give the member's link another external id; returns what differs as {path: [old, new]}. Raises ExternalIdTaken by constraint."""
+    row = Link.objects.select_for_update().get(
+        organization=member.organization_id, directory=directory, member=member
+    )
+    if row.external_id == external_id:
+        return {}
+    if external_id is not None:
+        check_length(external_id, "external_id", "An external id")
+    before, row.external_id = row.external_id, external_id
+    row.save(update_fields=["external_id"])
+    return {"external_id": [before, external_id]}
