@@ -8,9 +8,9 @@ from django.http import Http404, HttpResponse
 from console.access import Visit
 from console.answers import done
 from console.members import find
-from identity import roles, second_factors, sessions, tokens
+from identity import second_factors, sessions, tokens
 from identity.errors import Forbidden
-from identity.handing_out import refuse_more_than_own
+from identity.handing_out import refuse_stronger_person
 from identity.models import Session, Token
 
 
@@ -42,7 +42,7 @@ def reset_second_factor(visit: Visit, member: UUID) -> HttpResponse:
     """Remove the authenticator app of somebody who lost it. Nobody opens the way to more than they may do themselves."""
     found = find(visit, member)
     try:
-        refuse_more_than_own(visit, roles.capabilities_of(found), "")
+        refuse_stronger_person(visit, found)
     except Forbidden as refusal:
         raise PermissionDenied(
             "This member may do more than you. Ask somebody with the same roles to reset it."

@@ -55,7 +55,7 @@ def edit(visit: Visit) -> HttpResponse:
         try:
             plan = _allowed(visit, kind, text)
             if digest:
-                plan = imports.apply(visit.organization, kind, text, digest, actor=visit.actor)
+                plan = imports.apply(visit.organization, kind, text, digest, actor=visit.actor, holder=visit)
                 return done(visit, _told(plan), "members")
             return page(visit, "import_preview.html", _shown(kind, text, plan))
         except Refusal as refusal:
@@ -66,7 +66,7 @@ def edit(visit: Visit) -> HttpResponse:
 
 
 def _allowed(visit: Visit, kind: str, text: str) -> Plan:
-    plan = imports.preview(visit.organization, kind, text)
+    plan = imports.preview(visit.organization, kind, text, holder=visit)
     touched = imports.roles_touched(plan)
     if (kind == "grants" or touched) and not visit.may("member_access"):
         raise Forbidden("Giving and taking access needs the capability access.write.")

@@ -149,6 +149,7 @@ def change_profile(visit: Visit, member: UUID) -> HttpResponse:
                 actor=visit.actor,
                 user_name=form.cleaned_data["user_name"],
                 profile=form.profile(found.profile),
+                holder=visit,
             )
         except Refusal as refusal:
             refuse(form, refusal)

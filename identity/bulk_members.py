@@ -11,6 +11,7 @@ from audit.events import Event
 from audit.record import Actor, Line, record_all
 from identity import arrivals, first_defaults, members, people_plan, roles, tenancy
 from identity.arrivals import Newcomer
+from identity.handing_out import Holder
 from identity.models import Member, Organization
 from identity.models.access import Origin
 from identity.people_plan import Person, Work
@@ -19,16 +20,23 @@ from identity.plans import Plan
 _CHANGING = ("profile", "email", "email_key", "email_claim", "display_name", "version", "changed_at")
 
 
-def preview(organization: Organization, people: Sequence[Person]) -> Plan:
-    """Return what the list would do; nothing is changed. Raises TooMany."""
+def preview(organization: Organization, people: Sequence[Person], *, holder: Holder | None = None) -> Plan:
+    """Return what the list would do; nothing is changed. `holder` is the person who acts. Raises TooMany."""
     with tenancy.of(organization):
-        return people_plan.make(organization, people, lock=False)[0]
+        return people_plan.make(organization, people, lock=False, holder=holder)[0]
 
 
-def apply(organization: Organization, people: Sequence[Person], digest: str, *, actor: Actor) -> Plan:
+def apply(
+    organization: Organization,
+    people: Sequence[Person],
+    digest: str,
+    *,
+    actor: Actor,
+    holder: Holder | None = None,
+) -> Plan:
     """Do exactly what was previewed under that digest, all of it or nothing. Raises Conflict, Invalid, LastAdministrator, TooMany."""
     with tenancy.change(organization):
-        plan, work = people_plan.make(organization, people, lock=True)
+        plan, work = people_plan.make(organization, people, lock=True, holder=holder)
         plan.insist(digest)
         _carry_out(organization, work, actor)
     return plan

@@ -1,11 +1,15 @@
 """Nobody hands out more than they hold: the rule for whoever gives or takes roles, scopes and capabilities, through whichever door."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Final, Protocol
+from uuid import UUID
 
 from identity import tenancy
+from identity.access_sql import ROLES_BROUGHT
 from identity.errors import Forbidden
-from identity.models import Organization, Role
+from identity.models import Member, Organization, Role, RoleAssignment
+
+STRONGER: Final = "This member may do more than you: ask somebody who may do as much to change how they are known or get in."
 
 
 class Holder(Protocol):
@@ -32,3 +36,32 @@ def refuse_stronger_roles(
             "capabilities", flat=True
         )
         refuse_more_than_own(holder, {capability for row in held for capability in row}, field)
+
+
+def refuse_stronger_person(holder: Holder, member: Member, field: str = "") -> None:
+    """Raise Forbidden, naming `field`, where the member may do something that the holder may not, or will once they are let in again.
+
+    For whoever says by which name, address, NameID or factor somebody gets in: they can get in as them.
+    """
+    if stronger_people(holder, member.organization_id, [member.pk]):
+        raise Forbidden(STRONGER, field=field)
+
+
+def stronger_people(holder: Holder, organization_id: UUID, members: Iterable[UUID]) -> set[UUID]:
+    """Return which of the members have a role of their own or by a group, dormant or not, with a capability that the holder lacks."""
+    wanted = list(members)
+    with tenancy.of(organization_id):
+        roles = Role.objects.filter(organization=organization_id)
+        names = list(
+            roles.exclude(capabilities__contained_by=sorted(holder.capabilities)).values_list(
+                "name", flat=True
+            )
+        )
+        if not names or not wanted:
+            return set()
+        own = RoleAssignment.objects.filter(
+            organization=organization_id, member__in=wanted, role__name__in=names, ended_at__isnull=True
+        )
+        values = {"organization": organization_id, "members": wanted, "roles": names}
+        by_groups = {member for member, _ in tenancy.read(organization_id, ROLES_BROUGHT, values)}
+        return by_groups | set(own.values_list("member_id", flat=True))

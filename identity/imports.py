@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from audit.record import Actor
-from identity import bulk_grants, bulk_members, csv_import
-from identity.bulk_grants import Edit
+from identity import bulk_access, bulk_members, csv_import
+from identity.bulk_access import Edit
 from identity.csv_import import Row
 from identity.errors import Invalid
 from identity.grants import GrantSpec
+from identity.handing_out import Holder
 from identity.models import Organization
 from identity.people_plan import Person
 from identity.plans import Plan
@@ -29,16 +30,27 @@ class Kind:
     apply: Callable[..., Plan]
 
 
-def preview(organization: Organization, kind: str, text: str) -> Plan:
-    """Return what the file would do; nothing is changed. Raises Invalid (naming the line where it is no such CSV), TooMany."""
+def preview(organization: Organization, kind: str, text: str, *, holder: Holder | None = None) -> Plan:
+    """Return what the file would do; nothing is changed. `holder` is the person who acts.
+
+    Raises Invalid (naming the line where it is no such CSV), TooMany.
+    """
     chosen = _kind(kind)
-    return chosen.preview(organization, _rows(chosen, text))
+    return chosen.preview(organization, _rows(chosen, text), holder=holder)
 
 
-def apply(organization: Organization, kind: str, text: str, digest: str, *, actor: Actor) -> Plan:
+def apply(
+    organization: Organization,
+    kind: str,
+    text: str,
+    digest: str,
+    *,
+    actor: Actor,
+    holder: Holder | None = None,
+) -> Plan:
     """Do what was previewed under that digest, all or nothing. Raises Conflict, Invalid, LastAdministrator, TooMany."""
     chosen = _kind(kind)
-    return chosen.apply(organization, _rows(chosen, text), digest, actor=actor)
+    return chosen.apply(organization, _rows(chosen, text), digest, actor=actor, holder=holder)
 
 
 def roles_touched(plan: Plan) -> set[str]:
@@ -82,6 +94,6 @@ KINDS: Final[dict[str, Kind]] = {
         ("user_name",), ("email", "display_name", "roles"), _person, bulk_members.preview, bulk_members.apply
     ),
     "grants": Kind(
-        ("user_name", "kind", "id", "permission"), ("act",), _edit, bulk_grants.preview, bulk_grants.apply
+        ("user_name", "kind", "id", "permission"), ("act",), _edit, bulk_access.preview, bulk_access.apply
     ),
 }

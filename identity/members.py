@@ -15,6 +15,7 @@ from identity import alarms, arrivals, exits, first_defaults, links, matching, p
 from identity.arrivals import Newcomer
 from identity.errors import Conflict, Offboarded
 from identity.exits import Receipt
+from identity.handing_out import Holder, refuse_stronger_person
 from identity.models import Directory, Member, Organization
 from identity.profile import check_length, check_user_name, differences, display_name_of, email_of, key_of
 
@@ -82,18 +83,23 @@ def change(
     external_id: str | _Unset | None = UNSET,
     expected_version: int | None = None,
     reason: str = "",
+    holder: Holder | None = None,
 ) -> Member:
     """Change what is given and return the member as it then is; `profile` replaces the whole profile.
 
     `active` False suspends, True reactivates. `external_id` is the one of `directory`. Nothing different: nothing is
-    written. Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, Offboarded, and Conflict if `expected_version` differs.
+    written. `holder` is the person who acts: user name and address of somebody who may do more are not theirs to change.
+    Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, Offboarded, Forbidden, and Conflict if `expected_version` differs.
     """
     with tenancy.change(member.organization_id):
         locked = lock(member)
         if expected_version is not None and locked.version != expected_version:
             message = f"The member is of version {locked.version} by now: read it again."
             raise Conflict(message)
+        known_as = known_by(locked)
         changes = assign(locked, user_name, profile)
+        if holder is not None and known_by(locked) != known_as:
+            refuse_stronger_person(holder, locked, "user_name" if "user_name" in changes else "email")
         if directory is not None and external_id != UNSET:
             changes |= links.rename(locked, directory, external_id)
         if changes:
@@ -186,6 +192,11 @@ def set_password(member: Member, password: str, *, actor: Actor) -> None:
             actor=actor,
             subject=subject_of(locked),
         )
+
+
+def known_by(member: Member) -> tuple[str, str]:
+    """Return by what a member is found at the door: whoever changes these can get in as them."""
+    return member.user_name_key, member.email_key
 
 
 def lock(member: Member | UUID) -> Member:

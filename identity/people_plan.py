@@ -11,7 +11,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from identity import members
-from identity.errors import EmailTaken, Invalid, Refusal, TooMany, UnknownRole, UserNameTaken
+from identity.errors import EmailTaken, Forbidden, Invalid, Refusal, TooMany, UnknownRole, UserNameTaken
+from identity.handing_out import STRONGER, Holder, stronger_people
 from identity.models import Member, Organization, Role, RoleAssignment
 from identity.plans import Plan, Problem, Step
 from identity.profile import check_user_name, key_of, with_short_forms
@@ -44,12 +45,20 @@ class Work:
 
 
 def make(
-    organization: Organization, people: Sequence[Person], *, lock: bool, newcomers_only: bool = False
+    organization: Organization,
+    people: Sequence[Person],
+    *,
+    lock: bool,
+    newcomers_only: bool = False,
+    holder: Holder | None = None,
 ) -> tuple[Plan, Work]:
-    """Return the list's plan and the work behind it; the tenancy must be set. `lock` locks the members. Raises TooMany."""
+    """Return the list's plan and the work behind it; the tenancy must be set. `lock` locks the members. Raises TooMany.
+
+    `holder` is the person who acts: whoever may do more than they keeps their address.
+    """
     if len(people) > LINES_MAX:
         raise TooMany(f"At most {LINES_MAX} people in one list; send several.")
-    reading = _Reading.of(organization, people, lock=lock)
+    reading = _Reading.of(organization, people, holder, lock=lock)
     steps: list[Step] = []
     problems: list[Problem] = []
     for person in people:
@@ -72,11 +81,15 @@ class _Reading:
     roles: dict[str, Role]
     held: dict[UUID, dict[str, RoleAssignment]]
     addresses: dict[str, UUID | None]
+    # Whose address is not the holder's to change.
+    stronger: set[UUID]
     seen: set[str] = field(default_factory=set)
     work: Work = field(default_factory=Work)
 
     @classmethod
-    def of(cls, organization: Organization, people: Sequence[Person], *, lock: bool) -> "_Reading":
+    def of(
+        cls, organization: Organization, people: Sequence[Person], holder: Holder | None, *, lock: bool
+    ) -> "_Reading":
         # Settings of the organization may have changed since the caller read it.
         organization = Organization.objects.get(pk=organization.pk)
         mine = Q(organization=organization)
@@ -101,7 +114,13 @@ class _Reading:
         addresses: dict[str, UUID | None] = {}
         for claim, member_id in claims.values_list("email_claim", "pk"):
             addresses[str(claim)] = member_id
-        return cls(organization, here, roles, held, addresses)
+        readdressed = [
+            member.pk
+            for member, person in ((here.get(key_of(person.user_name)), person) for person in people)
+            if member is not None and person.email and key_of(person.email) != member.email_key
+        ]
+        stronger = stronger_people(holder, organization.pk, readdressed) if holder and readdressed else set()
+        return cls(organization, here, roles, held, addresses, stronger)
 
     def check(self, person: Person) -> Member | None:
         """Return the member whom the line names, None for a newcomer. Raises Invalid, UnknownRole, EmailTaken."""
@@ -119,6 +138,8 @@ class _Reading:
         member = self.here.get(key)
         if person.email is not None:
             self._check_email(person.email, member)
+            if member is not None and member.pk in self.stronger:
+                raise Forbidden(STRONGER, field="email")
         return member
 
     def newcomer(self, person: Person) -> Step:

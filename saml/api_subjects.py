@@ -7,13 +7,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import roles, tenancy
+from identity import tenancy
 from identity.api.members import NewMember, ShownMember, bring_in
 from identity.api.organization import OrganizationView
 from identity.api.shapes import Strict, Text
 from identity.api.view import describe
 from identity.errors import NotFound
-from identity.handing_out import refuse_more_than_own
+from identity.handing_out import refuse_stronger_person
 from identity.models import Member
 from saml import subjects
 from saml.models import Connection, SubjectLink
@@ -82,7 +82,7 @@ class MemberSubject(OrganizationView):
         found, who = self.one(Connection, connection), self.one(Member, member)
         name_id = self.taken(NamedSubject)["name_id"]
         # Whoever says who signs in as somebody can become them.
-        refuse_more_than_own(self.caller, roles.capabilities_of(who), "name_id")
+        refuse_stronger_person(self.caller, who, "name_id")
         return Response(ShownSubject(subjects.link(found, who, name_id, actor=self.actor)).data)
 
     @describe("connection_member_unlink", status=204)

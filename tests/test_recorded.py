@@ -9,6 +9,7 @@ from audit.models import Detail, Entry
 from audit.record import Actor
 from identity import (
     batches,
+    bulk_access,
     bulk_members,
     deadlines,
     directories,
@@ -34,6 +35,7 @@ from identity import (
     tokens,
 )
 from identity.batches import Arrival, Change
+from identity.bulk_access import Edit
 from identity.grants import GrantSpec
 from identity.mappings import Mapping
 from identity.models import Group, Resource, ReviewItem
@@ -287,6 +289,19 @@ VERBS = {
             actor=ADA,
         ),
         ["member.change"],
+    ),
+    "bulk_access.edit": (
+        lambda acme, jane: bulk_access.edit(acme, [Edit(1, jane.pk, "auditor")], actor=ADA),
+        ["role.assign"],
+    ),
+    "bulk_access.apply": (
+        lambda acme, jane: bulk_access.apply(
+            acme,
+            [Edit(1, jane.pk, "auditor")],
+            bulk_access.preview(acme, [Edit(1, jane.pk, "auditor")]).digest,
+            actor=ADA,
+        ),
+        ["role.assign"],
     ),
     "erasure.erase": (
         lambda acme, jane: (members.offboard(jane, actor=ADA), erasure.erase(jane, actor=ADA)),

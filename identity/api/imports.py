@@ -150,7 +150,12 @@ class Imports(OrganizationView):
         wanted = self.taken(PreviewedList)
         _allowed(self, wanted)
         done = imports.apply(
-            self.organization, wanted["kind"], wanted["csv"], wanted["digest"], actor=self.actor
+            self.organization,
+            wanted["kind"],
+            wanted["csv"],
+            wanted["digest"],
+            actor=self.actor,
+            holder=self.caller,
         )
         return Response(ShownPlan(done).data)
 
@@ -159,7 +164,7 @@ def _allowed(view: OrganizationView, wanted: dict[str, Any]) -> Plan:
     """Return the plan of the file, if the caller may do all that it says. Raises Forbidden."""
     if wanted["kind"] == "grants":
         require(view.caller, "access.write")
-    plan = imports.preview(view.organization, wanted["kind"], wanted["csv"])
+    plan = imports.preview(view.organization, wanted["kind"], wanted["csv"], holder=view.caller)
     touched = imports.roles_touched(plan)
     if touched:
         require(view.caller, "access.write")

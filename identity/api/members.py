@@ -140,13 +140,17 @@ class OneMember(OrganizationView):
 
     @describe("member_change", takes=ChangedMember, gives=ShownMember)
     def patch(self, _request: Request, member: UUID, **_: Any) -> Response:
-        """Change user name and profile. Where a directory feeds the member, its next update wins."""
+        """Change user name and profile. Where a directory feeds the member, its next update wins.
+
+        User name and address of a member who may do more than the caller stay: whoever says how somebody is known can become them.
+        """
         found = self.one(Member, member)
         wanted = self.taken(ChangedMember)
         short = {name: wanted.pop(name) for name in ("email", "display_name") if name in wanted}
         if short:
             wanted["profile"] = with_short_forms(wanted.get("profile", found.profile), **short)
-        return Response(ShownMember(members.change(found, actor=self.actor, **wanted)).data)
+        changed = members.change(found, actor=self.actor, holder=self.caller, **wanted)
+        return Response(ShownMember(changed).data)
 
 
 def specs(rows: list[dict[str, str]]) -> list[GrantSpec]:

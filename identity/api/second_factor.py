@@ -7,11 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import roles, second_factors
+from identity import second_factors
 from identity.api.organization import OrganizationView
 from identity.api.view import describe
 from identity.errors import NotFound
-from identity.handing_out import refuse_more_than_own
+from identity.handing_out import refuse_stronger_person
 from identity.models import Member
 
 
@@ -42,7 +42,7 @@ class MemberSecondFactor(OrganizationView):
     def delete(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Remove the app and the recovery codes. Nobody does so for somebody who may do more than they."""
         found = self.one(Member, member)
-        refuse_more_than_own(self.caller, roles.capabilities_of(found), "")
+        refuse_stronger_person(self.caller, found)
         if not second_factors.remove(found, actor=self.actor, reason="reset_by_administrator"):
             raise NotFound("This member has no second factor.")
         return Response(status=204)

@@ -5,6 +5,7 @@ from rest_framework.views import APIView
 
 from identity.api import (
     access,
+    bulk_access,
     catalogue,
     directories,
     domains,
@@ -84,6 +85,7 @@ urlpatterns = [
         "group-access-preview",
     ),
     _to(f"{_ORGANIZATION}/access/check", questions.Check, "access-check"),
+    _to(f"{_ORGANIZATION}/access/bulk", bulk_access.AccessInBulk, "access-bulk"),
     _to(f"{_ORGANIZATION}/kinds", resources.Kinds, "kinds"),
     _to(f"{_ORGANIZATION}/reviews", reviews.Reviews, "reviews"),
     _to(_REVIEW, reviews.OneReview, "review"),

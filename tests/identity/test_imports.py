@@ -194,8 +194,8 @@ def test_grants_at_fault_are_named(things, jane):
         for problem in imports.preview(things, "grants", text).problems
     ]
     assert found == [
-        (2, "not_found", "user_name"), (3, "unknown_resource", "id"), (4, "unknown_resource", "id"),
-        (5, "unknown_resource", "id"), (6, "invalid", "act"), (8, "invalid", "permission"),
+        (2, "not_found", "user_name"), (3, "unknown_resource", "id"), (4, "unknown_resource", "kind"),
+        (5, "unknown_resource", "permission"), (6, "invalid", "act"), (8, "invalid", "permission"),
     ]  # fmt: skip
 
 
