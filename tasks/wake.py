@@ -1,4 +1,7 @@
-"""Wake-ups right after a commit: the sequencer, so that an entry has its place within a second, and who reads a directory.
+"""Wake-ups after a commit: the sequencer, so that an entry has its place within a second, and who reads a directory.
+
+Many commits share one wake-up of the sequencer: it runs a moment after it was sent, and a process that commits in that moment need
+not even ask whether one is on its way.
 
 Only a convenience: the timetable's tick finds whatever no wake-up was sent for. So a request pays next to nothing
 for a broker that is down, and nothing is lost.
@@ -21,10 +24,15 @@ from tasks.sync.attend import attend
 
 KEY: Final = "rollcall:sequencer:awake"
 KEY_MILLISECONDS: Final = 2000  # a wake-up that the broker lost is sent again after this
+GATHER_SECONDS: Final = 0.3  # from the sequencer's wake-up to its run
+QUIET_SECONDS: Final = (
+    0.2  # how long whoever knows of one sends none: less than that, since the clocks of machines differ
+)
 REST_SECONDS: Final = 5.0  # how long a broker that did not answer is left alone
 
 log = structlog.get_logger("rollcall.wake")
 _rest_until = 0.0
+_quiet_until = 0.0
 
 
 @app.task(name="tasks.wake.sequence")
@@ -40,7 +48,8 @@ def sequence() -> int:
 
 def wake() -> None:
     """Send the sequencer one wake-up, unless one is on its way. Never raises."""
-    _send(_to_the_sequencer)
+    if time.monotonic() >= _quiet_until:
+        _send(_to_the_sequencer)
 
 
 def wake_directory(organization_id: UUID, directory_id: UUID) -> None:
@@ -49,8 +58,13 @@ def wake_directory(organization_id: UUID, directory_id: UUID) -> None:
 
 
 def _to_the_sequencer(broker: "redis.Redis") -> None:
+    global _quiet_until  # noqa: PLW0603 - one clock a process; a race costs one more question
+    begun, age = time.monotonic(), 0.0
     if broker.set(KEY, "1", nx=True, px=KEY_MILLISECONDS):
-        sequence.apply_async(retry=False, expires=60)
+        sequence.apply_async(retry=False, expires=60, countdown=GATHER_SECONDS)
+    else:
+        age = (KEY_MILLISECONDS - max(broker.pttl(KEY), 0)) / 1000
+    _quiet_until = begun + QUIET_SECONDS - age
 
 
 def _to_a_directory(broker: "redis.Redis", organization: str, directory: str) -> None:

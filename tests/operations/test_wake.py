@@ -1,6 +1,7 @@
 """Waking the sequencer: one wake-up for many commits, with the request's id, and next to nothing when the broker is down."""
 
 import json
+import time
 
 import pytest
 from structlog.contextvars import bound_contextvars
@@ -18,6 +19,7 @@ def broker(settings, monkeypatch):
     connection = client(settings.REDIS_URL)
     connection.flushdb()
     monkeypatch.setattr(wake, "_rest_until", 0.0)
+    monkeypatch.setattr(wake, "_quiet_until", 0.0)
     yield connection
     connection.flushdb()
 
@@ -29,11 +31,36 @@ def test_many_commits_send_one_wake_up(broker, acme):
     assert broker.llen(QUEUE) == 1
 
 
-def test_a_commit_after_the_sequencer_began_wakes_it_again(broker, acme):
+def test_a_commit_after_the_sequencer_began_wakes_it_again(broker, acme, monkeypatch):
     broker.delete(QUEUE)
     wake.sequence()
+    monkeypatch.setattr(wake, "_quiet_until", 0.0)
     join(acme, "bob@acme.example")
     assert broker.llen(QUEUE) == 1
+
+
+def test_a_wake_up_that_was_sent_a_moment_ago_waits_for_more_and_nobody_asks_for_another(broker):
+    wake.wake()
+    assert json.loads(broker.lindex(QUEUE, 0))["headers"]["eta"] is not None
+    assert wake._quiet_until - time.monotonic() <= wake.QUIET_SECONDS
+    broker.delete(wake.KEY)
+    wake._quiet_until = time.monotonic() + 60  # as long as a test may take
+    wake.wake()
+    assert broker.llen(QUEUE) == 1
+    wake._quiet_until = time.monotonic()
+    wake.wake()
+    assert broker.llen(QUEUE) == 2
+
+
+def test_a_wake_up_of_another_process_keeps_this_one_quiet_as_long_as_it_waits(broker):
+    broker.set(wake.KEY, "1", px=wake.KEY_MILLISECONDS)
+    wake.wake()
+    assert wake._quiet_until - time.monotonic() <= wake.QUIET_SECONDS
+    broker.set(wake.KEY, "1", px=wake.KEY_MILLISECONDS - 250)
+    wake._quiet_until = 0.0
+    wake.wake()
+    assert wake._quiet_until < time.monotonic()  # its run may begin any moment: the next commit asks again
+    assert broker.llen(QUEUE) == 0
 
 
 def test_a_lost_wake_up_is_not_lost_for_long(broker):
@@ -51,6 +78,7 @@ def test_the_request_id_goes_on_into_the_job(broker):
 
 def test_a_dead_broker_is_left_alone_for_a_while(broker, settings, acme):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    wake._quiet_until = 0.0
     join(acme, "bob@acme.example")  # a dead broker refuses nothing
     assert wake._rest_until > 0
     before = wake._rest_until

@@ -64,7 +64,7 @@ def broker(db):
     """Give the broker of this test process, empty."""
     connection = redis.Redis.from_url(settings.REDIS_URL)
     connection.flushdb()
-    wake._rest_until = 0
+    wake._rest_until = wake._quiet_until = 0
     yield connection
     connection.flushdb()
     connection.close()
@@ -97,6 +97,7 @@ def test_a_dead_broker_delays_nobody_and_loses_nothing(broker, acme, jane, setti
     nowhere = "redis://127.0.0.1:1/0"
     settings.REDIS_URL = nowhere
     monkeypatch.setattr(wake, "_rest_until", 0)
+    monkeypatch.setattr(wake, "_quiet_until", 0)
     members.suspend(jane, actor=SETUP)
     assert wake._rest_until > time.monotonic(), "the broker is left alone for a while"
     members.reactivate(jane, actor=SETUP)
