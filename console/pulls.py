@@ -13,7 +13,7 @@ from console.answers import done, page, refuse
 from console.forms import Form
 from console.forms.pulled import PulledForm
 from identity import directories as directory_verbs
-from identity import directory_kinds, pulls, sync_runs
+from identity import directory_kinds, pulls, sync_runs, tenancy
 from identity.directory_kinds import Kind
 from identity.errors import Invalid, Refusal
 from identity.models import Directory, Pull, Run
@@ -60,12 +60,15 @@ def change(visit: Visit, directory: Directory) -> HttpResponse:
     )  # fmt: skip
     if form.is_valid():
         try:
-            directory_verbs.change(
-                directory, actor=visit.actor, name=form.cleaned_data["name"], settings=form.settings
-            )
-            pulls.change(
-                pull, actor=visit.actor, every_minutes=form.cleaned_data["every_minutes"], credentials=_renewed(pull, form.credentials)
-            )  # fmt: skip
+            # Both or neither: refused credentials leave no other setting changed.
+            with tenancy.change(visit.organization):
+                directory_verbs.change(
+                    directory, actor=visit.actor, name=form.cleaned_data["name"], settings=form.settings
+                )
+                pulls.change(
+                    pull, actor=visit.actor, every_minutes=form.cleaned_data["every_minutes"],
+                    credentials=_renewed(pull, form.credentials),
+                )  # fmt: skip
         except Refusal as refusal:
             form.refuse(refusal)
         else:

@@ -35,11 +35,13 @@ def create(
     name: str,
     settings: Mapping[str, Any] | None = None,
     credentials: Mapping[str, Any] | None = None,
+    references: Mapping[str, str] | None = None,
     every_minutes: int = EVERY_MINUTES_DEFAULT,
     defaults: Mapping[str, Any] | None = None,
 ) -> Pull:
     """Create a directory that is pulled; its first run is due at once, and waits for somebody to look at its plan.
 
+    `references` {credential: where it was found} are kept for whoever writes the directory out again.
     Raises Invalid, NameTaken.
     """
     known = directory_kinds.kind_of(kind)
@@ -56,6 +58,7 @@ def create(
         pull = Pull(
             organization=organization, directory=directory, every_minutes=every_minutes, due_at=timezone.now(),
             credentials=_sealed(organization, directory, credentials or {}),
+            references=None if references is None else dict(references),
         )  # fmt: skip
         pull.save(force_insert=True)
         record(
@@ -73,19 +76,28 @@ def change(
     *,
     actor: Actor,
     credentials: Mapping[str, Any] | None = None,
+    references: Mapping[str, str] | None = None,
     every_minutes: int | None = None,
 ) -> Pull:
-    """Replace the credentials, or change how often the directory is read; its settings are directories.change. Raises Invalid."""
+    """Replace the credentials, or change how often the directory is read; its settings are directories.change. Raises Invalid.
+
+    `references` come with credentials, as for `create`: others that come without them leave none behind.
+    """
     with tenancy.change(pull.organization_id):
         locked = _lock(pull)
         changes: dict[str, Any] = {}
         if credentials is not None:
             known = directory_kinds.kind_of(locked.directory.kind)
             directory_kinds.check(known.credentials, credentials, "credentials")
-            locked.credentials = _sealed(locked.organization_id, locked.directory, credentials)
-            locked.failures = 0
-            # That they changed is news; what they are is nobody's.
-            changes["credentials"] = [None, "replaced"]
+            if dict(credentials) != credentials_of(locked):
+                locked.credentials = _sealed(locked.organization_id, locked.directory, credentials)
+                locked.failures = 0
+                # That they changed is news; what they are is nobody's.
+                changes["credentials"] = [None, "replaced"]
+            found_at = None if references is None else dict(references)
+            if found_at != locked.references:
+                changes["references"] = [locked.references, found_at]
+                locked.references = found_at
         if every_minutes is not None and every_minutes != locked.every_minutes:
             _check_every(every_minutes)
             changes["every_minutes"] = [locked.every_minutes, every_minutes]
@@ -93,7 +105,7 @@ def change(
             if locked.due_at is not None:
                 locked.due_at = min(locked.due_at, timezone.now() + timedelta(minutes=every_minutes))
         if changes:
-            locked.save(update_fields=["credentials", "every_minutes", "failures", "due_at"])
+            locked.save(update_fields=["credentials", "references", "every_minutes", "failures", "due_at"])
             _record(Event.DIRECTORY_CHANGE, locked, actor, changes)
     return locked
 

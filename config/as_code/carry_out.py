@@ -10,12 +10,12 @@ from typing import Any
 from django.db import transaction
 
 from audit.record import Actor
-from config.as_code import present
-from identity import directories, groups, mappings, organizations, resources, roles, tenancy
+from config.as_code import bring_directory, present
+from identity import groups, mappings, organizations, resources, roles, tenancy
 from identity.errors import Invalid, Refusal
 from identity.grants import GrantSpec
 from identity.mappings import Mapping
-from identity.models import Directory, Group, Kind, Organization, Role
+from identity.models import Group, Kind, Organization, Role
 from identity.profile import key_of
 from saml import connections
 from saml.models import Connection
@@ -128,20 +128,7 @@ class _Bringing:
     def _directory(
         self, one: Organization, item: dict[str, Any]
     ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-        found = Directory.objects.filter(organization=one, name=item["name"]).first()
-        values = {name: value for name, value in item.items() if name != "active"}
-        if found is None:
-            made = directories.create(one, actor=self.actor, **values)
-            return None, present.directory(
-                directories.change(made, actor=self.actor, active=item.get("active", True))
-            )
-        before = present.directory(found)
-        if values.pop("kind", found.kind) != found.kind:
-            raise Invalid("The kind of a directory is never changed.", field="kind")
-        changed = directories.change(
-            found, actor=self.actor, **values, **{name: item[name] for name in ("active",) if name in item}
-        )
-        return before, present.directory(changed)
+        return bring_directory.bring(one, item, actor=self.actor)
 
     def _connection(
         self, one: Organization, item: dict[str, Any]

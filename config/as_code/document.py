@@ -1,12 +1,12 @@
 """Reads and writes the YAML: strict about keys, and secrets only by reference."""
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from rest_framework.exceptions import ValidationError
 
+from config.as_code import references
 from config.as_code.shapes import Document
 from identity.api import problems
 from identity.errors import Invalid
@@ -51,7 +51,7 @@ def read(path: Path) -> dict[str, Any]:
         raise Invalid(f"{path} cannot be read: {error.strerror}.", field="file") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"{path} is not YAML: {error}", field="file") from error
-    shape = Document(data=_followed(value, path.parent))
+    shape = Document(data=references.follow(value, path.parent))
     try:
         shape.is_valid(raise_exception=True)
     except ValidationError as error:
@@ -64,28 +64,3 @@ def read(path: Path) -> dict[str, Any]:
 def write(value: dict[str, Any]) -> str:
     """Return the document as YAML, keys in their own order."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
-
-
-def _followed(value: Any, beside: Path) -> Any:
-    """Put what `{from: "env:NAME"}` and `{from: "file:PATH"}` refer to in their place. Raises Invalid."""
-    if isinstance(value, dict):
-        if set(value) == {"from"} and isinstance(value["from"], str):
-            return _referred(value["from"], beside)
-        return {key: _followed(item, beside) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_followed(item, beside) for item in value]
-    return value
-
-
-def _referred(reference: str, beside: Path) -> str:
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        if name not in os.environ:
-            raise Invalid(f"The environment has no {name}.", field="from")
-        return os.environ[name]
-    if kind == "file":
-        try:
-            return (beside / name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Invalid(f"{name} cannot be read: {error}", field="from") from error
-    raise Invalid("A reference is env:NAME, or file:PATH beside this file.", field="from")

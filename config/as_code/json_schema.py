@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from config.as_code.directory_shapes import DirectoryInFile, Referenced
 from config.as_code.shapes import Document
 
 # What an editor may write in the place of any text: a reference.
@@ -46,6 +47,8 @@ def _of(field: Any) -> dict[str, Any]:  # noqa: PLR0911 - one line a kind of fie
         return {"type": "boolean"}
     if isinstance(field, serializers.IntegerField):
         return _bounded({"type": "integer"}, minimum=field.min_value, maximum=field.max_value)
+    if isinstance(field, Referenced):
+        return {"type": "object", "additionalProperties": {"$ref": "#/$defs/reference"}}
     if isinstance(field, serializers.DictField):
         return {"type": "object"}
     if isinstance(field, serializers.CharField):
@@ -56,6 +59,8 @@ def _of(field: Any) -> dict[str, Any]:  # noqa: PLR0911 - one line a kind of fie
 
 
 def _object(shape: Any) -> dict[str, Any]:
+    if isinstance(shape, DirectoryInFile):
+        return {"anyOf": [_object(either()) for either in shape.either]}
     needed = [str(name) for name, field in shape.fields.items() if field.required]
     described = " ".join((type(shape).__doc__ or "").split())
     made: dict[str, Any] = {

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from config.as_code import shapes
-from identity import mappings, tenancy
+from config.as_code import references, shapes
+from config.as_code.directory_shapes import PushedInFile
+from identity import directories, mappings, pulls, tenancy
 from identity.api.organizations import ChangedOrganization
 from identity.models import Directory, Group, Kind, Organization, Role
 from identity.organizations import PRESETS
@@ -58,8 +59,14 @@ def role(row: Role) -> dict[str, Any]:
 
 
 def directory(row: Directory) -> dict[str, Any]:
-    """Return a directory."""
-    return {str(name): getattr(row, str(name)) for name in shapes.DirectoryInFile().fields}
+    """Return a directory. Secrets are told by their references; those that no file brought are not told at all."""
+    if row.kind in directories.KINDS:
+        return {str(name): getattr(row, str(name)) for name in PushedInFile().fields}
+    pull = pulls.of(row)
+    plain_ones = {name: getattr(row, name) for name in ("kind", "name", "active", "defaults", "settings")}
+    known = {} if pull.references is None else {"credentials": references.written(pull.references)}
+    schedule = {"schedule": {"every_minutes": pull.every_minutes}, "paused": pull.paused_at is not None}
+    return plain_ones | known | schedule
 
 
 def connection(row: Connection) -> dict[str, Any]:

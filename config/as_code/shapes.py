@@ -4,24 +4,18 @@ from typing import Any
 
 from rest_framework import serializers
 
+from config.as_code.directory_shapes import DirectoryInFile
 from identity import mappings
 from identity.api.access_shapes import Grant
-from identity.api.directories import NewDirectory
 from identity.api.organizations import ChangedOrganization
 from identity.api.resources import NewKind
 from identity.api.roles import NewRole
-from identity.api.shapes import Flag, Strict, Text, several
+from identity.api.shapes import Strict, Text, several
 from identity.models import Organization
 from saml.api import ConnectionFields
 
 VERSION = 1
 _MOST = 1000
-
-
-class DirectoryInFile(NewDirectory):
-    """A directory; its tokens are issued apart and never written out."""
-
-    active = Flag(required=False)
 
 
 class ConnectionInFile(ConnectionFields):

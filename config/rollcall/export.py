@@ -9,7 +9,7 @@ from django.core.management.base import OutputWrapper
 
 from audit.record import Actor
 from config.as_code import document, present
-from identity import organizations, tenancy
+from identity import directories, organizations, tenancy
 from identity.models import Organization
 
 HELP = (
@@ -33,10 +33,23 @@ def run(out: OutputWrapper, _actor: Actor, *, file: str, organization: list[str]
             if organization
             else list(Organization.objects.order_by("slug"))
         )
-    text = document.write(present.document(found))
+    made = present.document(found)
+    text = document.write(made)
     if file == "-":
         sys.stdout.write(text)
     else:
         Path(file).write_text(text, "utf-8")
         out.write(f"{len(found)} organizations are in {file}.")
+        for where in _without_references(made):
+            out.write(f"{where}: no file brought its credentials; add references to apply this elsewhere.")
     return 0
+
+
+def _without_references(made: dict[str, Any]) -> list[str]:
+    """Return the directories that we read whose credentials the file cannot tell."""
+    return [
+        f"{one['slug']}/directories/{row['name']}"
+        for one in made["organizations"]
+        for row in one["directories"]
+        if row["kind"] not in directories.KINDS and "credentials" not in row
+    ]

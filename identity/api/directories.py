@@ -155,11 +155,14 @@ class OneDirectory(OrganizationView):
         _check_defaults(self, values)
         if "settings" in values:
             values["settings"] = {**found.settings, **values["settings"]}
-        if not pushes:
-            every = values.pop("schedule", {}).get("every_minutes")
-            credentials = values.pop("credentials", None)
-            pulls.change(pulls.of(found), actor=self.actor, credentials=credentials, every_minutes=every)
-        return Response(ShownDirectory(directories.change(found, actor=self.actor, **values)).data)
+        # Both or neither: a refused setting leaves no other credentials behind.
+        with tenancy.change(self.organization):
+            if not pushes:
+                every = values.pop("schedule", {}).get("every_minutes")
+                credentials = values.pop("credentials", None)
+                pulls.change(pulls.of(found), actor=self.actor, credentials=credentials, every_minutes=every)
+            changed = directories.change(found, actor=self.actor, **values)
+        return Response(ShownDirectory(changed).data)
 
 
 def _check_defaults(view: OrganizationView, values: dict[str, Any]) -> None:

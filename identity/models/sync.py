@@ -14,6 +14,7 @@ class Pull(TenantModel):
 
     `credentials` and `file` are sealed (identity.secrets). `cookie` is what the directory gave at the end of the last good run, `scope`
     the fingerprint of the settings by which that one read: another scope means another population, so its plan is looked at first.
+    `references` {credential: "env:NAME"} say where a file of organizations found the credentials, None if no file brought them.
     """
 
     directory = reference("identity.Directory", "pulls")
@@ -21,6 +22,7 @@ class Pull(TenantModel):
     due_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
     credentials = models.BinaryField()
+    references = models.JSONField(null=True)
     file = models.BinaryField(null=True)
     file_name = models.TextField(blank=True)
     file_at = models.DateTimeField(null=True)

@@ -174,7 +174,7 @@ REFUSED = {
     ),
     "no such variable": ({"name": {"from": "env:NO_SUCH_NAME"}}, "The environment has no NO_SUCH_NAME."),
     "no such file": ({"name": {"from": "file:nothing"}}, "nothing cannot be read"),
-    "a strange reference": ({"name": {"from": "http://x"}}, "A reference is env:NAME"),
+    "a strange reference": ({"name": {"from": "http://x"}}, "A reference is {from: "),
 }  # fmt: skip
 
 
