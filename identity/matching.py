@@ -5,6 +5,7 @@ a member whom no directory knows yet, if the e-mail lies in a domain that the or
 stranger: a directory never adopts somebody else's account.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -97,6 +98,18 @@ def by_email(organization: Organization, email: str) -> list[Member]:
             state=Member.State.OFFBOARDED
         )[:2]
     )
+
+
+def met_by_email(organization: Organization, emails: Collection[str]) -> set[str]:
+    """Return those of the addresses (folded) by which a directory's newcomer would be somebody who is here: `_by_email` for many."""
+    linked = Link.objects.filter(organization=organization, member=OuterRef("pk"), tombstoned_at__isnull=True)
+    here = (
+        Member.objects.filter(~Exists(linked), organization=organization, email_key__in=emails)
+        .filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+        .exclude(state=Member.State.OFFBOARDED)
+    )
+    found = set(here.values_list("email_key", flat=True))
+    return {email for email in found if domains.has_proved(organization.pk, email)}
 
 
 def _by_email(organization: Organization, email: str) -> Known | None:

@@ -2,21 +2,24 @@
 
 import pytest
 
-from identity import directories, grants, invitations, organizations, resources, tenancy
-from identity.models import Member
+from audit.record import Actor
+from identity import directories, grants, invitations, organizations, pulls, resources, sync_runs, tenancy
+from identity.models import Member, Run
+from tasks.sync import work
 from tests.conftest import SETUP, ScimClient, scim_client
 from tests.saml.door import Browser, connect, prove
 from tests.scim.talk import Scim
 
 ADDRESS = "jane@customer.example"
+SOURCES = ("organization", "directory", "pulled", "connection", "invitation", "asserted")
 # What each source gives, by access model: the directory's and the connection's defaults, the invitation's, and what a sign-in asserts.
 MODELS = {
     "portfolio_asset": {
-        "rows": [{"kind": "portfolio", "id": name} for name in ("organization", "directory", "connection", "invitation", "asserted")],
+        "rows": [{"kind": "portfolio", "id": name} for name in SOURCES],
         "kind": "portfolio", "permission": "view", "assert": {"permissions:portfolio": ["asserted:view"]},
     },
     "company_shop": {
-        "rows": [{"kind": "company", "id": name} for name in ("organization", "directory", "connection", "invitation", "asserted")],
+        "rows": [{"kind": "company", "id": name} for name in SOURCES],
         "kind": "company", "permission": "access", "assert": {"companies": ["asserted"]},
     },
 }  # fmt: skip
@@ -38,6 +41,7 @@ class Customer:
         self.scim = Scim(ScimClient(directory, client.secret))
         self.connection = connect(self.organization, defaults=self.gives("connection"))
         self.asserts = {}
+        self.pull = None
 
     def gives(self, name):
         return {
@@ -55,6 +59,26 @@ class Customer:
         answer = Browser(self.connection).sign_in(name_id=ADDRESS, attributes=attributes)
         assert answer.status_code == 303, answer.content
 
+    def by_sync(self):
+        """Have a file of the HR system read that names her; whoever else has her already keeps her."""
+        if self.pull is None:
+            mapping = {"external_id": "No", "user_name": "Login", "email": "Login"}
+            self.pull = pulls.create(
+                self.organization, kind="csv", name="HR", settings={"mapping": mapping}, defaults=self.gives("pulled"), actor=SETUP
+            )  # fmt: skip
+            pulls.put_file(self.pull, f"No,Login\n7,{ADDRESS}\n".encode(), "hr.csv", actor=SETUP)
+        run = sync_runs.ask(self.pull.directory, actor=SETUP)
+        assert not work.turn(run.organization_id, run.pk, seconds=60)
+        with tenancy.of(self.organization):
+            run = Run.objects.get(pk=run.pk)
+        sync_runs.approve(run, run.plan_hash, actor=Actor("member", "ada", "Ada"))
+        assert not work.turn(run.organization_id, run.pk, seconds=60)
+
+    def by_scim_too_late(self):
+        emails = [{"value": ADDRESS, "type": "work", "primary": True}]
+        answer = self.scim.post("/Users", {"userName": ADDRESS, "externalId": "00u1", "emails": emails})
+        assert (answer.status, answer.body["scimType"]) == (409, "uniqueness")
+
     def by_invitation(self):
         invitations.create(self.organization, ADDRESS, access=self.gives("invitation"), actor=SETUP)
 
@@ -67,6 +91,7 @@ class Customer:
 
 
 DIRECTORY, CONNECTION = ("directory", "directory_default"), ("connection", "connection_default")
+PULLED = ("pulled", "directory_default")
 INVITATION, ASSERTED = ("invitation", "invitation"), ("asserted", "asserted")
 
 # order → what is held when the sign-in asserts nothing, and when it asserts a set.
@@ -86,6 +111,20 @@ ORDERS = {
     ("scim", "sign_in", "invitation"): ({DIRECTORY}, {ASSERTED}),
     ("sign_in", "scim", "invitation"): ({CONNECTION}, {ASSERTED}),
     ("sign_in", "invitation", "scim"): ({CONNECTION}, {ASSERTED}),
+    # A directory that is read meets her as one that pushes would, and neither takes her from the other.
+    ("sync",): ({PULLED}, {PULLED}),
+    ("sync", "sign_in"): ({PULLED}, {ASSERTED}),
+    ("sign_in", "sync"): ({CONNECTION}, {ASSERTED}),
+    ("invitation", "sync"): ({PULLED}, {PULLED}),
+    ("sync", "invitation"): ({PULLED}, {PULLED}),
+    ("invitation", "sync", "sign_in"): ({PULLED, INVITATION}, {ASSERTED}),
+    ("sync", "invitation", "sign_in"): ({PULLED, INVITATION}, {ASSERTED}),
+    ("invitation", "sign_in", "sync"): ({INVITATION}, {ASSERTED}),
+    ("sign_in", "invitation", "sync"): ({CONNECTION}, {ASSERTED}),
+    ("sync", "scim_too_late", "sign_in"): ({PULLED}, {ASSERTED}),
+    ("scim", "sync", "sign_in"): ({DIRECTORY}, {ASSERTED}),
+    ("sign_in", "scim", "sync"): ({CONNECTION}, {ASSERTED}),
+    ("sign_in", "sync", "scim_too_late"): ({CONNECTION}, {ASSERTED}),
 }
 
 

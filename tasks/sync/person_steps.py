@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from audit.record import Actor
-from identity import batches, members
+from identity import batches, matching, members
 from identity.batches import Arrival, Change
 from identity.models import Member, Run, Step
 from tasks.models import Known, StagedPerson
@@ -58,8 +58,13 @@ def reactivate(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
 
 
 def create(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
-    """Create newcomers with their links and first permissions."""
+    """Create newcomers with their links and first permissions; whoever is somebody here by now is left to the next run."""
     told = _told(run, steps)
+    emails = {person.email_key for person in told.values() if person.email_key}
+    met = matching.met_by_email(run.directory.organization, emails)
+    steps = [step for step in steps if told[step.external_id].email_key not in met]
+    if not steps:
+        return []
     arrivals = [
         Arrival(told[step.external_id].user_name, told[step.external_id].profile, step.external_id)
         for step in steps

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import orjson
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connection
 from django.utils import timezone
 
@@ -61,6 +62,7 @@ def parameters(run: Run, rules: dict[str, Any], *, rescoped: bool) -> dict[str, 
         "absent_before": now - timedelta(hours=hours) if hours is not None else None,
         "places": orjson.dumps(plan_sql.PLACES).decode(),
         "now": now,
+        "no_password": f"{UNUSABLE_PASSWORD_PREFIX}%",
         "group": None,
     }
 

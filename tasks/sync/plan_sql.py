@@ -57,29 +57,51 @@ WITH told AS (
          AND member.state <> 'offboarded'
          AND NOT EXISTS (SELECT 1 FROM existing WHERE existing.member_id = member.id AND existing.user_name_key <> existing.had_key
                             AND existing.state = 'active' AND existing.active)
-), new_people AS (
-  SELECT external_id, digest, user_name AS label, same_id AS member_id, same_version AS member_version,
-         CASE WHEN active IS FALSE THEN NULL
-              WHEN active IS NULL OR nth > 1 OR left_since OR buried THEN 'skip'
-              WHEN same_id IS NULL THEN 'create'
-              WHEN adoptable THEN 'link'
-              ELSE 'skip' END AS action,
-         CASE WHEN active IS NULL THEN 'status_unknown'
+), mail AS (
+  -- Whom only the address says: members whom no directory knows, and who have no password to a name that would change.
+  SELECT met.external_id, count(*) AS candidates, CASE count(*) WHEN 1 THEN (array_agg(member.id))[1] END AS member_id,
+         max(member.version) AS version
+    FROM met JOIN identity_member member ON member.organization_id = %(organization)s AND member.email_key = met.email_key
+   WHERE met.same_id IS NULL AND met.email_key <> '' AND member.state <> 'offboarded' AND member.password LIKE %(no_password)s
+     AND EXISTS (
+       SELECT 1 FROM identity_domain domain WHERE domain.organization_id = %(organization)s AND domain.proved_at IS NOT NULL
+          AND domain.name = split_part(met.email_key, '@', 2))
+     AND NOT EXISTS (
+       SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
+          AND link.tombstoned_at IS NULL)
+   GROUP BY met.external_id
+), judged AS (
+  SELECT met.*, mail.candidates, mail.member_id AS mail_id, mail.version AS mail_version,
+         CASE WHEN active IS FALSE THEN 'inactive'
+              WHEN active IS NULL THEN 'status_unknown'
               WHEN nth > 1 THEN 'user_name_twice'
-              WHEN left_since THEN 'newer_news'
-              WHEN buried THEN 'tombstoned'
-              WHEN same_id IS NULL OR adoptable THEN ''
-              ELSE 'user_name_taken' END AS reason
-    FROM (
-      SELECT met.*,
-             -- Somebody who left here while the directory was being read must not come back under the same name.
-             EXISTS (SELECT 1 FROM identity_member gone WHERE gone.organization_id = %(organization)s
-               AND gone.user_name_key = met.user_name_key
-                        AND gone.state = 'offboarded' AND gone.offboarded_at >= %(begun)s) AS left_since,
-             -- Another directory (a push beside this pull) deleted the same person.
-             EXISTS (SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.external_id = met.external_id
-                        AND link.tombstoned_at IS NOT NULL) AS buried
-        FROM met) AS judged
+              -- Somebody who left here while the directory was being read must not come back under the same name.
+              WHEN EXISTS (SELECT 1 FROM identity_member gone WHERE gone.organization_id = %(organization)s
+                 AND gone.user_name_key = met.user_name_key
+                          AND gone.state = 'offboarded' AND gone.offboarded_at >= %(begun)s) THEN 'newer_news'
+              -- Another directory (a push beside this pull) deleted the same person. An id alone says nothing there: two directories may
+              -- number their people alike.
+              WHEN EXISTS (SELECT 1 FROM identity_link link
+                 JOIN identity_member gone ON gone.organization_id = %(organization)s AND gone.id = link.member_id
+                WHERE link.organization_id = %(organization)s AND link.external_id = met.external_id AND link.tombstoned_at IS NOT NULL
+                  AND (link.directory_id = %(directory)s OR gone.user_name_key = met.user_name_key
+                       OR (gone.email_key = met.email_key AND met.email_key <> ''))) THEN 'tombstoned'
+              WHEN same_id IS NOT NULL AND NOT adoptable THEN 'user_name_taken'
+              WHEN same_id IS NULL AND mail.candidates > 1 THEN 'email_taken'
+              ELSE '' END AS verdict
+    FROM met LEFT JOIN mail ON mail.external_id = met.external_id
+), meant AS (
+  -- Of several with one mailbox one is the member who has it: whoever has the name too, else the first; the others are people of their own.
+  SELECT judged.*, row_number() OVER (PARTITION BY COALESCE(same_id, mail_id), verdict ORDER BY same_id IS NULL, external_id) AS claim
+    FROM judged
+), new_people AS (
+  SELECT external_id, digest, user_name AS label,
+         CASE WHEN claim = 1 OR same_id IS NOT NULL THEN COALESCE(same_id, mail_id) END AS member_id,
+         CASE WHEN claim = 1 OR same_id IS NOT NULL THEN COALESCE(same_version, mail_version) END AS member_version,
+         CASE WHEN verdict = 'inactive' THEN NULL WHEN verdict <> '' THEN 'skip'
+              WHEN COALESCE(same_id, mail_id) IS NOT NULL AND claim = 1 THEN 'link' ELSE 'create' END AS action,
+         verdict AS reason
+    FROM meant
 ), returned AS (
   SELECT known.external_id, known.digest, member.user_name AS label, member.id AS member_id, member.version AS member_version,
          member.changed_at
