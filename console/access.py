@@ -28,6 +28,7 @@ from audit.record import Actor
 from identity import operators, roles, tenancy
 from identity.browser import awaiting_of, session_of
 from identity.models import Member, Organization, Session
+from identity.outside import Outside
 from identity.sessions import EXTENSION_OFFERED
 
 SIGNED_IN: Final = "signed in"
@@ -186,11 +187,15 @@ class Visit:
         )
 
 
-View = Callable[..., HttpResponseBase]
+View = Callable[..., HttpResponseBase | Outside[Any]]
+Answering = Callable[..., HttpResponseBase]
 
 
-def guarded(page: str, view: View, methods: tuple[str, ...] = ("GET", "HEAD")) -> View:
-    """Return the view as Django calls it: it runs for those whom NEEDS names, in the tenancy of the organization in the URL."""
+def guarded(page: str, view: View, methods: tuple[str, ...] = ("GET", "HEAD")) -> Answering:
+    """Return the view as Django calls it: it runs for those whom NEEDS names, in the tenancy of the organization in the URL.
+
+    Where it must ask somebody else's server, that is done between two transactions (identity.outside).
+    """
     need = NEEDS[page]
 
     @never_cache
@@ -207,7 +212,12 @@ def guarded(page: str, view: View, methods: tuple[str, ...] = ("GET", "HEAD")) -
         if request.method not in methods:
             return HttpResponseNotAllowed(methods)
         with tenancy.of(visit.organization):
-            return view(visit, **ids)
+            answered = view(visit, **ids)
+        if not isinstance(answered, Outside):
+            return answered
+        outcome = answered.outcome()
+        with tenancy.of(visit.organization):
+            return answered.then(outcome)
 
     return answer
 

@@ -1,5 +1,6 @@
 """SAML connections: the identity provider's values, ours, and the switch."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,8 +15,9 @@ from console.answers import done, page, refuse
 from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
-from saml import connections, expiry, ours, stolen_keys, tested, trial, trust
-from saml.examine import examine
+from identity.outside import Outcome, Outside
+from saml import connections, expiry, ours, policy, stolen_keys, tested, trial, trust
+from saml.examine import Findings, examine
 from saml.models import Attempt, Connection
 from saml.presets import preset
 
@@ -54,47 +56,60 @@ def one(visit: Visit, connection: UUID) -> HttpResponse:
     return page(visit, "connection.html", values)
 
 
-def create(visit: Visit) -> HttpResponse:
+def create(visit: Visit) -> HttpResponse | Outside[Any]:
     """Add a connection, switched off."""
     form = ConnectionForm(visit.posted, _files(visit), organization=visit.organization)
     if asks_to_verify(visit):
         return _verified(visit, form)
-    if form.is_valid():
-        try:
-            made = connections.create(visit.organization, actor=visit.actor, **_values(visit, form))
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
-            return done(
-                visit,
-                f"{made.name} is there, switched off. Copy its values to the identity provider.",
-                "connection",
-                connection=made.pk,
-            )
-    return page(
-        visit, "connection_form.html", {"form": form, "multipart": True}, status=400 if form.is_bound else 200
-    )
+
+    def make(values: dict[str, Any]) -> HttpResponse:
+        made = connections.create(visit.organization, actor=visit.actor, **values)
+        said = f"{made.name} is there, switched off. Copy its values to the identity provider."
+        return done(visit, said, "connection", connection=made.pk)
+
+    return _saved(visit, form, make)
 
 
-def change(visit: Visit, connection: UUID) -> HttpResponse:
+def change(visit: Visit, connection: UUID) -> HttpResponse | Outside[Any]:
     """Change a connection."""
     found = find(visit, connection)
     form = ConnectionForm(visit.posted, _files(visit), organization=visit.organization, connection=found)
     if asks_to_verify(visit):
         return _verified(visit, form, found)
-    if form.is_valid():
+
+    def make(values: dict[str, Any]) -> HttpResponse:
+        connections.change(found, actor=visit.actor, **values)
+        return done(visit, "The connection is saved.", "connection", connection=connection)
+
+    return _saved(visit, form, make, found)
+
+
+def _saved(
+    visit: Visit,
+    form: ConnectionForm,
+    make: Callable[[dict[str, Any]], HttpResponse],
+    connection: Connection | None = None,
+) -> HttpResponse | Outside[Any]:
+    """Save what the form says, its metadata loaded first, or show the form with what is wrong."""
+    values: dict[str, Any] = {"form": form, "multipart": True}
+    if connection is not None:
+        values["connection"] = connection
+    if not form.is_valid():
+        return page(visit, "connection_form.html", values, status=400 if form.is_bound else 200)
+
+    def save(outcome: Outcome[dict[str, Any]]) -> HttpResponse:
         try:
-            connections.change(found, actor=visit.actor, **_values(visit, form))
+            return make(outcome())
         except Refusal as refusal:
             refuse(form, refusal)
-        else:
-            return done(visit, "The connection is saved.", "connection", connection=connection)
-    return page(
-        visit,
-        "connection_form.html",
-        {"form": form, "connection": found, "multipart": True},
-        status=400 if form.is_bound else 200,
-    )
+        return page(visit, "connection_form.html", values, status=400)
+
+    try:
+        wanted = _values(visit, form)
+    except Refusal as refusal:
+        refuse(form, refusal)
+        return page(visit, "connection_form.html", values, status=400)
+    return Outside(lambda: policy.loaded(wanted), save)
 
 
 def _files(visit: Visit) -> Any:
@@ -107,15 +122,19 @@ def asks_to_verify(visit: Visit) -> bool:
     return visit.request.POST.get("act") == "verify"
 
 
-def _verified(visit: Visit, form: ConnectionForm, connection: Connection | None = None) -> HttpResponse:
+def _verified(visit: Visit, form: ConnectionForm, connection: Connection | None = None) -> Outside[Findings]:
     """Show the form again with what its values hold; nothing is saved. A browser forgets a file, so its text stays in the form."""
     form.full_clean()
     examined = form.examined()
     again = visit.request.POST.copy()
     again["idp_metadata_xml"] = examined["idp_metadata_xml"]
     form.data = again
-    values = {"form": form, "connection": connection, "findings": examine(examined), "multipart": True}
-    return page(visit, "connection_form.html", values)
+
+    def shown(outcome: Outcome[Findings]) -> HttpResponse:
+        values = {"form": form, "connection": connection, "findings": outcome(), "multipart": True}
+        return page(visit, "connection_form.html", values)
+
+    return Outside(lambda: examine(examined), shown)
 
 
 def switch(visit: Visit, connection: UUID) -> HttpResponse:

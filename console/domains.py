@@ -10,8 +10,10 @@ from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
 from identity import domain_proofs, domains
+from identity.dns_lookup import Answer
 from identity.errors import Refusal
 from identity.models import Domain
+from identity.outside import Outcome, Outside
 
 PROBLEMS: Final = {
     "no_name": "DNS has nothing under this host yet.",
@@ -47,19 +49,23 @@ def index(visit: Visit) -> HttpResponse:
     return _shown(visit, form)
 
 
-def check(visit: Visit, domain: UUID) -> HttpResponse:
+def check(visit: Visit, domain: UUID) -> HttpResponse | Outside[Answer]:
     """Ask DNS about a domain at once."""
     found = _one(visit, domain)
-    form = DomainForm()
     try:
-        checked = domain_proofs.check_now(found, actor=visit.actor)
+        domain_proofs.begin(found)
     except Refusal as refusal:
         form = DomainForm({"name": found.name})
         refuse(form, refusal)
         return _shown(visit, form)
-    if checked.problem:
-        return done(visit, f"{found.name}: {PROBLEMS[checked.problem]}", "domains")
-    return done(visit, f"The record of {found.name} is found.", "domains")
+
+    def conclude(outcome: Outcome[Answer]) -> HttpResponse:
+        checked = domain_proofs.conclude(visit.organization.pk, found.pk, outcome(), actor=visit.actor)
+        if checked.problem:
+            return done(visit, f"{found.name}: {PROBLEMS[checked.problem]}", "domains")
+        return done(visit, f"The record of {found.name} is found.", "domains")
+
+    return Outside(lambda: domain_proofs.ask(found), conclude)
 
 
 def confirm(visit: Visit, domain: UUID) -> HttpResponse:

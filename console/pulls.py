@@ -14,9 +14,10 @@ from console.forms import Form
 from console.forms.pulled import PulledForm
 from identity import directories as directory_verbs
 from identity import directory_kinds, pulls, sync_runs, tenancy
-from identity.directory_kinds import Kind
+from identity.directory_kinds import Kind, Verdict
 from identity.errors import Invalid, Refusal
 from identity.models import Directory, Pull, Run
+from identity.outside import Outcome, Outside
 
 _RUNS_SHOWN: Final = 20
 
@@ -101,14 +102,18 @@ def show(visit: Visit, directory: Directory, **more: Any) -> HttpResponse:
     return page(visit, "pull.html", values | more, status=more.pop("status", 200))
 
 
-def test(visit: Visit, directory: UUID) -> HttpResponse:
+def test(visit: Visit, directory: UUID) -> Outside[Verdict]:
     """Try the connection and show what was found."""
     pull = _pull(visit, directory)
-    try:
-        verdict = pulls.test(pull)
-    except Invalid as refusal:
-        return show(visit, pull.directory, problem=refusal.message, status=400)
-    return show(visit, directories.find(visit, directory), verdict=verdict)
+
+    def shown(outcome: Outcome[Verdict]) -> HttpResponse:
+        try:
+            verdict = outcome()
+        except Invalid as refusal:
+            return show(visit, pull.directory, problem=refusal.message, status=400)
+        return show(visit, directories.find(visit, directory), verdict=verdict)
+
+    return Outside(lambda: pulls.test(pull), shown)
 
 
 def run(visit: Visit, directory: UUID) -> HttpResponse:

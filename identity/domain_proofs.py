@@ -4,7 +4,6 @@ DNS is asked outside any transaction. A job claims what is due by putting its ne
 different domains and one that died is followed by another; `conclude` then decides under the row's lock.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -43,13 +42,13 @@ def claim_due(limit: int) -> list[Domain]:
     return due
 
 
-def check(domain: Domain, *, actor: Actor, ask: Callable[[str], Answer] = dns_lookup.texts) -> Domain:
+def check(domain: Domain, *, actor: Actor) -> Domain:
     """Ask DNS about the domain and do what follows; returns the domain as it then is."""
-    return conclude(domain.organization_id, domain.pk, ask(f"{HOST}.{domain.name}"), actor=actor)
+    return conclude(domain.organization_id, domain.pk, ask(domain), actor=actor)
 
 
-def check_now(domain: Domain, *, actor: Actor) -> Domain:
-    """Do the same on somebody's wish. Raises TooSoon where DNS was asked within the last ten seconds."""
+def begin(domain: Domain) -> None:
+    """Note that somebody wants DNS asked now; `ask`, outside any transaction, and `conclude` follow. Raises TooSoon within ten seconds."""
     now = timezone.now()
     with tenancy.of(domain.organization_id):
         locked = Domain.objects.select_for_update().get(pk=domain.pk)
@@ -58,7 +57,11 @@ def check_now(domain: Domain, *, actor: Actor) -> Domain:
             raise TooSoon("DNS was asked a moment ago: wait some seconds and ask again.", wait=seconds)
         locked.checked_at = now
         locked.save(update_fields=["checked_at"])
-    return check(domain, actor=actor)
+
+
+def ask(domain: Domain) -> Answer:
+    """Return what DNS says about the domain now."""
+    return dns_lookup.texts(f"{HOST}.{domain.name}")
 
 
 def conclude(organization_id: UUID, domain_id: UUID, answer: Answer, *, actor: Actor) -> Domain:

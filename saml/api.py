@@ -13,6 +13,7 @@ from identity.api.organization import OrganizationView
 from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
 from identity.handing_out import refuse_stronger_roles
+from identity.outside import Outcome, Outside
 from saml import connections, ours, policy, tested, trust
 from saml.models import Connection, KeyPair
 from saml.presets import ALIASES, NAMES
@@ -190,11 +191,15 @@ class Connections(OrganizationView):
             return self.paged(Connection.objects.filter(organization=self.organization), ShownConnection)
 
     @describe("connection_create", takes=ConnectionFields, gives=ShownConnection, status=201)
-    def post(self, _request: Request, **_: Any) -> Response:
+    def post(self, _request: Request, **_: Any) -> Outside[dict[str, Any]]:
         """Create a connection with a key pair of its own. It is off unless `active` and `activate_untested` say so."""
         values = _values(self)
-        made = connections.create(self.organization, actor=self.actor, **values)
-        return Response(shown(self, made), status=201)
+
+        def create(outcome: Outcome[dict[str, Any]]) -> Response:
+            made = connections.create(self.organization, actor=self.actor, **outcome())
+            return Response(shown(self, made), status=201)
+
+        return Outside(lambda: policy.loaded(values), create)
 
 
 class OneConnection(OrganizationView):

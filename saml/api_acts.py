@@ -10,9 +10,12 @@ from rest_framework.response import Response
 from identity.api.organization import OrganizationView
 from identity.api.view import describe
 from identity.errors import Invalid, NotFound
+from identity.outside import Outcome, Outside
 from saml import refresh, rollover, stolen_keys, trial, trust
 from saml.api import ShownConnection, shown
+from saml.metadata import IdpMetadata
 from saml.models import Connection
+from saml.refusals import Refused
 
 
 class Trial(serializers.Serializer[Any]):
@@ -83,9 +86,13 @@ class ConnectionRefresh(OrganizationView):
     needs = {"POST": ("connections.write",)}
 
     @describe("connection_refresh", gives=RefreshShown)
-    def post(self, _request: Request, connection: UUID, **_: Any) -> Response:
+    def post(self, _request: Request, connection: UUID, **_: Any) -> Outside[IdpMetadata | Refused]:
         """Load the metadata from its address and take new certificates."""
         found = self.one(Connection, connection)
         if not found.idp_metadata_url:
             raise Invalid("This connection has no metadata address.", field="idp_metadata_url")
-        return Response(RefreshShown(refresh.load(found, actor=self.actor)).data)
+
+        def conclude(outcome: Outcome[IdpMetadata | Refused]) -> Response:
+            return Response(RefreshShown(refresh.conclude(found, outcome(), actor=self.actor)).data)
+
+        return Outside(lambda: refresh.ask(found), conclude)

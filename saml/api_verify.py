@@ -63,6 +63,7 @@ class Verification(OrganizationView):
     """The settings of a connection, before they are saved."""
 
     needs = {"POST": ("connections.write",)}
+    only_asks = True
 
     @describe("connection_verify", takes=Examined, gives=FindingsShown)
     def post(self, _request: Request, **_: Any) -> Response:

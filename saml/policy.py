@@ -47,6 +47,17 @@ def read(values: Mapping[str, Any]) -> Settings:
     return settings
 
 
+def loaded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with the metadata behind `idp_metadata_url` beside it, so that `read` has nobody left to ask.
+
+    For whoever changes a connection within a transaction that is not to wait. Raises Invalid.
+    """
+    url = values.get("idp_metadata_url")
+    if not url or values.get("idp_metadata_xml"):
+        return dict(values)
+    return {**values, "idp_metadata_xml": _read("idp_metadata_url", _load, url)}
+
+
 def preset_defaults(name: str) -> dict[str, Any]:
     """Return what a new connection of this preset begins with."""
     chosen = preset(name)
@@ -71,11 +82,9 @@ def _read_idp(values: Mapping[str, Any], settings: Settings) -> None:
     """Take the identity provider from its metadata; single fields beside it say it better."""
     url, document = values.get("idp_metadata_url"), values.get("idp_metadata_xml")
     if url:
-        settings.columns["idp_metadata_url"] = _read("idp_metadata_url", metadata.check_url, _text(url))
+        settings.columns["idp_metadata_url"] = _read("idp_metadata_url", _url, url)
         if not document:
-            document = _read(
-                "idp_metadata_url", fetch.metadata_document, settings.columns["idp_metadata_url"]
-            )
+            document = _read("idp_metadata_url", _load, url)
     if document:
         if not isinstance(document, str | bytes):
             message = "Metadata is a text."
@@ -133,6 +142,10 @@ def _name(value: Any) -> str:
 
 def _url(value: Any) -> str:
     return metadata.check_url(_text(value)) if value else ""
+
+
+def _load(url: Any) -> bytes:
+    return fetch.metadata_document(_url(url))
 
 
 def _flag(value: Any) -> bool:

@@ -27,14 +27,25 @@ class Refreshed:
 
 def load(connection: Connection, *, actor: Actor) -> Refreshed:
     """Load the connection's metadata from its address and apply it; a failure is recorded and changes nothing."""
+    return conclude(connection, ask(connection), actor=actor)
+
+
+def ask(connection: Connection) -> IdpMetadata | Refused:
+    """Return what the metadata's address says now, or why it says nothing; no table is touched."""
     try:
-        found = metadata.read(fetch.metadata_document(connection.idp_metadata_url))
+        return metadata.read(fetch.metadata_document(connection.idp_metadata_url))
     except Refused as refused:
-        # Google's metadata names an end that passes; sign-in goes on with the keys that are known.
-        with tenancy.change(connection.organization_id):
-            _record(connections.lock(connection), actor, held=refused.code, detail=refused.detail)
-        return Refreshed(held=refused.code)
-    return apply(connection, found, actor=actor)
+        return refused
+
+
+def conclude(connection: Connection, found: IdpMetadata | Refused, *, actor: Actor) -> Refreshed:
+    """Apply what was found, or record that nothing was."""
+    if not isinstance(found, Refused):
+        return apply(connection, found, actor=actor)
+    # Google's metadata names an end that passes; sign-in goes on with the keys that are known.
+    with tenancy.change(connection.organization_id):
+        _record(connections.lock(connection), actor, held=found.code, detail=found.detail)
+    return Refreshed(held=found.code)
 
 
 def apply(connection: Connection, found: IdpMetadata, *, actor: Actor) -> Refreshed:

@@ -12,7 +12,9 @@ from identity.api.authentication import OPERATOR
 from identity.api.organization import OrganizationView
 from identity.api.shapes import Flag, Strict, Text
 from identity.api.view import describe
+from identity.dns_lookup import Answer
 from identity.models import Domain
+from identity.outside import Outcome, Outside
 
 
 class NewDomain(Strict):
@@ -102,8 +104,14 @@ class CheckedDomain(OrganizationView):
     needs = {"POST": ("organization.write",)}
 
     @describe("domain_check", takes=Strict, gives=ShownDomain)
-    def post(self, _request: Request, domain: UUID, **_: Any) -> Response:
+    def post(self, _request: Request, domain: UUID, **_: Any) -> Outside[Answer]:
         """Ask DNS for the record at once, instead of waiting for the job; answers within five seconds."""
         found = self.one(Domain, domain)
         self.taken(Strict)
-        return Response(ShownDomain(domain_proofs.check_now(found, actor=self.actor)).data)
+        domain_proofs.begin(found)
+
+        def conclude(outcome: Outcome[Answer]) -> Response:
+            concluded = domain_proofs.conclude(self.organization.pk, found.pk, outcome(), actor=self.actor)
+            return Response(ShownDomain(concluded).data)
+
+        return Outside(lambda: domain_proofs.ask(found), conclude)

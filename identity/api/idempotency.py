@@ -1,7 +1,8 @@
 """`Idempotency-Key` on a POST: whoever sends the same call again gets the first one's answer, and it happened once.
 
 The call's changes and its kept answer are one transaction, so neither exists without the other, whatever dies in between. A refused call
-changed nothing and keeps nothing: sent again, it is tried again.
+changed nothing and keeps nothing: sent again, it is tried again. What a call must ask of somebody else's server is asked between two
+transactions (identity.outside), of which the second decides.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ from identity import organizations, secrets, tenancy
 from identity.api.authentication import Caller, caller_of
 from identity.errors import Invalid
 from identity.models import KeptAnswer, Organization
+from identity.outside import Outside
 
 HEADER: Final = "Idempotency-Key"
 KEPT: Final = timedelta(hours=24)
@@ -61,15 +63,23 @@ def once(post: Post) -> Post:
     def answer(view: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
         key = request.headers.get(HEADER)
         if key is None:
-            return post(view, request, *args, **kwargs)
+            answered = post(view, request, *args, **kwargs)
+            return answered.then(answered.outcome()) if isinstance(answered, Outside) else answered
         if not _KEY.fullmatch(key):
             raise Invalid(
                 "An Idempotency-Key is up to 255 printable characters without spaces.", field=HEADER
             )
         caller = caller_of(request)
         assert caller is not None  # noqa: S101 - nobody unknown gets past the permissions
-        with tenancy.change(_home(caller)):
-            return _once(caller, key, request, lambda: post(view, request, *args, **kwargs))
+        home = _home(caller)
+        with tenancy.change(home):
+            answered = _once(caller, key, request, lambda: post(view, request, *args, **kwargs))
+        if not isinstance(answered, Outside):
+            return answered
+        outcome = answered.outcome()
+        # Whoever sent the same meanwhile has asked too; one of both goes on.
+        with tenancy.change(home):
+            return _once(caller, key, request, lambda: answered.then(outcome))
 
     return answer
 
@@ -81,7 +91,10 @@ def forget(limit: int) -> int:
         return KeptAnswer.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
 
 
-def _once(caller: Caller, key: str, request: Request, run: Callable[[], Response]) -> Response:
+def _once(
+    caller: Caller, key: str, request: Request, run: Callable[[], Response | Outside[Any]]
+) -> Response | Outside[Any]:
+    """Return the kept answer, or run and keep what it answers. What is to be asked outside first is nothing to keep."""
     home, name = _home(caller), _name(caller)
     key_digest = hashlib.sha256(key.encode()).digest()
     with connection.cursor() as cursor:
@@ -98,6 +111,8 @@ def _once(caller: Caller, key: str, request: Request, run: Callable[[], Response
         return Response(json.loads(body), status=kept.status, headers={"Idempotency-Replayed": "true"})
     mine.delete()
     response = run()
+    if isinstance(response, Outside):
+        return response
     made = KeptAnswer(
         organization=home, caller=name, key_digest=key_digest, request_digest=request_digest, status=response.status_code,
         answered_at=timezone.now(),

@@ -114,6 +114,7 @@ class OffboardingPreview(OrganizationView):
     """A list of leavers, before anything happens."""
 
     needs = {"POST": ("members.write",)}
+    only_asks = True
 
     @describe("offboardings_preview", takes=NamedLeavers, gives=LeaverList)
     def post(self, _request: Request, **_: Any) -> Response:

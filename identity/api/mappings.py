@@ -123,6 +123,7 @@ class GroupAccessPreview(GroupAccess):
 
     needs = {"POST": ("access.write",)}
     http_method_names = ["post"]
+    only_asks = True
 
     @describe("group_access_preview", takes=WantedMapping, gives=ShownPreview)
     def post(self, _request: Request, group: UUID, **_: Any) -> Response:

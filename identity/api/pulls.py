@@ -140,6 +140,8 @@ class PullView(OrganizationView):
 class Test(PullView):
     """The connection to the directory."""
 
+    only_asks = True
+
     @describe("directory_test", gives=ShownVerdict)
     def post(self, _request: Request, **_: Any) -> Response:
         """Try the connection, and say which right is missing and where to give it. Nothing is changed."""
