@@ -99,10 +99,16 @@ def is_canonical(organization_id: UUID, email: str) -> bool:
 
 def has_proved(organization_id: UUID, email: str) -> bool:
     """Tell whether the address lies in a domain that this organization has proved (exactly: a subdomain is another domain)."""
-    _, at, domain = email.rpartition("@")
-    if not at:
+    domain = domain_of(email)
+    if not domain:
         return False
     with tenancy.of(organization_id):
         return Domain.objects.filter(
-            organization=organization_id, name=domain.strip().lower(), proved_at__isnull=False
+            organization=organization_id, name=domain, proved_at__isnull=False
         ).exists()
+
+
+def domain_of(email: str) -> str:
+    """Return the domain of an address as domains are kept, empty where there is none."""
+    _, at, domain = email.rpartition("@")
+    return domain.strip().lower() if at else ""

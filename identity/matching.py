@@ -89,17 +89,6 @@ def find(
     return Known(member, needs_link=True)
 
 
-def by_email(organization: Organization, email: str) -> list[Member]:
-    """Return the members with this address who are not offboarded: whoever matches by it must find exactly one."""
-    if not email:
-        return []
-    return list(
-        Member.objects.filter(organization=organization, email_key=key_of(email)).exclude(
-            state=Member.State.OFFBOARDED
-        )[:2]
-    )
-
-
 def met_by_email(organization: Organization, emails: Collection[str]) -> set[str]:
     """Return those of the addresses (folded) by which a directory's newcomer would be somebody who is here: `_by_email` for many."""
     linked = Link.objects.filter(organization=organization, member=OuterRef("pk"), tombstoned_at__isnull=True)

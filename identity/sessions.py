@@ -11,7 +11,7 @@ from django.utils import timezone
 from audit import context
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_all
-from identity import second_factors, tenancy
+from identity import rows, second_factors, tenancy
 from identity import secrets as sealing
 from identity.errors import Forbidden, Invalid, OrganizationSuspended
 from identity.models import Member, Organization, Session
@@ -45,42 +45,51 @@ def start(
 
     Raises Forbidden unless the member is active, OrganizationSuspended.
     """
+    with tenancy.change(member.organization_id):
+        # The member's row alone: locking the organization's too would queue, and deadlock, its sign-ins.
+        locked = Member.objects.select_for_update(of=("self",)).select_related("organization")
+        return start_locked(locked.get(pk=member.pk), actor=actor, saml=saml, not_after=not_after)
+
+
+def start_locked(
+    member: Member, *, actor: Actor, saml: SamlOrigin | None = None, not_after: datetime | None = None
+) -> tuple[Session, str]:
+    """Do what `start` does for a member whose row the caller's transaction holds, with the organization beside it.
+
+    It refuses before it writes anything.
+    """
+    _check(member)
     now = timezone.now()
     value = secrets.token_urlsafe(_COOKIE_BYTES)
     where = context.current()
-    with tenancy.change(member.organization_id):
-        # The member's row alone: locking the organization's too would queue, and deadlock, its sign-ins.
-        rows = Member.objects.select_for_update(of=("self",)).select_related("organization")
-        member = rows.get(pk=member.pk)
-        _check(member)
-        awaits = second_factors.is_asked(member, by_saml=saml is not None)
-        ends = now + _FACTOR_AWAITED if awaits else now + _lifetime(member.organization)
-        session = Session(
-            organization_id=member.organization_id, member=member, digest=_digest(value), epoch=member.session_epoch,
-            ip=where.ip, user_agent=where.user_agent[:_USER_AGENT_LENGTH_MAX], started_at=now, seen_at=now,
-            expires_at=_within(ends, not_after), not_after=not_after, awaits_factor=awaits,
-        )  # fmt: skip
-        if saml is not None:
-            session.connection_id = saml.connection_id
-            session.session_index = saml.session_index
-            session.name_id_digest = name_id_digest(saml.name_id)
-            session.name_id = sealing.seal(
-                member.organization_id, f"session:{session.pk}:name_id", saml.name_id.encode()
-            )
-        session.save(force_insert=True)
-        if not awaits:
-            _note_sign_in(member, now)
-        record(
-            Event.SESSION_START,
-            organization_id=member.organization_id,
-            actor=actor,
-            subject=Subject("session", str(session.pk), member.user_name),
-            data={
-                "member": str(member.pk),
-                "connection": saml.connection_id if saml else None,
-                "awaits_factor": awaits,
-            },
+    awaits = second_factors.is_asked(member, by_saml=saml is not None)
+    ends = now + _FACTOR_AWAITED if awaits else now + _lifetime(member.organization)
+    session = Session(
+        organization_id=member.organization_id, member=member, digest=_digest(value), epoch=member.session_epoch,
+        ip=where.ip, user_agent=where.user_agent[:_USER_AGENT_LENGTH_MAX], started_at=now, seen_at=now,
+        expires_at=_within(ends, not_after), not_after=not_after, awaits_factor=awaits,
+    )  # fmt: skip
+    if saml is not None:
+        session.connection_id = saml.connection_id
+        session.session_index = saml.session_index
+        session.name_id_digest = name_id_digest(saml.name_id)
+        session.name_id = sealing.seal(
+            member.organization_id, f"session:{session.pk}:name_id", saml.name_id.encode()
         )
+    rows.insert(session)
+    if not awaits:
+        _note_sign_in(member, now)
+    record(
+        Event.SESSION_START,
+        organization_id=member.organization_id,
+        actor=actor,
+        subject=Subject("session", str(session.pk), member.user_name),
+        data={
+            "member": str(member.pk),
+            "connection": saml.connection_id if saml else None,
+            "awaits_factor": awaits,
+        },
+    )
     return session, value
 
 
@@ -219,8 +228,8 @@ def name_id_digest(name_id: str) -> bytes:
 
 
 def _lock_open(session: Session) -> Session:
-    rows = Session.objects.select_for_update(of=("self",)).select_related("member", "organization")
-    locked = rows.get(organization=session.organization_id, pk=session.pk)
+    open_now = Session.objects.select_for_update(of=("self",)).select_related("member", "organization")
+    locked = open_now.get(organization=session.organization_id, pk=session.pk)
     if locked.ended_at is not None or locked.expires_at <= timezone.now():
         raise Forbidden("This session has ended: sign in again.")
     return locked
@@ -254,7 +263,8 @@ def _within(ends: datetime, not_after: datetime | None) -> datetime:
 
 
 def _note_sign_in(member: Member, now: datetime) -> None:
-    Member.objects.filter(organization=member.organization_id, pk=member.pk).update(last_sign_in_at=now)
+    member.last_sign_in_at = now
+    rows.update(member, "last_sign_in_at")
 
 
 def _check(member: Member) -> None:

@@ -49,6 +49,17 @@ def read(
     return _fetched(sql, parameters)
 
 
+def read_everywhere(
+    why: str, sql: str, parameters: Sequence[Any] | Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Return the rows of one statement over all organizations, as `everywhere` allows it, by one round trip."""
+    if connection.in_atomic_block:
+        with everywhere(why):
+            return _fetched(sql, parameters)
+    connection.ahead(_SET, ("", "on"))
+    return _fetched(sql, parameters)
+
+
 @contextmanager
 def change(organization: Organization | UUID) -> Iterator[None]:
     """Open the transaction of a verb. Within another one it is a savepoint, so that a refused verb leaves nothing behind.

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 
+import orjson
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from audit import context
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import secrets, tenancy
+from identity import rows, secrets, tenancy
 from identity.models import Member, Session
 from saml import tested
 from saml.build import new_id
@@ -32,6 +33,9 @@ _OUTCOME_COLUMNS = [
     "outcome", "code", "detail", "member", "user_name", "session_id", "steps", "signed_by", "name_id_sealed",
     "attributes_sealed", "finished_at",
 ]  # fmt: skip
+_BY_REQUEST = """
+SELECT to_jsonb(attempt) FROM saml_attempt AS attempt WHERE organization_id = %s AND connection_id = %s AND request_id = %s
+"""
 _USER_AGENT_CHARACTERS_MAX = 400
 _DETAIL_CHARACTERS_MAX = 500
 
@@ -89,12 +93,11 @@ def find(connection: Connection, request_id: str | None, nonces: Mapping[str, st
     """Return the attempt that a response says it answers; `nonces` are this browser's, by cookie name."""
     if not request_id or len(request_id) > 100:  # noqa: PLR2004 - ours are shorter
         return None
-    with tenancy.of(connection.organization_id):
-        attempt = Attempt.objects.filter(
-            organization=connection.organization_id, connection=connection, request_id=request_id
-        ).first()
-    if attempt is None:
+    organization_id = connection.organization_id
+    found = tenancy.read(organization_id, _BY_REQUEST, [organization_id, connection.pk, request_id])
+    if not found:
         return None
+    attempt = rows.loaded(Attempt, orjson.loads(found[0][0]))
     nonce = nonces.get(cookie_name(request_id), "")
     return Claim(attempt, compare_digest(_digest(nonce), bytes(attempt.nonce_digest or b"")))
 
@@ -239,10 +242,10 @@ def forget_details(older_than: datetime, limit: int) -> int:
         due = Attempt.objects.filter(kept, finished_at__lt=older_than).exclude(
             Q(outcome=Attempt.Outcome.SUCCEEDED, purpose=Attempt.Purpose.LOGIN) & Exists(open_session)
         )
-        rows = Attempt.objects.filter(
+        ended = Attempt.objects.filter(
             pk__in=list(due.order_by("finished_at").values_list("pk", flat=True)[:limit])
         )
-        return rows.update(attributes_sealed=None, name_id_sealed=None)
+        return ended.update(attributes_sealed=None, name_id_sealed=None)
 
 
 def name_id_of(attempt: Attempt) -> NameID | None:
@@ -279,9 +282,9 @@ def _finish(attempt: Attempt, steps: list[str]) -> None:
     attempt.finished_at = timezone.now()
     attempt.steps = [*attempt.steps, *(_step(step) for step in steps)]
     if attempt._state.adding:  # noqa: SLF001 - Django's way to know: a row that was made for this outcome
-        attempt.save(force_insert=True)
+        rows.insert(attempt)
     else:
-        attempt.save(update_fields=_OUTCOME_COLUMNS)
+        rows.update(attempt, *_OUTCOME_COLUMNS)
 
 
 def _step(text: str) -> dict[str, str]:

@@ -5,17 +5,24 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import IntegrityError
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import secrets, tenancy
+from identity import rows, secrets, tenancy
 from identity.errors import Invalid, NameTaken, NotFound, constraint_of
 from identity.models import Organization
 from saml import keys, policy, tested, trust
 from saml.models import Connection, KeyPair
 from saml.policy import Settings
+
+_LOOK_UP = """
+SELECT to_jsonb(connection), to_jsonb(organization)
+  FROM saml_connection AS connection JOIN identity_organization AS organization ON organization.id = connection.organization_id
+ WHERE connection.id = %s
+"""
 
 
 def create(organization: Organization, *, actor: Actor, **values: Any) -> Connection:
@@ -85,8 +92,12 @@ def change(connection: Connection, *, actor: Actor, **values: Any) -> Connection
 
 def find(connection_id: UUID) -> Connection | None:
     """Return the connection of a URL with its organization: here nobody is known yet, so it is looked up in all of them."""
-    with tenancy.everywhere("connection look-up"):
-        return Connection.objects.select_related("organization").filter(pk=connection_id).first()
+    found = tenancy.read_everywhere("connection look-up", _LOOK_UP, [connection_id])
+    if not found:
+        return None
+    connection = rows.loaded(Connection, orjson.loads(found[0][0]))
+    connection.organization = rows.loaded(Organization, orjson.loads(found[0][1]))
+    return connection
 
 
 def get(organization: Organization, connection_id: UUID) -> Connection:
@@ -101,8 +112,8 @@ def get(organization: Organization, connection_id: UUID) -> Connection:
 
 def lock(connection: Connection) -> Connection:
     """Lock the row, not the organization's with it, for the transaction and return it."""
-    rows = Connection.objects.select_for_update(of=("self",)).select_related("organization")
-    return rows.get(pk=connection.pk)
+    locked = Connection.objects.select_for_update(of=("self",)).select_related("organization")
+    return locked.get(pk=connection.pk)
 
 
 def touch(connection: Connection, *columns: str) -> None:

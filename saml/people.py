@@ -8,16 +8,17 @@ offboarded stays out and is not made anew.
 import hashlib
 from dataclasses import dataclass
 
-from django.db import connections as databases
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import record
-from identity import domains, invitations, matching, members
-from identity.models import Member, Organization
+from identity import domains, invitations, members, tenancy
+from identity.models import Invitation, Member
 from identity.models.access import Origin
 from identity.profile import key_of
+from saml import candidates as candidates_of
 from saml.attributes import Person
+from saml.candidates import Candidates
 from saml.connections import actor_of, defaults_of
 from saml.models import Connection, SubjectLink
 from saml.refusals import Refused
@@ -57,38 +58,30 @@ def find(connection: Connection, name_id: NameID, person: Person) -> Match:
 
     Refuses: user_inactive, ambiguous_member, member_linked, domain_not_verified, not_invited, attribute_missing.
     """
-    organization = connection.organization
-    link = _link(connection, name_id, person)
-    if link is not None and link.member.is_active:
-        return Match(link.member, "known")
-    found = _by_user_name(organization, name_id, person) or _by_email(connection, person)
-    if link is not None and (link.member.state != Member.State.OFFBOARDED or found is None):
-        raise Refused("user_inactive", link.member.state)
-    if found is not None:
-        if not found.is_active:
-            raise Refused("user_inactive", found.state)
-        _refuse_other_identity(connection, found, name_id, person)
-        return Match(found, "linked")
-    _check_newcomer(connection, person)
-    return Match(None, "created")
+    return _decide(connection, name_id, person, _candidates(connection, name_id, person))
+
+
+def returning(
+    connection: Connection, name_id: NameID, person: Person, signed_by: str
+) -> candidates_of.Returning | None:
+    """Return the member who has this identity, their row locked, or None; in the caller's transaction."""
+    return candidates_of.returning(connection, digest_of(name_id, person), signed_by, timezone.now())
 
 
 def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
     """Find the member, or make them; store the identity. In the caller's transaction. Refuses as `find` does."""
-    match = find(connection, name_id, person)
-    if match.how == "known":
-        return match
     digest = digest_of(name_id, person)
     # Two browsers may bring the same person for the first time at once: the second waits, and finds what the first stored.
     _wait_for_turn(connection, digest)
-    match = find(connection, name_id, person)
+    candidates = _candidates(connection, name_id, person)
+    match = _decide(connection, name_id, person, candidates)
     if match.how == "known":
         return match
-    actor = actor_of(connection)
-    member = match.member or _create(connection, person)
-    mine = SubjectLink.objects.filter(organization=connection.organization_id, connection=connection)
-    # Only an offboarded member's link can stand in the way here: their name went to somebody new.
-    mine.filter(name_id_digest=digest).delete()
+    member = match.member or _create(connection, person, candidates.invitation)
+    if candidates.linked is not None:
+        # Only an offboarded member's link can stand in the way here: their name went to somebody new.
+        mine = SubjectLink.objects.filter(organization=connection.organization_id, connection=connection)
+        mine.filter(name_id_digest=digest).delete()
     SubjectLink(
         organization_id=connection.organization_id,
         connection=connection,
@@ -99,60 +92,73 @@ def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
     record(
         Event.MEMBER_LINK,
         organization_id=connection.organization_id,
-        actor=actor,
+        actor=actor_of(connection),
         subject=members.subject_of(member),
         data={"connection": str(connection.pk), "how": match.how},
     )
     return Match(member, match.how)
 
 
-def _wait_for_turn(connection: Connection, digest: bytes) -> None:
-    """Hold the identity until the transaction ends, so that nobody else takes it in meanwhile."""
-    with databases["default"].cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))",
-            [f"subject:{connection.pk}:{digest.hex()}"],
-        )
-
-
-def _link(connection: Connection, name_id: NameID, person: Person) -> SubjectLink | None:
-    return (
-        SubjectLink.objects.select_related("member")
-        .filter(
-            organization=connection.organization_id,
-            connection=connection,
-            name_id_digest=digest_of(name_id, person),
-        )
-        .first()
-    )
-
-
-def _by_user_name(organization: Organization, name_id: NameID, person: Person) -> Member | None:
-    names = {person.user_name} if name_id.transient else {person.user_name, name_id.value}
-    keys = {key_of(name) for name in names if name}
-    found = list(
-        Member.objects.filter(organization=organization, user_name_key__in=keys).exclude(
-            state=Member.State.OFFBOARDED
-        )[:2]
-    )
-    if len(found) > 1:
-        raise Refused("ambiguous_member", "NameID and user name belong to different members")
-    return found[0] if found else None
-
-
-def _by_email(connection: Connection, person: Person) -> Member | None:
-    """Match by e-mail only inside a proved domain: the address is what somebody else's identity provider may claim."""
-    found = matching.by_email(connection.organization, person.email)
-    if len(found) > 1:
-        raise Refused("ambiguous_member", "several members have this e-mail address")
-    if found and not may_claim(connection, person.email):
-        raise Refused("domain_not_verified", person.email.rpartition("@")[2])
-    return found[0] if found else None
-
-
 def may_claim(connection: Connection, email: str) -> bool:
     """Tell whether this connection may speak of that address: in a proved domain, or any where its administrator allowed that."""
     return connection.allow_other_domains or domains.has_proved(connection.organization_id, email)
+
+
+def _decide(connection: Connection, name_id: NameID, person: Person, candidates: Candidates) -> Match:
+    linked = candidates.linked
+    if linked is not None and linked.is_active:
+        return Match(linked, "known")
+    found = _by_user_name(candidates) or _by_email(connection, person, candidates)
+    if linked is not None and (linked.state != Member.State.OFFBOARDED or found is None):
+        raise Refused("user_inactive", linked.state)
+    if found is not None:
+        if not found.is_active:
+            raise Refused("user_inactive", found.state)
+        _refuse_other_identity(connection, found, name_id, person)
+        return Match(found, "linked")
+    _check_newcomer(connection, person, candidates)
+    return Match(None, "created")
+
+
+def _candidates(connection: Connection, name_id: NameID, person: Person) -> Candidates:
+    names = {person.user_name} if name_id.transient else {person.user_name, name_id.value}
+    return candidates_of.everybody(
+        connection,
+        digest_of(name_id, person),
+        names={key_of(name) for name in names if name},
+        own_names={key_of(text) for text in (person.user_name, person.email) if text},
+        email=key_of(person.email),
+        domain=domains.domain_of(person.email),
+        now=timezone.now(),
+    )
+
+
+def _wait_for_turn(connection: Connection, digest: bytes) -> None:
+    """Hold the identity until the transaction ends, so that nobody else takes it in meanwhile."""
+    tenancy.connection.ahead(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [f"subject:{connection.pk}:{digest.hex()}"]
+    )
+
+
+def _by_user_name(candidates: Candidates) -> Member | None:
+    if len(candidates.by_name) > 1:
+        raise Refused("ambiguous_member", "NameID and user name belong to different members")
+    return candidates.by_name[0] if candidates.by_name else None
+
+
+def _by_email(connection: Connection, person: Person, candidates: Candidates) -> Member | None:
+    """Match by e-mail only inside a proved domain: the address is what somebody else's identity provider may claim."""
+    if len(candidates.by_email) > 1:
+        raise Refused("ambiguous_member", "several members have this e-mail address")
+    if candidates.by_email:
+        _check_domain(connection, person, candidates)
+        return candidates.by_email[0]
+    return None
+
+
+def _check_domain(connection: Connection, person: Person, candidates: Candidates) -> None:
+    if not (connection.allow_other_domains or candidates.proved):
+        raise Refused("domain_not_verified", person.email.rpartition("@")[2])
 
 
 def _refuse_other_identity(connection: Connection, member: Member, name_id: NameID, person: Person) -> None:
@@ -164,27 +170,21 @@ def _refuse_other_identity(connection: Connection, member: Member, name_id: Name
         raise Refused("member_linked", member.user_name)
 
 
-def _check_newcomer(connection: Connection, person: Person) -> None:
+def _check_newcomer(connection: Connection, person: Person, candidates: Candidates) -> None:
     """Refuse to make a member of somebody who is out, who is not invited, or whose address is not the organization's."""
-    keys = {key_of(text) for text in (person.user_name, person.email) if text}
-    gone = Member.objects.filter(organization=connection.organization_id, state=Member.State.OFFBOARDED)
-    if gone.filter(user_name_key__in=keys).exists() or (
-        person.email and gone.filter(email_key=key_of(person.email)).exists()
-    ):
+    if candidates.gone:
         raise Refused("user_inactive", Member.State.OFFBOARDED)
     if not person.email:
         raise Refused("attribute_missing", "e-mail")
-    if invitations.open_for(connection.organization, person.email) is not None:
+    if candidates.invitation is not None:
         return
     if connection.join == Connection.Join.INVITED:
         raise Refused("not_invited")
-    if not may_claim(connection, person.email):
-        raise Refused("domain_not_verified", person.email.rpartition("@")[2])
+    _check_domain(connection, person, candidates)
 
 
-def _create(connection: Connection, person: Person) -> Member:
+def _create(connection: Connection, person: Person, invitation: Invitation | None) -> Member:
     actor = actor_of(connection)
-    invitation = invitations.open_for(connection.organization, person.email)
     source, origin = defaults_of(connection), Origin.CONNECTION_DEFAULT
     if invitation is not None:
         source, origin = {"grants": invitation.grants, "roles": invitation.roles}, Origin.INVITATION

@@ -1,8 +1,9 @@
 """A response arrives: verify it, spend it, find the person, give them their first permissions and a session, or say no."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -10,10 +11,10 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from audit.record import Actor
-from identity import errors, first_access, invitations, sessions, tenancy
+from identity import errors, first_access, invitations, members, sessions, tenancy
 from identity.first_access import Applied, Wanted
 from identity.grants import GrantSpec
-from identity.models import Session
+from identity.models import Member, Session
 from identity.sessions import SamlOrigin
 from saml import attempts, build, following, linking, people, spent, stolen_keys, trial, trust
 from saml.attempts import Claim
@@ -21,6 +22,7 @@ from saml.attributes import Person, read_person
 from saml.build import Message, RequestWishes
 from saml.connections import actor_of
 from saml.models import Attempt, Connection
+from saml.people import Match
 from saml.presets import preset
 from saml.refusals import CATALOGUE, Refused
 from saml.verify import Trace, VerifiedAssertion, verify
@@ -129,30 +131,21 @@ def begin(
 def receive(
     connection: Connection, encoded: str, nonces: Mapping[str, str], relay_state: str = ""
 ) -> SignedIn | Repeated | Tested | Held:
-    """Answer a POST to the ACS. Raises SignInRefused; then there is no session, no member, and one failed attempt."""
+    """Answer a POST to the ACS. Raises SignInRefused; then there is no session, no member, and one failed attempt.
+
+    What is spent and what comes of it are committed together: whoever shows the same assertion at the same moment waits for that.
+    """
     now = timezone.now()
     course = _Course()
     try:
         verified = _verify(connection, encoded, nonces, course, now)
-        spent.spend(connection, course.claim, verified, now)
-        course.person = _person(connection, verified)
-        if course.claim is not None and trial.is_trial(course.claim.attempt):
-            tested = trial.conclude(connection, course.claim.attempt, verified, course.person, _steps(course))
-            return Tested(tested)
-        if course.claim is not None and course.claim.attempt.purpose == Attempt.Purpose.LINK:
-            attempt = course.claim.attempt
-            linking.hold(connection, attempt, verified, course.person, _steps(course))
-            return Held(attempt.target or HOME, attempt.request_id or "")
-        return _enter(connection, course, verified, course.person, safe_target(relay_state))
     except Refused as refused:
-        if (
-            refused.code in {"replay", "in_response_to"}
-            and spent.shown_twice(course.claim, now)
-            and course.claim
-        ):
-            attempts.note_repeat(course.claim, connection)
-            return Repeated(course.claim.attempt.target or HOME)
         raise _refuse(connection, course, refused) from refused
+    with tenancy.change(connection.organization_id):
+        outcome = _spend(connection, course, verified, safe_target(relay_state), now)
+    if isinstance(outcome, SignInRefused):
+        raise outcome
+    return outcome
 
 
 def safe_target(target: str) -> str:
@@ -210,65 +203,113 @@ def _person(connection: Connection, verified: VerifiedAssertion) -> Person:
     )
 
 
+def _spend(
+    connection: Connection, course: _Course, verified: VerifiedAssertion, relay_target: str, now: datetime
+) -> SignedIn | Repeated | Tested | Held | SignInRefused:
+    """Spend the assertion and go on. What is refused then takes back what it wrote, but not that the assertion is spent."""
+    try:
+        spent.spend(connection, course.claim, verified, now)
+        course.person = _person(connection, verified)
+        return _conclude(connection, course, verified, course.person, relay_target)
+    except Refused as refused:
+        if (
+            refused.code in {"replay", "in_response_to"}
+            and spent.shown_twice(course.claim, now)
+            and course.claim
+        ):
+            attempts.note_repeat(course.claim, connection)
+            return Repeated(course.claim.attempt.target or HOME)
+        return _refuse(connection, course, refused)
+
+
+def _conclude(
+    connection: Connection, course: _Course, verified: VerifiedAssertion, person: Person, relay_target: str
+) -> SignedIn | Tested | Held:
+    attempt = course.claim.attempt if course.claim else None
+    if attempt is not None and trial.is_trial(attempt):
+        return Tested(trial.conclude(connection, attempt, verified, person, _steps(course)))
+    if attempt is not None and attempt.purpose == Attempt.Purpose.LINK:
+        linking.hold(connection, attempt, verified, person, _steps(course))
+        return Held(attempt.target or HOME, attempt.request_id or "")
+    try:
+        return _enter(connection, course, verified, person, relay_target)
+    except errors.Refusal as refusal:
+        code = _CODES.get(refusal.code, refusal.code)
+        raise Refused(code if code in CATALOGUE else "attribute_invalid", refusal.message) from refusal
+
+
 def _enter(
     connection: Connection, course: _Course, verified: VerifiedAssertion, person: Person, relay_target: str
 ) -> SignedIn:
-    """Let the person in, in one transaction; once more from the start where somebody else was created at the same moment."""
+    """Let the person in; once more from the start where somebody else was created at the same moment."""
+    back = people.returning(connection, verified.name_id, person, verified.signed_by)
+    if back is not None and back.member.is_active and not back.news and not connection.follows:
+        return _sign_in(connection, course, verified, relay_target, Match(back.member, "known"), [])
     for last in (False, True):
         try:
-            return _enter_once(connection, course, verified, person, relay_target)
+            return _take_in(connection, course, verified, person, relay_target)
         except (errors.UserNameTaken, IntegrityError) as error:
             if last:
                 raise Refused("user_name_taken") from error
-        except errors.Refusal as refusal:
-            code = _CODES.get(refusal.code, refusal.code)
-            raise Refused(code if code in CATALOGUE else "attribute_invalid", refusal.message) from refusal
     raise Refused("user_name_taken")
 
 
-def _enter_once(
+def _take_in(
     connection: Connection, course: _Course, verified: VerifiedAssertion, person: Person, relay_target: str
 ) -> SignedIn:
+    """Let in whoever is not merely coming back, in a savepoint: newcomers, and those to whom something is due."""
     actor = actor_of(connection)
     with tenancy.change(connection.organization_id):
         match = people.take_in(connection, verified.name_id, person)
-        member = match.member
-        if member is None:
+        if match.member is None:
             raise Refused("not_invited")
         if match.how != "created":
             # A directory may have brought them meanwhile; what the invitation came with is theirs all the same.
-            invitations.accept_for(member, actor=actor)
-        applied = first_access.apply_asserted(member, _wanted(person), actor=actor)
+            invitations.accept_for(match.member, actor=actor)
+        applied = first_access.apply_asserted(match.member, _wanted(person), actor=actor)
         if stolen_keys.note_use(connection, verified.signed_by):
             course.steps.append(f"first use of the key {verified.signed_by}")
-        following.follow_groups(connection, member, person.groups)
-        followed = following.follow(connection, member, _wanted(person), applied.stages)
-        session, cookie = sessions.start(
-            member,
-            actor=actor,
-            saml=SamlOrigin(
-                connection.pk, verified.name_id.value, verified.authentication.session_index or ""
-            ),
-            not_after=verified.authentication.session_not_on_or_after,
-        )
-        attempt = course.claim.attempt if course.claim else None
-        target = (attempt.target if attempt else relay_target) or HOME
+        following.follow_groups(connection, match.member, person.groups)
+        followed = following.follow(connection, match.member, _wanted(person), applied.stages)
         refused_access = [*_refused_access(applied), *followed]
-        attempts.succeed(
-            attempt,
-            connection,
-            verified,
-            member,
-            session,
-            [*_steps(course), f"member {match.how}", *refused_access, "signed in"],
-            {
-                "member": str(member.pk),
-                "how": match.how,
-                "signed_by": verified.signed_by,
-                "warnings": list(verified.warnings),
-                "refused_access": refused_access,
-            },
-        )
+        match = replace(match, member=members.lock(match.member))
+        return _sign_in(connection, course, verified, relay_target, match, refused_access)
+
+
+def _sign_in(
+    connection: Connection,
+    course: _Course,
+    verified: VerifiedAssertion,
+    relay_target: str,
+    match: Match,
+    refused_access: list[str],
+) -> SignedIn:
+    """Begin the session of a member whose row is locked, and close the attempt."""
+    member = cast("Member", match.member)
+    member.organization = connection.organization
+    session, cookie = sessions.start_locked(
+        member,
+        actor=actor_of(connection),
+        saml=SamlOrigin(connection.pk, verified.name_id.value, verified.authentication.session_index or ""),
+        not_after=verified.authentication.session_not_on_or_after,
+    )
+    attempt = course.claim.attempt if course.claim else None
+    target = (attempt.target if attempt else relay_target) or HOME
+    attempts.succeed(
+        attempt,
+        connection,
+        verified,
+        member,
+        session,
+        [*_steps(course), f"member {match.how}", *refused_access, "signed in"],
+        {
+            "member": str(member.pk),
+            "how": match.how,
+            "signed_by": verified.signed_by,
+            "warnings": list(verified.warnings),
+            "refused_access": refused_access,
+        },
+    )
     return SignedIn(session, cookie, target, attempt.request_id or "" if attempt else "")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection as database
 
@@ -14,43 +15,54 @@ from saml.verify import VerifiedAssertion
 
 KEPT_LEAST = timedelta(hours=1)
 DOUBLE_SUBMIT = timedelta(seconds=30)
+# A simultaneous insert waits here for the first to commit, and loses.
+_SPEND = """
+INSERT INTO saml_spentassertion (id, organization_id, connection_id, digest, expires_at)
+VALUES (%(id)s, %(organization)s, %(connection)s, %(digest)s, %(kept_until)s)
+ON CONFLICT (organization_id, connection_id, digest) DO NOTHING
+"""
+_SPEND_BOTH = f"""
+WITH fresh AS ({_SPEND} RETURNING id), taken AS (
+  UPDATE saml_attempt SET consumed_at = %(now)s
+   WHERE organization_id = %(organization)s AND id = %(attempt)s::uuid AND consumed_at IS NULL AND outcome = 'open'
+     AND expires_at > %(now)s AND EXISTS (SELECT 1 FROM fresh)
+  RETURNING id
+)
+SELECT EXISTS (SELECT 1 FROM fresh), EXISTS (SELECT 1 FROM taken)
+"""  # noqa: S608 - both texts are ours
 
 
 def spend(connection: Connection, claim: Claim | None, verified: VerifiedAssertion, now: datetime) -> None:
-    """Take the request and the assertion, each once, and commit: they stay spent whatever then happens.
+    """Take the request and the assertion, each once, in the caller's transaction: it commits whatever then happens.
 
     Refuses: in_response_to (the request was taken before), replay (the assertion was).
     """
     digest = hashlib.sha256(f"{verified.issuer}\0{verified.assertion_id}".encode()).digest()
     kept_until = max(verified.not_on_or_after, now + KEPT_LEAST) + timedelta(minutes=10)
-    with tenancy.change(connection.organization_id):
-        if not spend_digest(connection, digest, kept_until):
-            raise Refused("replay")
-        if claim is not None and not _take(claim.attempt, now):
-            raise Refused("in_response_to", "this request was answered before")
+    asked = claim.attempt.pk if claim else None
+    ((fresh, taken),) = tenancy.read(
+        connection.organization_id,
+        _SPEND_BOTH,
+        {
+            "id": uuid7(), "organization": connection.organization_id, "connection": connection.pk, "digest": digest,
+            "kept_until": kept_until, "attempt": asked, "now": now,
+        },
+    )  # fmt: skip
+    if not fresh:
+        raise Refused("replay")
+    if asked is not None and not taken:
+        raise Refused("in_response_to", "this request was answered before")
 
 
 def spend_digest(connection: Connection, digest: bytes, expires_at: datetime) -> bool:
-    """Insert the digest; False if it was there. A simultaneous insert waits here for the first to commit, and loses."""
+    """Insert the digest; False if it was there."""
+    values: dict[str, Any] = {
+        "id": uuid7(), "organization": connection.organization_id, "connection": connection.pk, "digest": digest,
+        "kept_until": expires_at,
+    }  # fmt: skip
     with database.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO saml_spentassertion (id, organization_id, connection_id, digest, expires_at)"
-            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (organization_id, connection_id, digest) DO NOTHING",
-            [uuid7(), connection.organization_id, connection.pk, digest, expires_at],
-        )
+        cursor.execute(_SPEND, values)
         return bool(cursor.rowcount)
-
-
-def _take(attempt: Attempt, now: datetime) -> bool:
-    return bool(
-        Attempt.objects.filter(
-            organization=attempt.organization_id,
-            pk=attempt.pk,
-            consumed_at__isnull=True,
-            outcome=Attempt.Outcome.OPEN,
-            expires_at__gt=now,
-        ).update(consumed_at=now)
-    )
 
 
 def shown_twice(claim: Claim | None, now: datetime) -> bool:

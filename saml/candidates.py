@@ -1,0 +1,123 @@
+"""Whom a verified assertion could mean, read by one statement each for people who return and for all others.
+
+The statements stand here as text: as queries of the ORM, their building took more of the processor than PostgreSQL's answers.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from identity import rows, tenancy
+from identity.models import FirstAccess, Invitation, Member
+from saml.models import Connection
+
+_RETURNING = """
+SELECT to_jsonb(member),
+       EXISTS (SELECT 1 FROM identity_invitation AS invitation
+                WHERE invitation.organization_id = link.organization_id AND invitation.email_key = member.email_key
+                  AND accepted_at IS NULL AND withdrawn_at IS NULL AND invitation.expires_at > %(now)s)
+    OR EXISTS (SELECT 1 FROM saml_idpcertificate AS certificate
+                WHERE certificate.organization_id = link.organization_id AND certificate.connection_id = link.connection_id
+                  AND fingerprint = %(signed_by)s AND removed_at IS NULL AND first_used_at IS NULL)
+    OR (SELECT count(*) FROM identity_firstaccess AS first
+         WHERE first.organization_id = link.organization_id AND first.member_id = link.member_id
+           AND stage = ANY(%(stages)s::text[])) < %(stages_count)s
+  FROM saml_subjectlink AS link
+  JOIN identity_member AS member ON member.organization_id = link.organization_id AND member.id = link.member_id
+ WHERE link.organization_id = %(organization)s AND link.connection_id = %(connection)s AND name_id_digest = %(digest)s
+   FOR UPDATE OF member
+"""
+_ALL = """
+SELECT (SELECT to_jsonb(member) FROM saml_subjectlink AS link
+          JOIN identity_member AS member ON member.organization_id = link.organization_id AND member.id = link.member_id
+         WHERE link.organization_id = %(organization)s AND link.connection_id = %(connection)s AND name_id_digest = %(digest)s),
+       (SELECT coalesce(jsonb_agg(to_jsonb(member)), '[]') FROM (
+          SELECT * FROM identity_member WHERE organization_id = %(organization)s AND user_name_key = ANY(%(names)s::text[])
+             AND state <> 'offboarded' LIMIT 2) AS member),
+       (SELECT coalesce(jsonb_agg(to_jsonb(member)), '[]') FROM (
+          SELECT * FROM identity_member WHERE organization_id = %(organization)s AND email_key = %(email)s AND %(email)s <> ''
+             AND state <> 'offboarded' LIMIT 2) AS member),
+       EXISTS (SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND state = 'offboarded'
+                  AND user_name_key = ANY(%(own_names)s::text[]))
+    OR EXISTS (SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND state = 'offboarded'
+                  AND email_key = %(email)s AND %(email)s <> ''),
+       (SELECT to_jsonb(invitation) FROM identity_invitation AS invitation
+         WHERE organization_id = %(organization)s AND email_key = %(email)s
+           AND accepted_at IS NULL AND withdrawn_at IS NULL AND expires_at > %(now)s),
+       EXISTS (SELECT 1 FROM identity_domain WHERE organization_id = %(organization)s AND name = %(domain)s AND proved_at IS NOT NULL)
+"""
+_SETTLED = [FirstAccess.Stage.ASSERTED_GRANTS.value, FirstAccess.Stage.ASSERTED_ROLES.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """A member who was here before, their row locked.
+
+    `news`: something may be due to them or be told at this sign-in (an invitation, first permissions, a key used for the first time).
+    """
+
+    member: Member
+    news: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Whom an identity, its names and its address could mean, at most two of each, and what is known about the address."""
+
+    linked: Member | None
+    by_name: list[Member]
+    by_email: list[Member]
+    gone: bool
+    invitation: Invitation | None
+    proved: bool
+
+
+def returning(connection: Connection, digest: bytes, signed_by: str, now: datetime) -> Returning | None:
+    """Return who has this identity at the connection, or None; in the caller's transaction."""
+    found = tenancy.read(
+        connection.organization_id,
+        _RETURNING,
+        {
+            "organization": connection.organization_id, "connection": connection.pk, "digest": digest, "now": now,
+            "signed_by": signed_by, "stages": _SETTLED, "stages_count": len(_SETTLED),
+        },
+    )  # fmt: skip
+    if not found:
+        return None
+    return Returning(rows.loaded(Member, orjson.loads(found[0][0])), found[0][1])
+
+
+def everybody(
+    connection: Connection,
+    digest: bytes,
+    *,
+    names: Collection[str],
+    own_names: Collection[str],
+    email: str,
+    domain: str,
+    now: datetime,
+) -> Candidates:
+    """Return all whom somebody could be: `names` and `email` are keys (identity.profile.key_of), `own_names` those asserted as such."""
+    ((linked, by_name, by_email, gone, invitation, proved),) = tenancy.read(
+        connection.organization_id,
+        _ALL,
+        {
+            "organization": connection.organization_id, "connection": connection.pk, "digest": digest, "names": list(names),
+            "own_names": list(own_names), "email": email, "domain": domain, "now": now,
+        },
+    )  # fmt: skip
+    return Candidates(
+        _member(orjson.loads(linked)) if linked else None,
+        [_member(row) for row in orjson.loads(by_name)],
+        [_member(row) for row in orjson.loads(by_email)],
+        gone,
+        rows.loaded(Invitation, orjson.loads(invitation)) if invitation else None,
+        proved,
+    )
+
+
+def _member(row: Any) -> Member:
+    return rows.loaded(Member, row)
