@@ -48,8 +48,8 @@ def create(
     Groups that waited for this one to arrive take it in. Raises Invalid, NameTaken, ExternalIdTaken, TooMany.
     """
     now = timezone.now()
-    name = _checked_name(display_name)
-    _check_external_id(external_id)
+    name = checked_name(display_name)
+    check_external_id(external_id)
     with tenancy.change(organization):
         group = Group(
             organization=organization, directory=directory, display_name=name, display_name_key=key_of(name),
@@ -216,7 +216,8 @@ def lock(group: Group) -> Group:
     return locked
 
 
-def _checked_name(display_name: object) -> str:
+def checked_name(display_name: object) -> str:
+    """Return the name as it is kept. Raises Invalid."""
     if not isinstance(display_name, str) or not display_name.strip():
         message = "A group needs a name."
         raise Invalid(message, field="display_name")
@@ -224,7 +225,8 @@ def _checked_name(display_name: object) -> str:
     return display_name.strip()
 
 
-def _check_external_id(external_id: str | None) -> None:
+def check_external_id(external_id: str | None) -> None:
+    """Refuse an external id that cannot be looked up by. Raises Invalid."""
     if external_id is not None:
         check_length(external_id, "external_id", "An external id")
 
@@ -234,12 +236,12 @@ def _assign(
 ) -> dict[str, list[Any]]:
     changes: dict[str, list[Any]] = {}
     if display_name is not None:
-        name = _checked_name(display_name)
+        name = checked_name(display_name)
         if name != group.display_name:
             changes["display_name"] = [group.display_name, name]
             group.display_name, group.display_name_key = name, key_of(name)
     if external_id not in {UNSET, group.external_id}:
-        _check_external_id(external_id)
+        check_external_id(external_id)
         changes["external_id"] = [group.external_id, external_id]
         group.external_id = external_id
     if profile is not None:

@@ -75,7 +75,7 @@ def add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list
         )
         rows = cursor.fetchall()
     record_all(
-        _line(Event.GROUP_MEMBER_ADD, group, actor, member_id, name, [None, group.display_name])
+        line(Event.GROUP_MEMBER_ADD, group, actor, member_id, name, [None, group.display_name])
         for member_id, name, is_new in rows
         if is_new
     )
@@ -111,7 +111,7 @@ def remove(
         )
         rows = cursor.fetchall()
     record_all(
-        _line(Event.GROUP_MEMBER_REMOVE, group, actor, member_id, name, [group.display_name, None])
+        line(Event.GROUP_MEMBER_REMOVE, group, actor, member_id, name, [group.display_name, None])
         for member_id, name in rows
     )
     return [row[0] for row in rows]
@@ -161,9 +161,10 @@ def _pending(group: Group) -> "QuerySet[PendingMembership]":
     return PendingMembership.objects.filter(organization=group.organization_id, group=group)
 
 
-def _line(
+def line(
     event: Event, group: Group, actor: Actor, member_id: UUID, user_name: str, change_: list[str | None]
 ) -> Line:
+    """Return the entry about one person in a group; `change_` is the group's name before and after, None for not in it."""
     return Line(
         event,
         group.organization_id,

@@ -64,6 +64,8 @@ def check_user_name(user_name: object) -> str:
 
 def check_length(text: str, field: str, what: str) -> None:
     """Refuse a text that is too long to be looked up by, or holds a NUL. Raises Invalid."""
+    if text.isascii() and len(text) <= NAME_BYTES_MAX and "\0" not in text:
+        return
     if (
         len(text.encode("utf-8", "replace")) > NAME_BYTES_MAX
         or len(key_of(text).encode("utf-8", "replace")) > KEY_BYTES_MAX

@@ -62,8 +62,25 @@ class MissingGroup(_Row):
     missing_runs = models.SmallIntegerField()
 
 
+class StagedPage(_Row):
+    """What a page said that need not be news: who is there as before (`seen`), and whom it named for which group.
+
+    Lists in one row and no row for each: of a directory in which nothing has changed nothing else is kept. `groups` and `members` are
+    of one length, and so is `departures` (True: they left), or empty where nobody left. A later page's word counts, and within a page
+    the later one.
+    """
+
+    pk = models.CompositePrimaryKey("run_id", "number")
+    run = reference("identity.Run", "+")
+    number = models.BigIntegerField()
+    seen = models.JSONField(default=list)
+    groups = models.JSONField(default=list)
+    members = models.JSONField(default=list)
+    departures = models.JSONField(default=list)
+
+
 class StagedPerson(_Row):
-    """What a run has read of one person: told (everything), same (nothing new), removed. `active` None: the directory did not say."""
+    """What a run has read of one person: told (everything), or removed. `active` None: the directory did not say."""
 
     pk = models.CompositePrimaryKey("run_id", "external_id")
     run = reference("identity.Run", "+")
@@ -92,7 +109,7 @@ class StagedGroup(_Row):
 
 
 class StagedMembership(_Row):
-    """A person in a group as a run has read it, or out of it (`present` False)."""
+    """Somebody who is to join a group, or to leave it (`present` False), as the plan found it. What is done is here no longer."""
 
     pk = models.CompositePrimaryKey("run_id", "group_key", "member_key")
     run = reference("identity.Run", "+")

@@ -16,6 +16,7 @@ from identity import (
     domains,
     erasure,
     grants,
+    group_batches,
     groups,
     invitations,
     leaving,
@@ -37,6 +38,7 @@ from identity import (
 from identity.batches import Arrival, Change
 from identity.bulk_access import Edit
 from identity.grants import GrantSpec
+from identity.group_batches import Formed, Move
 from identity.mappings import Mapping
 from identity.models import Group, Resource, ReviewItem
 from identity.people_plan import Person
@@ -249,6 +251,23 @@ VERBS = {
             batches.reactivate(acme, {jane.pk: jane.version + 1}, reason="back", actor=ADA),
         ),
         ["member.suspend", "member.reactivate"],
+    ),
+    "group_batches.create": (
+        lambda acme, jane: group_batches.create(
+            acme,
+            [Formed("A", "1"), Formed("B", "2")],
+            directory=directories.create(acme, name="Okta", actor=ADA),
+            actor=ADA,
+        ),
+        ["directory.create", "group.create", "group.create"],
+    ),
+    "group_batches.move": (
+        lambda acme, jane: [
+            group_batches.move(acme, [Move(group.pk, jane.pk, joins)], actor=ADA)
+            for group in [groups.create(acme, display_name="Staff", actor=ADA)]
+            for joins in (True, False)
+        ],
+        ["group.create", "group.member_add", "group.change", "group.member_remove", "group.change"],
     ),
     "own_schemas.define": (
         lambda acme, jane: a_schema(acme, ADA),

@@ -13,8 +13,6 @@ from tasks.sync import endings, group_steps, known, person_steps
 from tasks.sync.claim import Claim
 
 BATCH: Final = 500
-# Of groups, in one transaction: each may have thousands of people who join or leave.
-GROUPS: Final = 20
 CHANGED_SINCE: Final = "changed_since"
 _NAME: Final = """
 UPDATE identity_step step SET member_id = row.member_id FROM unnest(%s::bigint[], %s::uuid[]) AS row (number, member_id)
@@ -31,11 +29,7 @@ def apply(claim: Claim, *, until: float) -> bool:
                 known.settle(run)
                 endings.after_apply(run)
                 return True
-            if steps[0].action in person_steps.ACTIONS:
-                _people(run, steps)
-            else:
-                for step in steps[:GROUPS]:
-                    _group(run, step)
+            _do(run, steps)
             run.save(update_fields=["applied", "skipped"])
     return False
 
@@ -47,36 +41,33 @@ def _next(run: Run) -> list[Step]:
     return [step for step in found if step.action == found[0].action]
 
 
-def _people(run: Run, steps: Sequence[Step]) -> None:
+def _do(run: Run, steps: Sequence[Step]) -> None:
     """Do the steps in one go; where one of them is refused, in halves, until the refusal is of that one alone."""
+    action = steps[0].action
     try:
         with tenancy.change(run.organization_id):
-            done = person_steps.ACTIONS[steps[0].action](run, steps, endings.actor_of(run))
+            if action in person_steps.ACTIONS:
+                done = person_steps.ACTIONS[action](run, steps, endings.actor_of(run))
+            else:
+                done = group_steps.ACTIONS[action](run, steps, endings.actor_of(run))
     except Refusal as refusal:
         if len(steps) == 1:
             _mark(run, steps, Step.State.SKIPPED, refusal.code)
             return
         half = len(steps) // 2
-        _people(run, steps[:half])
-        _people(run, steps[half:])
+        _do(run, steps[:half])
+        _do(run, steps[half:])
         return
-    numbers = {step.number for step in done}
     _mark(run, done, Step.State.APPLIED)
-    _mark(run, [step for step in steps if step.number not in numbers], Step.State.SKIPPED, CHANGED_SINCE)
-
-
-def _group(run: Run, step: Step) -> None:
-    try:
-        with tenancy.change(run.organization_id):
-            done = group_steps.ACTIONS[step.action](run, step, endings.actor_of(run))
-    except Refusal as refusal:
-        _mark(run, [step], Step.State.SKIPPED, refusal.code)
-        return
-    if done:
-        _mark(run, [step], Step.State.APPLIED)
+    if action in person_steps.ACTIONS:
+        numbers = {step.number for step in done}
+        changed = [step for step in steps if step.number not in numbers]
+        _mark(run, changed, Step.State.SKIPPED, CHANGED_SINCE)
 
 
 def _mark(run: Run, steps: Sequence[Step], state: Step.State, reason: str = "") -> None:
+    if not steps:
+        return
     rows = Step.objects.filter(
         organization=run.organization_id, run=run, number__in=[step.number for step in steps]
     )

@@ -1,9 +1,9 @@
 """The first phase: read the directory page by page into staging, and judge whether the listing is complete."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.db import connection
 from django.utils import timezone
@@ -13,22 +13,39 @@ from identity.models import Run
 from identity.profile import key_of
 from tasks.connectors import BY_KIND
 from tasks.connectors.interface import Connector, End, Page
-from tasks.sync import staging
+from tasks.sync import ahead, staging
 from tasks.sync.claim import Claim
 
-_FINDS_SENTINEL: Final = """
+# Groups of which a reading remembers that it has staged them: a connector may name each on every page.
+_GROUPS_REMEMBERED: Final = 10_000
+_SEEN: Final = """
+WITH seen AS (
+  SELECT said.external_id FROM tasks_stagedpage page, jsonb_array_elements_text(page.seen) AS said (external_id)
+   WHERE page.run_id = %(run)s AND NOT EXISTS (
+     SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s AND staged.external_id = said.external_id)
+)"""
+# Whoever is as before goes by the name that is known here.
+_FINDS_SENTINEL: Final = (
+    _SEEN  # noqa: S608 - joined from constants alone; so is the next one
+    + """
 SELECT EXISTS (
-  SELECT 1 FROM tasks_stagedperson staged
-    LEFT JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = staged.external_id
-    LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id
-   WHERE staged.run_id = %(run)s AND staged.word <> 'removed'
-     AND (staged.external_id = %(sentinel)s OR staged.user_name_key = %(key)s OR (staged.word <> 'told'
-       AND member.user_name_key = %(key)s)))
+  SELECT 1 FROM tasks_stagedperson
+   WHERE run_id = %(run)s AND word = 'told' AND (external_id = %(sentinel)s OR user_name_key = %(key)s)
+) OR EXISTS (
+  SELECT 1 FROM seen WHERE external_id = %(sentinel)s OR external_id IN (
+    SELECT known.external_id FROM identity_member member JOIN tasks_known known ON known.member_id = member.id
+       AND known.organization_id = %(organization)s AND known.directory_id = %(directory)s
+     WHERE member.organization_id = %(organization)s AND member.user_name_key = %(key)s))
 """
-_COUNT: Final = """
-SELECT count(*) FILTER (WHERE word <> 'removed'), count(*) FILTER (WHERE word = 'told' AND active IS NULL)
-  FROM tasks_stagedperson WHERE run_id = %s
+)
+_COUNT: Final = (
+    _SEEN  # noqa: S608
+    + """
+SELECT (SELECT count(*) FROM (SELECT DISTINCT external_id FROM seen) AS once) + count(*) FILTER (WHERE word = 'told'),
+       count(*) FILTER (WHERE word = 'told' AND active IS NULL)
+  FROM tasks_stagedperson WHERE run_id = %(run)s
 """
+)
 
 
 def fetch(claim: Claim, *, until: float) -> bool:
@@ -37,12 +54,13 @@ def fetch(claim: Claim, *, until: float) -> bool:
     `until` is a reading of the monotonic clock. Raises Fault, LostClaim.
     """
     connector, run = _open(claim)
-    # A connector is a generator: closed, it lets go of its connections also where we stop in the middle.
-    said = cast("Generator[Page]", connector.fetch(checkpoint=run.checkpoint, cookie=run.cookie))
-    with closing(said) as pages:
+    groups_said: dict[str, tuple[str, str]] = {}
+    with closing(ahead.read(connector.fetch(checkpoint=run.checkpoint, cookie=run.cookie))) as pages:
         for page in pages:
+            if len(groups_said) > _GROUPS_REMEMBERED:
+                groups_said.clear()
             with claim.hold() as held:
-                _keep(held, page)
+                _keep(held, page, groups_said)
                 if page.end is not None:
                     return _finish(held, connector, page.end)
             if page.checkpoint is not None and time.monotonic() > until:
@@ -71,8 +89,8 @@ def _open(claim: Claim) -> tuple[Connector, Run]:
         return kind(run.directory.settings, pulls.credentials_of(pull), file=file), run
 
 
-def _keep(run: Run, page: Page) -> None:
-    bad = staging.write(run, page)
+def _keep(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> None:
+    bad = staging.write(run, page, groups_said)
     run.staged += len(page.people) + len(page.present) + len(page.removed)
     run.unreadable = _more(run.unreadable, ({"place": item.place, "reason": item.reason} for item in bad))
     run.checkpoint = dict(page.checkpoint) if page.checkpoint is not None else None
@@ -83,7 +101,7 @@ def _keep(run: Run, page: Page) -> None:
 def _finish(run: Run, connector: Connector, end: End) -> bool:
     """Judge the listing and pass the run on to planning. Where somebody's status was not told, everything is read once more first."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [run.pk])
+        cursor.execute(_COUNT, {"run": run.pk})
         listed, unknown = cursor.fetchone()
         if unknown and not run.reread:
             run.reread, run.checkpoint = True, None

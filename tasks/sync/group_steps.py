@@ -1,59 +1,78 @@
-"""Steps about groups: one at a time, and their people by the thousand."""
+"""Steps about groups: each action by the batch form of its verb. They return the steps that are done; of the others there is more to do."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from django.db import connection
 
 from audit.record import Actor
-from identity import groups, pull_settings
+from identity import group_batches, groups
 from identity.errors import NotFound
+from identity.group_batches import Formed, Move
 from identity.models import Group, Run, Step
-from tasks.sync import plan, plan_sql
+from tasks.sync import plan_sql
 
+Done = Sequence[Step]
 # How many join or leave in one transaction.
 MOVES: Final = 2000
+_NAME: Final = """
+UPDATE identity_step step SET group_id = row.group_id FROM unnest(%(keys)s::text[], %(groups)s::uuid[]) AS row (external_id, group_id)
+ WHERE step.organization_id = %(organization)s AND step.run_id = %(run)s AND step.action = 'members' AND step.external_id = row.external_id
+"""
 
 
-def create(run: Run, step: Step, actor: Actor) -> bool:
-    """Create the group, empty. Each of these tells whether the step is done; they raise Refusal."""
-    made = groups.create(
-        run.directory.organization, actor=actor, display_name=step.label, directory=run.directory, external_id=step.external_id,
-    )  # fmt: skip
-    Step.objects.filter(
-        organization=run.organization_id, run=run, action="members", external_id=step.external_id
-    ).update(group=made.pk)
-    return True
-
-
-def rename(run: Run, step: Step, actor: Actor) -> bool:
-    """Give the group its new name."""
-    groups.change(_group(run, step), actor=actor, display_name=step.label)
-    return True
-
-
-def end(run: Run, step: Step, actor: Actor) -> bool:
-    """End the group and every membership in it."""
-    groups.delete(_group(run, step), actor=actor)
-    return True
-
-
-def move(run: Run, step: Step, actor: Actor) -> bool:
-    """Let some of the group's people join and leave; not done while there are more."""
-    group = _group(run, step)
-    values = plan.parameters(run, pull_settings.rules_of(run.directory), rescoped=False)
+def create(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+    """Create the groups, empty. Each of these raises Refusal, and then nothing of it has happened."""
+    formed = [Formed(step.label, step.external_id) for step in steps]
+    made = group_batches.create(run.directory.organization, formed, actor=actor, directory=run.directory)
+    values: dict[str, Any] = {
+        "organization": run.organization_id, "run": run.pk, "keys": [step.external_id for step in steps],
+        "groups": [group.pk for group in made],
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(plan_sql.MOVES, values | {"group": step.external_id, "most": MOVES})
-        moves = cursor.fetchall()
-    if moves:
-        groups.change(
-            group, actor=actor, add=[str(member) for member, joins in moves if joins],
-            remove=[str(member) for member, joins in moves if not joins],
-        )  # fmt: skip
-    return len(moves) < MOVES
+        cursor.execute(_NAME, values)
+    return steps
 
 
-ACTIONS: Final[dict[str, Callable[[Run, Step, Actor], bool]]] = {
+def rename(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+    """Give the groups their new names."""
+    for step in steps:
+        groups.change(_group(run, step), actor=actor, display_name=step.label)
+    return steps
+
+
+def end(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+    """End the groups and every membership in them."""
+    for step in steps:
+        groups.delete(_group(run, step), actor=actor)
+    return steps
+
+
+def move(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+    """Let people of these groups join and leave, so many at most: a group with more of them is not done yet."""
+    group_of = {step.external_id: step.group_id for step in steps}
+    values: dict[str, Any] = {
+        "organization": run.organization_id, "directory": run.directory_id, "run": run.pk, "groups": list(group_of), "most": MOVES,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(plan_sql.TAKE, values)
+        taken = cursor.fetchall()
+    moves = []
+    for key, member_id, joins in taken:
+        group_id = group_of[key]
+        if group_id is None:
+            raise NotFound("The group is not there any more.")
+        if member_id is not None:
+            moves.append(Move(group_id, member_id, joins))
+    group_batches.move(run.directory.organization, moves, actor=actor)
+    if len(taken) < MOVES:
+        return steps
+    # They were taken in the order of the groups, and so are the steps: all before the last one have nobody left.
+    last = [step.external_id for step in steps].index(taken[-1][0])
+    return steps[:last]
+
+
+ACTIONS: Final[dict[str, Callable[[Run, Sequence[Step], Actor], Done]]] = {
     "group_create": create, "group_rename": rename, "members": move, "group_end": end,
 }  # fmt: skip
 

@@ -30,9 +30,9 @@ def plan(claim: Claim) -> None:
         pull = pulls.of(run.directory)
         rules = pull_settings.rules_of(run.directory)
         values = parameters(run, rules, rescoped=pull.scope not in {"", run.scope})
-        Step.objects.filter(organization=run.organization_id, run=run).delete()
         cursor.execute(_JOIN_SETS)
         cursor.execute(plan_sql.PEOPLE, values)
+        cursor.execute(plan_sql.MOVES, values)
         cursor.execute(plan_sql.GROUPS, values)
         counts = _count(cursor, values, run)
         reasons = list(guard.reasons(cursor, values, rules, counts, first=not pull.scope))
@@ -63,7 +63,6 @@ def parameters(run: Run, rules: dict[str, Any], *, rescoped: bool) -> dict[str, 
         "places": orjson.dumps(plan_sql.PLACES).decode(),
         "now": now,
         "no_password": f"{UNUSABLE_PASSWORD_PREFIX}%",
-        "group": None,
     }
 
 

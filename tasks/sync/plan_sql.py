@@ -1,7 +1,7 @@
 """The statements of the plan: what was staged beside what is known, set by set. Reading them is reading the rules.
 
 Parameters: organization, directory, run; begun (when the reading began), complete and whole (of the listing), rescoped (another scope than
-the last good run's), absent_runs and absent_before (who counts as gone), group (None: all of them).
+the last good run's), absent_runs and absent_before (who counts as gone).
 """
 
 from typing import Final
@@ -12,8 +12,16 @@ PLACES: Final = {
     "members": 5, "group_end": 6,
 }  # fmt: skip
 
-PEOPLE: Final = """
-WITH told AS (
+# Who was told of as before, or merely as being there. Rows of tasks_stagedperson say more and count before this.
+_SEEN: Final = """
+seen AS MATERIALIZED (
+  SELECT jsonb_array_elements_text(seen) AS external_id FROM tasks_stagedpage WHERE run_id = %(run)s
+)"""
+
+PEOPLE: Final = (
+    "WITH "  # noqa: S608 - joined from constants alone; so are the next ones
+    + _SEEN
+    + """, told AS (
   SELECT staged.external_id, staged.digest, staged.user_name, staged.user_name_key, staged.email_key, staged.profile, staged.active,
          staged.version, known.member_id, known.version AS known_version, known.names, known.shut_at, known.gone_at
     FROM tasks_stagedperson staged
@@ -106,21 +114,23 @@ WITH told AS (
   SELECT known.external_id, known.digest, member.user_name AS label, member.id AS member_id, member.version AS member_version,
          member.changed_at
     FROM tasks_known known
-    JOIN tasks_stagedperson staged ON staged.run_id = %(run)s AND staged.external_id = known.external_id
-      AND staged.word IN ('same', 'present')
     JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id
    WHERE known.directory_id = %(directory)s AND known.shut_for = 'absent' AND member.state = 'suspended'
      AND member.suspended_at = known.shut_at
+     AND known.external_id IN (SELECT external_id FROM seen)
+     AND NOT EXISTS (SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s AND staged.external_id = known.external_id)
 ), gone AS (
-  SELECT known.external_id, known.digest, member.user_name AS label, member.id AS member_id, member.version AS member_version,
-         CASE WHEN staged.external_id IS NULL THEN 'absent' ELSE 'removed' END AS reason, member.changed_at
+  SELECT known.external_id, known.digest, known.member_id, 'removed' AS reason
     FROM tasks_known known
-    JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id AND member.state = 'active'
-    LEFT JOIN tasks_stagedperson staged ON staged.run_id = %(run)s AND staged.external_id = known.external_id
+    JOIN tasks_stagedperson staged ON staged.run_id = %(run)s AND staged.external_id = known.external_id AND staged.word = 'removed'
    WHERE known.directory_id = %(directory)s
-     AND (staged.word = 'removed'
-          OR (staged.external_id IS NULL AND %(complete)s AND %(whole)s AND known.gone_at IS NULL
-              AND (%(rescoped)s OR known.missing_runs + 1 >= %(absent_runs)s OR known.missing_since <= %(absent_before)s)))
+  UNION ALL
+  SELECT known.external_id, known.digest, known.member_id, 'absent'
+    FROM tasks_known known
+   WHERE known.directory_id = %(directory)s AND %(complete)s AND %(whole)s AND known.gone_at IS NULL
+     AND (%(rescoped)s OR known.missing_runs + 1 >= %(absent_runs)s OR known.missing_since <= %(absent_before)s)
+     AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.external_id = known.external_id)
+     AND NOT EXISTS (SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s AND staged.external_id = known.external_id)
 ), verdict AS (
   -- Who was changed here while the directory was being read: what it says is older.
   SELECT external_id, digest, label, member_id, member_version,
@@ -133,8 +143,11 @@ WITH told AS (
   SELECT external_id, digest, label, member_id, member_version, CASE WHEN changed_at >= %(begun)s THEN 'skip' ELSE 'reactivate' END,
          CASE WHEN changed_at >= %(begun)s THEN 'newer_news' ELSE '' END, NULL, NULL FROM returned
   UNION ALL
-  SELECT external_id, digest, label, member_id, member_version, CASE WHEN changed_at >= %(begun)s THEN 'skip' ELSE 'suspend' END,
-         CASE WHEN changed_at >= %(begun)s THEN 'newer_news' ELSE reason END, NULL, NULL FROM gone
+  SELECT gone.external_id, gone.digest, member.user_name, member.id, member.version,
+         CASE WHEN member.changed_at >= %(begun)s THEN 'skip' ELSE 'suspend' END,
+         CASE WHEN member.changed_at >= %(begun)s THEN 'newer_news' ELSE gone.reason END, NULL, NULL
+    FROM gone JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = gone.member_id
+         AND member.state = 'active'
 ), placed AS (
   SELECT verdict.*, COALESCE((%(places)s::jsonb ->> action)::smallint, 9) AS place FROM verdict
 )
@@ -149,59 +162,83 @@ SELECT gen_random_uuid(), %(organization)s, %(run)s, row_number() OVER (ORDER BY
        reason, CASE WHEN action = 'skip' THEN 'skipped' ELSE 'waiting' END
   FROM placed
 """
-
-# In the plan a person counts as in the group if they are known, or are about to be. Whom this directory does not know, it does not remove.
-_WANTED: Final = """
-wanted AS (
-  SELECT staged.group_key, staged.member_key, staged.present, known.member_id, grp.id AS group_id
-    FROM tasks_stagedmembership staged
-    JOIN tasks_stagedgroup named ON named.run_id = %(run)s AND named.external_id = staged.group_key AND named.word IN ('all', 'changes')
-    LEFT JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
-         AND grp.external_id = staged.group_key AND grp.ended_at IS NULL
-    LEFT JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = staged.member_key
-    LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id
-   WHERE staged.run_id = %(run)s AND (%(group)s::text IS NULL OR staged.group_key = %(group)s)
-     AND (member.state <> 'offboarded' OR (%(group)s::text IS NULL AND known.member_id IS NULL AND staged.member_key IN (
-       SELECT external_id FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s
-          AND action IN ('create', 'link') AND state IN ('waiting', 'held'))))
-)"""
-_DIFFERENCE: Final = (
-    _WANTED  # noqa: S608 - joined from constants alone; so are the next two
-    + """, joins AS (
-  SELECT group_key, group_id, member_key, member_id FROM wanted
-   WHERE present AND NOT EXISTS (
-     SELECT 1 FROM identity_membership kept WHERE kept.organization_id = %(organization)s AND kept.group_id = wanted.group_id
-        AND kept.member_id = wanted.member_id AND kept.ended_at IS NULL)
-), leaves AS (
-  SELECT grp.external_id AS group_key, grp.id AS group_id, known.external_id AS member_key, known.member_id
-    FROM tasks_stagedgroup named
-    JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
-         AND grp.external_id = named.external_id AND grp.ended_at IS NULL
-    JOIN identity_membership kept ON kept.organization_id = %(organization)s AND kept.group_id = grp.id AND kept.ended_at IS NULL
-    JOIN tasks_known known ON known.organization_id = %(organization)s AND known.member_id = kept.member_id
-         AND known.directory_id = %(directory)s
-   WHERE named.run_id = %(run)s AND named.word = 'all' AND %(complete)s AND (%(group)s::text IS NULL OR named.external_id = %(group)s)
-     AND NOT EXISTS (SELECT 1 FROM tasks_stagedmembership staged WHERE staged.run_id = %(run)s AND staged.group_key = grp.external_id
-                        AND staged.member_key = known.external_id AND staged.present)
-     -- Whoever is merely absent is not thereby out of their groups.
-     AND (NOT %(whole)s OR EXISTS (SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s
-                                      AND staged.external_id = known.external_id AND staged.word <> 'removed'))
-  UNION
-  SELECT group_key, group_id, member_key, member_id FROM wanted
-   WHERE NOT present AND EXISTS (
-     SELECT 1 FROM identity_membership kept WHERE kept.organization_id = %(organization)s AND kept.group_id = wanted.group_id
-        AND kept.member_id = wanted.member_id AND kept.ended_at IS NULL)
-)"""
 )
 
-GROUPS: Final = (
+# Beside each other: whom the pages named for a group, and who of the directory's people is in it. Only what differs is kept. A person
+# counts as known if they are, or are about to be. Whom this directory does not know, it does not remove.
+MOVES: Final = (
     "WITH "  # noqa: S608
-    + _DIFFERENCE
-    + """, moved AS (
-  SELECT group_key, count(*) FILTER (WHERE joins) AS joining, count(*) FILTER (WHERE NOT joins) AS leaving,
-         sha256(convert_to(string_agg((CASE WHEN joins THEN '+' ELSE '-' END) || member_key, E'\\n' ORDER BY member_key COLLATE
-           "C", joins), 'UTF8')) AS digest
-    FROM (SELECT group_key, member_key, true AS joins FROM joins UNION ALL SELECT group_key, member_key, false FROM leaves) AS both_ways
+    + _SEEN
+    + """, named AS (
+  SELECT staged.external_id AS group_key, staged.word, grp.id AS group_id FROM tasks_stagedgroup staged
+    LEFT JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
+         AND grp.external_id = staged.external_id AND grp.ended_at IS NULL
+   WHERE staged.run_id = %(run)s AND staged.word IN ('all', 'changes')
+), said AS MATERIALIZED (
+  SELECT row.group_key, row.member_key, row.departed IS NOT DISTINCT FROM 'true' AS departed, page.number * 1000000000 + row.place AS place
+    FROM tasks_stagedpage page, ROWS FROM (
+      jsonb_array_elements_text(page.groups), jsonb_array_elements_text(page.members), jsonb_array_elements(page.departures)
+    ) WITH ORDINALITY AS row (group_key, member_key, departed, place)
+   WHERE page.run_id = %(run)s
+), kept AS (
+  SELECT named.group_key, known.external_id AS member_key, named.word
+    FROM named
+    JOIN identity_membership membership ON membership.organization_id = %(organization)s AND membership.group_id = named.group_id
+         AND membership.ended_at IS NULL
+    JOIN tasks_known known ON known.organization_id = %(organization)s AND known.member_id = membership.member_id
+         AND known.directory_id = %(directory)s
+), beside AS (
+  SELECT COALESCE(said.group_key, kept.group_key) AS group_key, COALESCE(said.member_key, kept.member_key) AS member_key,
+         said.group_key IS NOT NULL AS was_named, kept.word, said.departed, said.place
+    FROM said FULL JOIN kept ON kept.group_key = said.group_key AND kept.member_key = said.member_key
+   WHERE said.group_key IS NULL OR kept.group_key IS NULL OR said.departed
+), joins AS (
+  SELECT group_key, member_key, max(place) AS place FROM beside
+   WHERE was_named AND NOT departed AND word IS NULL AND group_key IN (SELECT group_key FROM named)
+   GROUP BY group_key, member_key
+), departures AS (
+  SELECT group_key, member_key, max(place) AS place, bool_or(word IS NOT NULL) AS is_in FROM beside
+   WHERE was_named AND departed AND group_key IN (SELECT group_key FROM named)
+   GROUP BY group_key, member_key
+), there AS (
+  -- Whoever is merely absent is not thereby out of their groups.
+  SELECT external_id FROM seen WHERE %(whole)s AND NOT EXISTS (
+    SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s AND staged.external_id = seen.external_id)
+  UNION ALL
+  SELECT external_id FROM tasks_stagedperson WHERE %(whole)s AND run_id = %(run)s AND word <> 'removed'
+  UNION ALL
+  SELECT external_id FROM tasks_known WHERE NOT %(whole)s AND directory_id = %(directory)s
+), leaves AS (
+  SELECT departures.group_key, departures.member_key FROM departures
+   WHERE is_in AND NOT EXISTS (SELECT 1 FROM said WHERE said.group_key = departures.group_key AND said.member_key = departures.member_key
+                                  AND NOT said.departed AND said.place > departures.place)
+  UNION
+  SELECT group_key, member_key FROM beside
+   WHERE NOT was_named AND word = 'all' AND %(complete)s
+     AND member_key IN (SELECT external_id FROM there)
+)
+INSERT INTO tasks_stagedmembership (organization_id, run_id, group_key, member_key, present)
+SELECT %(organization)s, %(run)s, group_key, member_key, present FROM (
+  SELECT joins.group_key, joins.member_key, true AS present FROM joins
+    LEFT JOIN departures USING (group_key, member_key)
+    LEFT JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = joins.member_key
+    LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id
+   WHERE (departures.place IS NULL OR departures.place < joins.place)
+     AND (member.state <> 'offboarded' OR (known.member_id IS NULL AND joins.member_key IN (
+       SELECT external_id FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s
+          AND action IN ('create', 'link') AND state IN ('waiting', 'held'))))
+  UNION ALL
+  SELECT group_key, member_key, false FROM leaves
+) AS moved ORDER BY group_key, member_key
+"""
+)
+
+GROUPS: Final = """
+WITH moved AS (
+  SELECT group_key, count(*) FILTER (WHERE present) AS joining, count(*) FILTER (WHERE NOT present) AS leaving,
+         sha256(convert_to(string_agg((CASE WHEN present THEN '+' ELSE '-' END) || member_key, E'\\n' ORDER BY member_key COLLATE
+           "C"), 'UTF8')) AS digest
+    FROM tasks_stagedmembership WHERE run_id = %(run)s
    GROUP BY group_key
 ), told AS (
   SELECT named.external_id, named.word, named.display_name, grp.id AS group_id, grp.display_name AS had_name
@@ -242,31 +279,38 @@ SELECT gen_random_uuid(), %(organization)s, %(run)s,
        place, action, external_id, label, group_id, digest, fields, reason, 'waiting'
   FROM placed
 """
-)
 
-# For one group when its turn has come: people who were created meanwhile are known by then.
-MOVES: Final = (
-    "WITH "  # noqa: S608
-    + _DIFFERENCE
-    + """
-SELECT member_id, true AS joins FROM joins WHERE member_id IS NOT NULL
-UNION ALL SELECT member_id, false FROM leaves
-LIMIT %(most)s
-"""
+# The next who are to join or leave these groups, taken out of the table: people who were created meanwhile are known by now.
+TAKE: Final = """
+WITH taken AS (
+  DELETE FROM tasks_stagedmembership WHERE run_id = %(run)s AND (group_key, member_key) IN (
+    SELECT group_key, member_key FROM tasks_stagedmembership WHERE run_id = %(run)s AND group_key = ANY (%(groups)s)
+     ORDER BY group_key, member_key LIMIT %(most)s)
+  RETURNING group_key, member_key, present
 )
+SELECT taken.group_key, known.member_id, taken.present FROM taken
+  LEFT JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = taken.member_key
+ ORDER BY taken.group_key
+"""
 
 # Complete listings count whom they lack; whoever is there again is no longer missing.
-MISSING: Final = """
+MISSING: Final = (
+    "WITH "  # noqa: S608
+    + _SEEN
+    + """
 UPDATE tasks_known known SET missing_since = COALESCE(missing_since, %(now)s), missing_runs = missing_runs + 1
   FROM identity_member member
  WHERE known.directory_id = %(directory)s AND known.gone_at IS NULL AND member.organization_id = %(organization)s
    AND member.id = known.member_id AND member.state = 'active' AND known.missing_runs < 1000
    AND NOT EXISTS (SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s AND staged.external_id = known.external_id)
+   AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.external_id = known.external_id)
 """
+)
 FOUND: Final = """
 UPDATE tasks_known known SET missing_since = NULL, missing_runs = 0
- WHERE known.directory_id = %(directory)s AND known.missing_since IS NOT NULL
-   AND EXISTS (SELECT 1 FROM tasks_stagedperson staged WHERE staged.run_id = %(run)s AND staged.external_id = known.external_id)
+  FROM (SELECT jsonb_array_elements_text(seen) AS external_id FROM tasks_stagedpage WHERE run_id = %(run)s
+         UNION ALL SELECT external_id FROM tasks_stagedperson WHERE run_id = %(run)s) AS said
+ WHERE known.directory_id = %(directory)s AND known.missing_since IS NOT NULL AND known.external_id = said.external_id
 """
 MISSING_GROUPS: Final = """
 INSERT INTO tasks_missinggroup (organization_id, directory_id, external_id, missing_since, missing_runs)

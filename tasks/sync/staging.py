@@ -1,7 +1,7 @@
-"""Writes what a page said into the staging tables: by COPY, once for each id, and without what the directory has said before."""
+"""Writes what a page said into the staging tables: news a row each, by COPY, and what the directory has said before as one list."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,16 +12,27 @@ from psycopg.types.json import Jsonb
 from identity.errors import Invalid
 from identity.models import Run
 from identity.profile import check_length, check_user_name, email_of, key_of
-from tasks.connectors.interface import Group, Membership, Page, Person, Unreadable
+from tasks.connectors.interface import Group, Page, Person, Unreadable
 
 # How many of those that cannot be read are kept with their reasons, for people to look at.
 UNREADABLE_KEPT: Final = 100
+DIGEST_BYTES: Final = 32
 
+# Which of the named have news: the database compares, so that of everybody else nothing travels back. One look-up for each, by the index,
+# whatever the size of the directory was when the plan was made.
+_NEWS: Final = f"""
+SELECT said.place FROM ROWS FROM (jsonb_array_elements_text(%(ids)s::jsonb), jsonb_array_elements_text(%(versions)s::jsonb))
+       WITH ORDINALITY AS said (external_id, version, place)
+  LEFT JOIN LATERAL (
+    SELECT digest, version FROM tasks_known WHERE directory_id = %(directory)s AND external_id = said.external_id AND gone_at IS NULL
+     LIMIT 1) AS known ON true
+ WHERE known.digest IS DISTINCT FROM substr(%(digests)s::bytea, (said.place::int - 1) * {DIGEST_BYTES} + 1, {DIGEST_BYTES})
+    OR known.version <> said.version
+"""  # noqa: S608 - a constant of ours
 # COPY does not go into a table under row-level security: it goes into one of the session, and from there by one statement.
-_TABLES: Final = """
+_TABLE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS page_person (external_id text, word text, digest bytea, user_name text, user_name_key text, email_key text,
-  profile jsonb, active boolean, version text) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS page_membership (group_key text, member_key text, present boolean) ON COMMIT DELETE ROWS
+  profile jsonb, active boolean, version text) ON COMMIT DELETE ROWS
 """
 _PEOPLE: Final = """
 INSERT INTO tasks_stagedperson (organization_id, run_id, external_id, word, digest, user_name, user_name_key, email_key, profile,
@@ -30,7 +41,17 @@ SELECT %(organization)s, %(run)s, external_id, word, digest, user_name, user_nam
 ON CONFLICT (run_id, external_id) DO UPDATE
    SET word = excluded.word, digest = excluded.digest, user_name = excluded.user_name, user_name_key = excluded.user_name_key,
        email_key = excluded.email_key, profile = excluded.profile, active = excluded.active, version = excluded.version
- WHERE excluded.word <> 'present'
+"""
+# The last word counts: whoever is as before by a later page has no news after all.
+_NO_NEWS: Final = """
+DELETE FROM tasks_stagedperson staged USING jsonb_array_elements_text(%(same)s::jsonb) AS same (external_id)
+ WHERE staged.run_id = %(run)s AND staged.external_id = same.external_id AND EXISTS (
+   SELECT 1 FROM tasks_stagedperson WHERE run_id = %(run)s)
+"""
+_PAGE: Final = """
+INSERT INTO tasks_stagedpage (organization_id, run_id, number, seen, groups, members, departures)
+SELECT %(organization)s, %(run)s, COALESCE(max(number), 0) + 1, %(seen)s, %(groups)s, %(members)s, %(departures)s
+  FROM tasks_stagedpage WHERE run_id = %(run)s
 """
 _GROUPS: Final = """
 INSERT INTO tasks_stagedgroup (organization_id, run_id, external_id, word, display_name)
@@ -38,23 +59,16 @@ SELECT %(organization)s, %(run)s, row.external_id, row.word, row.display_name
   FROM unnest(%(ids)s::text[], %(words)s::text[], %(names)s::text[]) AS row (external_id, word, display_name)
 ON CONFLICT (run_id, external_id) DO UPDATE SET word = excluded.word, display_name = excluded.display_name
 """
-_MEMBERSHIPS: Final = """
-INSERT INTO tasks_stagedmembership (organization_id, run_id, group_key, member_key, present)
-SELECT %(organization)s, %(run)s, group_key, member_key, present FROM page_membership
-ON CONFLICT (run_id, group_key, member_key) DO UPDATE SET present = excluded.present
-"""
-_KNOWN: Final = """
-SELECT external_id, digest, version FROM tasks_known WHERE directory_id = %s AND external_id = ANY (%s) AND gone_at IS NULL
-"""
+_STAGED: Final = ("page", "person", "group", "membership")
 _CLEAR: Final = tuple(
     f"DELETE FROM tasks_staged{name} WHERE run_id = %s"  # noqa: S608 - the names are ours
-    for name in ("person", "group", "membership")
+    for name in _STAGED
 )
 # Whose run was ended elsewhere: by a person who cancelled it, or by a newer one.
 _FORGET: Final = tuple(
     f"DELETE FROM tasks_staged{name} staged USING identity_run run WHERE run.id = staged.run_id AND run.ended_at IS NOT NULL"  # noqa: S608
     " AND (%(directory)s::uuid IS NULL OR run.directory_id = %(directory)s)"
-    for name in ("person", "group", "membership")
+    for name in _STAGED
 )
 
 
@@ -69,15 +83,16 @@ def digest_of(person: Person) -> bytes:
     return hashlib.sha256(text).digest()
 
 
-def write(run: Run, page: Page) -> list[Unreadable]:
-    """Stage the page, in the caller's transaction; returns what cannot be kept, beside what the connector could not read."""
+def write(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> list[Unreadable]:
+    """Stage the page, in the caller's transaction; returns what cannot be kept, beside what the connector could not read.
+
+    `groups_said` are groups that earlier pages of this reading told of, as {id: (members, name)}; they are not staged again.
+    """
     bad = list(page.unreadable)
     with connection.cursor() as cursor:
-        if page.people or page.removed or page.present or page.memberships:
-            cursor.execute(_TABLES)
-        _write_people(cursor, run, page, bad)
-        _write_groups(cursor, run, page, bad)
-        _write_memberships(cursor, run, page.memberships)
+        seen = _write_people(cursor, run, page, bad)
+        _write_groups(cursor, run, page, bad, groups_said)
+        _write_page(cursor, run, page, seen, bad)
     return bad
 
 
@@ -98,51 +113,77 @@ def forget(directory_id: UUID | None = None) -> int:
     return forgotten
 
 
-def _write_people(cursor: Any, run: Run, page: Page, bad: list[Unreadable]) -> None:
-    digests: dict[str, bytes] = {}
-    told: dict[str, Person] = {}
-    for person in page.people:
+def _write_people(cursor: Any, run: Run, page: Page, bad: list[Unreadable]) -> list[str]:
+    """Stage whoever has news; returns the ids of the others who are there."""
+    told = _readable(page.people, bad)
+    news = _news(cursor, run, told)
+    same = [external_id for external_id in told if external_id not in news]
+    rows: dict[str, tuple[Any, ...]] = {}
+    for external_id in news:
+        person, digest = told[external_id]
         try:
-            check_length(person.external_id, "external_id", "An external id")
-            digests[person.external_id] = digest_of(person)
-        except (Invalid, UnicodeError) as refusal:
-            bad.append(_unreadable(person.external_id, refusal))
-            continue
-        told[person.external_id] = person
-    cursor.execute(_KNOWN, [run.directory_id, list(told)])
-    known = {external_id: (bytes(digest), version) for external_id, digest, version in cursor.fetchall()}
-    rows: dict[str, tuple[Any, ...]] = {
-        external_id: _bare(external_id, "present") for external_id in page.present
-    }
-    for external_id, person in told.items():
-        if known.get(external_id) == (digests[external_id], person.version) and person.active is not None:
-            rows[external_id] = _bare(external_id, "same")
-            continue
-        try:
-            rows[external_id] = _told(person, digests[external_id])
+            rows[external_id] = _told(person, digest)
         except (Invalid, UnicodeError) as refusal:
             bad.append(_unreadable(external_id, refusal))
-    rows |= {external_id: _bare(external_id, "removed") for external_id in page.removed}
+    rows |= {external_id: _removed(external_id) for external_id in page.removed}
+    if same:
+        cursor.execute(_NO_NEWS, {"run": run.pk, "same": Jsonb(same, orjson.dumps)})
     if rows:
-        _copy(cursor, "COPY page_person FROM STDIN", rows.values())
+        cursor.execute(_TABLE)
+        with cursor.copy("COPY page_person FROM STDIN") as copy:
+            for row in rows.values():
+                copy.write_row(row)
         cursor.execute(_PEOPLE, {"organization": run.organization_id, "run": run.pk})
+    return [*same, *(external_id for external_id in page.present if _is_text(external_id))]
+
+
+def _readable(people: Iterable[Person], bad: list[Unreadable]) -> dict[str, tuple[Person, bytes]]:
+    """Return each person with their digest, the last word about each."""
+    told: dict[str, tuple[Person, bytes]] = {}
+    for person in people:
+        try:
+            check_length(person.external_id, "external_id", "An external id")
+            check_length(person.version, "version", "A version")
+            told[person.external_id] = (person, digest_of(person))
+        except (Invalid, UnicodeError) as refusal:
+            bad.append(_unreadable(person.external_id, refusal))
+    return told
+
+
+def _news(cursor: Any, run: Run, told: Mapping[str, tuple[Person, bytes]]) -> list[str]:
+    """Return the ids of those who are not as the directory told of them before, or of whom it does not say whether they are active."""
+    if not told:
+        return []
+    values = {
+        "directory": run.directory_id, "ids": Jsonb(list(told), orjson.dumps),
+        "versions": Jsonb([person.version for person, _ in told.values()], orjson.dumps),
+        "digests": b"".join(digest for _, digest in told.values()),
+    }  # fmt: skip
+    cursor.execute(_NEWS, values)
+    places = {place - 1 for (place,) in cursor.fetchall()}
+    return [
+        external_id
+        for place, (external_id, (person, _)) in enumerate(told.items())
+        if place in places or person.active is None
+    ]
 
 
 def _told(person: Person, digest: bytes) -> tuple[Any, ...]:
     user_name = check_user_name(person.user_name)
     profile = dict(person.profile)
-    check_length(person.version, "version", "A version")
     return (
         person.external_id, "told", digest, user_name, key_of(user_name), key_of(email_of(profile)), Jsonb(profile, orjson.dumps),
         person.active, person.version,
     )  # fmt: skip
 
 
-def _bare(external_id: str, word: str) -> tuple[Any, ...]:
-    return (external_id, word, b"", "", "", "", Jsonb({}), None, "")
+def _removed(external_id: str) -> tuple[Any, ...]:
+    return (external_id, "removed", b"", "", "", "", Jsonb({}), None, "")
 
 
-def _write_groups(cursor: Any, run: Run, page: Page, bad: list[Unreadable]) -> None:
+def _write_groups(
+    cursor: Any, run: Run, page: Page, bad: list[Unreadable], said: dict[str, tuple[str, str]]
+) -> None:
     groups: dict[str, tuple[str, str]] = {}
     for group in page.groups:
         try:
@@ -152,12 +193,14 @@ def _write_groups(cursor: Any, run: Run, page: Page, bad: list[Unreadable]) -> N
             continue
         groups[group.external_id] = (group.members, group.display_name.strip())
     groups |= dict.fromkeys(page.removed_groups, ("removed", ""))
+    groups = {external_id: told for external_id, told in groups.items() if said.get(external_id) != told}
     if groups:
         values = {
             "organization": run.organization_id, "run": run.pk, "ids": list(groups),
             "words": [word for word, _ in groups.values()], "names": [name for _, name in groups.values()],
         }  # fmt: skip
         cursor.execute(_GROUPS, values)
+        said |= groups
 
 
 def _check_group(group: Group) -> None:
@@ -167,19 +210,27 @@ def _check_group(group: Group) -> None:
         raise Invalid("A group needs an id and a name.")
 
 
-def _write_memberships(cursor: Any, run: Run, memberships: Sequence[Membership]) -> None:
-    pairs = {(item.group, item.member): item.present for item in memberships}
-    if pairs:
-        _copy(
-            cursor, "COPY page_membership FROM STDIN", ((*pair, present) for pair, present in pairs.items())
-        )
-        cursor.execute(_MEMBERSHIPS, {"organization": run.organization_id, "run": run.pk})
+def _write_page(cursor: Any, run: Run, page: Page, seen: Sequence[str], bad: list[Unreadable]) -> None:
+    memberships = [item for item in page.memberships if _is_text(item.group) and _is_text(item.member)]
+    if len(memberships) < len(page.memberships):
+        bad.append(Unreadable("memberships", "Text of some of them is no Unicode, or holds a NUL character."))
+    if not seen and not memberships:
+        return
+    departures = [not item.present for item in memberships]
+    values: dict[str, Any] = {
+        "seen": seen, "groups": [item.group for item in memberships], "members": [item.member for item in memberships],
+        "departures": departures if any(departures) else [],
+    }  # fmt: skip
+    lists = {name: Jsonb(value, orjson.dumps) for name, value in values.items()}
+    cursor.execute(_PAGE, {"organization": run.organization_id, "run": run.pk, **lists})
 
 
-def _copy(cursor: Any, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    with cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+def _is_text(text: str) -> bool:
+    """Tell whether PostgreSQL can keep it."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def _unreadable(place: str, refusal: Exception) -> Unreadable:

@@ -12,7 +12,7 @@ from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import pull_settings, pulls, sync_runs, tenancy
 from identity.models import Member, Step
-from tasks.models import Known, StagedPerson
+from tasks.models import Known, StagedPage, StagedPerson
 from tasks.sync import plan, plan_sql
 from tests.conftest import SETUP
 
@@ -41,7 +41,7 @@ class Case:
 
 CASES = strategies.builds(
     Case,
-    word=strategies.sampled_from([None, None, "told", "told", "same", "present", "removed"]),
+    word=strategies.sampled_from([None, None, "told", "told", "seen", "seen", "removed"]),
     active=strategies.sampled_from([True, True, False, None]),
     title=strategies.sampled_from(["", "X"]),
     version=strategies.sampled_from(["", "1", "2"]),
@@ -61,7 +61,7 @@ def naive(case, *, complete, whole, rescoped):
     if not case.known:
         return _newcomer(case) if case.word == "told" else None
     found = _existing(case) if case.word == "told" else None
-    if case.word in {"same", "present"} and case.shut_for == "absent" and case.state == "suspended":
+    if case.word == "seen" and case.shut_for == "absent" and case.state == "suspended":
         found = ("reactivate", "")
     if case.word == "removed" and case.state == "active":
         found = ("suspend", "removed")
@@ -100,7 +100,7 @@ def _profile(title):
 
 
 def _put(organization, pull, run, key, case):
-    if case.word is not None:
+    if case.word in {"told", "removed"}:
         StagedPerson(
             organization=organization, run=run, external_id=key, word=case.word, digest=b"new", user_name=key, user_name_key=key,
             profile=_profile(case.title), active=case.active, version=case.version,
@@ -149,6 +149,10 @@ def test_the_statements_say_what_the_naive_function_says(acme, pull, cases, comp
         run.lacks = [] if complete else [{"code": "incomplete"}]
         for key, case in people.items():
             _put(acme, pull, run, key, case)
+        seen = [key for key, case in people.items() if case.word == "seen"]
+        # Page two says once more what page one said.
+        for number in (1, 2):
+            StagedPage(organization=acme, run=run, number=number, seen=seen).save(force_insert=True)
         values = plan.parameters(run, pull_settings.rules_of(pull.directory), rescoped=rescoped)
         from django.db import connection
 

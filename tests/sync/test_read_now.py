@@ -11,7 +11,7 @@ from identity import pulls, sync_runs, tenancy
 from identity.models import Member, Pull, Run
 from tasks import wake
 from tasks.jobs import directories as jobs
-from tasks.models import StagedPerson
+from tasks.models import StagedPage, StagedPerson
 from tasks.sync import attend
 from tests.conftest import SETUP
 from tests.sync.conftest import ADA
@@ -74,20 +74,21 @@ def test_a_cancelled_run_leaves_nothing_staged(broker, hr, acme):
     listing(*crowd(4), *[person(f"p{place:02}", active=False) for place in range(4, 10)])
     held = run(hr)
     with tenancy.of(acme):
-        assert StagedPerson.objects.count() == 10
+        assert (StagedPerson.objects.count(), StagedPage.objects.count()) == (6, 1)
     sync_runs.cancel(held, actor=ADA)
     attend.attend(str(acme.pk), str(hr.directory_id))
     with tenancy.of(acme):
-        assert StagedPerson.objects.count() == 0
+        assert (StagedPerson.objects.count(), StagedPage.objects.count()) == (0, 0)
 
 
 def test_what_was_read_for_a_run_that_is_over_is_forgotten_by_the_clock(hr, acme):
     listing(*crowd(4), *[person(f"p{place:02}", active=False) for place in range(4, 10)])
     sync_runs.cancel(run(hr), actor=ADA)
     waiting = run(hr)
-    assert (jobs.forget_staged(), jobs.forget_staged()) == (10, 0)
+    assert (jobs.forget_staged(), jobs.forget_staged()) == (7, 0)
     with tenancy.of(acme):
-        assert set(StagedPerson.objects.values_list("run_id", flat=True)) == {waiting.pk}
+        for staged in (StagedPerson, StagedPage):
+            assert set(staged.objects.values_list("run_id", flat=True)) == {waiting.pk}
 
 
 @pytest.mark.parametrize("kind", ["dry", "superseded"])
@@ -98,6 +99,7 @@ def test_nothing_stays_staged_behind_a_run_that_is_over(hr, acme, kind):
         run(hr)
     with tenancy.of(acme):
         assert not StagedPerson.objects.filter(run_id=over.pk).exists()
+        assert not StagedPage.objects.filter(run_id=over.pk).exists()
 
 
 def test_a_wake_up_for_nothing_does_nothing(broker, hr, acme, globex):
