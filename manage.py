@@ -11,6 +11,8 @@ WITHOUT_DATABASE: Final = frozenset(
     {"help", "--help", "--version", "check", "collectstatic", "makemigrations", "spectacular", "up"}
     | {"serve", "work", "clock"}
 )
+# The same of single subcommands.
+SUBCOMMANDS_WITHOUT_DATABASE: Final = (["rollcall", "verify"],)
 # These need settings and no models; leaving Django's second of loading out makes every start shorter.
 WITHOUT_MODELS: Final = frozenset({"up", "serve", "work", "clock"})
 
@@ -25,7 +27,8 @@ def main(arguments: list[str]) -> None:
 
     command = arguments[1] if len(arguments) > 1 else "help"
     try:
-        local.use(command, arguments[2:], start_servers=command not in WITHOUT_DATABASE)
+        without = command in WITHOUT_DATABASE or arguments[1:3] in SUBCOMMANDS_WITHOUT_DATABASE
+        local.use(command, arguments[2:], start_servers=not without)
         from django.conf import settings
         from django.core.management import execute_from_command_line
 

@@ -14,6 +14,14 @@ class Event(StrEnum):
     ORGANIZATION_WITHOUT_BREAK_GLASS = "organization.without_break_glass"
     ORGANIZATION_SIGN_ON = "organization.sign_on"
 
+    BUNDLE_ASK = "bundle.ask"
+    BUNDLE_FINISH = "bundle.finish"
+    BUNDLE_FAIL = "bundle.fail"
+    BUNDLE_WRITE = "bundle.write"
+    BUNDLE_DOWNLOAD = "bundle.download"
+    BUNDLE_DISCARD = "bundle.discard"
+    BUNDLE_EXPIRE = "bundle.expire"
+
     DOMAIN_CLAIM = "domain.claim"
     DOMAIN_CONFIRM = "domain.confirm"
     DOMAIN_CHANGE = "domain.change"

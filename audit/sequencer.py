@@ -4,6 +4,8 @@ Ids are handed out before commit, so a reader that remembers the last id loses e
 sequencer numbers only what is committed; whoever reads the record pages by `seq` and misses nothing.
 """
 
+from uuid import UUID
+
 from django.db import connection
 
 _BATCH = 5000
@@ -19,11 +21,18 @@ def run(batch: int = _BATCH) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT audit_waiting()")
         for (organization_id,) in cursor.fetchall():
-            numbered = batch
-            while numbered == batch:
-                cursor.execute("SELECT audit_sequence(%s, %s)", [organization_id, batch])
-                numbered = cursor.fetchone()[0]
-                total += numbered
+            total += run_for(organization_id, batch)
+    return total
+
+
+def run_for(organization_id: UUID, batch: int = _BATCH) -> int:
+    """Do the same for one organization alone."""
+    total, numbered = 0, batch
+    with connection.cursor() as cursor:
+        while numbered == batch:
+            cursor.execute("SELECT audit_sequence(%s, %s)", [organization_id, batch])
+            numbered = cursor.fetchone()[0]
+            total += numbered
     return total
 
 

@@ -50,6 +50,9 @@ if ROLLCALL_TRUSTED_PROXIES:
 ROLLCALL_OUTBOUND_ALLOW = env.listing("ROLLCALL_OUTBOUND_ALLOW")
 ROLLCALL_SIGN_IN_DETAIL_DAYS = env.integer("ROLLCALL_SIGN_IN_DETAIL_DAYS", 30, least=1, most=365)
 
+# How long the archive of an organization can be downloaded.
+ROLLCALL_BUNDLE_DAYS = env.integer("ROLLCALL_BUNDLE_DAYS", 7, least=1, most=90)
+
 # Below it, in a folder named by the organization's id, lie the files that directories read; empty watches none.
 ROLLCALL_WATCHED_FOLDER = env.text("ROLLCALL_WATCHED_FOLDER", "")
 

@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from audit.record import Actor
-from identity import operators, roles, tenancy
+from identity import bundles, operators, roles, tenancy
 from identity.browser import awaiting_of, session_of
 from identity.models import Member, Organization, Session
 from identity.outside import Outside
@@ -135,6 +135,11 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "domains": "organization.write",
     "domain_check": "organization.write",
     "domain_confirm": OPERATOR,
+    "bundles": bundles.NEEDS,
+    "bundle_ask": bundles.NEEDS,
+    "bundle_progress": bundles.NEEDS,
+    "bundle_file": bundles.NEEDS,
+    "bundle_discard": bundles.NEEDS,
     "record": "record.read",
     "entry": "record.read",
     "record_csv": "record.read",

@@ -64,6 +64,7 @@ _SECTIONS: Final = (
         "Oversight",
         (
             ("record", "Record", "list-details", ("entry",)),
+            ("bundles", "Export", "download", ()),
             ("settings", "Settings", "settings", ()),
         ),
     ),

@@ -6,7 +6,7 @@ from audit.events import Event
 
 _NOUNS: Final = {
     "sign_in": "Sign-in", "sign_out": "Sign-out", "scim": "SCIM request", "api": "API request", "sync": "Directory sync",
-    "access": "First access", "mapping": "Group access", "record": "Record", "kind": "Resource kind",
+    "access": "First access", "mapping": "Group access", "record": "Record", "bundle": "Export", "kind": "Resource kind",
 }  # fmt: skip
 _VERBS: Final = {
     "create": "created", "change": "changed", "suspend": "suspended", "resume": "resumed", "claim": "claimed",
@@ -22,7 +22,8 @@ _VERBS: Final = {
     "deactivate": "deactivated", "metadata": "metadata refreshed", "key": "key made", "start": "started",
     "succeed": "succeeded", "incomplete": "left incomplete", "test": "tested", "extend": "extended", "replay": "replayed",
     "roll_back": "rolled back",
-    "download": "downloaded", "run": "run", "hold": "held back", "approve": "approved",
+    "download": "downloaded", "ask": "asked for", "finish": "ready", "fail": "failed", "write": "written to a disk",
+    "discard": "discarded", "run": "run", "hold": "held back", "approve": "approved",
     "sign_on": "ways in changed", "key_used": "key used for the first time",
     "break_glass": "by the break-glass password", "without_break_glass": "without break-glass administrator",
     "proof_missing": "proof missing", "proof_back": "proof found again", "unprove": "proved no longer",

@@ -10,8 +10,10 @@ class SamlConfig(AppConfig):
     verbose_name = "SAML"
 
     def ready(self) -> None:
-        """Have what this floor keeps about a person forgotten when they are erased."""
+        """Have what this floor keeps about a person forgotten when they are erased, and put into the bundle of their organization."""
         from identity import erasure  # models are there only now
+        from saml import bundle_contents
         from saml.erasure import forget
 
         erasure.on_erase(forget)
+        bundle_contents.register()

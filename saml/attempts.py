@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.db.models import Exists, OuterRef, Q
@@ -259,6 +260,11 @@ def attributes_of(attempt: Attempt) -> dict[str, list[str]]:
     return _open(attempt, "attributes", attempt.attributes_sealed) or {}
 
 
+def opened(organization_id: UUID, attempt_id: UUID, name: str, sealed: bytes) -> Any:
+    """Return what is sealed in an attempt's `name`: name_id or attributes. Raises UnsealError."""
+    return json.loads(secrets.open_(organization_id, f"saml_attempt:{attempt_id}:{name}", sealed))
+
+
 def _new(connection: Connection, purpose: str) -> Attempt:
     now, where = timezone.now(), context.current()
     return Attempt(
@@ -316,11 +322,7 @@ def _seal(attempt: Attempt, name: str, value: Any) -> bytes:
 
 
 def _open(attempt: Attempt, name: str, sealed: Any) -> Any:
-    if not sealed:
-        return None
-    return json.loads(
-        secrets.open_(attempt.organization_id, f"saml_attempt:{attempt.pk}:{name}", bytes(sealed))
-    )
+    return opened(attempt.organization_id, attempt.pk, name, bytes(sealed)) if sealed else None
 
 
 def _digest(nonce: str) -> bytes:

@@ -10,8 +10,10 @@ class ScimConfig(AppConfig):
     verbose_name = "SCIM"
 
     def ready(self) -> None:
-        """Have what this floor keeps about a person forgotten when they are erased."""
+        """Have what this floor keeps about a person forgotten when they are erased, and put into the bundle of their organization."""
         from identity import erasure  # models are there only now
+        from scim import bundle_contents
         from scim.erasure import forget
 
         erasure.on_erase(forget)
+        bundle_contents.register()

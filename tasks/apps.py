@@ -13,6 +13,7 @@ class TasksConfig(AppConfig):
         """Have the sequencer and whoever reads directories woken after commits, and make the kinds of directories known."""
         from audit.record import on_recorded  # models are there only now
         from identity import directory_kinds, drift, erasure, jobs, sync_wake
+        from tasks import bundle_contents
         from tasks.connectors import CONNECTORS
         from tasks.connectors.interface import kind_of
         from tasks.sync.drift import find
@@ -23,6 +24,7 @@ class TasksConfig(AppConfig):
         on_recorded(wake)
         sync_wake.woken_by(wake_directory)
         erasure.on_erase(forget)
+        bundle_contents.register()
         jobs.expect({entry.job: entry.seconds for entry in TIMETABLE})
         drift.found_by(find)
         for connector in CONNECTORS:

@@ -29,6 +29,8 @@ TIMETABLE: Final = (
     Every(60, "tasks.jobs.directories.due"),
     Every(300, "tasks.jobs.directories.expired"),
     Every(3600, "tasks.jobs.directories.forget_staged"),
+    Every(10, "tasks.jobs.bundles.due"),
+    Every(300, "tasks.jobs.bundles.expired"),
     Every(10, "tasks.jobs.mail.outgoing"),
     Every(60, "tasks.jobs.connections.refresh_metadata"),
     Every(3600, "tasks.jobs.connections.expiring_certificates"),

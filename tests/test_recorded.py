@@ -5,12 +5,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from audit.chain import Place
 from audit.models import Detail, Entry
 from audit.record import Actor
 from identity import (
     batches,
     bulk_access,
     bulk_members,
+    bundles,
     deadlines,
     directories,
     domains,
@@ -37,6 +39,7 @@ from identity import (
 )
 from identity.batches import Arrival, Change
 from identity.bulk_access import Edit
+from identity.bundle_archive import Written
 from identity.grants import GrantSpec
 from identity.group_batches import Formed, Move
 from identity.mappings import Mapping
@@ -95,6 +98,17 @@ VERBS = {
     "organizations.change": (
         lambda acme, jane: organizations.change(acme, name="Acme AG", actor=ADA),
         ["organization.change"],
+    ),
+    "bundles.ask": (lambda acme, jane: bundles.ask(acme, actor=ADA), ["bundle.ask"]),
+    "bundles.discard": (
+        lambda acme, jane: bundles.discard(bundles.ask(acme, actor=ADA), actor=ADA),
+        ["bundle.ask", "bundle.discard"],
+    ),
+    "bundles.written_elsewhere": (
+        lambda acme, jane: bundles.written_elsewhere(
+            acme, Written(1, "00" * 32, 1, Place()), asked_at=timezone.now(), actor=ADA
+        ),
+        ["bundle.write"],
     ),
     "sign_on.change": (
         lambda acme, jane: sign_on.change(acme, sso_identifier="acme.test", actor=ADA),

@@ -18,6 +18,7 @@ from django.utils import timezone
 from audit import export, sequencer
 from audit.ids import uuid7
 from identity import (
+    bundles,
     domains,
     groups,
     invitations,
@@ -137,6 +138,7 @@ def theirs(acme, ada, jane, okta):
             rule="keep",
             actor=SETUP,
         ).pk,
+        "bundle": bundles.ask(acme, actor=SETUP).pk,
         "receipt": _receipt(acme),
         "mail": _letter(acme),
         "run": sync_runs.ask(a_pull(acme).directory, actor=SETUP).pk,

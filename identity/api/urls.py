@@ -6,6 +6,7 @@ from rest_framework.views import APIView
 from identity.api import (
     access,
     bulk_access,
+    bundles,
     catalogue,
     directories,
     domains,
@@ -124,6 +125,9 @@ urlpatterns = [
     _to(f"{_ORGANIZATION}/domains/<uuid:domain>", domains.OneDomain, "domain"),
     _to(f"{_ORGANIZATION}/domains/<uuid:domain>/confirm", domains.ConfirmedDomain, "domain-confirm"),
     _to(f"{_ORGANIZATION}/domains/<uuid:domain>/check", domains.CheckedDomain, "domain-check"),
+    _to(f"{_ORGANIZATION}/bundles", bundles.Bundles, "bundles"),
+    _to(f"{_ORGANIZATION}/bundles/<uuid:bundle>", bundles.OneBundle, "bundle"),
+    _to(f"{_ORGANIZATION}/bundles/<uuid:bundle>/file", bundles.BundleFile, "bundle-file"),
     _to(f"{_ORGANIZATION}/entries", entries.Entries, "entries"),
     _to(f"{_ORGANIZATION}/entries.csv", entries.EntriesCsv, "entries-csv"),
     _to(f"{_ORGANIZATION}/entries.jsonl", entries.EntriesJsonl, "entries-jsonl"),

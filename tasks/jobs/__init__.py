@@ -1,8 +1,20 @@
 """The jobs, one noun a file. Each finds what is due, and has a verb do it; it may run twice, late, or beside itself."""
 
-from tasks.jobs import connections, credentials, directories, domains, leavers, mail, reviews, scim, sign_ins
+from tasks.jobs import (
+    bundles,
+    connections,
+    credentials,
+    directories,
+    domains,
+    leavers,
+    mail,
+    reviews,
+    scim,
+    sign_ins,
+)
 
 __all__ = [
+    "bundles",
     "connections",
     "credentials",
     "directories",

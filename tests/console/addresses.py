@@ -36,10 +36,12 @@ POSTED = {
     "connection_sessions_end",
     "domain_check",
     "domain_confirm",
+    "bundle_ask",
+    "bundle_discard",
 }
-DOWNLOADS = {"record_csv", "record_jsonl", "receipt_json", "sign_ins_csv", "sign_ins_jsonl"}
+DOWNLOADS = {"record_csv", "record_jsonl", "receipt_json", "sign_ins_csv", "sign_ins_jsonl", "bundle_file"}
 # A part of a page, which a script asks for.
-FRAGMENTS = {"directory_heard", "run_progress"}
+FRAGMENTS = {"directory_heard", "run_progress", "bundle_progress"}
 
 
 def patterns() -> dict[str, URLPattern]:

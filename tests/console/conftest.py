@@ -9,10 +9,12 @@ from django.test import Client
 from django.utils import timezone
 
 from audit import sequencer
+from audit.chain import Place
 from audit.events import Event
 from audit.models import Entry
 from audit.record import Actor, Subject, record
 from identity import (
+    bundles,
     directories,
     domains,
     grants,
@@ -28,8 +30,9 @@ from identity import (
     tenancy,
     tokens,
 )
+from identity.bundle_archive import Written
 from identity.grants import GrantSpec
-from identity.models import Directory, Member, Organization, OutgoingMail
+from identity.models import Bundle, Directory, Member, Organization, OutgoingMail
 from identity.review_scope import Scope
 from saml import attempts, connections, keys
 from saml.refusals import Refused
@@ -57,6 +60,14 @@ def logged(organization: Organization) -> list[LoggedRequest]:
     """Give the request log of an organization, the oldest first."""
     with tenancy.of(organization):
         return list(LoggedRequest.objects.order_by("pk"))
+
+
+def a_bundle(organization: Organization) -> Bundle:
+    """Give a bundle that can be downloaded, with nothing in it."""
+    bundle = bundles.ask(organization, actor=SETUP)
+    with tenancy.change(organization):
+        bundles.finish(bundle, Written(0, "00" * 32, 0, Place()), actor=SETUP)
+    return bundle
 
 
 def burst_of(directory: Directory, *people: Member) -> Burst:
@@ -180,6 +191,7 @@ def furnish(organization: Organization, prefix: str) -> Things:
         "logged_request": logged(organization)[0].pk,
         "burst": burst_of(directory, gone).pk,
         "entry": entries(organization, "member.offboard")[0].pk,
+        "bundle": a_bundle(organization).pk,
     }
     return Things(organization, member, gone, directory, ids)
 

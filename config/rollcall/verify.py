@@ -1,0 +1,58 @@
+"""`manage.py rollcall verify FILE`: check a bundle offline."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import OutputWrapper
+
+from audit.record import Actor
+from identity import bundle_check
+from identity.errors import Invalid
+
+HELP = "Check a bundle without any server: its files, its counts, and the record's chain of hashes. Exits 0 if all is well, 1 if not."
+_PROOF_BYTES_MAX = 1024 * 1024
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Take the file and what it is held against."""
+    parser.add_argument("file", help="a bundle, as `bundle` and the console write it")
+    parser.add_argument("--sha256", default="", help="what the archive's SHA-256 should be, in hex")
+    parser.add_argument("--proof", default="", help="a proof of deletion that names the archive")
+
+
+def run(out: OutputWrapper, _actor: Actor, *, file: str, sha256: str, proof: str, **_: Any) -> int:
+    """Check it and say what was found."""
+    try:
+        wanted = _of_proof(Path(proof)) if proof else sha256
+        found = bundle_check.check(Path(file), sha256=wanted)
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error}", field="file") from error
+    for sentence in found.problems:
+        out.write(sentence)
+    if found.problems:
+        out.write(f"{file} is not in order.")
+        return 1
+    manifest = found.manifest
+    lines = sum(each["lines"] for each in manifest["files"].values())
+    out.write(
+        f"{manifest['organization']['name']} ({manifest['organization']['id']}), as of {manifest['begun_at']}"
+    )
+    out.write(f"{len(manifest['files'])} files with {lines} lines are as the manifest says.")
+    out.write(f"The record is whole up to {manifest['record']['seq']}, hash {manifest['record']['hash']}.")
+    if manifest["record"]["waiting"]:
+        out.write(f"{manifest['record']['waiting']} entries came too late for it.")
+    out.write(f"SHA-256 of the archive: {found.sha256}{', as was to be' if wanted else ''}.")
+    return 0
+
+
+def _of_proof(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            named = json.loads(file.read(_PROOF_BYTES_MAX))["bundle"]["sha256"]
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error}", field="proof") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise Invalid(f"{path} is no proof of deletion that names a bundle.", field="proof") from error
+    return str(named)
