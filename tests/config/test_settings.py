@@ -113,7 +113,7 @@ def test_no_other_module_reads_settings_from_the_environment():
         if re.search(r"os\.(environ|getenv)", path.read_text())
     }
     assert readers == {
-        "config/as_code/document.py",  # follows the references of an operator's file, which are no settings
+        "config/as_code/references.py",  # follows the references of an operator's file, which are no settings
         "config/environment.py",
         "config/local.py",
         "config/management/commands/serve.py",
