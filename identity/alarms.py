@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, Q
+from django.db import connection
+from django.db.models import Q
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
@@ -26,21 +27,24 @@ class Duties:
     break_glass: bool = False
 
 
+_HELD = f"""identity_roleassignment held JOIN identity_role role ON role.organization_id = held.organization_id
+    AND role.id = held.role_id AND role.name = '{ADMINISTRATOR}'
+   WHERE held.organization_id = %(organization)s AND held.ended_at IS NULL"""
+# Two values for a statement about %(member)s of %(organization)s: is this the last administrator, and the one for emergencies?
+DUTIES: Final = f"""
+  EXISTS (SELECT 1 FROM {_HELD} AND held.member_id = %(member)s)
+  AND NOT EXISTS (SELECT 1 FROM {_HELD} AND held.member_id <> %(member)s AND EXISTS (SELECT 1 FROM identity_member other
+    WHERE other.organization_id = held.organization_id AND other.id = held.member_id AND other.state = 'active')),
+  EXISTS (SELECT 1 FROM identity_organization
+    WHERE id = %(organization)s AND sign_on = '{Organization.SignOn.SINGLE_SIGN_ON.value}' AND break_glass_id = %(member)s)
+"""  # noqa: S608 - built from constants alone
+
+
 def duties_of(member: Member) -> Duties:
     """Return what hangs on the member, before they go. The tenancy must be set."""
-    held = RoleAssignment.objects.filter(
-        organization=member.organization_id, role__name=ADMINISTRATOR, ended_at__isnull=True
-    )
-    administers, sign_on, break_glass_id = (
-        Organization.objects.filter(pk=member.organization_id)
-        .values_list(Exists(held.filter(member=member)), "sign_on", "break_glass_id")
-        .get()
-    )
-    others = held.filter(member__state=Member.State.ACTIVE).exclude(member=member)
-    return Duties(
-        administers and not others.exists(),
-        sign_on == Organization.SignOn.SINGLE_SIGN_ON and break_glass_id == member.pk,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {DUTIES}", {"organization": member.organization_id, "member": member.pk})
+        return Duties(*cursor.fetchone())
 
 
 def gone_among(organization_id: UUID, members: Sequence[Member], *, actor: Actor) -> None:

@@ -107,8 +107,7 @@ def create(
                     {"directory": str(directory.pk)},
                 )
             )
-        arrivals.insert(organization.pk, made, directory=directory, origin="directory_default")
-        record_all(lines)
+        arrivals.insert(organization.pk, made, lines, directory=directory, origin="directory_default")
         created = [newcomer.member for newcomer in made]
         first_defaults.give_directory_all(
             created, source=directory.defaults, fallback=organization.defaults, actor=actor

@@ -59,16 +59,15 @@ def _carry_out(organization: Organization, work: Work, actor: Actor) -> None:
     newcomers = [member for _, member, _ in work.newcomers]
     if newcomers:
         origin = Origin.ORGANIZATION_DEFAULT
-        arrivals.insert(
-            organization.pk, [Newcomer(member) for member in newcomers], directory=None, origin=origin
-        )
-        record_all(
+        lines = [
             Line(
                 Event.MEMBER_CREATE, organization.pk, actor, members.subject_of(member),
                 changes=changes | {"state": [None, member.state]},
             )
             for _, member, changes in work.newcomers
-        )  # fmt: skip
+        ]  # fmt: skip
+        made = [Newcomer(member) for member in newcomers]
+        arrivals.insert(organization.pk, made, lines, directory=None, origin=origin)
         named = {member.pk for person, member, _ in work.newcomers if person.roles is not None}
         defaults = newcomers[0].organization.defaults
         first_defaults.give_all(newcomers, defaults, actor=actor, without_roles=named)

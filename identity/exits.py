@@ -4,10 +4,10 @@ Each function works on a member whose row the caller has locked, in the caller's
 members.change, members.offboard and the jobs all end here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -15,7 +15,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, Line, Subject, record, record_all
+from audit.ids import uuid7
+from audit.record import Actor, Line, Subject, record, record_all, record_with, with_entries
 from identity import alarms, grants, mail, receipts, reviews, roles
 from identity.models import (
     ActivePeriod,
@@ -30,6 +31,20 @@ from identity.models import (
     Session,
     Token,
 )
+
+# "session" or "token", its id, and whose it was.
+_Ended = tuple[str, UUID, UUID]
+_ENDED: Final = """ended AS (
+  UPDATE identity_session SET ended_at = %(now)s, end_reason = %(reason)s
+   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND ended_at IS NULL RETURNING id, member_id
+), revoked AS (
+  UPDATE identity_token SET revoked_at = %(now)s
+   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND revoked_at IS NULL RETURNING id, member_id
+)"""
+_END_CREDENTIALS: Final = f"""
+WITH {_ENDED}
+SELECT 'session', id, member_id FROM ended UNION ALL SELECT 'token', id, member_id FROM revoked
+"""  # noqa: S608 - built from constants alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +79,62 @@ def preview(member: Member) -> dict[str, int]:
     }
 
 
+_SUSPEND: Final = f"""
+WITH gone AS (
+  UPDATE identity_member SET state = 'suspended', state_reason = %(state_reason)s, session_epoch = session_epoch + 1,
+         version = version + 1, changed_at = %(now)s, suspended_at = %(now)s
+   WHERE organization_id = %(organization)s AND id = %(member)s
+), period AS (
+  UPDATE identity_activeperiod SET ended_at = %(now)s
+   WHERE organization_id = %(organization)s AND member_id = %(member)s AND ended_at IS NULL
+), {_ENDED}
+SELECT ARRAY(SELECT id FROM ended), ARRAY(SELECT id FROM revoked), {alarms.DUTIES}
+"""  # noqa: S608 - built from constants alone
+_LET_IN: Final = with_entries("""
+back AS (
+  UPDATE identity_member SET state = 'active', state_reason = '', version = version + 1, changed_at = %(now)s, suspended_at = NULL,
+         offboarded_at = NULL
+   WHERE organization_id = %(organization)s AND id = %(member)s
+), period AS (
+  INSERT INTO identity_activeperiod (id, organization_id, member_id, started_at)
+  VALUES (%(period)s, %(organization)s, %(member)s, %(now)s)
+)""")
+
+
 def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
     """Make an active member suspended: out at once, access dormant."""
     now = timezone.now()
-    duties = alarms.duties_of(member)
-    _shut_out(member, Member.State.SUSPENDED, reason)
-    member.suspended_at = now
-    member.save(
-        update_fields=["state", "state_reason", "session_epoch", "version", "changed_at", "suspended_at"]
-    )
-    ended = end_credentials(member, actor=actor, reason="suspended")
-    record(
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SUSPEND,
+            {
+                "organization": member.organization_id,
+                "member": member.pk,
+                "members": [member.pk],
+                "now": now,
+                "state_reason": reason,
+                "reason": "suspended",
+            },
+        )
+        session_ids, token_ids, *duties = cursor.fetchone()
+    member.state, member.state_reason, member.suspended_at = Member.State.SUSPENDED, reason, now
+    member.session_epoch += 1
+    member.version += 1
+    member.changed_at = now
+    ended = [("session", id_, member.pk) for id_ in session_ids] + [
+        ("token", id_, member.pk) for id_ in token_ids
+    ]
+    suspended = Line(
         Event.MEMBER_SUSPEND,
-        organization_id=member.organization_id,
-        actor=actor,
-        subject=_subject(member),
+        member.organization_id,
+        actor,
+        _subject(member),
         changes={"state": [Member.State.ACTIVE.value, Member.State.SUSPENDED.value]},
-        data={"reason": reason, "sessions": len(ended[0]), "tokens": len(ended[1])},
+        data={"reason": reason, "sessions": len(session_ids), "tokens": len(token_ids)},
     )
-    alarms.gone(member, duties, actor=actor)
+    names = {member.pk: member.user_name}
+    record_all([*_lines_of(ended, member.organization_id, names, actor, "suspended"), suspended])
+    alarms.gone(member, alarms.Duties(*duties), actor=actor)
 
 
 def offboard_locked(
@@ -188,36 +240,20 @@ def let_in_locked(member: Member, *, actor: Actor, event: Event, reason: str) ->
     """Make the member active again and open a new active period."""
     before = member.state
     now = timezone.now()
+    line = Line(
+        event,
+        member.organization_id,
+        actor,
+        _subject(member),
+        changes={"state": [before, Member.State.ACTIVE.value]},
+        data={"reason": reason},
+    )
+    values = {"organization": member.organization_id, "member": member.pk, "now": now, "period": uuid7()}
+    record_with(_LET_IN, values, [line])
     member.state, member.state_reason = Member.State.ACTIVE, ""
     member.suspended_at = member.offboarded_at = None
     member.version += 1
     member.changed_at = now
-    member.save(
-        update_fields=["state", "state_reason", "version", "changed_at", "suspended_at", "offboarded_at"]
-    )
-    ActivePeriod(organization_id=member.organization_id, member=member, started_at=now).save(
-        force_insert=True
-    )
-    record(
-        event,
-        organization_id=member.organization_id,
-        actor=actor,
-        subject=_subject(member),
-        changes={"state": [before, Member.State.ACTIVE.value]},
-        data={"reason": reason},
-    )
-
-
-_END_CREDENTIALS = """
-WITH ended AS (
-  UPDATE identity_session SET ended_at = %(now)s, end_reason = %(reason)s
-   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND ended_at IS NULL RETURNING id, member_id
-), revoked AS (
-  UPDATE identity_token SET revoked_at = %(now)s
-   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND revoked_at IS NULL RETURNING id, member_id
-)
-SELECT 'session', id, member_id FROM ended UNION ALL SELECT 'token', id, member_id FROM revoked
-"""
 
 
 def end_credentials(member: Member, *, actor: Actor, reason: str) -> tuple[list[UUID], list[UUID]]:
@@ -232,7 +268,7 @@ def end_credentials(member: Member, *, actor: Actor, reason: str) -> tuple[list[
 
 def end_credentials_of(
     organization_id: UUID, names: Mapping[UUID, str], *, actor: Actor, reason: str
-) -> list[tuple[str, UUID, UUID]]:
+) -> list[_Ended]:
     """Do so for many members, given by id with their user names; returns ("session" or "token", its id, the member's)."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -244,16 +280,22 @@ def end_credentials_of(
                 "members": list(names),
             },
         )
-        ended: list[tuple[str, UUID, UUID]] = cursor.fetchall()
+        ended: list[_Ended] = cursor.fetchall()
+    record_all(_lines_of(ended, organization_id, names, actor, reason))
+    return ended
+
+
+def _lines_of(
+    ended: Iterable[_Ended], organization_id: UUID, names: Mapping[UUID, str], actor: Actor, reason: str
+) -> list[Line]:
     events = {"session": Event.SESSION_END, "token": Event.TOKEN_REVOKE}
-    record_all(
+    return [
         Line(
             events[kind], organization_id, actor, Subject(kind, str(id_), names[member_id]),
             data={"reason": reason, "member": str(member_id)},
         )
         for kind, id_, member_id in ended
-    )  # fmt: skip
-    return ended
+    ]  # fmt: skip
 
 
 def end_sessions(member: Member, *, actor: Actor, reason: str) -> list[UUID]:

@@ -5,8 +5,10 @@ a member whom no directory knows yet, if the e-mail lies in a domain that the or
 stranger: a directory never adopts somebody else's account.
 """
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
@@ -27,23 +29,40 @@ class Known:
     needs_link: bool = False
 
 
-# Whether anybody could be meant at all: for most who arrive nobody is, and one question is enough.
-_ANYBODY = """
-SELECT EXISTS (SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND user_name_key = %(key)s)
-    OR EXISTS (SELECT 1 FROM identity_link WHERE organization_id = %(organization)s AND directory_id = %(directory)s::uuid
-                  AND external_id = %(external_id)s AND tombstoned_at IS NULL)
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What there is as somebody arrives. `is_newcomer`: no member can be meant; if False, `find` decides.
+
+    `awaited`: a group waits for them under their external id. `email_unique` and `defaults` are the organization's, as they are now.
+    """
+
+    is_newcomer: bool
+    awaited: bool
+    email_unique: bool
+    defaults: dict[str, Any]
+
+
+# All that a creation reads, in one question: for most who arrive nobody is meant.
+_PROSPECT = """
+SELECT EXISTS (SELECT 1 FROM identity_member WHERE organization_id = organization.id AND user_name_key = %(key)s)
+    OR EXISTS (SELECT 1 FROM identity_link WHERE organization_id = organization.id AND directory_id = %(directory)s::uuid
+                  AND external_id = %(external_id)s::text AND tombstoned_at IS NULL)
     OR (%(directory)s::uuid IS NOT NULL AND %(email)s <> ''
-        AND EXISTS (SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND email_key = %(email)s))
+        AND EXISTS (SELECT 1 FROM identity_member WHERE organization_id = organization.id AND email_key = %(email)s)),
+       EXISTS (SELECT 1 FROM identity_pendingmembership WHERE organization_id = organization.id AND directory_id = %(directory)s::uuid
+                  AND value = %(external_id)s::text),
+       organization.email_unique, organization.defaults::text
+  FROM identity_organization organization WHERE organization.id = %(organization)s
 """
 
 
-def is_newcomer(
+def prospect(
     organization_id: UUID, directory: Directory | None, external_id: str | None, user_name: str, email: str
-) -> bool:
-    """Tell whether no member can be meant by these names; if False, `find` decides."""
+) -> Prospect:
+    """Look around for somebody who arrives under these names."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _ANYBODY,
+            _PROSPECT,
             {
                 "organization": organization_id,
                 "key": key_of(user_name),
@@ -52,7 +71,8 @@ def is_newcomer(
                 "email": key_of(email),
             },
         )
-        return not cursor.fetchone()[0]
+        is_known, awaited, email_unique, defaults = cursor.fetchone()
+    return Prospect(not is_known, awaited, email_unique, json.loads(defaults))
 
 
 def find(

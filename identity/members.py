@@ -1,17 +1,19 @@
 """Verbs on members: how a person comes in, changes, goes and comes back. Every path calls these."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
+from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, Subject, record
-from identity import alarms, arrivals, exits, first_defaults, links, matching, passwords, tenancy
+from audit.record import Actor, Line, Subject, record, record_with, with_entries
+from identity import alarms, arrivals, exits, first_defaults, links, matching, passwords, rows, tenancy
 from identity.arrivals import Newcomer
 from identity.errors import Conflict, Offboarded
 from identity.exits import Receipt
@@ -21,16 +23,32 @@ from identity.profile import check_length, check_user_name, differences, display
 
 _Unset = Literal["unset"]
 UNSET: _Unset = "unset"
+_LOCK: Final = "SELECT to_jsonb(member)::text FROM identity_member member WHERE id = %s FOR UPDATE"
+_SAVED: Final = (
+    "id", "organization_id", "user_name", "user_name_key", "email", "email_key", "email_claim", "display_name", "version", "changed_at",
+)  # fmt: skip
+_CHANGE: Final = with_entries("""
+changed AS (
+  UPDATE identity_member
+     SET user_name = %(user_name)s, user_name_key = %(user_name_key)s, profile = %(profile)s::jsonb, email = %(email)s,
+         email_key = %(email_key)s, email_claim = %(email_claim)s, display_name = %(display_name)s, version = %(version)s,
+         changed_at = %(changed_at)s
+   WHERE organization_id = %(organization_id)s AND id = %(id)s
+)""")
 
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """The member, and whether this call created them, brought a suspended one back, or linked one that was here."""
+    """The member, and whether this call created them, brought a suspended one back, or linked one that was here.
+
+    `awaited` says of one who was created whether groups wait for them.
+    """
 
     member: Member
     created: bool = False
     revived: bool = False
     linked: bool = False
+    awaited: bool = False
 
 
 def provision(
@@ -56,20 +74,19 @@ def provision(
     profile = dict(profile or {})
     with tenancy.change(organization):
         email = email_of(profile)
-        if not matching.is_newcomer(organization.pk, directory, external_id, user_name, email):
+        seen = matching.prospect(organization.pk, directory, external_id, user_name, email)
+        if not seen.is_newcomer:
             known = matching.find(organization, directory, external_id, user_name, email)
             if known is not None:
                 return _take_back(known, actor, user_name, profile, active, directory, external_id)
-        # Settings of the organization may have changed since the caller read it.
-        organization = Organization.objects.get(pk=organization.pk)
         member = _create(
-            organization, actor, user_name, profile, active, directory, external_id, defaults_origin
+            organization, seen, actor, user_name, profile, active, directory, external_id, defaults_origin
         )
         source = directory.defaults if directory is not None and defaults is None else defaults
         first_defaults.give(
-            member, actor=actor, source=source, fallback=organization.defaults, origin=defaults_origin
+            member, actor=actor, source=source, fallback=seen.defaults, origin=defaults_origin
         )
-    return Provisioned(member, created=True)
+    return Provisioned(member, created=True, awaited=seen.awaited)
 
 
 def change(
@@ -96,25 +113,44 @@ def change(
         if expected_version is not None and locked.version != expected_version:
             message = f"The member is of version {locked.version} by now: read it again."
             raise Conflict(message)
-        known_as = known_by(locked)
-        changes = assign(locked, user_name, profile)
-        if holder is not None and known_by(locked) != known_as:
-            refuse_stronger_person(holder, locked, "user_name" if "user_name" in changes else "email")
-        if directory is not None and external_id != UNSET:
-            changes |= links.rename(locked, directory, external_id)
-        if changes:
-            _save_profile(locked)
-            record(
-                Event.MEMBER_CHANGE,
-                organization_id=locked.organization_id,
-                actor=actor,
-                subject=subject_of(locked),
-                changes=changes,
-            )
-        if active is False and locked.state == Member.State.ACTIVE:
-            exits.suspend_locked(locked, actor=actor, reason=reason)
-        elif active is True and locked.state != Member.State.ACTIVE:
-            _reactivate_locked(locked, actor=actor, reason=reason)
+        return change_locked(
+            locked,
+            actor=actor,
+            user_name=user_name,
+            profile=profile,
+            active=active,
+            directory=directory,
+            external_id=external_id,
+            reason=reason,
+            holder=holder,
+        )
+
+
+def change_locked(
+    locked: Member,
+    *,
+    actor: Actor,
+    user_name: str | None = None,
+    profile: Mapping[str, Any] | None = None,
+    active: bool | None = None,
+    directory: Directory | None = None,
+    external_id: str | _Unset | None = UNSET,
+    reason: str = "",
+    holder: Holder | None = None,
+) -> Member:
+    """Do so to a member whose row the caller has locked and just read, in the caller's transaction (`tenancy.change` or `whole`)."""
+    known_as = known_by(locked)
+    changes = assign(locked, user_name, profile)
+    if holder is not None and known_by(locked) != known_as:
+        refuse_stronger_person(holder, locked, "user_name" if "user_name" in changes else "email")
+    if directory is not None and external_id != UNSET:
+        changes |= links.rename(locked, directory, external_id)
+    if changes:
+        _save_profile(locked, actor, changes)
+    if active is False and locked.state == Member.State.ACTIVE:
+        exits.suspend_locked(locked, actor=actor, reason=reason)
+    elif active is True and locked.state != Member.State.ACTIVE:
+        _reactivate_locked(locked, actor=actor, reason=reason)
     return locked
 
 
@@ -201,7 +237,12 @@ def known_by(member: Member) -> tuple[str, str]:
 
 def lock(member: Member | UUID) -> Member:
     """Lock the member's row for the transaction and return it; the tenancy must be set."""
-    return Member.objects.select_for_update().get(pk=member.pk if isinstance(member, Member) else member)
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [member.pk if isinstance(member, Member) else member])
+        row = cursor.fetchone()
+    if row is None:
+        raise Member.DoesNotExist
+    return rows.loaded(Member, json.loads(row[0]))
 
 
 def subject_of(member: Member) -> Subject:
@@ -211,6 +252,7 @@ def subject_of(member: Member) -> Subject:
 
 def _create(
     organization: Organization,
+    seen: matching.Prospect,
     actor: Actor,
     user_name: str,
     profile: dict[str, Any],
@@ -224,17 +266,19 @@ def _create(
         organization=organization, password=unusable_password(), created_at=now, changed_at=now,
         state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
     )  # fmt: skip
-    changes = assign(member, user_name, profile, email_unique=organization.email_unique)
-    arrivals.insert(organization.pk, [Newcomer(member, external_id)], directory=directory, origin=origin)
+    changes = assign(member, user_name, profile, email_unique=seen.email_unique)
     if directory is not None:
         changes["external_id"] = [None, external_id]
-    record(
+    line = Line(
         Event.MEMBER_CREATE,
-        organization_id=organization.pk,
-        actor=actor,
-        subject=subject_of(member),
+        organization.pk,
+        actor,
+        subject_of(member),
         changes=changes | {"state": [None, member.state]},
         data={"directory": str(directory.pk)} if directory else {},
+    )
+    arrivals.insert(
+        organization.pk, [Newcomer(member, external_id)], [line], directory=directory, origin=origin
     )
     return member
 
@@ -287,6 +331,7 @@ def assign(
 ) -> dict[str, list[Any]]:
     """Set the fields and what derives from them on the object (not saved), and return what differs as {path: [old, new]}."""
     changes: dict[str, list[Any]] = {}
+    email_key = member.email_key
     if user_name is not None:
         user_name = check_user_name(user_name)
         if user_name != member.user_name:
@@ -299,22 +344,24 @@ def assign(
         member.email = email_of(member.profile)
         member.email_key = key_of(member.email)
         member.display_name = display_name_of(member.profile, member.user_name)
-        if email_unique is None:
+        if email_unique is None and member.email_key != email_key:
             email_unique = Organization.objects.values_list("email_unique", flat=True).get(
                 pk=member.organization_id
             )
-        member.email_claim = member.email_key if email_unique and member.email_key else None
+        # The claim to an address that stays is the organization's, which sets it for everybody when it begins or ends to want one.
+        if email_unique is not None:
+            member.email_claim = member.email_key if email_unique and member.email_key else None
     return changes
 
 
-def _save_profile(member: Member) -> None:
+def _save_profile(member: Member, actor: Actor, changes: Mapping[str, Any]) -> None:
     member.version += 1
     member.changed_at = timezone.now()
-    member.save(
-        update_fields=[
-            "user_name", "user_name_key", "profile", "email", "email_key", "email_claim", "display_name", "version", "changed_at",
-        ]
-    )  # fmt: skip
+    values = {name: getattr(member, name) for name in _SAVED}
+    # Not orjson's: people's profiles may hold whole numbers past 64 bits.
+    values["profile"] = json.dumps(member.profile, ensure_ascii=False)
+    line = Line(Event.MEMBER_CHANGE, member.organization_id, actor, subject_of(member), changes=changes)
+    record_with(_CHANGE, values, [line])
 
 
 def _reactivate_locked(member: Member, *, actor: Actor, reason: str) -> None:

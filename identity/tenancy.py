@@ -20,6 +20,7 @@ from identity.postgresql.base import DatabaseWrapper
 _SET = f"SELECT set_config('{ORGANIZATION_SETTING}', %s, true), set_config('{EVERYWHERE_SETTING}', %s, true)"
 _NOWHERE = ("", "")
 _ATTRIBUTE = "rollcall_tenant"
+_WHOLE = "rollcall_whole"
 connection = cast("DatabaseWrapper", default_connection)
 
 
@@ -32,6 +33,24 @@ def of(organization: Organization | UUID) -> Iterator[None]:
         return
     with _set(tenant):
         yield
+
+
+@contextmanager
+def whole(organization: Organization | UUID) -> Iterator[None]:
+    """Open a transaction that stands or falls as one: the verbs in it set no savepoints. Refusals are those of `change`.
+
+    For a caller that lets every refusal out: whoever caught one and went on would be stopped by Django at the next statement. Within
+    a transaction that is open already, this is `change`.
+    """
+    outermost = not connection.in_atomic_block
+    if outermost:
+        setattr(connection, _WHOLE, True)
+    try:
+        with change(organization):
+            yield
+    finally:
+        if outermost:
+            setattr(connection, _WHOLE, False)
 
 
 def read(
@@ -64,12 +83,14 @@ def read_everywhere(
 def change(organization: Organization | UUID) -> Iterator[None]:
     """Open the transaction of a verb. Within another one it is a savepoint, so that a refused verb leaves nothing behind.
 
+    Within `whole` it is none: there a refusal takes everything back.
+
     A constraint that refuses becomes the Refusal that it stands for: verbs insert and let the database decide, since
     looking first would be a race.
     """
     try:
         if connection.in_atomic_block:
-            with transaction.atomic(), of(organization):
+            with transaction.atomic(savepoint=not getattr(connection, _WHOLE, False)), of(organization):
                 yield
         else:
             with of(organization):

@@ -90,7 +90,7 @@ def create(call: Call) -> HttpResponse:
     who = call.who
     wanted = normaliser.resource(call.body, GROUPS)
     call.understood.append(wanted)
-    with tenancy.of(who.organization):
+    with tenancy.whole(who.organization):
         created = groups.create(
             who.organization,
             actor=who.actor,
@@ -117,7 +117,7 @@ def replace(call: Call, resource_id: str) -> HttpResponse:
     wanted = normaliser.resource(call.body, GROUPS, resource_id)
     call.understood.append(wanted)
     changes = Changes(wanted.members is not None, added=dict.fromkeys(wanted.members or ()))
-    with tenancy.of(who.organization):
+    with tenancy.whole(who.organization):
         row = found(who, uuid_of(resource_id), members="none", lock=True)
         call.check_match(row.version)
         change(who, row, {"externalId": row.external_id} | wanted.attributes, changes)
@@ -133,7 +133,7 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
     changes = membership.folded(each for each in wanted.operations if each.attribute is MEMBERS)
     others = [each for each in wanted.operations if each.attribute is not MEMBERS]
     is_quiet = answers_quietly(call)
-    with tenancy.of(who.organization):
+    with tenancy.whole(who.organization):
         row = found(who, uuid_of(resource_id), members="none", lock=True)
         call.check_match(row.version)
         before = {"displayName": row.display_name} | (
@@ -152,7 +152,7 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
 def delete(call: Call, resource_id: str) -> HttpResponse:
     """End a group; its members stay (RFC 7644 §3.6)."""
     who = call.who
-    with tenancy.of(who.organization):
+    with tenancy.whole(who.organization):
         row = found(who, uuid_of(resource_id), members="none", lock=True)
         call.check_match(row.version)
         removed = groups.delete(GroupOfMembers(pk=row.id, organization=who.organization), actor=who.actor)

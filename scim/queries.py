@@ -1,5 +1,6 @@
 """Reads people and groups for a directory: one statement a page, whatever is filtered and sorted by."""
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -7,8 +8,8 @@ from uuid import UUID
 import orjson
 
 from audit.schema import ORGANIZATION_SETTING
-from identity import tenancy
-from identity.models import Directory
+from identity import rows, tenancy
+from identity.models import Directory, Member
 from identity.models.member import KEY_CHARACTERS_MAX
 from scim import following, held_access, ordering, pages
 from scim.filter.sql import Column, Keys, Vocabulary
@@ -94,12 +95,22 @@ _GROUP_WORDS = Vocabulary(
 )
 
 
-def user(directory: Directory, member_id: UUID, *, groups: bool = True, lock: bool = False) -> UserRow | None:
-    """Return one person of the directory, None for anybody else; `lock` holds the row until the transaction ends."""
+def user(directory: Directory, member_id: UUID, *, groups: bool = True) -> UserRow | None:
+    """Return one person of the directory, None for anybody else."""
     shown = OF_USER if groups else NOTHING
-    sql = f"SELECT {_USER}{shown}{_USERS_FROM} AND l.member_id = %s{' FOR UPDATE OF m' if lock else ''}"
-    rows = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, member_id])
-    return following.seen(directory, [_user(rows[0])])[0] if rows else None
+    sql = f"SELECT {_USER}{shown}{_USERS_FROM} AND l.member_id = %s"
+    found = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, member_id])
+    return following.seen(directory, [_user(found[0])])[0] if found else None
+
+
+def locked_user(directory: Directory, member_id: UUID) -> tuple[UserRow, Member] | None:
+    """Return one person of the directory with the member that they are, whose row is held until the transaction ends."""
+    sql = f"SELECT {_USER}{OF_USER}, to_jsonb(m)::text{_USERS_FROM} AND l.member_id = %s FOR UPDATE OF m"
+    found = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, member_id])
+    if not found:
+        return None
+    *shown, member = found[0]
+    return following.seen(directory, [_user(tuple(shown))])[0], rows.loaded(Member, json.loads(member))
 
 
 def group(
@@ -108,8 +119,8 @@ def group(
     """Return one group of the directory, None for any other; with `members` none the membership table is not touched."""
     shown = MEMBERS[members]
     sql = f"SELECT {_GROUP}{shown}{_GROUPS_FROM} AND g.id = %s{' FOR NO KEY UPDATE OF g' if lock else ''}"
-    rows = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, group_id])
-    return _group(rows[0]) if rows else None
+    found = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, group_id])
+    return _group(found[0]) if found else None
 
 
 Row = TypeVar("Row", UserRow, GroupRow)

@@ -78,7 +78,7 @@ def create(call: Call) -> HttpResponse:
     wanted = normaliser.resource(call.body, who.schemas.users)
     call.understood.append(wanted)
     fields = resources.member_fields(wanted.attributes)
-    with tenancy.of(who.organization):
+    with tenancy.whole(who.organization):
         given = members.provision(
             who.organization,
             actor=who.actor,
@@ -98,7 +98,8 @@ def create(call: Call) -> HttpResponse:
             )
         else:
             asserted.apply(given.member, fields.profile, actor=who.actor)
-        joined = welcome(who, given.member, fields.external_id)
+        # Nobody can have named somebody by an id that is a moment old.
+        joined = (not given.created or given.awaited) and welcome(who, given.member, fields.external_id)
         is_whole = given.created and not joined and not is_followed
         row = row_of(given.member, fields.external_id) if is_whole else found(who, given.member.pk)
     return one(call, row, 201)
@@ -117,14 +118,14 @@ def replace(call: Call, resource_id: str) -> HttpResponse:
     """Replace a person (RFC 7644 §3.5.1). What Rollcall needs to know them by stays when it is left out: active, externalId."""
     wanted = normaliser.resource(call.body, call.who.schemas.users, resource_id)
     call.understood.append(wanted)
-    with tenancy.of(call.who.organization):
-        row = found(call.who, uuid_of(resource_id), lock=True)
+    with tenancy.whole(call.who.organization):
+        row, member = locked(call.who, uuid_of(resource_id))
         call.check_match(row.version)
         about = following.named(call.body) if following.follows(call.who.directory) else None
         fields = resources.member_fields(
             own_values.settled(row.profile, wanted.attributes, call.who.schemas.users)
         )
-        row, _ = changed(call.who, row, fields, wanted.notices, about, keep_external_id=True)
+        row, _ = changed(call.who, row, member, fields, wanted.notices, about, keep_external_id=True)
     return one(call, row)
 
 
@@ -132,8 +133,8 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
     """Change parts of a person (RFC 7644 §3.5.2)."""
     wanted = normaliser.patch(call.body, call.who.schemas.users, resource_id)
     call.understood.append(wanted)
-    with tenancy.of(call.who.organization):
-        row = found(call.who, uuid_of(resource_id), lock=True)
+    with tenancy.whole(call.who.organization):
+        row, member = locked(call.who, uuid_of(resource_id))
         call.check_match(row.version)
         before = resources.attributes_of(row)
         after, is_changed = patch.apply(before, wanted.operations, call.who.schemas.users, wanted.notices)
@@ -141,7 +142,9 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
             about = following.differing(before, after) if following.follows(call.who.directory) else None
             fields = resources.member_fields(after)
             version = row.version
-            row, was_taken = changed(call.who, row, fields, wanted.notices, about, keep_external_id=False)
+            row, was_taken = changed(
+                call.who, row, member, fields, wanted.notices, about, keep_external_id=False
+            )
             if not was_taken and row.version == version:
                 following.refuse_untaken(wanted.notices)
     return one(call, row)
@@ -150,10 +153,9 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
 def delete(call: Call, resource_id: str) -> HttpResponse:
     """Offboard a person, and remember that the directory itself deleted them (RFC 7644 §3.6)."""
     who = call.who
-    with tenancy.of(who.organization):
-        row = found(who, uuid_of(resource_id), groups=False, lock=True)
+    with tenancy.whole(who.organization):
+        row, member = locked(who, uuid_of(resource_id))
         call.check_match(row.version)
-        member = Member.objects.get(organization=who.organization, pk=row.id)
         # Beyond the directory's budget a deletion can still be taken back: the person is out, and an administrator decides.
         if burst_guard.note_deletion(who.directory, row.id, is_active=row.active, actor=who.actor):
             members.suspend(member, actor=who.actor, reason="deleted by the directory, held")
@@ -177,30 +179,39 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     )
 
 
-def found(who: Caller, member_id: UUID, *, groups: bool = True, lock: bool = False) -> UserRow:
+def found(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow:
     """Return one person of the directory. ScimError not_found, also for the people of others."""
-    row = queries.user(who.directory, member_id, groups=groups, lock=lock)
+    row = queries.user(who.directory, member_id, groups=groups)
     if row is None:
         raise ScimError(Code.NOT_FOUND, what="person")
     return row
 
 
+def locked(who: Caller, member_id: UUID) -> tuple[UserRow, Member]:
+    """Return one person of the directory and the member, locked for the transaction. ScimError as above."""
+    both = queries.locked_user(who.directory, member_id)
+    if both is None:
+        raise ScimError(Code.NOT_FOUND, what="person")
+    return both
+
+
 def changed(
     who: Caller,
     row: UserRow,
+    member: Member,
     fields: MemberFields,
     notices: Notices,
     about: frozenset[str] | None,
     *,
     keep_external_id: bool,
 ) -> tuple[UserRow, bool]:
-    """Bring a person, whose row is locked, to what is wanted, and return them as they then are.
+    """Bring a person, who is locked, to what is wanted, and return them as they then are.
 
     `about`: of a directory that is followed, which of roles and entitlements are spoken of; the second value tells whether that was taken.
     """
     external_id = row.external_id if keep_external_id and fields.external_id is None else fields.external_id
-    member = members.change(
-        Member(pk=row.id, organization=who.organization),
+    member = members.change_locked(
+        member,
         actor=who.actor,
         user_name=fields.user_name,
         profile=following.without(who.directory, fields.profile),

@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from audit import sequencer
 from audit.events import Event
 from audit.models import Detail, Entry, Position
-from audit.record import Actor, OutsideTransactionError, Subject, commitment, record
+from audit.record import Actor, OutsideTransactionError, Subject, canonical, commitment, record
 from identity import members, tenancy
 from identity.models import Member
 
@@ -88,7 +88,7 @@ def test_the_commitment_proves_the_detail_and_survives_its_erasure(acme):
     entry = entries(acme)[0]
     with tenancy.of(acme):
         detail = Detail.objects.get(pk=entry.pk)
-    assert bytes(entry.commitment) == commitment(bytes(detail.salt), detail.body)
+    assert bytes(entry.commitment) == commitment(bytes(detail.salt), canonical(detail.body))
     with tenancy.of(acme), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('rollcall.erasing', 'on', true)")
         Detail.objects.filter(pk=entry.pk).delete()
@@ -106,7 +106,7 @@ def test_hostile_text_is_recorded_and_still_proved(acme):
         )
     with tenancy.of(acme):
         entry, detail = Entry.objects.get(pk=entry_id), Detail.objects.get(pk=entry_id)
-    assert bytes(entry.commitment) == commitment(bytes(detail.salt), detail.body)
+    assert bytes(entry.commitment) == commitment(bytes(detail.salt), canonical(detail.body))
 
 
 def test_every_entry_gets_its_place_without_a_gap(acme, globex, jane):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from audit import sequencer
 from audit.models import Detail, Entry, Position
-from audit.record import commitment
+from audit.record import canonical, commitment
 from identity import (
     erasure,
     grants,
@@ -83,7 +83,7 @@ def test_the_record_keeps_every_entry_and_what_is_kept_still_proves(acme, ada, l
         for entry_id, _, proof in entries:
             if entry_id in kept:
                 detail = kept[entry_id]
-                assert commitment(bytes(detail.salt), detail.body) == bytes(proof)
+                assert commitment(bytes(detail.salt), canonical(detail.body)) == bytes(proof)
         after = Receipt.objects.get()
     assert (after.digest, after.body) == (receipt.digest, None)
     lines = token_of(ada).get("/organizations/acme/entries", subject=str(lived.pk)).json()["items"]

@@ -127,3 +127,37 @@ def test_a_token_is_found_with_all_that_the_orm_would_read(okta, jane):
     assert found.token.member is None
     secret = tokens.issue(jane, actor=SETUP, scopes=[])[1]
     assert tokens.find(secret).token.member == jane
+
+
+def test_within_a_whole_a_refusal_takes_everything_back_and_nothing_more_is_asked(acme, jane):
+    with pytest.raises(UserNameTaken), tenancy.whole(acme):
+        members.provision(acme, actor=SETUP, user_name="new@acme.example")
+        members.provision(acme, actor=SETUP, user_name=jane.user_name)
+    with tenancy.of(acme):
+        assert not Member.objects.filter(user_name="new@acme.example").exists()
+    with pytest.raises(transaction.TransactionManagementError), tenancy.whole(acme):
+        with pytest.raises(UserNameTaken):
+            members.provision(acme, actor=SETUP, user_name=jane.user_name)
+        members.provision(acme, actor=SETUP, user_name="new@acme.example")
+    assert status() == IDLE
+
+
+def test_a_whole_within_a_transaction_is_a_savepoint_like_any_verb(acme, jane):
+    with tenancy.of(acme):
+        with pytest.raises(UserNameTaken), tenancy.whole(acme):
+            members.provision(acme, actor=SETUP, user_name="new@acme.example")
+            members.provision(acme, actor=SETUP, user_name=jane.user_name)
+        members.provision(acme, actor=SETUP, user_name="other@acme.example")
+    with tenancy.of(acme):
+        names = set(Member.objects.values_list("user_name", flat=True))
+    assert {"other@acme.example"} == names & {"new@acme.example", "other@acme.example"}
+
+
+def test_whole_numbers_past_64_bits_stay_as_they_are(acme, jane):
+    profile = {"externalNumber": 12345678901234567890123}
+    made = members.provision(acme, actor=SETUP, user_name="big@acme.example", profile=profile).member
+    with tenancy.change(acme):
+        assert members.lock(made).profile == profile
+    members.change(jane, profile=profile | {"title": "x"}, actor=SETUP)
+    with tenancy.of(acme):
+        assert Member.objects.get(pk=jane.pk).profile == profile | {"title": "x"}
