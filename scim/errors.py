@@ -37,9 +37,12 @@ class Code(StrEnum):
     BODY_NOT_OBJECT = "body_not_object"
     BODY_TOO_DEEP = "body_too_deep"
     BODY_CHARACTER = "body_character"
+    NAMED_TWICE = "named_twice"
     MEDIA_TYPE = "media_type"
     PATCH_EMPTY = "patch_empty"
     TOO_MANY_OPERATIONS = "too_many_operations"
+    TOO_MANY_ATTRIBUTES = "too_many_attributes"
+    TOO_MUCH_WORK = "too_much_work"
     OPERATION_UNKNOWN = "operation_unknown"
     OPERATION_SHAPE = "operation_shape"
     PATH_SYNTAX = "path_syntax"
@@ -65,8 +68,6 @@ class Code(StrEnum):
     PARAMETER_WRONG = "parameter_wrong"
     SORT_UNKNOWN = "sort_unknown"
     CURSOR_WRONG = "cursor_wrong"
-    CURSOR_EXPIRED = "cursor_expired"
-    COUNT_TOO_LARGE = "count_too_large"
     NOT_FOUND = "not_found"
     NO_ENDPOINT = "no_endpoint"
     METHOD = "method"
@@ -109,9 +110,12 @@ CATALOGUE: dict[Code, Kind] = {
     Code.BODY_NOT_OBJECT: Kind(400, "invalidSyntax", "The body must be one JSON object."),
     Code.BODY_TOO_DEEP: Kind(400, "invalidSyntax", "The JSON is nested deeper than {limit} levels."),
     Code.BODY_CHARACTER: Kind(400, "invalidValue", "The text holds a character that cannot be stored (NUL or half of a pair)."),
+    Code.NAMED_TWICE: Kind(400, "invalidSyntax", "“{path}” is given twice, under two spellings; send it once."),
     Code.MEDIA_TYPE: Kind(415, None, "Send the body as application/scim+json."),
     Code.PATCH_EMPTY: Kind(400, "invalidSyntax", "“Operations” must be a list with at least one operation."),
     Code.TOO_MANY_OPERATIONS: Kind(413, "tooMany", "A request holds at most {limit} operations."),
+    Code.TOO_MANY_ATTRIBUTES: Kind(400, "invalidValue", "A request names at most {limit} attributes."),
+    Code.TOO_MUCH_WORK: Kind(413, "tooMany", "The request compares too many values; send its operations in several parts."),
     Code.OPERATION_UNKNOWN: Kind(400, "invalidSyntax", "“op” must be add, replace or remove, not {op}."),
     Code.OPERATION_SHAPE: Kind(400, "invalidSyntax", "Operation {index} must be an object with “op”, “path” and “value”."),
     Code.PATH_SYNTAX: Kind(400, "invalidPath", "The path “{path}” cannot be read: {why}."),
@@ -137,8 +141,6 @@ CATALOGUE: dict[Code, Kind] = {
     Code.PARAMETER_WRONG: Kind(400, "invalidValue", "The parameter “{name}” must be {expected}."),
     Code.SORT_UNKNOWN: Kind(400, "invalidPath", "Results cannot be sorted by “{path}”."),
     Code.CURSOR_WRONG: Kind(400, "invalidCursor", "The cursor cannot be read; start again without one."),
-    Code.CURSOR_EXPIRED: Kind(400, "expiredCursor", "The cursor has expired; start again without one."),
-    Code.COUNT_TOO_LARGE: Kind(400, "invalidCount", "At most {limit} results come on one page."),
     # What is there
     Code.NOT_FOUND: Kind(404, None, "No such {what} in this directory."),
     Code.NO_ENDPOINT: Kind(404, None, "There is nothing at this address; the base address ends with /scim/v2."),

@@ -18,6 +18,8 @@ from scim.schemas.resource_type import Place, ResourceType
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 OPERATIONS_MAX = 1000
+# Of all that one request names by keys: whole resources, and operations without a path.
+ATTRIBUTES_MAX = 1000
 
 # Passwords have no attribute here: sent along they are dropped, sent alone they are refused.
 _PASSWORD = "password"  # noqa: S105 - the name of an attribute
@@ -85,6 +87,9 @@ def resource(body: dict[str, Any], kind: ResourceType, resource_id: str | None =
     for key, value in body.items():
         attribute = kind.core.get(key.lower())
         if attribute is not None and _is_plain(attribute):
+            if attribute.name in attributes:
+                # Names differ in more than case (RFC 7643 §2.1): two readers of this would not agree on what was asked.
+                raise ScimError(Code.NAMED_TWICE, path=attribute.name)
             held = coercion.value_of(attribute, value, notices, attribute.name)
             if held is not None:
                 attributes[attribute.name] = held
@@ -112,6 +117,7 @@ class _Reading:
         self.notices = notices
         self.resolved = False
         self.unresolved: list[str] = []
+        self.named = 0
 
     def operation(self, written: dict[str, Any], index: int) -> Iterator[Operation]:
         """Read one entry of Operations."""
@@ -174,6 +180,9 @@ class _Reading:
 
     def place(self, verb: str, written: str, value: Any, *, explicit: bool) -> Iterator[Operation]:
         """Read one verb on one written path."""
+        self.named += not explicit
+        if self.named > ATTRIBUTES_MAX:
+            raise ScimError(Code.TOO_MANY_ATTRIBUTES, limit=ATTRIBUTES_MAX)
         if written.lower() == _PASSWORD and self.kind.name == "User":
             self.unresolved.append(_PASSWORD)
             self.notices.add("password", _PASSWORD, "not kept")

@@ -6,13 +6,16 @@ from typing import Any
 
 from scim import coercion, own_values, unmapped
 from scim.errors import Code, ScimError
-from scim.filter.ast import And, Comparison, Filter
+from scim.filter.ast import And, Comparison, Filter, terms
 from scim.filter.match import comparable, matches, part
 from scim.operations import Notices, Operation
 from scim.schemas.attribute import Attribute
 from scim.schemas.resource_type import ResourceType
 
 Resource = dict[str, Any]
+
+# How often a value may be compared in one request, with a term of a filter or with a value that was sent: half a second's work.
+COMPARISONS_MAX = 300_000
 
 
 def apply(
@@ -24,9 +27,13 @@ def apply(
     """
     notices = notices or Notices()
     after = dict(resource)
+    comparisons = 0
     for operation in operations:
         extension = operation.place.extension
         held = after if extension is None else dict(after.get(extension) or {})
+        comparisons += _comparisons(held, operation)
+        if comparisons > COMPARISONS_MAX:
+            raise ScimError(Code.TOO_MUCH_WORK)
         _change(held, operation, notices)
         if extension is not None and held:
             after[extension] = held
@@ -40,6 +47,16 @@ def apply(
     own_values.check_required(after, kind, resource)
     own_values.check_immutable(resource, after, kind)
     return after, after != resource
+
+
+def _comparisons(held: Resource, operation: Operation) -> int:
+    """Return about how many comparisons the operation takes: of each value there with each that is sent, or with each term of a filter."""
+    before = held.get(operation.attribute.name)
+    if not operation.attribute.multi_valued or not before:
+        return 0
+    sent = len(operation.value) if isinstance(operation.value, list) else 1
+    # A term costs some five times what it costs to compare two values.
+    return len(before) * (sent if operation.inner is None else 5 * terms(operation.inner))
 
 
 def _change(held: Resource, operation: Operation, notices: Notices) -> None:

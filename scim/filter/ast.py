@@ -89,3 +89,12 @@ class Not:
 
 
 Filter = Union[Comparison, Present, ValuePath, And, Or, Not]  # noqa: UP007 - the names are forward references
+
+
+def terms(tree: Filter) -> int:
+    """Return how many comparisons the filter makes."""
+    if isinstance(tree, And | Or):
+        return sum(terms(each) for each in tree.terms)
+    if isinstance(tree, Not):
+        return terms(tree.term)
+    return terms(tree.inner) if isinstance(tree, ValuePath) else 1

@@ -174,3 +174,38 @@ def test_a_name_with_line_breaks_is_not_written_into_the_answer(idp):
     )
     assert answer.status == 400
     assert "\n" not in answer.body["detail"]
+
+
+def test_a_name_in_two_spellings_is_refused(idp):
+    answer = idp.send("POST", "/Users", b'{"userName":"a","USERNAME":"b"}')
+    assert (answer.status, answer.code) == (400, "named_twice")
+    assert idp.get("/Users").body["totalResults"] == 0
+
+
+@pytest.mark.parametrize("urn", [None, CORE, ENTERPRISE])
+def test_a_request_names_a_limited_number_of_attributes(idp, urn):
+    made = idp.create("mei@example.org")
+    many = {f"k{number}": number for number in range(1001)}
+    body = {"userName": "jo@example.org", **({urn: many} if urn else many)}
+    answers = [
+        idp.post("/Users", body),
+        idp.put(f"/Users/{made['id']}", body),
+        idp.patch(f"/Users/{made['id']}", {"op": "replace", "value": body}),
+    ]
+    assert {(each.status, each.code) for each in answers} == {(400, "too_many_attributes")}
+    assert idp.get(f"/Users/{made['id']}").body == made
+
+
+def test_a_patch_does_a_limited_amount_of_comparing(idp):
+    emails = [{"value": f"{number}@example.org", "type": "work"} for number in range(500)]
+    made = idp.create("mei@example.org", emails=emails)
+    chosen = " or ".join(f'value eq "{number}x"' for number in range(100))
+    address = f"/Users/{made['id']}"
+    assert idp.patch(address, {"op": "remove", "path": f"emails[{chosen}]"}).status == 200
+    for operation in (
+        {"op": "remove", "path": f"emails[{chosen}]"},
+        {"op": "add", "path": "emails", "value": emails},
+    ):
+        answer = idp.patch(address, *[operation] * 20)
+        assert (answer.status, answer.code) == (413, "too_much_work")
+    assert idp.get(address).body == made
