@@ -2,7 +2,13 @@
 
 from django.urls import include, path
 
+from scim.discovery import Nowhere
+
+handler400 = "config.failures.malformed"
+handler500 = "config.failures.crashed"
+
 urlpatterns = [
+    path("scim/v2", Nowhere.as_view()),  # a redirect would be a page, and would turn a POST into a GET
     path("scim/v2/", include("scim.urls")),
     path("saml2/", include("saml.urls")),
     path("api/v1/", include("scim.api_urls")),

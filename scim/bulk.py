@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from identity.errors import Refusal
 from scim import bulk_references, groups, users
+from scim.address import base_url
 from scim.call import Call
 from scim.door import Door, call_of, keep_refusal, reply
 from scim.errors import Code, ScimError, of_refusal
@@ -210,9 +211,7 @@ class Running:
 
     def location(self, operation: Operation) -> str:
         """Return the address of the resource that an operation names."""
-        return (
-            f"{users.base_url()}/{operation.kind}/{bulk_references.resolved(operation.resource_id, self.ids)}"
-        )
+        return f"{base_url()}/{operation.kind}/{bulk_references.resolved(operation.resource_id, self.ids)}"
 
 
 def _result(operation: Operation, status: int, location: str | None, version: str | None) -> dict[str, Any]:

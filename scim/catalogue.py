@@ -6,7 +6,8 @@ from uuid import UUID
 
 from identity import tenancy
 from scim import asserted, ordering
-from scim.filter.sql import Column, Vocabulary, compiled
+from scim.address import base_url
+from scim.filter.sql import Column, Vocabulary, compiled, literal
 from scim.ordering import Key, Order
 from scim.paging import Wish
 from scim.schemas import ENTITLEMENTS, ROLES, ResourceType
@@ -73,10 +74,10 @@ def _words(kind: ResourceType, columns: dict[str, str]) -> Vocabulary:
     absent = dict.fromkeys(("externalId", "meta.version"), "NULL::text")
     location = {
         "meta.resourceType": f"'{kind.name}'",
-        "meta.location": f"'{kind.endpoint}/' || {columns['id']}",
+        "meta.location": f"{literal(f'{base_url()}{kind.endpoint}/')} || {columns['id']}",
     }
     texts = {name: Column(sql) for name, sql in (absent | location | columns).items()}
-    times = {f"meta.{name}": Column("r.created_at", "time") for name in ("created", "lastModified")}
+    times = {f"meta.{name}": Column("r.created_at", "own_time") for name in ("created", "lastModified")}
     return Vocabulary(kind, texts | times, {}, "NULL::jsonb")
 
 

@@ -6,7 +6,8 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from scim import bulk, following, paging, protocol
-from scim.door import Door, base_url, caller, reply
+from scim.address import base_url
+from scim.door import Door, caller, reply
 from scim.errors import Code, ScimError
 from scim.schemas import GOVERNED_SCHEMAS, GOVERNED_TYPES
 

@@ -1,8 +1,8 @@
 """The frame of every SCIM address: authentication before, SCIM's own errors after, refusals into the record."""
 
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework import exceptions
@@ -20,6 +20,9 @@ from scim.call import Call
 from scim.errors import Code, ScimError, of_refusal
 
 _TOO_MANY = 429
+_LISTS = frozenset({"attributes", "excludedattributes"})
+# What Django reads in place of what is no UTF-8.
+_REPLACED = "\ufffd"
 _BODY_TYPES = ("application/scim+json", "application/json", "text/json")
 
 
@@ -41,6 +44,10 @@ class Door(APIView):
         with request_log.watching(request) as answered:
             answered.response = super().dispatch(request, *args, **kwargs)
             return answered.response
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ARG002 - DRF's signature
+        """Say which methods there are; DRF adds them (RFC 9110 §9.3.7)."""
+        return HttpResponse(status=204)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
         """Answer every Accept in SCIM's one form: clients ask for all sorts of types and read this one."""
@@ -78,11 +85,6 @@ def caller(request: Request) -> Caller:
     return user
 
 
-def base_url() -> str:
-    """Return the address of the service, without a slash at its end; every location derives from it."""
-    return f"{settings.ROLLCALL_PUBLIC_URL}/scim/v2"
-
-
 def read_body(request: Request) -> dict[str, Any]:
     """Return the JSON object that was sent. ScimError media_type, body_too_large, body_not_json, and so on."""
     kind = (request.content_type or "").partition(";")[0].strip().lower()
@@ -98,12 +100,36 @@ def read_body(request: Request) -> dict[str, Any]:
     return protocol.read_object(body)
 
 
+def read_query(request: Request) -> dict[str, str]:
+    """Return the parameters by their names in lower case; lists of attributes may come in several. ScimError parameter_wrong."""
+    found: dict[str, str] = {}
+    for written, values in request.query_params.lists():
+        name = written.lower()
+        for value in values:
+            if name in _LISTS and name in found:
+                found[name] += f",{value}"
+            elif found.setdefault(name, value) != value:
+                # Of two filters neither may be dropped: the answer would be another one than what was asked for.
+                raise ScimError(Code.PARAMETER_WRONG, name=written, expected="given once")
+            if _REPLACED in value and not _is_utf8(request.META["QUERY_STRING"]):
+                raise ScimError(Code.PARAMETER_WRONG, name=written, expected="text in UTF-8")
+    return found
+
+
+def _is_utf8(query: str) -> bool:
+    try:
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def call_of(request: Request, *, with_body: bool = False) -> Call:
     """Return what a request asks. What its body is understood as is noticed for the log of requests."""
     call = Call(
         caller(request),
         body=read_body(request) if with_body else {},
-        query={name.lower(): value for name, value in request.query_params.dict().items()},
+        query=read_query(request),
         query_string=request.META.get("QUERY_STRING", ""),
         user_agent=request.headers.get("User-Agent", ""),
         if_match=request.headers.get("If-Match"),

@@ -39,6 +39,8 @@ class Code(StrEnum):
     BODY_CHARACTER = "body_character"
     NAMED_TWICE = "named_twice"
     MEDIA_TYPE = "media_type"
+    MALFORMED = "malformed"
+    CRASHED = "crashed"
     PATCH_EMPTY = "patch_empty"
     TOO_MANY_OPERATIONS = "too_many_operations"
     TOO_MANY_ATTRIBUTES = "too_many_attributes"
@@ -112,6 +114,8 @@ CATALOGUE: dict[Code, Kind] = {
     Code.BODY_CHARACTER: Kind(400, "invalidValue", "The text holds a character that cannot be stored (NUL or half of a pair)."),
     Code.NAMED_TWICE: Kind(400, "invalidSyntax", "“{path}” is given twice, under two spellings; send it once."),
     Code.MEDIA_TYPE: Kind(415, None, "Send the body as application/scim+json."),
+    Code.MALFORMED: Kind(400, "invalidSyntax", "The request cannot be read; see that it goes to the right host, with few parameters."),
+    Code.CRASHED: Kind(500, None, "Something went wrong here; it is in the server’s log. Send the request again later."),
     Code.PATCH_EMPTY: Kind(400, "invalidSyntax", "“Operations” must be a list with at least one operation."),
     Code.TOO_MANY_OPERATIONS: Kind(413, "tooMany", "A request holds at most {limit} operations."),
     Code.TOO_MANY_ATTRIBUTES: Kind(400, "invalidValue", "A request names at most {limit} attributes."),

@@ -7,9 +7,10 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from scim import catalogue, projection, protocol
+from scim.address import base_url
 from scim.authentication import Caller
 from scim.catalogue import OF_ENTITLEMENTS, OF_ROLES, Catalogue, Item
-from scim.door import Door, base_url, call_of, reply
+from scim.door import Door, call_of, reply
 from scim.errors import Code, ScimError
 from scim.paging import Wish, from_body, from_query
 

@@ -11,8 +11,9 @@ from rest_framework.request import Request
 
 from identity import tenancy
 from scim import groups, ordering, protocol
+from scim.address import base_url
 from scim.call import Call
-from scim.door import Door, base_url, call_of, reply
+from scim.door import Door, call_of, reply
 from scim.errors import Code, ScimError
 from scim.ordering import Key
 from scim.paging import Wish, from_query

@@ -5,7 +5,8 @@ The link `l` of a person and the group `g` stand outside; `ms` is one membership
 
 from typing import Final, Literal
 
-from scim.filter.sql import Column, Rows
+from scim.address import base_url
+from scim.filter.sql import Column, Rows, literal
 
 # How much of a group's membership an answer shows.
 Members = Literal["none", "ids", "names"]
@@ -80,7 +81,7 @@ GROUPS_OF_USER: Final = Rows(
  WHERE ms.organization_id = l.organization_id AND ms.member_id = l.member_id""",  # noqa: S608 - built from constants alone
     {
         "value": Column("ms.group_id", "uuid"),
-        "$ref": Column("'/Groups/' || ms.group_id"),
+        "$ref": Column(f"{literal(f'{base_url()}/Groups/')} || ms.group_id"),
         "display": Column(_GROUP_NAME),
         "type": Column("ms.type"),
     },
@@ -93,7 +94,7 @@ MEMBERS_OF_GROUP: Final = Rows(
  WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id""",
     {
         "value": Column("ms.value", "uuid"),
-        "$ref": Column("'/' || ms.type || 's/' || ms.value"),
+        "$ref": Column(f"{literal(f'{base_url()}/')} || ms.type || 's/' || ms.value"),
         "display": Column(_MEMBER_NAME),
         "type": Column("ms.type"),
     },

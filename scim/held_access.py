@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 
 from identity import tenancy
+from scim.filter.own import SHOWN_TIME
 from scim.filter.sql import Column, Rows
 from scim.following import GRANT_NAME, GRANT_VALUE, OPEN_GRANTS, OPEN_ROLES, ROLE_LABEL
 from scim.projection import Projection
@@ -22,7 +23,7 @@ _GRANTS = Rows(
         "resource": Column("thing.key"),
         "permission": Column("given.permission"),
         "origin": Column("given.origin"),
-        "since": Column("given.started_at", "time"),
+        "since": Column("given.started_at", "own_time"),
     },
 )
 _ROLES = Rows(
@@ -31,7 +32,7 @@ _ROLES = Rows(
         "value": Column("role.name"),
         "display": Column(ROLE_LABEL),
         "origin": Column("held.origin"),
-        "since": Column("held.started_at", "time"),
+        "since": Column("held.started_at", "own_time"),
     },
 )
 _BY_NAME: Final = {"grants": _GRANTS, "roles": _ROLES}
@@ -41,8 +42,8 @@ ROWS: Final = {f"{ACCESS_USER.id}:{name}": rows for name, rows in _BY_NAME.items
 
 def _listed(rows: Rows) -> str:
     parts = ", ".join(
-        f"'{name}', to_char({column.sql} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-        if column.held == "time"
+        f"'{name}', {SHOWN_TIME.format(column.sql)}"
+        if column.held == "own_time"
         else f"'{name}', {column.sql}"
         for name, column in rows.parts.items()
     )

@@ -20,9 +20,10 @@ from scim import (
     throttle,
     unmapped,
 )
+from scim.address import base_url
 from scim.authentication import OwnToken, Person
 from scim.call import is_known, names
-from scim.door import Door, base_url, read_body, reply
+from scim.door import Door, read_body, reply
 from scim.errors import Code, ScimError
 from scim.group_sql import OF_MEMBER
 from scim.resources import UserRow

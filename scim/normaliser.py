@@ -87,9 +87,7 @@ def resource(body: dict[str, Any], kind: ResourceType, resource_id: str | None =
     for key, value in body.items():
         attribute = kind.core.get(key.lower())
         if attribute is not None and _is_plain(attribute):
-            if attribute.name in attributes:
-                # Names differ in more than case (RFC 7643 §2.1): two readers of this would not agree on what was asked.
-                raise ScimError(Code.NAMED_TWICE, path=attribute.name)
+            _check_new(attribute, attributes)
             held = coercion.value_of(attribute, value, notices, attribute.name)
             if held is not None:
                 attributes[attribute.name] = held
@@ -180,9 +178,7 @@ class _Reading:
 
     def place(self, verb: str, written: str, value: Any, *, explicit: bool) -> Iterator[Operation]:
         """Read one verb on one written path."""
-        self.named += not explicit
-        if self.named > ATTRIBUTES_MAX:
-            raise ScimError(Code.TOO_MANY_ATTRIBUTES, limit=ATTRIBUTES_MAX)
+        self.count(explicit=explicit)
         if written.lower() == _PASSWORD and self.kind.name == "User":
             self.unresolved.append(_PASSWORD)
             self.notices.add("password", _PASSWORD, "not kept")
@@ -211,6 +207,12 @@ class _Reading:
             yield membership.operation(verb, target, written, (value,) if sent else None, self.notices)
         else:
             yield self.change(verb, place, target, written, value)
+
+    def count(self, *, explicit: bool) -> None:
+        """Count what is named by keys, and refuse a request that names too much."""
+        self.named += not explicit
+        if self.named > ATTRIBUTES_MAX:
+            raise ScimError(Code.TOO_MANY_ATTRIBUTES, limit=ATTRIBUTES_MAX)
 
     def is_ours(self, place: Place, written: str, *, explicit: bool) -> bool:
         """Tell whether a place is for us alone to write; asked for by its path it is refused, else left out."""
@@ -285,6 +287,12 @@ class _Reading:
             )
         appended = verb == "add" and (one or attribute.multi_valued)
         return Operation("append" if appended else "set", place, coerced, target.inner, written)
+
+
+def _check_new(attribute: Attribute, attributes: dict[str, Any]) -> None:
+    # Names differ in more than case (RFC 7643 §2.1): two readers of {"userName": …, "USERNAME": …} would not agree on what was asked.
+    if attribute.name in attributes:
+        raise ScimError(Code.NAMED_TWICE, path=attribute.name)
 
 
 def _is_plain(attribute: Attribute) -> bool:

@@ -23,6 +23,7 @@ _TYPES = {
     "uuid": "uuid",
     "boolean": "boolean",
     "time": "timestamptz",
+    "own_time": "timestamptz",
     "number": "numeric",
 }
 _CURSOR_CHARACTERS_MAX = 8192

@@ -12,7 +12,8 @@ from identity import rows, tenancy
 from identity.models import Directory, Member
 from identity.models.member import KEY_CHARACTERS_MAX
 from scim import following, held_access, ordering, pages
-from scim.filter.sql import Column, Keys, Vocabulary
+from scim.address import base_url
+from scim.filter.sql import Column, Keys, Vocabulary, literal
 from scim.group_sql import GROUPS_OF_USER, MEMBERS, MEMBERS_OF_GROUP, NOTHING, OF_USER, Members
 from scim.ordering import Key
 from scim.pages import Listing
@@ -41,8 +42,8 @@ _GROUPS_FROM = """
 _GROUP = """g.id, g.display_name, g.external_id, g.profile, g.version, g.created_at, g.changed_at, """
 _META = {
     "meta.version": Column("'W/\"' || {0}.version || '\"'"),
-    "meta.created": Column("{0}.created_at", "time"),
-    "meta.lastModified": Column("{0}.changed_at", "time"),
+    "meta.created": Column("{0}.created_at", "own_time"),
+    "meta.lastModified": Column("{0}.changed_at", "own_time"),
 }
 
 
@@ -50,7 +51,7 @@ def _meta(alias: str, kind: str) -> dict[str, Column]:
     columns = {name: Column(column.sql.format(alias), column.held) for name, column in _META.items()}
     return columns | {
         "meta.resourceType": Column(f"'{kind}'"),
-        "meta.location": Column(f"'/{kind}s/' || {alias}.id"),
+        "meta.location": Column(f"{literal(f'{base_url()}/{kind}s/')} || {alias}.id"),
     }
 
 

@@ -27,8 +27,8 @@ from identity.errors import Conflict, Invalid
 from identity.models import Token
 from identity.profile import differences
 from scim import logged, queries, resources
+from scim.address import base_url
 from scim.authentication import Caller
-from scim.door import base_url
 from scim.exchange import ANSWER_BYTES_MAX, Exchange
 from scim.models import LoggedRequest
 from scim.request_log import ROOT

@@ -20,9 +20,10 @@ from scim import (
     queries,
     resources,
 )
+from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.door import Door, base_url, call_of, reply
+from scim.door import Door, call_of, reply
 from scim.errors import Code, ScimError
 from scim.models import Departure
 from scim.operations import Notices

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal, NamedTuple
-from uuid import UUID
 
 from identity.profile import key_of
 from scim.errors import Code, ScimError
+from scim.filter import own
 from scim.filter.ast import And, AttributePath, Comparison, Filter, Literals, Not, Or, Present, ValuePath
 from scim.filter.match import comparable, moment, part
 from scim.schemas.attribute import Attribute
+from scim.schemas.common import META
 from scim.schemas.resource_type import Place, ResourceType
 
 _TYPED: dict[str, tuple[str, Literal["time", "number"]]] = {
@@ -22,11 +23,12 @@ _COMPARED = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 class Column(NamedTuple):
     """Where a value is: an SQL expression, and how it is held.
 
-    text: as it is written; key: folded by identity.profile.key_of, and indexed; the others as PostgreSQL's types.
+    text: as it is written; key: folded by identity.profile.key_of, and indexed; own_time: one of ours, finer than the
+    millisecond to which answers cut it; the others as PostgreSQL's types.
     """
 
     sql: str
-    held: Literal["text", "key", "uuid", "boolean", "time", "number"] = "text"
+    held: Literal["text", "key", "uuid", "boolean", "time", "own_time", "number"] = "text"
 
     def typed(self, attribute: Attribute) -> "Column":
         """Return the column in the attribute's own type, where it is held as text; what cannot be read as such is no value."""
@@ -163,9 +165,9 @@ class _Writing:
         sub = place.sub
         if sub is None and (attribute.type == "complex" or attribute.multi_valued):
             # `emails eq "x"` and `members eq "u"`, as PingFederate and Entra write, mean the value.
-            if isinstance(tree, Present) and not attribute.multi_valued:
-                return f"({self.vocabulary.json(place)} IS NOT NULL)"
             sub = attribute.sub("value")
+            if isinstance(tree, Present) and (sub is None or not attribute.multi_valued):
+                return "TRUE" if attribute is META else f"({self.vocabulary.json(place)} IS NOT NULL)"
             if sub is None:
                 raise ScimError(Code.FILTER_UNSUPPORTED, path=str(tree.path), operator="a value")
         is_list = sub is not None and sub.is_plain_list
@@ -258,26 +260,20 @@ class _Writing:
         if column.held == "number":
             self.parameters.append(value)
             written = f"{column.sql} {_COMPARED.get(operator, '=')} %s"
-        elif column.held in {"uuid", "time"} and operator in {"eq", *_COMPARED}:
-            written = self.typed(column, operator, value, str(tree.path))
+        elif column.held == "uuid" and operator == "eq":
+            written = own.id_is(column.sql, str(value), self.parameters)
+        elif column.held == "time" and operator in {"eq", *_COMPARED}:
+            self.parameters.append(moment(str(value), str(tree.path)))
+            written = f"{column.sql} {_COMPARED.get(operator, '=')} %s"
+        elif column.held == "own_time" and operator in {"eq", *_COMPARED}:
+            when = moment(str(value), str(tree.path))
+            written = own.time_is(column.sql, operator, when, self.parameters)
         elif attribute.type == "boolean":
             written = self.boolean(column, value)
         else:
             written = self.text(column, operator, value, attribute)
         # "ne" holds of a value that isn't there (RFC 7644 §3.4.2.2).
         return _not(written) if negated else written
-
-    def typed(self, column: Column, operator: str, value: Literals, name: str) -> str:
-        """Write a comparison of an id or a time."""
-        if column.held == "time":
-            self.parameters.append(moment(str(value), name))
-            return f"{column.sql} {_COMPARED.get(operator, '=')} %s"
-        try:
-            self.parameters.append(UUID(str(value)))
-        except ValueError:
-            # No resource has an id like that.
-            return "FALSE"
-        return f"{column.sql} {_COMPARED.get(operator, '=')} %s"
 
     def boolean(self, column: Column, value: Literals) -> str:
         """Write an equality of a truth value."""
@@ -288,8 +284,10 @@ class _Writing:
     def text(self, column: Column, operator: str, value: Literals, attribute: Attribute) -> str:
         """Write a comparison of text, with or without regard to case as the schema says."""
         left, right = f"({column.sql})", "%s"
-        if column.held in {"uuid", "time"}:
+        if column.held == "uuid":
             left = f"{left}::text"
+        elif column.held == "own_time":
+            left = own.SHOWN_TIME.format(left)
         if column.held == "key":
             value = key_of(str(value)) if operator == "eq" else str(value).casefold()
         elif not attribute.case_exact:

@@ -153,7 +153,7 @@ def test_other_media_types_are_refused(idp):
 @pytest.mark.parametrize(
     ("method", "path"),
     [("DELETE", "/Users"), ("PUT", "/Groups"), ("POST", "/Schemas"), ("PATCH", "/ServiceProviderConfig"), ("GET", "/.search"),
-     ("OPTIONS", "/Users"), ("TRACE", "/Users"), ("POST", "/Users/x")],
+     ("TRACE", "/Users"), ("POST", "/Users/x")],
 )  # fmt: skip
 def test_a_method_that_is_not_possible_is_refused(idp, method, path):
     answer = idp.send(method, path)
@@ -161,8 +161,31 @@ def test_a_method_that_is_not_possible_is_refused(idp, method, path):
     assert answer.headers["Allow"]
 
 
+def test_the_methods_of_an_address_can_be_asked_for(idp):
+    answer = idp.send("OPTIONS", "/Users")
+    assert (answer.status, answer.body, answer.headers["Allow"]) == (204, None, "GET, POST, HEAD, OPTIONS")
+    assert idp.get("/Bulk").headers["Allow"] == "POST, OPTIONS"
+
+
+def test_what_django_refuses_and_what_crashes_is_answered_in_scims_form(idp, monkeypatch):
+    idp.client.raise_request_exception = False
+    many = idp.get("/Users?" + "&".join(f"a{number}=1" for number in range(1001)))
+    assert (many.status, many.code) == (400, "malformed")
+    foreign = idp.get("/Users", Host="evil.example")
+    assert (foreign.status, foreign.code) == (400, "malformed")
+
+    def crash(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("scim.users.from_query", crash)
+    answer = idp.get("/Users")
+    assert (answer.status, answer.body["status"], answer.code) == (500, "500", "crashed")
+    assert answer.headers["Content-Type"] == "application/scim+json"
+    assert "<html" in idp.client.get("/nothing-of-scim", headers={"Host": "evil.example"}).content.decode()
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", ["/", "/nothing", "/Users/x/y", "/users", "/Bulk/x"])
+@pytest.mark.parametrize("path", ["", "/", "/nothing", "/Users/x/y", "/users", "/Bulk/x"])
 def test_other_addresses_answer_in_scims_form(idp, method, path):
     answer = idp.send(method, path)
     assert (answer.status, answer.code) == (404, "no_endpoint")

@@ -23,7 +23,7 @@ def idp(okta) -> Scim:
     )["id"]  # fmt: skip
     idp.ids["jo"] = idp.create(
         "jo@example.org", externalId="x1", displayName="jo_roy", active=False, emails=[{"value": "Jo@Example.org", "type": "home"}],
-        roles=[{"value": "admin", "primary": True}],
+        roles=[{"value": "admin", "primary": True}], addresses=[{"type": "work", "locality": "Accra"}],
     )["id"]  # fmt: skip
     idp.ids["bo"] = idp.create("bo@example.org", title="lead x")["id"]
     return idp
@@ -87,6 +87,11 @@ CASES = [
     ('meta.created lt "2011-05-13T04:42:34Z"', []),
     ('meta.version eq "W/\\"1\\""', ["bo", "jo", "mei"]),
     ('id eq "nothing"', []),
+    ('id gt "nothing"', []),
+    ('id lt "nothing"', ["bo", "jo", "mei"]),
+    ("meta pr", ["bo", "jo", "mei"]),
+    ("addresses pr", ["jo"]),
+    ("not (addresses pr)", ["bo", "mei"]),
     ('id pr and (userName sw "b" or userName sw "j") and not (active eq true)', ["jo"]),
     ('userName eq "\' OR 1=1 --"', []),
     ('userName eq "%s"', []),
@@ -120,6 +125,33 @@ def test_groups_are_found_by_name_and_member(idp):
     assert names(idp, f'groups eq "{ops}"') == ["mei"]
     assert names(idp, 'groups.display eq "dev"') == ["jo", "mei"]
     assert names(idp, "not (groups pr)") == ["bo"]
+
+
+def test_what_an_answer_shows_of_us_is_what_a_filter_finds(idp):
+    idp.ids["ops"] = idp.create_group("ops", idp.ids["mei"])["id"]
+    found = idp.get(f"/Users/{idp.ids['mei']}").body
+    group, created = found["groups"][0], found["meta"]["created"]
+    for filter_ in (
+        f'meta.location eq "{found["meta"]["location"]}"',
+        f'id eq "{found["id"]}" and meta.location sw "http://localhost:8000/scim/v2/Users/"',
+        f'groups.$ref eq "{group["$ref"]}"',
+        f'meta.created eq "{created}"',
+        f'meta.created ge "{created}" and meta.created le "{created}"',
+        f'userName sw "mei" and meta.created sw "{created[:13]}"',
+    ):
+        assert names(idp, filter_) == ["mei"], filter_
+    for filter_ in (
+        f'meta.created gt "{created}" and userName sw "mei"',
+        f'meta.created lt "{created}" and userName sw "mei"',
+        f'meta.created eq "{created[:-1]}1Z"',
+    ):
+        assert names(idp, filter_) == [], filter_
+    assert names(idp, f'meta.created gt "{created[:-5]}" and userName sw "mei"') == ["mei"]
+    assert names(idp, f'userName sw "mei" and meta.created lt "{created[:-1]}1Z"') == ["mei"]
+    assert names(idp, f'userName sw "mei" and meta.created ge "{created[:-1]}1Z"') == []
+    assert names(idp, 'meta.created lt "9999-12-31T23:59:59.999999Z"') == ["bo", "jo", "mei"]
+    member = idp.get(f"/Groups/{idp.ids['ops']}").body["members"][0]
+    assert names(idp, f'members.$ref eq "{member["$ref"]}"', "Groups") == ["ops"]
 
 
 @pytest.mark.parametrize(
@@ -239,6 +271,24 @@ def test_search_at_the_root_walks_over_both_types(idp):
     assert found[-1] == group
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["filter=userName%20sw%20%22m%22&filter=userName%20sw%20%22b%22", "filter=title%20pr&Filter=userName%20pr", "count=1&count=2",
+     "filter=userName%20eq%20%22%FF%22", "filter=userName%20eq%20%22%ED%A0%80%22", "sortBy=user%C0%AEName"],
+)  # fmt: skip
+def test_a_query_with_two_meanings_or_none_is_refused(idp, query):
+    answer = idp.get(f"/Users?{query}")
+    assert (answer.status, answer.code) == (400, "parameter_wrong")
+
+
+def test_a_query_may_say_the_same_twice_and_name_attributes_one_by_one(idp):
+    assert idp.get("/Users?count=1&COUNT=1").body["itemsPerPage"] == 1
+    shown = idp.get(f"/Users/{idp.ids['mei']}?attributes=userName&attributes=title").body
+    assert set(shown) == {"schemas", "id", "userName", "title"}
+    # The replacement character itself is a letter like any other.
+    assert idp.get("/Users?filter=title%20eq%20%22%EF%BF%BD%22").body["totalResults"] == 0
+
+
 def test_null_in_a_search_asks_for_nothing(idp):
     asked = dict.fromkeys(("filter", "sortBy", "sortOrder", "count", "startIndex", "attributes", "cursor"))
     assert idp.post("/Users/.search", asked).body == idp.get("/Users").body
@@ -246,7 +296,14 @@ def test_null_in_a_search_asks_for_nothing(idp):
 
 @pytest.mark.parametrize(
     "body",
-    [{"count": "many"}, {"filter": 5}, {"attributes": [1]}, {"sortBy": []}, {"sortOrder": ["ascending"]}, {"sortOrder": {"a": 1}}],
+    [
+        {"count": "many"},
+        {"filter": 5},
+        {"attributes": [1]},
+        {"sortBy": []},
+        {"sortOrder": ["ascending"]},
+        {"sortOrder": {"a": 1}},
+    ],
 )
 def test_a_search_of_wrong_types_is_refused(idp, body):
     assert idp.post("/Users/.search", body).code == "parameter_wrong"
