@@ -45,7 +45,7 @@ class Door(APIView):
             answered.response = super().dispatch(request, *args, **kwargs)
             return answered.response
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - DRF's signature
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - DRF's signature
         """Say which methods there are; DRF adds them (RFC 9110 §9.3.7)."""
         return HttpResponse(status=204)
 
