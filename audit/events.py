@@ -59,6 +59,7 @@ class Event(StrEnum):
     INVITATION_EXPIRE = "invitation.expire"
 
     MAIL_FAIL = "mail.fail"
+    MAIL_SEND_AGAIN = "mail.send_again"
 
     GROUP_CREATE = "group.create"
     GROUP_CHANGE = "group.change"

@@ -63,6 +63,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "invitation_withdraw": "members.write",
     "mails": "members.write",
     "mail": "members.write",
+    "mail_send_again": "members.write",
     "mail_queue": OPERATOR,
     "receipts": "members.read",
     "receipt": "members.read",

@@ -5,11 +5,14 @@ from uuid import UUID
 
 from django.db.models import Count, Min
 from django.http import Http404, HttpResponse
+from django.utils import timezone
 
 from console.access import Visit
-from console.answers import page
+from console.answers import done, page
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from identity import mail as mail_verbs
 from identity import tenancy
+from identity.errors import Refusal
 from identity.mail import ATTEMPTS_MAX
 from identity.models import OutgoingMail
 
@@ -40,10 +43,32 @@ def index(visit: Visit) -> HttpResponse:
 
 def one(visit: Visit, mail: UUID) -> HttpResponse:
     """Show one letter."""
+    return _shown(visit, _one(visit, mail))
+
+
+def send_again(visit: Visit, mail: UUID) -> HttpResponse:
+    """Have a letter tried at once."""
+    found = _one(visit, mail)
+    try:
+        mail_verbs.send_again(found, actor=visit.actor)
+    except Refusal as refusal:
+        return _shown(visit, found, refusal.message, status=409)
+    return done(visit, "The letter is tried again at once.", "mail", mail=mail)
+
+
+def _one(visit: Visit, mail: UUID) -> OutgoingMail:
     found = OutgoingMail.objects.filter(organization=visit.organization, pk=mail).first()
     if found is None:
         raise Http404
-    return page(visit, "mail.html", {"mail": found, "attempts_max": ATTEMPTS_MAX})
+    return found
+
+
+def _shown(visit: Visit, mail: OutgoingMail, refused: str = "", status: int = 200) -> HttpResponse:
+    can_go_again = mail.state == State.FAILED or (
+        mail.state == State.WAITING and mail.due_at > timezone.now()
+    )
+    values = {"mail": mail, "attempts_max": ATTEMPTS_MAX, "refused": refused, "can_go_again": can_go_again}
+    return page(visit, "mail.html", values, status=status)
 
 
 def queue(visit: Visit) -> HttpResponse:

@@ -115,6 +115,7 @@ urlpatterns = [
     _own("invitations/<uuid:invitation>/withdraw", "invitation_withdraw", invitations.withdraw, _POST),
     _own("mail/", "mails", mail.index),
     _own("mail/<uuid:mail>/", "mail", mail.one),
+    _own("mail/<uuid:mail>/send-again", "mail_send_again", mail.send_again, _POST),
     _own("leavers/", "receipts", receipts.index),
     _own("leavers/new", "leavers", leavers.choose, _FORM),
     _own("leavers/<uuid:receipt>/", "receipt", receipts.one),

@@ -17,6 +17,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import tenancy
+from identity.errors import Invalid
 from identity.models import OutgoingMail
 
 State = OutgoingMail.State
@@ -25,6 +26,11 @@ _BACK_OFF_FIRST = timedelta(minutes=1)
 _BACK_OFF_MAX = timedelta(hours=6)
 _PROBLEM_LENGTH_MAX = 500
 _PERMANENT_FROM = 500
+_NOT_AGAIN = {
+    State.SENT: "This letter was delivered to the mail server. To send another, do again what it tells of.",
+    State.KEPT: "There is no mail server (EMAIL_URL), so the letter is kept and read here.",
+    State.CANCELLED: "What this letter tells of was taken back: it is not sent any more.",
+}
 
 
 def queue(organization_id: UUID, *, kind: str, about: UUID, to: str, subject: str, body: str) -> OutgoingMail:
@@ -45,10 +51,38 @@ def queue(organization_id: UUID, *, kind: str, about: UUID, to: str, subject: st
 
 
 def cancel(organization_id: UUID, about: UUID) -> None:
-    """Take back what waits about this thing; the caller holds the transaction."""
-    OutgoingMail.objects.filter(organization=organization_id, about=about, state=State.WAITING).update(
-        state=State.CANCELLED
-    )
+    """Take back what waits about this thing, or failed and could be sent again; the caller holds the transaction."""
+    OutgoingMail.objects.filter(
+        organization=organization_id, about=about, state__in=[State.WAITING, State.FAILED]
+    ).update(state=State.CANCELLED)
+
+
+def send_again(mail: OutgoingMail, *, actor: Actor) -> OutgoingMail:
+    """Have a letter that failed, or waits for its next attempt, tried at once, and as often as a new one. Raises Invalid for any other.
+
+    What the mail server said stays until the next attempt.
+    """
+    with tenancy.change(mail.organization_id):
+        rows = OutgoingMail.objects.select_for_update(skip_locked=True)
+        locked = rows.filter(organization=mail.organization_id, pk=mail.pk).first()
+        if locked is None:
+            raise Invalid("This letter is being sent at this very moment: look again.", field="state")
+        if locked.state not in {State.FAILED, State.WAITING}:
+            raise Invalid(_NOT_AGAIN[State(locked.state)], field="state")
+        before, now = locked.state, timezone.now()
+        if before == State.WAITING and locked.due_at <= now:
+            return locked
+        locked.state, locked.attempts, locked.due_at = State.WAITING, 0, now
+        locked.save(update_fields=["state", "attempts", "due_at"])
+        record(
+            Event.MAIL_SEND_AGAIN,
+            organization_id=locked.organization_id,
+            actor=actor,
+            subject=Subject("mail", str(locked.pk), locked.to),
+            changes={"state": [before, locked.state]} if before != locked.state else {},
+            data={"kind": locked.kind, "about": str(locked.about)},
+        )
+    return locked
 
 
 def due(limit: int) -> list[tuple[UUID, UUID]]:

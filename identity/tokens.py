@@ -11,7 +11,6 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
-from audit.models import Entry
 from audit.record import Actor, Subject, record
 from identity import directory_settings, rows, tenancy
 from identity.directory_settings import TOKEN_DAYS_MAX
@@ -29,7 +28,6 @@ SCIM_SCOPE = "scim"
 # What anybody may let a program do for them: read and change what is theirs to say about themselves (SCIM's /Me).
 OWN_PROFILE_SCOPE = "own_profile"
 MEMBER_SCOPES = (*CAPABILITIES, OWN_PROFILE_SCOPE)
-WARNING_DAYS = (1, 7, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,9 @@ def rotate(token: Token, *, actor: Actor, overlap: timedelta) -> tuple[Token, st
             old.directory, actor=actor, name=old.name, expires_at=now + (old.expires_at - old.created_at)
         )
         before, old.expires_at = old.expires_at, min(old.expires_at, now + overlap)
-        old.save(update_fields=["expires_at"])
+        # Its successor is there: nobody need be warned of its end.
+        old.warned_days = 0
+        old.save(update_fields=["expires_at", "warned_days"])
         record(
             Event.TOKEN_ROTATE,
             organization_id=old.organization_id,
@@ -204,37 +204,6 @@ def expire(token: Token, *, actor: Actor) -> bool:
                 subject=Subject("token", str(token.pk), token.prefix),
             )
     return bool(closed)
-
-
-def warn_of_expiry(token: Token, *, actor: Actor) -> bool:
-    """Record, once for each of WARNING_DAYS, that the token expires within so many days; tells whether it did.
-
-    The record itself remembers what was said. A token that was revoked, or has expired, is not spoken of.
-    """
-    with tenancy.change(token.organization_id):
-        locked = Token.objects.select_for_update().get(pk=token.pk)
-        now = timezone.now()
-        if locked.revoked_at is not None or locked.expires_at is None or locked.expires_at <= now:
-            return False
-        days = next((days for days in WARNING_DAYS if locked.expires_at <= now + timedelta(days=days)), None)
-        reason = f"{days}_days"
-        told = Entry.objects.filter(
-            organization_id=token.organization_id,
-            subject_id=str(token.pk),
-            event=Event.TOKEN_EXPIRING,
-            reason=reason,
-        )
-        if days is None or told.exists():
-            return False
-        record(
-            Event.TOKEN_EXPIRING,
-            organization_id=token.organization_id,
-            actor=actor,
-            subject=Subject("token", str(token.pk), token.prefix),
-            reason=reason,
-            data={"expires_at": locked.expires_at, "directory": locked.directory_id},
-        )
-    return True
 
 
 def find(secret: str) -> Found | None:

@@ -22,6 +22,7 @@ from identity import (
     groups,
     invitations,
     leaving,
+    mail,
     mappings,
     members,
     organizations,
@@ -43,7 +44,7 @@ from identity.bundle_archive import Written
 from identity.grants import GrantSpec
 from identity.group_batches import Formed, Move
 from identity.mappings import Mapping
-from identity.models import Group, Resource, ReviewItem
+from identity.models import Group, OutgoingMail, Resource, ReviewItem
 from identity.people_plan import Person
 from identity.review_scope import Scope
 from identity.reviews import Decided
@@ -61,6 +62,15 @@ def a_group(acme, jane):
 def a_pull(acme):
     settings = {"mapping": {"external_id": "a", "user_name": "b"}}
     return pulls.create(acme, kind="csv", name="HR", settings=settings, actor=ADA)
+
+
+def a_letter(acme):
+    """Give a letter that could not be delivered."""
+    invitations.create(acme, "n@acme.example", actor=ADA)
+    with tenancy.of(acme):
+        letter = OutgoingMail.objects.get()
+        OutgoingMail.objects.update(state=OutgoingMail.State.FAILED)
+    return letter
 
 
 def a_resource(acme):
@@ -322,6 +332,10 @@ VERBS = {
             actor=ADA,
         ),
         ["member.change"],
+    ),
+    "mail.send_again": (
+        lambda acme, jane: mail.send_again(a_letter(acme), actor=ADA),
+        ["invitation.create", "mail.send_again"],
     ),
     "bulk_access.edit": (
         lambda acme, jane: bulk_access.edit(acme, [Edit(1, jane.pk, "auditor")], actor=ADA),

@@ -15,7 +15,7 @@ from identity.api.shapes import Moment, Strict, Text, several
 from identity.api.view import describe
 from identity.errors import Invalid
 from identity.handing_out import refuse_stronger_roles
-from identity.models import Invitation, OutgoingMail
+from identity.models import Invitation
 
 _EMAILS_MAX = 500
 
@@ -68,22 +68,6 @@ class InvitedList(serializers.Serializer[Any]):
     """Each address with what became of it."""
 
     items = ShownInvited(many=True)
-
-
-class ShownMail(serializers.Serializer[Any]):
-    """A message to somebody. `kept`: there is no SMTP server (development), so it is read here."""
-
-    id = serializers.UUIDField()
-    kind = serializers.CharField()
-    about = serializers.UUIDField()
-    to = serializers.CharField()
-    subject = serializers.CharField()
-    body = serializers.CharField()
-    state = serializers.ChoiceField(choices=OutgoingMail.State.choices)
-    attempts = serializers.IntegerField()
-    problem = serializers.CharField(allow_blank=True)
-    created_at = serializers.DateTimeField()
-    sent_at = serializers.DateTimeField(allow_null=True)
 
 
 class Invitations(OrganizationView):
@@ -143,15 +127,3 @@ class Resending(OrganizationView):
         return Response(
             ShownInvitation(invitations.resend(found, actor=self.actor, **self.taken(Resent))).data
         )
-
-
-class Mails(OrganizationView):
-    """The messages that went out, wait, or were kept."""
-
-    needs = {"GET": ("members.write",)}
-
-    @describe("mails", lists=ShownMail)
-    def get(self, _request: Request, **_: Any) -> Response:
-        """List the organization's outgoing messages."""
-        with tenancy.of(self.organization):
-            return self.paged(OutgoingMail.objects.filter(organization=self.organization), ShownMail)

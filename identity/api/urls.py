@@ -17,6 +17,7 @@ from identity.api import (
     invitations,
     jobs,
     leaving,
+    mails,
     mappings,
     me,
     members,
@@ -77,7 +78,8 @@ urlpatterns = [
     _to(f"{_ORGANIZATION}/invitations", invitations.Invitations, "invitations"),
     _to(f"{_ORGANIZATION}/invitations/<uuid:invitation>", invitations.OneInvitation, "invitation"),
     _to(f"{_ORGANIZATION}/invitations/<uuid:invitation>/resend", invitations.Resending, "invitation-resend"),
-    _to(f"{_ORGANIZATION}/mails", invitations.Mails, "mails"),
+    _to(f"{_ORGANIZATION}/mails", mails.Mails, "mails"),
+    _to(f"{_ORGANIZATION}/mails/<uuid:mail>/send-again", mails.SentAgain, "mail-send-again"),
     _to(f"{_ORGANIZATION}/groups", mappings.Groups, "groups"),
     _to(f"{_ORGANIZATION}/groups/<uuid:group>/access", mappings.GroupAccess, "group-access"),
     _to(

@@ -25,6 +25,8 @@ class Token(TenantModel):
     epoch = models.IntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
+    # The last warning of the end that was sent: so many days before. 0: no more is to be said.
+    warned_days = models.PositiveSmallIntegerField(null=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 

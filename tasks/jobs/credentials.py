@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import invitations, sessions, tenancy, tokens
+from identity import invitations, sessions, tenancy, token_expiry, tokens
 from identity.api import idempotency
 from identity.models import Invitation, Session, Token
 from tasks.celery import app
@@ -22,6 +22,13 @@ def expired_tokens() -> int:
             )[:BATCH]
         )
     return sum(tokens.expire(token, actor=actor) for token in due)
+
+
+@app.task(name="tasks.jobs.credentials.expiring_tokens")
+def expiring_tokens() -> int:
+    """Warn of tokens that expire within 30, 7 days and one; answers how many warnings that made."""
+    actor = Actor("job", "expiring_tokens", "token expiry")
+    return sum(token_expiry.warn(token, actor=actor) for token in token_expiry.due(BATCH))
 
 
 @app.task(name="tasks.jobs.credentials.expired_sessions")

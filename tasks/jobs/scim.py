@@ -1,4 +1,4 @@
-"""What SCIM leaves to the clock: bursts to count and to carry out, requests to forget, tokens that are about to expire."""
+"""What SCIM leaves to the clock: bursts to count and to carry out, requests to forget."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -6,8 +6,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import directory_settings, tenancy, tokens
-from identity.models import Directory, Token
+from identity import directory_settings, tenancy
+from identity.models import Directory
 from scim import burst_guard, bursts, pages
 from scim.models import Burst, Departure, LoggedRequest, Walk
 from tasks.celery import app
@@ -70,17 +70,3 @@ def forget_requests() -> int:
                 **mine, burst__isnull=True, happened_at__lt=timezone.now() - _DEPARTURES_KEPT
             ).delete()
     return forgotten
-
-
-@app.task(name="tasks.jobs.scim.expiring_tokens")
-def expiring_tokens() -> int:
-    """Record which directories' tokens expire within 30, 7 days and one; answers how many entries that made."""
-    actor = Actor("job", "expiring_tokens", "token expiry")
-    horizon = timezone.now() + timedelta(days=max(tokens.WARNING_DAYS))
-    with tenancy.everywhere("directories' tokens that expire soon"):
-        due = list(
-            Token.objects.filter(
-                directory__isnull=False, revoked_at__isnull=True, expires_at__lte=horizon
-            ).order_by("expires_at")
-        )
-    return sum(tokens.warn_of_expiry(token, actor=actor) for token in due)

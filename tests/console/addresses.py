@@ -31,6 +31,7 @@ POSTED = {
     "connection_switch",
     "connection_key",
     "invitation_resend",
+    "mail_send_again",
     "invitation_withdraw",
     "review_close",
     "connection_sessions_end",

@@ -10,7 +10,7 @@ from identity import directories, members, organizations, tenancy, tokens
 from identity.models import Member, Token
 from scim import burst_guard, bursts
 from scim.models import Burst, Departure, LoggedRequest
-from tasks.jobs import leavers
+from tasks.jobs import credentials, leavers
 from tasks.jobs import scim as jobs
 from tasks.timetable import TIMETABLE
 from tests.conftest import SETUP
@@ -48,7 +48,7 @@ def test_a_token_about_to_expire_is_told_of_once_a_stage(acme, okta):
     told = []
     for days in (0, 334, 336, 350, 359, 363.5, 364.5):
         with later(days=days):
-            told.append((jobs.expiring_tokens(), jobs.expiring_tokens()))
+            told.append((credentials.expiring_tokens(), credentials.expiring_tokens()))
     assert told == [(0, 0), (0, 0), (1, 0), (0, 0), (1, 0), (0, 0), (1, 0)]
     stages = entries(acme, event="token.expiring")
     assert [entry.reason for entry in stages] == ["30_days", "7_days", "1_days"]
@@ -57,7 +57,7 @@ def test_a_token_about_to_expire_is_told_of_once_a_stage(acme, okta):
 def test_a_revoked_token_is_not_spoken_of(acme, okta):
     tokens.revoke(tokens.find(okta.secret).token, actor=SETUP)
     with later(days=364):
-        assert jobs.expiring_tokens() == 0
+        assert credentials.expiring_tokens() == 0
 
 
 def test_a_token_is_exchanged_without_a_gap(acme, okta):
@@ -117,6 +117,5 @@ def test_nobody_of_a_held_burst_is_offboarded_by_the_end_of_grace(acme, okta):
 
 def test_every_job_is_on_the_timetable():
     assert {job.job for job in TIMETABLE} >= {
-        f"tasks.jobs.scim.{name}"
-        for name in ("watch_bursts", "carry_out_bursts", "forget_requests", "expiring_tokens")
+        f"tasks.jobs.scim.{name}" for name in ("watch_bursts", "carry_out_bursts", "forget_requests")
     }
