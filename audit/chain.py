@@ -69,7 +69,10 @@ def proves(entry: Mapping[str, Any], salt: str | None, detail: Any) -> bool:
     if salt is None and detail is None:
         return True
     try:
-        return salt is not None and commitment(bytes.fromhex(salt), detail).hex() == entry["commitment"]
+        return (
+            salt is not None
+            and commitment(bytes.fromhex(salt), canonical(detail)).hex() == entry["commitment"]
+        )
     except (TypeError, ValueError):
         return False
 
