@@ -124,13 +124,29 @@ class Running:
         while waiting and self.errors_left > 0:
             ready = next((each for each in waiting if self.is_ready(each)), None)
             if ready is None:
-                # All that is left waits in a circle: the first is made without what isn't there yet, and completed at the end.
-                ready = next(each for each in waiting if each.method == "POST")
+                # All that is left waits in a circle: one is made without what isn't there yet, and completed at the end.
+                ready = self.opening(waiting)
                 circular.append(ready)
             waiting.remove(ready)
             self.carry_out(ready, self.missing(ready))
         for each in circular:
             self.complete(each)
+
+    def opening(self, waiting: list[Operation]) -> Operation:
+        """Return the operation to begin a circle with: a person; or, where groups alone are in one another, one to be refused.
+
+        It is refused before it is made: completed in vain it would be there, and its client had been told that it is not.
+        """
+        people = next((each for each in waiting if each.method == "POST" and each.kind == "Users"), None)
+        if people is not None:
+            return people
+        group, walked = next(each for each in waiting if each.method == "POST"), set[str]()
+        while group.bulk_id not in walked:
+            walked.add(group.bulk_id)
+            group = self.creators[min(self.missing(group))]
+        message = f"The group of bulkId “{group.bulk_id}” would be in itself."
+        group.refusal = ScimError(Code.GROUP_CYCLE, message=message)
+        return group
 
     def is_ready(self, operation: Operation) -> bool:
         """Tell whether everything that the operation refers to is there, or will never be."""

@@ -93,6 +93,23 @@ def test_circular_references_are_resolved(idp):
     assert [each["version"] for each in results] == [each["meta"]["version"] for each in found.values()]
 
 
+def test_groups_in_a_circle_are_refused_and_not_made(idp):
+    member = [{"value": "bulkId:b"}], [{"value": "bulkId:a"}]
+    results = send(
+        idp,
+        post("x", "/Groups", displayName="X", members=member[1]),
+        post("a", "/Groups", displayName="A", members=member[0]),
+        post("b", "/Groups", displayName="B", members=member[1]),
+        post("s", "/Groups", displayName="S", members=[{"value": "bulkId:s"}]),
+        post("u"),
+        post("g", "/Groups", displayName="G", members=[{"value": "bulkId:u"}]),
+    )
+    assert [each["status"] for each in results] == ["409", "400", "409", "400", "201", "201"]
+    refused = [each["response"]["detail"].rpartition("[")[2] for each in results[:4]]
+    assert refused == ["bulk_reference]", "group_cycle]", "bulk_reference]", "group_cycle]"]
+    assert [each["displayName"] for each in idp.get("/Groups").body["Resources"]] == ["G"]
+
+
 def test_what_fails_stands_alone_and_is_recorded(idp, acme):
     results = send(
         idp,
