@@ -16,6 +16,7 @@ from audit.schema import EVERYWHERE_SETTING, ORGANIZATION_SETTING
 from identity.errors import refusal_of
 from identity.models import Organization
 from identity.postgresql.base import DatabaseWrapper
+from identity.postgresql.flush import Statement
 
 _SET = f"SELECT set_config('{ORGANIZATION_SETTING}', %s, true), set_config('{EVERYWHERE_SETTING}', %s, true)"
 _NOWHERE = ("", "")
@@ -64,8 +65,7 @@ def read(
         with of(organization):
             return _fetched(sql, parameters)
     tenant = str(organization.pk if isinstance(organization, Organization) else organization)
-    connection.ahead(_SET, (tenant, ""))
-    return _fetched(sql, parameters)
+    return connection.ask(Statement(_SET, (tenant, "")), Statement(sql, parameters))[1]
 
 
 def read_everywhere(

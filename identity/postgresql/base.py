@@ -7,11 +7,14 @@ commit or the rollback; if one of them were refused, that one would raise.
 import select
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import Any
 
 from django.db import Error
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
+
+from identity.postgresql.flush import Channel, Rows, Statement
 
 
 class Cursor(CursorWrapper):
@@ -38,9 +41,10 @@ class DebugCursor(Cursor, CursorDebugWrapper):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """One connection. `ahead` queues a statement; everything else is Django's."""
+    """One connection. `ahead` queues a statement, `ask` sends several at once; everything else is Django's."""
 
     _queue: AbstractContextManager[Any] | None = None
+    _channel: Channel | None = None
 
     def ahead(
         self, sql: str, parameters: Sequence[Any] | None = None, *, prepare: bool | None = None
@@ -61,6 +65,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if queue is not None:
             with self.wrap_database_errors:
                 queue.__exit__(None, None, None)
+
+    def ask(self, *statements: Statement) -> list[Rows]:
+        """Return the rows of each statement, by one round trip and in one transaction. Raises Django's errors of the database.
+
+        Who watches statements (`execute_wrapper`) sees the last one, which is what was asked; the others tell for whom.
+        """
+        self.validate_no_broken_transaction()
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        if not self.execute_wrappers:
+            return self._asked(statements)
+        asked: Any = lambda *_: self._asked(statements)  # noqa: E731 - as a wrapper calls it
+        for wrapper in reversed(self.execute_wrappers):
+            asked = partial(wrapper, asked)
+        rows: list[Rows] = asked(statements[-1].sql, statements[-1].parameters, False, {"connection": self})
+        return rows
+
+    def _asked(self, statements: Sequence[Statement]) -> list[Rows]:
+        self.land()
+        with self.wrap_database_errors:
+            if self._channel is None or self._channel.connection is not self.connection:
+                self._channel = Channel(self.connection)
+            return self._channel.ask(statements)
 
     def is_usable(self) -> bool:
         """Tell whether the connection still stands: a healthy one that rests has nothing to read.

@@ -1,0 +1,191 @@
+"""Asks PostgreSQL several things by one flush and one round trip, past the cursors of Django and psycopg.
+
+A read of SCIM is two small statements. Through cursors, their way from Python and back took ten times as long as PostgreSQL took to answer
+them; libpq itself (psycopg.pq) takes 20 µs of the processor.
+"""
+
+import re
+import select
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
+
+# What is asked a second time is prepared by the server; so many statements of a connection at most.
+PREPARED_MAX: Final = 200
+_PLACEHOLDER: Final = re.compile(r"%(?:%|s|\((\w+)\)s)")
+_AUTO: Final = PyFormat.AUTO
+
+Rows = list[tuple[Any, ...]]
+# A statement as the server knows it: the types of its parameters are part of it.
+_Key = tuple[str, tuple[int, ...]]
+# What each answer is to: None to a question, else to the preparation of a statement under that name (b"": to its end).
+_Preparing = list[tuple[_Key, bytes] | None]
+
+
+class Statement(NamedTuple):
+    """SQL as psycopg takes it, with %s or %(name)s for each parameter."""
+
+    sql: str
+    parameters: Sequence[Any] | Mapping[str, Any] = ()
+
+
+class _Ready(NamedTuple):
+    """A statement in the form in which it is sent."""
+
+    key: _Key
+    sql: bytes
+    values: Sequence[Any]
+    types: Sequence[int]
+    formats: Sequence[Any]
+
+
+class Channel:
+    """One connection, and the statements that the server has prepared for it."""
+
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self.connection = connection
+        self._pgconn: PGconn = connection.pgconn
+        self._transformer = Transformer(connection)
+        # None: asked once. They are in the order of their last use.
+        self._names: OrderedDict[_Key, bytes | None] = OrderedDict()
+        self._made = 0
+
+    def ask(self, statements: Sequence[Statement]) -> list[Rows]:
+        """Return the rows of each statement. What is sent together is one transaction, unless one is open already.
+
+        Raises psycopg's errors: of the first statement that is refused, and then none of them has been done.
+        """
+        ready = [self._ready(each) for each in statements]
+        if self._pgconn.transaction_status != TransactionStatus.IDLE:
+            # A prepared statement that the server has forgotten would be the end of the open transaction.
+            return self._answers(ready, may_prepare=False)
+        try:
+            return self._answers(ready, may_prepare=True)
+        except psycopg.errors.InvalidSqlStatementName:
+            # psycopg has the server forget them all when something is rolled back. Nothing of this was done: once more.
+            self._names.clear()
+            return self._answers(ready, may_prepare=True)
+
+    def _answers(self, ready: Sequence[_Ready], *, may_prepare: bool) -> list[Rows]:
+        preparing: _Preparing = []
+        self._pgconn.enter_pipeline_mode()
+        is_clean = False
+        try:
+            for each in ready:
+                if may_prepare:
+                    self._send(each, preparing)
+                else:
+                    self._pgconn.send_query_params(each.sql, each.values, each.types, each.formats)
+                    preparing.append(None)
+            self._pgconn.pipeline_sync()
+            results = self._results()
+            self._pgconn.exit_pipeline_mode()
+            is_clean = True
+        finally:
+            if not is_clean:
+                # Answers may still come, and nobody could tell to what: the next request opens another connection.
+                self._pgconn.finish()
+        return self._read(results, preparing)
+
+    def _ready(self, statement: Statement) -> _Ready:
+        sql, names = _numbered(statement.sql)
+        given = statement.parameters
+        values = [given[name] for name in names] if isinstance(given, Mapping) else given
+        dumped = self._transformer.dump_sequence(values, [_AUTO] * len(values)) if values else ()
+        types = (self._transformer.types or ()) if values else ()
+        formats = (self._transformer.formats or ()) if values else ()
+        return _Ready((statement.sql, tuple(types)), sql, dumped, types, formats)
+
+    def _send(self, each: _Ready, preparing: _Preparing) -> None:
+        pgconn, names = self._pgconn, self._names
+        if each.key not in names:
+            self._forget_oldest(preparing)
+            names[each.key] = None
+            pgconn.send_query_params(each.sql, each.values, each.types, each.formats)
+        else:
+            names.move_to_end(each.key)
+            name = names[each.key]
+            if name is None:
+                self._made += 1
+                name = b"rollcall_%d" % self._made
+                pgconn.send_prepare(name, each.sql, each.types)
+                preparing.append((each.key, name))
+            pgconn.send_query_prepared(name, each.values, each.formats)
+        preparing.append(None)
+
+    def _forget_oldest(self, preparing: _Preparing) -> None:
+        if len(self._names) >= PREPARED_MAX:
+            key, name = self._names.popitem(last=False)
+            if name is not None:
+                self._pgconn.send_query_params(b"DEALLOCATE " + name, None)
+                preparing.append((key, b""))
+
+    def _results(self) -> list[PGresult]:
+        """Return a result for each thing that was sent."""
+        pgconn, waiting = self._pgconn, select.poll()
+        waiting.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+        while pgconn.flush():
+            # The server may want to be read from before it reads on.
+            if any(what & select.POLLIN for _, what in waiting.poll()):
+                pgconn.consume_input()
+        waiting.modify(pgconn.socket, select.POLLIN)
+        found: list[PGresult] = []
+        while True:
+            while pgconn.is_busy():
+                waiting.poll()
+                pgconn.consume_input()
+            result = pgconn.get_result()
+            if result is None:
+                if pgconn.status == ConnStatus.BAD:
+                    raise psycopg.OperationalError("the connection is closed")
+            elif result.status == ExecStatus.PIPELINE_SYNC:
+                return found
+            else:
+                found.append(result)
+
+    def _read(self, results: list[PGresult], preparing: _Preparing) -> list[Rows]:
+        refused = None
+        found: list[Rows] = []
+        for result, prepared in zip(results, preparing, strict=True):
+            if result.status == ExecStatus.FATAL_ERROR:
+                refused = refused or result
+            elif prepared is not None:
+                key, name = prepared
+                # Prepared is prepared, also where the statement itself was refused.
+                if name and result.status == ExecStatus.COMMAND_OK:
+                    self._names[key] = name
+            elif result.status == ExecStatus.TUPLES_OK:
+                self._transformer.set_pgresult(result)
+                found.append(self._transformer.load_rows(0, result.ntuples, tuple))
+            else:
+                found.append([])
+        if refused is not None:
+            raise error_from_result(refused, self.connection.info.encoding)
+        return found
+
+
+@lru_cache(maxsize=1000)
+def _numbered(sql: str) -> tuple[bytes, list[str]]:
+    """Return the statement with $1, $2 … for its placeholders, and their names, each once, where they have any."""
+    names: list[str] = []
+    count = 0
+
+    def numbered(found: re.Match[str]) -> str:
+        nonlocal count
+        if found[0] == "%%":
+            return "%"
+        if found[1] is None:
+            count += 1
+            return f"${count}"
+        if found[1] not in names:
+            names.append(found[1])
+        return f"${names.index(found[1]) + 1}"
+
+    return _PLACEHOLDER.sub(numbered, sql).encode(), names
