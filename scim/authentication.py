@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.request import Request
+from django.http import HttpRequest
 
 from audit.record import Actor
 from identity import tokens
@@ -18,13 +17,12 @@ _REJECTED = {"WWW-Authenticate": 'Bearer realm="scim", error="invalid_token"'}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A directory that speaks to us by one of its tokens; `is_authenticated` is for DRF."""
+    """A directory that speaks to us by one of its tokens."""
 
     directory: Directory
     organization: Organization
     token: Token
     actor: Actor
-    is_authenticated: bool = True
 
     @property
     def schemas(self) -> Registry:
@@ -40,7 +38,6 @@ class Person:
     organization: Organization
     token: Token
     actor: Actor
-    is_authenticated: bool = True
 
     @property
     def schemas(self) -> Registry:
@@ -56,39 +53,35 @@ class RefusedTokenError(ScimError):
         self.found = found
 
 
-class DirectoryToken(BaseAuthentication):
-    """Takes `Authorization: Bearer <a directory's token>` (RFC 6750 §2.1)."""
+def directory(request: HttpRequest) -> Caller:
+    """Return the directory whose token was sent as `Authorization: Bearer …` (RFC 6750 §2.1).
 
-    def authenticate(self, request: Request) -> tuple[Caller, Token]:
-        """Return the caller. ScimError token_missing, token_unknown; RefusedTokenError where the token is known."""
-        found = _found(request)
-        if found.token.directory is None or tokens.SCIM_SCOPE not in found.token.scopes:
-            raise RefusedTokenError(Code.TOKEN_SCOPE, found)
-        tokens.note_use(found.token)
-        return Caller(found.token.directory, found.organization, found.token, found.actor), found.token
-
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
-        """Return the challenge for a caller without a token."""
-        return _CHALLENGE["WWW-Authenticate"]
+    ScimError token_missing, token_unknown; RefusedTokenError where the token is known.
+    """
+    found = _found(request)
+    if found.token.directory is None or tokens.SCIM_SCOPE not in found.token.scopes:
+        raise RefusedTokenError(Code.TOKEN_SCOPE, found)
+    tokens.note_use(found.token)
+    return Caller(found.token.directory, found.organization, found.token, found.actor)
 
 
-class OwnToken(DirectoryToken):
-    """Takes a member's own token, made for `own_profile`. A directory's is genuine and nobody's own (RFC 7644 §3.11)."""
+def person(request: HttpRequest) -> Person:
+    """Return the member whose own token was sent, made for `own_profile`. A directory's is genuine and nobody's own (RFC 7644 §3.11).
 
-    def authenticate(self, request: Request) -> tuple[Person, Token]:  # type: ignore[override]
-        """Return the person. ScimError and RefusedTokenError as above, and ME_IS_NOBODY for a directory."""
-        found = _found(request)
-        if found.token.member is None:
-            raise ScimError(Code.ME_IS_NOBODY)
-        if tokens.OWN_PROFILE_SCOPE not in found.token.scopes:
-            raise RefusedTokenError(Code.TOKEN_SCOPE, found)
-        tokens.note_use(found.token)
-        return Person(found.token.member, found.organization, found.token, found.actor), found.token
+    ScimError and RefusedTokenError as above, and ME_IS_NOBODY for a directory.
+    """
+    found = _found(request)
+    if found.token.member is None:
+        raise ScimError(Code.ME_IS_NOBODY)
+    if tokens.OWN_PROFILE_SCOPE not in found.token.scopes:
+        raise RefusedTokenError(Code.TOKEN_SCOPE, found)
+    tokens.note_use(found.token)
+    return Person(found.token.member, found.organization, found.token, found.actor)
 
 
-def _found(request: Request) -> tokens.Found:
+def _found(request: HttpRequest) -> tokens.Found:
     """Return the token that was sent. ScimError token_missing, token_unknown; RefusedTokenError for one that is good no longer."""
-    scheme, _, secret = get_authorization_header(request).decode("latin-1").strip().partition(" ")
+    scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise ScimError(Code.TOKEN_MISSING, _CHALLENGE)
     found = tokens.find(secret.strip())

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.http import HttpRequest, HttpResponse
 
 from identity.errors import Refusal
 from scim import bulk_references, groups, users
@@ -49,7 +48,7 @@ class Operation:
 class Bulk(Door):
     """The one address."""
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         """Carry out the operations, those with references to later ones after these."""
         call = call_of(request, with_body=True)
         asked = {name.lower(): value for name, value in call.body.items()}

@@ -1,21 +1,20 @@
 """The frame of every SCIM address: authentication before, SCIM's own errors after, refusals into the record."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework import exceptions
-from rest_framework.request import Request
-from rest_framework.views import APIView
+from django.views import View
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import tenancy
 from identity.errors import Refusal
 from identity.models import Token
-from scim import protocol, request_log, throttle
-from scim.authentication import Caller, DirectoryToken, Person, RefusedTokenError
+from scim import authentication, protocol, request_log, throttle
+from scim.authentication import Caller, Person, RefusedTokenError
 from scim.call import Call
 from scim.errors import Code, ScimError, of_refusal
 
@@ -24,86 +23,106 @@ _LISTS = frozenset({"attributes", "excludedattributes"})
 # What Django reads in place of what is no UTF-8.
 _REPLACED = "\ufffd"
 _BODY_TYPES = ("application/scim+json", "application/json", "text/json")
+_CALLER = "scim_caller"
 
 
-class Door(APIView):
-    """A view of SCIM. Subclasses answer with `reply` and refuse by raising."""
+class Door(View):
+    """A view of SCIM. Subclasses answer with `reply` and refuse by raising.
 
-    authentication_classes = (DirectoryToken,)
-    permission_classes = ()
-    renderer_classes = ()
-    parser_classes = ()
-    metadata_class = None
-    schema = None  # SCIM describes itself, at /Schemas
+    Every Accept is answered in SCIM's one form: clients ask for all sorts of types and read this one.
+    """
+
+    known: Caller | None = None  # for whom a replay speaks
     logged = True  # a replay is no request of the directory's
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002 - Django's signature
         """Answer, and write request and answer into the directory's log."""
         if not self.logged:
-            return super().dispatch(request, *args, **kwargs)
+            return self._answered(request, kwargs)
         with request_log.watching(request) as answered:
-            answered.response = super().dispatch(request, *args, **kwargs)
+            answered.response = self._answered(request, kwargs)
             return answered.response
 
-    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - DRF's signature
-        """Say which methods there are; DRF adds them (RFC 9110 §9.3.7)."""
-        return HttpResponse(status=204)
+    def authenticate(self, request: HttpRequest) -> Caller | Person:
+        """Return who calls. ScimError token_missing, token_unknown; RefusedTokenError."""
+        return authentication.directory(request)
 
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
-        """Answer every Accept in SCIM's one form: clients ask for all sorts of types and read this one."""
-        return None, protocol.MEDIA_TYPE
-
-    def check_throttles(self, request: Request) -> None:
+    def count(self, request: HttpRequest, who: Caller | Person) -> None:
         """Count the request against the limit of its token. ScimError too_many_requests."""
-        if self.logged and isinstance(request.user, Caller):
-            request_log.called(request, request.user)
-            throttle.check(request.user.token)
+        if isinstance(who, Caller):
+            request_log.called(request, who)
+        throttle.check(who.token)
 
-    def get_exception_handler(self) -> Any:
-        """Have expected refusals answered here; bugs crash and are logged."""
-        return self.refuse
+    def handler(self, request: HttpRequest) -> Callable[..., HttpResponse]:
+        """Return the method that answers. ScimError method."""
+        name = str(request.method).lower()
+        found = getattr(self, name, None) if name in self.http_method_names else None
+        if found is None:
+            raise ScimError(Code.METHOD, {"Allow": self._allowed()}, method=str(request.method))
+        handler: Callable[..., HttpResponse] = found
+        return handler
 
-    def refuse(self, error: Exception, context: dict[str, Any]) -> HttpResponse | None:
-        """Answer a refusal in SCIM's form and record it where we know whose it is."""
-        if isinstance(error, Refusal):
-            error = of_refusal(error)
-        elif isinstance(error, exceptions.MethodNotAllowed):
-            error = ScimError(
-                Code.METHOD, {"Allow": ", ".join(self.allowed_methods)}, method=str(self.request.method)
-            )
-        if not isinstance(error, ScimError):
-            return None
-        request_log.refused(context["request"], error)
-        _keep(error, context["request"])
-        return reply(error.document(), error.status, error.headers)
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ARG002 - Django's signature
+        """Say which methods there are (RFC 9110 §9.3.7)."""
+        return HttpResponse(status=204, headers={"Allow": self._allowed()})
+
+    def _allowed(self) -> str:
+        return ", ".join(each.upper() for each in self.http_method_names if hasattr(self, each))
+
+    def _answered(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
+        """Answer, or refuse in SCIM's form; bugs crash and are logged."""
+        try:
+            who = self.known or self.authenticate(request)
+            setattr(request, _CALLER, who)
+            if self.logged:
+                self.count(request, who)
+            return self.handler(request)(request, **named)
+        except Refusal as refusal:
+            return _refused(of_refusal(refusal), request)
+        except ScimError as error:
+            return _refused(error, request)
 
 
-def caller(request: Request) -> Caller:
+def _refused(error: ScimError, request: HttpRequest) -> HttpResponse:
+    """Answer a refusal and record it where we know whose it is."""
+    request_log.refused(request, error)
+    _keep(error, request)
+    return reply(error.document(), error.status, error.headers)
+
+
+def caller(request: HttpRequest) -> Caller:
     """Return the directory that calls; authentication has seen to it that one does."""
-    user: Any = request.user
-    assert isinstance(user, Caller)  # noqa: S101 - a view without authentication is a bug
-    return user
+    who = getattr(request, _CALLER)
+    assert isinstance(who, Caller)  # noqa: S101 - a view without authentication is a bug
+    return who
 
 
-def read_body(request: Request) -> dict[str, Any]:
+def person(request: HttpRequest) -> Person:
+    """Return the member who calls, where the view lets in members."""
+    who = getattr(request, _CALLER)
+    assert isinstance(who, Person)  # noqa: S101 - authentication lets in nobody else
+    return who
+
+
+def read_body(request: HttpRequest) -> dict[str, Any]:
     """Return the JSON object that was sent. ScimError media_type, body_too_large, body_not_json, and so on."""
-    kind = (request.content_type or "").partition(";")[0].strip().lower()
+    kind = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind not in _BODY_TYPES:
         raise ScimError(Code.MEDIA_TYPE)
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit() and int(length) > protocol.BODY_BYTES_MAX:
         raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
-    body = request._request.read(protocol.BODY_BYTES_MAX + 1)  # noqa: SLF001 - past DRF's parsers, which don't see doubled names
+    body = request.read(protocol.BODY_BYTES_MAX + 1)
     if len(body) > protocol.BODY_BYTES_MAX:
         raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
     request_log.of(request).raw = body
     return protocol.read_object(body)
 
 
-def read_query(request: Request) -> dict[str, str]:
+def read_query(request: HttpRequest) -> dict[str, str]:
     """Return the parameters by their names in lower case; lists of attributes may come in several. ScimError parameter_wrong."""
     found: dict[str, str] = {}
-    for written, values in request.query_params.lists():
+    for written, values in request.GET.lists():
         name = written.lower()
         for value in values:
             if name in _LISTS and name in found:
@@ -124,7 +143,7 @@ def _is_utf8(query: str) -> bool:
     return True
 
 
-def call_of(request: Request, *, with_body: bool = False) -> Call:
+def call_of(request: HttpRequest, *, with_body: bool = False) -> Call:
     """Return what a request asks. What its body is understood as is noticed for the log of requests."""
     call = Call(
         caller(request),
@@ -135,7 +154,7 @@ def call_of(request: Request, *, with_body: bool = False) -> Call:
         if_match=request.headers.get("If-Match"),
         if_none_match=request.headers.get("If-None-Match"),
     )
-    request._request.scim_understood = call.understood  # type: ignore[attr-defined]  # noqa: SLF001 - it lives as long as the request
+    request.scim_understood = call.understood  # type: ignore[attr-defined]  # it lives as long as the request
     return call
 
 
@@ -145,12 +164,12 @@ def reply(document: Any, status: int = 200, headers: dict[str, str] | None = Non
     return HttpResponse(body, status=status, headers=headers, content_type=protocol.MEDIA_TYPE)
 
 
-def _keep(error: ScimError, request: Request) -> None:
+def _keep(error: ScimError, request: HttpRequest) -> None:
     if isinstance(error, RefusedTokenError):
         token: Token = error.found.token
         if throttle.may_note(token, "record"):
             _record(error, request.method, request.path, error.found.actor, token)
-    elif isinstance(who := getattr(request, "_user", None), Caller | Person) and error.status != _TOO_MANY:
+    elif isinstance(who := getattr(request, _CALLER, None), Caller | Person) and error.status != _TOO_MANY:
         # What is refused for its number alone isn't written down each time: that would be a way to fill the record.
         keep_refusal(error, who, request.method, request.path)
 

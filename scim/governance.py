@@ -3,8 +3,7 @@
 from typing import ClassVar
 from urllib.parse import quote
 
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.http import HttpRequest, HttpResponse
 
 from scim import catalogue, projection, protocol
 from scim.address import base_url
@@ -20,7 +19,7 @@ class Roles(Door):
 
     of: ClassVar[Catalogue] = OF_ROLES
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         """List (RFC 7644 §3.4.2)."""
         call = call_of(request)
         return reply(listed(self.of, call.who, from_query(call.query)))
@@ -31,7 +30,7 @@ class RoleSearch(Door):
 
     of: ClassVar[Catalogue] = OF_ROLES
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         """List what the body asks for (RFC 7644 §3.4.3)."""
         call = call_of(request, with_body=True)
         return reply(listed(self.of, call.who, from_body(call.body)))
@@ -42,7 +41,7 @@ class Role(Door):
 
     of: ClassVar[Catalogue] = OF_ROLES
 
-    def get(self, request: Request, resource_id: str) -> HttpResponse:
+    def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Read."""
         call = call_of(request)
         item = catalogue.one(self.of, call.who.organization.pk, resource_id)

@@ -6,8 +6,7 @@ costs what the first does.
 
 from typing import Any, Final
 
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.http import HttpRequest, HttpResponse
 
 from identity import tenancy
 from scim import groups, ordering, protocol
@@ -52,7 +51,7 @@ _NOT_HERE: Final = ("filter", "sortby", "sortorder", "startindex")
 class GroupMembers(Door):
     """The members of one group."""
 
-    def get(self, request: Request, resource_id: str) -> HttpResponse:
+    def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """List a page. The ETag is the group's: a walk during which it changes has seen two states."""
         call = call_of(request)
         for name in _NOT_HERE:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.http import HttpRequest, HttpResponse
 
 from identity import groups, tenancy
 from identity.models import Group as GroupOfMembers
@@ -47,12 +46,12 @@ ANSWERED_MEMBERS_MAX = 100
 class Groups(Door):
     """The collection."""
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         """List (RFC 7644 §3.4.2)."""
         call = call_of(request)
         return reply(listed(call.who, from_query(call.query)))
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         """Create."""
         return create(call_of(request, with_body=True))
 
@@ -60,7 +59,7 @@ class Groups(Door):
 class Search(Door):
     """POST /Groups/.search."""
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         """List what the body asks for (RFC 7644 §3.4.3)."""
         call = call_of(request, with_body=True)
         return reply(listed(call.who, from_body(call.body)))
@@ -69,19 +68,19 @@ class Search(Door):
 class Group(Door):
     """One group."""
 
-    def get(self, request: Request, resource_id: str) -> HttpResponse:
+    def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Read."""
         return read(call_of(request), resource_id)
 
-    def put(self, request: Request, resource_id: str) -> HttpResponse:
+    def put(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Replace."""
         return replace(call_of(request, with_body=True), resource_id)
 
-    def patch(self, request: Request, resource_id: str) -> HttpResponse:
+    def patch(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Change parts."""
         return modify(call_of(request, with_body=True), resource_id)
 
-    def delete(self, request: Request, resource_id: str) -> HttpResponse:
+    def delete(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """End it."""
         return delete(call_of(request), resource_id)
 

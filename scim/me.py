@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.http import HttpRequest, HttpResponse
 
 from identity import members, tenancy
 from identity.models import Member
 from scim import (
+    authentication,
     following,
     held_access,
     normaliser,
@@ -17,13 +17,12 @@ from scim import (
     patch,
     projection,
     resources,
-    throttle,
     unmapped,
 )
 from scim.address import base_url
-from scim.authentication import OwnToken, Person
+from scim.authentication import Person
 from scim.call import is_known, names
-from scim.door import Door, read_body, reply
+from scim.door import Door, person, read_body, read_query, reply
 from scim.errors import Code, ScimError
 from scim.group_sql import OF_MEMBER
 from scim.resources import UserRow
@@ -41,15 +40,13 @@ SELECT m.id, m.user_name, m.profile, m.state = 'active', m.version, m.created_at
 class Me(Door):
     """The one address."""
 
-    authentication_classes = (OwnToken,)
+    def authenticate(self, request: HttpRequest) -> Person:
+        """Return the person whose token it is. ScimError as of every door, and me_is_nobody."""
+        return authentication.person(request)
 
-    def check_throttles(self, request: Request) -> None:
-        """Count the request against the limit of its token. ScimError too_many_requests."""
-        throttle.check(_person(request).token)
-
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         """Read oneself."""
-        row = _row(_person(request))
+        row = _row(person(request))
         known = request.headers.get("If-None-Match")
         answer = _answer(request, row)
         tag = answer.headers["ETag"]
@@ -57,9 +54,9 @@ class Me(Door):
             return HttpResponse(status=304, headers={"ETag": tag})
         return answer
 
-    def put(self, request: Request) -> HttpResponse:
+    def put(self, request: HttpRequest) -> HttpResponse:
         """Replace what is one's own; anything else may be left out, or sent as it is."""
-        who, body = _person(request), read_body(request)
+        who, body = person(request), read_body(request)
         kind = who.schemas.users
         sent = normaliser.resource(
             {"userName": who.member.user_name} | body, kind, str(who.member.pk)
@@ -69,26 +66,20 @@ class Me(Door):
             _changed(request, lambda before: _without_own(before) | own_values.settled(before, sent, kind)),
         )
 
-    def patch(self, request: Request) -> HttpResponse:
+    def patch(self, request: HttpRequest) -> HttpResponse:
         """Change parts of what is one's own."""
-        kind = _person(request).schemas.users
-        wanted = normaliser.patch(read_body(request), kind, str(_person(request).member.pk))
+        kind = person(request).schemas.users
+        wanted = normaliser.patch(read_body(request), kind, str(person(request).member.pk))
         apply = patch.apply
         return _answer(request, _changed(request, lambda before: apply(before, wanted.operations, kind)[0]))
 
-    def post(self, _request: Request) -> HttpResponse:
+    def post(self, _request: HttpRequest) -> HttpResponse:
         """Refuse: nobody joins by asking to."""
         raise ScimError(Code.ME_STAYS)
 
-    def delete(self, _request: Request) -> HttpResponse:
+    def delete(self, _request: HttpRequest) -> HttpResponse:
         """Refuse: going is recorded, guarded and receipted, and an administrator's act."""
         raise ScimError(Code.ME_STAYS)
-
-
-def _person(request: Request) -> Person:
-    who: Any = request.user
-    assert isinstance(who, Person)  # noqa: S101 - authentication lets in nobody else
-    return who
 
 
 def _row(who: Person) -> UserRow:
@@ -96,9 +87,9 @@ def _row(who: Person) -> UserRow:
     return UserRow._make((*row[:2], orjson.loads(row[2]), *row[3:8], row[8] and orjson.loads(row[8]), ""))
 
 
-def _changed(request: Request, wanted: Callable[[dict[str, Any]], dict[str, Any]]) -> UserRow:
+def _changed(request: HttpRequest, wanted: Callable[[dict[str, Any]], dict[str, Any]]) -> UserRow:
     """Change what is the person's own and return them. ScimError me_not_yours where anything else would differ, version_changed."""
-    who = _person(request)
+    who = person(request)
     with tenancy.of(who.organization):
         members.lock(who.member)
         row = _row(who)
@@ -124,10 +115,10 @@ def _without_own(attributes: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if name not in OWN}
 
 
-def _answer(request: Request, row: UserRow) -> HttpResponse:
-    kind = _person(request).schemas.users
-    organization_id = _person(request).organization.pk
-    query = {name.lower(): value for name, value in request.query_params.dict().items()}
+def _answer(request: HttpRequest, row: UserRow) -> HttpResponse:
+    kind = person(request).schemas.users
+    organization_id = person(request).organization.pk
+    query = read_query(request)
     chosen = projection.compiled(kind, query.get("attributes", ""), query.get("excludedattributes", ""))
     held = held_access.added(organization_id, following.holding(organization_id, [row]), chosen)
     shown = resources.user(held[0], base_url(), kind)

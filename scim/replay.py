@@ -177,21 +177,9 @@ def _request(row: LoggedRequest, kept: Exchange) -> WSGIRequest:
 
 def _answer(request: WSGIRequest, who: Caller) -> HttpResponse:
     """Have the view answer that answers clients, with a caller who is known already."""
-
-    class Known:
-        """Says who calls."""
-
-        def authenticate(self, _request: Any) -> tuple[Caller, Token]:
-            return who, who.token
-
-        def authenticate_header(self, _request: Any) -> str:
-            return ""
-
     found = resolve(request.path_info)
     view: Any = found.func.view_class  # type: ignore[attr-defined]  # as_view leaves it there
-    answer: HttpResponse = view.as_view(authentication_classes=(Known,), logged=False)(
-        request, **found.kwargs
-    )
+    answer: HttpResponse = view.as_view(known=who, logged=False)(request, **found.kwargs)
     return answer
 
 

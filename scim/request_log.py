@@ -17,7 +17,6 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from psycopg.types.json import Jsonb
-from rest_framework.request import Request
 
 from audit import context
 from audit.ids import uuid7
@@ -82,13 +81,13 @@ def watching(request: HttpRequest) -> Iterator[Answered]:
                 log.error("request_log_failed", error=type(error).__name__)  # noqa: TRY400 - no traceback with people's data
 
 
-def of(request: Request | HttpRequest) -> Seen:
+def of(request: HttpRequest) -> Seen:
     """Return what is noticed of this request; a request that nobody watches is noticed in vain."""
     seen = getattr(request, _ATTRIBUTE, None)
     return seen if isinstance(seen, Seen) else Seen(timezone.now(), time.perf_counter())
 
 
-def refused(request: Request, error: ScimError) -> None:
+def refused(request: HttpRequest, error: ScimError) -> None:
     """Notice a refusal; that of a known token tells whose request it is."""
     seen = of(request)
     seen.refusal = error
@@ -96,7 +95,7 @@ def refused(request: Request, error: ScimError) -> None:
         seen.token = error.found.token
 
 
-def called(request: Request, who: Caller) -> None:
+def called(request: HttpRequest, who: Caller) -> None:
     """Notice who calls."""
     of(request).token = who.token
     directories.note_heard(who.directory)

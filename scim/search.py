@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.http import HttpRequest, HttpResponse
 
 from scim import groups, protocol, users
 from scim.door import Door, call_of, reply
@@ -16,7 +15,7 @@ _NOT_OF_THIS_TYPE = frozenset({Code.FILTER_UNKNOWN, Code.SORT_UNKNOWN})
 class RootSearch(Door):
     """Both types of resources, people first."""
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         """List what the body asks for; a type that does not know the filter's attributes has nothing that fulfils it."""
         call = call_of(request, with_body=True)
         wish = from_body(call.body)
