@@ -1,6 +1,7 @@
 """SAML connections: the identity provider's values, ours, and the switch."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,7 +17,7 @@ from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from identity.outside import Outcome, Outside
-from saml import connections, expiry, ours, policy, stolen_keys, tested, trial, trust
+from saml import connections, expiry, fetches, ours, policy, stolen_keys, tested, trial, trust
 from saml.examine import Findings, examine
 from saml.models import Attempt, Connection
 from saml.presets import preset
@@ -109,7 +110,7 @@ def _saved(
     except Refusal as refusal:
         refuse(form, refusal)
         return page(visit, "connection_form.html", values, status=400)
-    return Outside(lambda: policy.loaded(wanted), save)
+    return Outside(lambda: policy.loaded(wanted, _loader(visit)), save)
 
 
 def _files(visit: Visit) -> Any:
@@ -134,7 +135,12 @@ def _verified(visit: Visit, form: ConnectionForm, connection: Connection | None 
         values = {"form": form, "connection": connection, "findings": outcome(), "multipart": True}
         return page(visit, "connection_form.html", values)
 
-    return Outside(lambda: examine(examined), shown)
+    return Outside(lambda: examine(examined, _loader(visit)), shown)
+
+
+def _loader(visit: Visit) -> Callable[[str], bytes]:
+    """Return what has a worker load an address for this person."""
+    return partial(fetches.document, visit.organization.pk, actor=visit.actor)
 
 
 def switch(visit: Visit, connection: UUID) -> HttpResponse:

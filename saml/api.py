@@ -1,5 +1,6 @@
 """Connections over the REST API: the fields of a connection in, the same with our own values out."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
 from identity.handing_out import refuse_stronger_roles
 from identity.outside import Outcome, Outside
-from saml import connections, ours, policy, tested, trust
+from saml import connections, fetches, ours, policy, tested, trust
 from saml.models import Connection, KeyPair
 from saml.presets import ALIASES, NAMES
 from saml.snapshot import SKEW_SECONDS_MAX
@@ -37,7 +38,7 @@ class Encryption(serializers.ChoiceField):
 class ConnectionFields(Strict):
     """The settings of a connection.
 
-    The identity provider is given by `idp_metadata_xml`, by `idp_metadata_url` (loaded at once), or by hand.
+    The identity provider is given by `idp_metadata_xml`, by `idp_metadata_url` (a worker loads it; the answer waits for that), or by hand.
     """
 
     name = Text(max_length=policy.TEXT_CHARACTERS_MAX, required=False)
@@ -199,7 +200,8 @@ class Connections(OrganizationView):
             made = connections.create(self.organization, actor=self.actor, **outcome())
             return Response(shown(self, made), status=201)
 
-        return Outside(lambda: policy.loaded(values), create)
+        load = partial(fetches.document, self.organization.pk, actor=self.actor)
+        return Outside(lambda: policy.loaded(values, load), create)
 
 
 class OneConnection(OrganizationView):

@@ -1,5 +1,6 @@
 """What is done with a connection over the REST API beyond its fields: test it, roll its key over, read metadata again."""
 
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from identity.api.organization import OrganizationView
 from identity.api.view import describe
 from identity.errors import Invalid, NotFound
 from identity.outside import Outcome, Outside
-from saml import refresh, rollover, stolen_keys, trial, trust
+from saml import fetches, refresh, rollover, stolen_keys, trial, trust
 from saml.api import ShownConnection, shown
 from saml.metadata import IdpMetadata
 from saml.models import Connection
@@ -95,4 +96,5 @@ class ConnectionRefresh(OrganizationView):
         def conclude(outcome: Outcome[IdpMetadata | Refused]) -> Response:
             return Response(RefreshShown(refresh.conclude(found, outcome(), actor=self.actor)).data)
 
-        return Outside(lambda: refresh.ask(found), conclude)
+        document = partial(fetches.document, found.organization_id, actor=self.actor)
+        return Outside(lambda: refresh.ask(found, document), conclude)

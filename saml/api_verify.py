@@ -1,5 +1,6 @@
 """Verify settings over the REST API: what the identity provider's values hold, before anything is saved."""
 
+from functools import partial
 from typing import Any
 
 from rest_framework import serializers
@@ -9,7 +10,7 @@ from rest_framework.response import Response
 from identity.api.organization import OrganizationView
 from identity.api.shapes import Strict, Text
 from identity.api.view import describe
-from saml import policy
+from saml import fetches, policy
 from saml.api import METADATA_CHARACTERS_MAX
 from saml.examine import examine
 from saml.presets import ALIASES, NAMES
@@ -68,4 +69,5 @@ class Verification(OrganizationView):
     @describe("connection_verify", takes=Examined, gives=FindingsShown)
     def post(self, _request: Request, **_: Any) -> Response:
         """Read the identity provider's values and tell what was found; nothing is saved."""
-        return Response(FindingsShown(examine(self.taken(Examined))).data)
+        load = partial(fetches.document, self.organization.pk, actor=self.actor)
+        return Response(FindingsShown(examine(self.taken(Examined), load)).data)

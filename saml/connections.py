@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from audit.record import Actor, Subject, record
 from identity import rows, secrets, tenancy
 from identity.errors import Invalid, NameTaken, NotFound, constraint_of
 from identity.models import Organization
-from saml import keys, policy, tested, trust
+from saml import fetches, keys, policy, tested, trust
 from saml.models import Connection, KeyPair
 from saml.policy import Settings
 
@@ -31,7 +32,7 @@ def create(organization: Organization, *, actor: Actor, **values: Any) -> Connec
     Nobody can have tested it yet, so `active` needs `activate_untested` beside it. Raises Invalid (with the field at
     fault), NameTaken.
     """
-    settings = policy.read(values)
+    settings = policy.read(values, partial(fetches.document, organization.pk, actor=actor))
     if "name" not in settings.columns:
         message = "A connection needs a name."
         raise Invalid(message, field="name")
@@ -64,7 +65,7 @@ def change(connection: Connection, *, actor: Actor, **values: Any) -> Connection
 
     Raises Invalid, NameTaken.
     """
-    settings = policy.read(values)
+    settings = policy.read(values, partial(fetches.document, connection.organization_id, actor=actor))
     active, untested = _switches(settings)
     with _verb(connection.organization_id):
         locked = lock(connection)

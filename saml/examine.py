@@ -1,13 +1,13 @@
 """Verify settings: read what an administrator has of the identity provider, save nothing, and tell all that was found and is missing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from cryptography import x509
 
-from saml import certificates, fetch, metadata
+from saml import certificates, metadata
 from saml.metadata import IdpMetadata
 from saml.presets import PRESETS, preset
 from saml.presets.preset import Preset
@@ -58,14 +58,14 @@ class Findings:
         return not self.missing and not self.problems
 
 
-def examine(values: Mapping[str, Any]) -> Findings:
-    """Read `idp_metadata_url` (loaded at once), `idp_metadata_xml`, `idp_entity_id`, `sso_url`, `slo_url`, `certificates` and `idp_preset`.
+def examine(values: Mapping[str, Any], load: Callable[[str], bytes]) -> Findings:
+    """Read what was given under the names of `saml.policy.read`, and `idp_preset`; `load` loads an address.
 
     As when they are saved, single fields stand above the metadata. Never raises: what is wrong is a Problem.
     """
     findings = Findings()
     product = preset(values.get("idp_preset") or "generic")
-    document = values.get("idp_metadata_xml") or _load(values, findings)
+    document = values.get("idp_metadata_xml") or _load(values, findings, load)
     if document:
         raw = document.encode("utf-8", "replace") if isinstance(document, str) else document
         where = "idp_metadata_xml" if values.get("idp_metadata_xml") else "idp_metadata_url"
@@ -82,11 +82,11 @@ def examine(values: Mapping[str, Any]) -> Findings:
     return findings
 
 
-def _load(values: Mapping[str, Any], findings: Findings) -> bytes | None:
+def _load(values: Mapping[str, Any], findings: Findings, load: Callable[[str], bytes]) -> bytes | None:
     if not values.get("idp_metadata_url"):
         return None
     try:
-        return fetch.metadata_document(metadata.check_url(str(values["idp_metadata_url"])))
+        return load(metadata.check_url(str(values["idp_metadata_url"])))
     except Refused as refused:
         findings.problems.append(_problem("idp_metadata_url", refused))
     return None

@@ -80,6 +80,31 @@ class MetadataWatch(TenantModel):
         indexes = (models.Index(fields=["due_at"], name="metadata_watch_due"),)
 
 
+class MetadataFetch(TenantModel):
+    """An address that somebody typed and a worker loads: waiting, taken, answered (a document or a problem), deleted when handed over.
+
+    A question that changes nothing, so nothing of it is recorded; `asked_by` says whose it was. `left_at` is set when whoever asked
+    waits no longer: then whoever asks for the same takes it over.
+    """
+
+    url = models.TextField()
+    asked_at = models.DateTimeField()
+    asked_by = models.TextField()
+    taken_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    left_at = models.DateTimeField(null=True)
+    document = models.BinaryField(null=True)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["organization", "asked_at"], name="metadata_fetch_asked"),
+            models.Index(
+                fields=["asked_at"], condition=Q(answered_at__isnull=True), name="metadata_fetch_waiting"
+            ),
+        )
+
+
 class IdpCertificate(TenantModel):
     """A certificate of the identity provider. Trust is by its key; a row stays when it is no longer trusted."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from identity.errors import Invalid
 from identity.first_access import Wanted
-from saml import certificates, fetch, metadata
+from saml import certificates, metadata
 from saml.attributes import check_mapping
 from saml.metadata import IdpCertificate
 from saml.presets import ALIASES, NAMES, preset
@@ -28,10 +28,10 @@ class Settings:
     certificates: tuple[IdpCertificate, ...] | None = None
 
 
-def read(values: Mapping[str, Any]) -> Settings:
+def read(values: Mapping[str, Any], load: Callable[[str], bytes]) -> Settings:
     """Check the fields of the REST table (and of the console's forms) and return what they mean.
 
-    The identity provider comes as `idp_metadata_xml`, as `idp_metadata_url` (loaded at once), or by hand as
+    The identity provider comes as `idp_metadata_xml`, as `idp_metadata_url` (which `load` loads), or by hand as
     `idp_entity_id`, `sso_url`, `slo_url`, `certificates`. Raises Invalid, naming the field.
     """
     settings = Settings()
@@ -43,11 +43,11 @@ def read(values: Mapping[str, Any]) -> Settings:
             message = f"A connection has no field {name[:60]}."
             raise Invalid(message, field=name[:60])
         settings.columns[name] = _read(name, reader, value)
-    _read_idp(values, settings)
+    _read_idp(values, settings, load)
     return settings
 
 
-def loaded(values: Mapping[str, Any]) -> dict[str, Any]:
+def loaded(values: Mapping[str, Any], load: Callable[[str], bytes]) -> dict[str, Any]:
     """Return the values with the metadata behind `idp_metadata_url` beside it, so that `read` has nobody left to ask.
 
     For whoever changes a connection within a transaction that is not to wait. Raises Invalid.
@@ -55,7 +55,7 @@ def loaded(values: Mapping[str, Any]) -> dict[str, Any]:
     url = values.get("idp_metadata_url")
     if not url or values.get("idp_metadata_xml"):
         return dict(values)
-    return {**values, "idp_metadata_xml": _read("idp_metadata_url", _load, url)}
+    return {**values, "idp_metadata_xml": _read("idp_metadata_url", lambda typed: load(_url(typed)), url)}
 
 
 def preset_defaults(name: str) -> dict[str, Any]:
@@ -78,13 +78,13 @@ def _sentence(refused: Refused) -> str:
     return f"{refused.advice.means}{detail} {refused.advice.fix}"
 
 
-def _read_idp(values: Mapping[str, Any], settings: Settings) -> None:
+def _read_idp(values: Mapping[str, Any], settings: Settings, load: Callable[[str], bytes]) -> None:
     """Take the identity provider from its metadata; single fields beside it say it better."""
     url, document = values.get("idp_metadata_url"), values.get("idp_metadata_xml")
     if url:
         settings.columns["idp_metadata_url"] = _read("idp_metadata_url", _url, url)
         if not document:
-            document = _read("idp_metadata_url", _load, url)
+            document = _read("idp_metadata_url", lambda typed: load(_url(typed)), url)
     if document:
         if not isinstance(document, str | bytes):
             message = "Metadata is a text."
@@ -142,10 +142,6 @@ def _name(value: Any) -> str:
 
 def _url(value: Any) -> str:
     return metadata.check_url(_text(value)) if value else ""
-
-
-def _load(url: Any) -> bytes:
-    return fetch.metadata_document(_url(url))
 
 
 def _flag(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """Read an identity provider's metadata again: new keys are taken, old ones stay a while, and what smells waits for a person."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,13 +28,16 @@ class Refreshed:
 
 def load(connection: Connection, *, actor: Actor) -> Refreshed:
     """Load the connection's metadata from its address and apply it; a failure is recorded and changes nothing."""
-    return conclude(connection, ask(connection), actor=actor)
+    return conclude(connection, ask(connection, fetch.metadata_document), actor=actor)
 
 
-def ask(connection: Connection) -> IdpMetadata | Refused:
-    """Return what the metadata's address says now, or why it says nothing; no table is touched."""
+def ask(connection: Connection, document: Callable[[str], bytes]) -> IdpMetadata | Refused:
+    """Return what the metadata's address says now, or why it says nothing.
+
+    `document` returns what lies behind an address: a worker looks by itself, a request asks one (saml.fetches).
+    """
     try:
-        return metadata.read(fetch.metadata_document(connection.idp_metadata_url))
+        return metadata.read(document(connection.idp_metadata_url))
     except Refused as refused:
         return refused
 

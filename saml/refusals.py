@@ -276,6 +276,17 @@ CATALOGUE: dict[str, Advice] = {
         "The metadata cannot be loaded from its address.",
         "Open the address in a browser; upload the file instead.",
     ),
+    "metadata_waiting": Advice(
+        "The metadata is still being loaded from its address.",
+        "Send the same again in a few seconds: what was loaded meanwhile is taken. Or upload the file instead.",
+    ),
+    "metadata_unread": Advice(
+        "No worker has begun to load the metadata: Rollcall's worker is busy, or it does not run.",
+        "Send the same again in a minute, or upload the file instead; an operator sees on the page Jobs whether the worker runs.",
+    ),
+    "metadata_busy": Advice(
+        "Too many addresses are being loaded for this organization.", "Send the same again in a minute."
+    ),
 }
 
 

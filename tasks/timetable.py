@@ -33,6 +33,8 @@ TIMETABLE: Final = (
     Every(300, "tasks.jobs.bundles.expired"),
     Every(10, "tasks.jobs.mail.outgoing"),
     Every(60, "tasks.jobs.connections.refresh_metadata"),
+    Every(10, "tasks.jobs.connections.fetch_metadata"),
+    Every(900, "tasks.jobs.connections.forget_metadata"),
     Every(3600, "tasks.jobs.connections.expiring_certificates"),
     Every(60, "tasks.jobs.sign_ins.incomplete"),
     Every(3600, "tasks.jobs.sign_ins.spent"),

@@ -1,4 +1,4 @@
-"""Wake-ups after a commit: the sequencer, so that an entry has its place within a second, and who reads a directory.
+"""Wake-ups after a commit: the sequencer, so that an entry has its place within a second, and who reads a directory or metadata.
 
 Many commits share one wake-up of the sequencer: it runs a moment after it was sent, and a process that commits in that moment need
 not even ask whether one is on its way.
@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError
 from audit import sequencer
 from tasks.broker import client
 from tasks.celery import app
+from tasks.jobs.connections import fetch_metadata
 from tasks.sync.attend import attend
 
 KEY: Final = "rollcall:sequencer:awake"
@@ -57,6 +58,11 @@ def wake_directory(organization_id: UUID, directory_id: UUID) -> None:
     _send(lambda broker: _to_a_directory(broker, str(organization_id), str(directory_id)))
 
 
+def wake_for_metadata() -> None:
+    """Have a worker load at once what somebody waits for. Never raises."""
+    _send(_to_metadata)
+
+
 def _to_the_sequencer(broker: "redis.Redis") -> None:
     global _quiet_until  # noqa: PLW0603 - one clock a process; a race costs one more question
     begun, age = time.monotonic(), 0.0
@@ -70,6 +76,11 @@ def _to_the_sequencer(broker: "redis.Redis") -> None:
 def _to_a_directory(broker: "redis.Redis", organization: str, directory: str) -> None:
     broker.ping()  # fails sooner than Celery does
     attend.apply_async((organization, directory), retry=False, expires=60)
+
+
+def _to_metadata(broker: "redis.Redis") -> None:
+    broker.ping()
+    fetch_metadata.apply_async(retry=False, expires=60)
 
 
 def _send(wake_up: Callable[["redis.Redis"], None]) -> None:

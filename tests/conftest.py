@@ -24,6 +24,7 @@ from identity import directories, members, organizations, roles, tokens
 from identity.models import Directory, Member, Organization
 from tests.chromium import chromium  # noqa: F401 - a fixture, for the browser tests of every floor
 from tests.dns_server import zone  # noqa: F401 - a fixture of domains, console and API
+from tests.metadata_worker import metadata_worker  # noqa: F401 - a fixture of SAML and of the API
 from tests.settings import SERVERS
 
 # How long an example takes says something about the machine, and nothing about the product.

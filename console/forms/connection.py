@@ -46,7 +46,7 @@ class ConnectionForm(Form):
         widget=forms.FileInput(attrs={"accept": ".xml,text/xml,application/xml,application/samlmetadata+xml"}),
     )  # fmt: skip
     idp_metadata_url = forms.CharField(
-        label="Metadata address", required=False, max_length=1024, help_text="Loaded once, now.",
+        label="Metadata address", required=False, max_length=1024, help_text="Loaded now, within a few seconds.",
         widget=forms.URLInput(attrs={"placeholder": "https://"}),
     )  # fmt: skip
     idp_entity_id = forms.CharField(

@@ -1,7 +1,7 @@
 """What SAML connections leave to the clock: metadata to read again, certificates that are about to expire."""
 
 from audit.record import Actor
-from saml import expiry, watch
+from saml import expiry, fetches, watch
 from saml.models import Connection
 from tasks.celery import app
 
@@ -23,6 +23,18 @@ def refresh_metadata() -> int:
             continue
         read += 1
     return read
+
+
+@app.task(name="tasks.jobs.connections.fetch_metadata")
+def fetch_metadata() -> int:
+    """Load the metadata that somebody waits for; answers of how many addresses."""
+    return fetches.work(BATCH)
+
+
+@app.task(name="tasks.jobs.connections.forget_metadata")
+def forget_metadata() -> int:
+    """Delete metadata that was loaded and that nobody came back for; answers how many."""
+    return fetches.forget_old()
 
 
 @app.task(name="tasks.jobs.connections.expiring_certificates")

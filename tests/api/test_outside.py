@@ -41,7 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def site(eraser, settings):
+def site(eraser, settings, metadata_worker):
     """Give its server: `opened` lists the open transactions at each question, `before` is called with each."""
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

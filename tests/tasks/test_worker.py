@@ -15,7 +15,11 @@ from django.conf import settings
 from audit import sequencer
 from audit.models import Position
 from identity import members, tenancy
+from saml import fetches
+from saml.models import MetadataFetch
+from saml.refusals import Refused
 from tasks import wake
+from tasks.jobs.connections import fetch_metadata
 from tests.conftest import ROOT, SETUP, join
 
 PATIENCE_SECONDS = 30
@@ -103,3 +107,23 @@ def test_a_dead_broker_delays_nobody_and_loses_nothing(broker, acme, jane, setti
     members.reactivate(jane, actor=SETUP)
     assert sequencer.run() > 0
     assert sequencer.lag_seconds() == 0
+
+
+def test_a_worker_loads_what_somebody_typed_and_the_tick_finds_what_nobody_was_woken_for(
+    broker, environment, acme
+):
+    inside = "https://10.0.0.1/metadata"
+    with pytest.raises(Refused) as refused:
+        fetches.document(acme.pk, inside, actor=SETUP)
+    assert refused.value.code == "metadata_unread", "no worker runs yet"
+    broker.flushdb()
+    with worker(environment):
+        fetch_metadata.apply_async()  # as the clock does, every ten seconds
+        with tenancy.of(acme):
+            assert eventually(lambda: MetadataFetch.objects.filter(answered_at__isnull=False).exists())
+        for _ in range(2):
+            # What was loaded meanwhile, and then the same once more: by a wake-up.
+            with pytest.raises(Refused) as refused:
+                fetches.document(acme.pk, inside, actor=SETUP)
+            assert refused.value.code == "metadata_fetch"
+            assert "private network" in refused.value.detail
