@@ -122,7 +122,7 @@ def db(eraser) -> Iterator[None]:
     connections.close_all()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def environment(database) -> dict[str, str]:
     """Give the environment in which a process of its own (worker, web, command) works on the test database."""
     from django.conf import settings

@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 30
 
 
 @contextmanager
-def worker(environment) -> Iterator[subprocess.Popen]:
+def worker(environment, processes=1) -> Iterator[subprocess.Popen]:
     process = subprocess.Popen(
         [
             sys.executable,
@@ -34,7 +34,7 @@ def worker(environment) -> Iterator[subprocess.Popen]:
             "celery",
             "--app=tasks.celery",
             "worker",
-            "--concurrency=1",
+            f"--concurrency={processes}",
             "--loglevel=WARNING",
         ],
         cwd=ROOT,
