@@ -139,4 +139,5 @@ class Event(StrEnum):
     SYNC_PAUSE = "sync.pause"
     SYNC_RESUME = "sync.resume"
     SYNC_FAIL = "sync.fail"
+    SYNC_POSTPONE = "sync.postpone"
     SYNC_ROLL_BACK = "sync.roll_back"

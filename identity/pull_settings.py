@@ -36,6 +36,14 @@ RULES: Final[tuple[Field, ...]] = (
         help="proceed: what is not in question is applied at once.",
     ),
     Field(
+        "day_minutes", "Minutes a day", "number", default=240, least=1, most=1440,
+        help="How long workers may be at this directory on one day (UTC); what is left goes on the next day.",
+    ),
+    Field(
+        "run_minutes", "Minutes a run", "number", default=720, least=1, most=10080,
+        help="How long workers may be at one run, over all days; a longer one ends.",
+    ),
+    Field(
         "file_path", "File in the watched folder",
         help="Below the organization's folder in ROLLCALL_WATCHED_FOLDER; for kinds that read a file.",
     ),

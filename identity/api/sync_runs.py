@@ -63,7 +63,10 @@ class Progress(serializers.Serializer[Any]):
 
 
 class ShownSyncRun(serializers.Serializer[Any]):
-    """A run and its report. `counts` is what the plan holds by action; `lacks` says why nobody counted as absent."""
+    """A run and its report. `counts` is what the plan holds by action; `lacks` says why nobody counted as absent.
+
+    `worked_seconds` is how long workers were at it; `day_minutes` and `run_minutes` of the directory's settings bound that.
+    """
 
     id = serializers.UUIDField()
     state = serializers.ChoiceField(choices=Run.State.values)
@@ -88,6 +91,7 @@ class ShownSyncRun(serializers.Serializer[Any]):
     approved_by = serializers.DictField(allow_null=True)
     approved_at = serializers.DateTimeField(allow_null=True)
     told = serializers.ListField(child=serializers.CharField())
+    worked_seconds = serializers.FloatField()
     fault = serializers.CharField(allow_blank=True)
     fault_sentence = serializers.CharField(allow_blank=True)
 

@@ -43,7 +43,8 @@ class Run(TenantModel):
     """One reading of a directory and what follows from it. The row is the queue: a worker that dies leaves it for the next one.
 
     `lease` names the worker that has it until `lease_until`; `due_at` is when one may go on. `held_for` lists {code, sentence}.
-    `lacks` says why the listing does not count as complete. `counts` is {action: how many} of the plan.
+    `lacks` says why the listing does not count as complete. `counts` is {action: how many} of the plan. `worked_seconds` is how long
+    workers were at it, `worked_today_seconds` that part of it which was on `worked_day` (UTC).
     """
 
     class State(models.TextChoices):
@@ -95,6 +96,9 @@ class Run(TenantModel):
     fault = models.TextField(blank=True)
     fault_sentence = models.TextField(blank=True)
     told = models.JSONField(default=list)
+    worked_seconds = models.FloatField(default=0.0, db_default=0.0)
+    worked_day = models.DateField(null=True)
+    worked_today_seconds = models.FloatField(default=0.0, db_default=0.0)
 
     directory_id: UUID
     organization_id: UUID

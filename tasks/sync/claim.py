@@ -1,9 +1,10 @@
 """A worker's claim on a run: a lease that outlives no dead worker, and a fence in front of each of its transactions."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 from django.db.models import Q
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from identity import sync_runs, tenancy
 from identity.models import Run
+from tasks.sync import budget
 
 # Longer than a connector may be silent between two pages (docs/connectors.md). A worker that was killed is replaced after this time.
 LEASE: Final = timedelta(seconds=120)
@@ -27,6 +29,30 @@ class Claim:
         self.organization_id = organization_id
         self.run_id = run_id
         self._key = key
+        self._noted_at = time.monotonic()
+        self._ends_at = float("inf")
+
+    def allow(self) -> None:
+        """Read how much time is left for the run; `check` holds it to that. Raises Fault where none is."""
+        with self.hold() as run:
+            left = budget.of(run)
+            fault = budget.fault_of(run, left)
+            if fault is None and run.fault:
+                # What the last turn met is over: it goes on.
+                run.fault = run.fault_sentence = ""
+                run.save(update_fields=["fault", "fault_sentence"])
+        self._ends_at = time.monotonic() + left.left
+        if fault is not None:
+            raise fault
+
+    def check(self) -> None:
+        """Raise Fault where the time that the run had is over."""
+        if time.monotonic() >= self._ends_at:
+            self.allow()
+
+    def until(self, wanted: float) -> float:
+        """Return the end of a worker's turn, a reading of the monotonic clock: `wanted`, or earlier where the time is over before."""
+        return min(wanted, self._ends_at)
 
     @contextmanager
     def hold(self) -> Iterator[Run]:
@@ -39,15 +65,19 @@ class Claim:
             if run.lease != self._key or not run.is_open:
                 raise LostClaim
             run.lease_until = timezone.now() + LEASE
-            run.save(update_fields=["lease_until"])
+            budget.note(run, self._elapsed())
+            run.save(update_fields=["lease_until", *budget.COLUMNS])
             yield run
 
-    def release(self, **values: Any) -> None:
-        """Give the run back to the queue, with other values of its columns; nothing if it is no longer ours."""
-        with tenancy.of(self.organization_id):
-            Run.objects.filter(organization=self.organization_id, pk=self.run_id, lease=self._key).update(
-                lease=None, lease_until=None, **values
-            )
+    def release(self) -> None:
+        """Give the run back to the queue; nothing if it is no longer ours."""
+        with suppress(LostClaim), self.hold() as run:
+            run.lease = run.lease_until = None
+            run.save(update_fields=["lease", "lease_until"])
+
+    def _elapsed(self) -> float:
+        before, self._noted_at = self._noted_at, time.monotonic()
+        return self._noted_at - before
 
 
 def take(organization_id: UUID, run_id: UUID) -> Claim | None:

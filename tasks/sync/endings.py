@@ -13,7 +13,8 @@ from identity import mail, sync_runs
 from identity.models import Member, Pull, RoleAssignment, Run, Step
 from identity.roles import ADMINISTRATOR
 from tasks.connectors.faults import Fault, RateLimited, Unreachable
-from tasks.sync import staging
+from tasks.sync import budget, staging
+from tasks.sync.budget import DaySpent
 
 State = Run.State
 ATTEMPTS_MAX: Final = 8
@@ -100,6 +101,9 @@ def after_apply(run: Run) -> None:
 
 def put_off(run: Run, fault: Fault) -> bool:
     """Let the run go on after a while, if that may help; False: it is over. The caller holds the claim."""
+    if isinstance(fault, DaySpent):
+        _postpone(run, fault)
+        return True
     if not isinstance(fault, Unreachable | RateLimited) or run.attempts >= ATTEMPTS_MAX:
         return False
     wait = min(_BACK_OFF_FIRST * 2**run.attempts, _BACK_OFF_MAX)
@@ -113,6 +117,25 @@ def put_off(run: Run, fault: Fault) -> bool:
     run.due_at, run.lease, run.lease_until = timezone.now() + timedelta(seconds=seconds), None, None
     run.save(update_fields=["attempts", "fault", "fault_sentence", "due_at", "lease", "lease_until"])
     return True
+
+
+def _postpone(run: Run, fault: DaySpent) -> None:
+    """Let the run wait for more time; recorded, and told to administrators, once and not each time somebody looks."""
+    if run.fault != fault.code:
+        run.told = _tell(
+            run, f"{run.directory.name}: its time for today is used up", [fault.message],
+            "Other directories go on. Nobody is suspended because of this; what was applied stays.",
+        )  # fmt: skip
+        record(
+            Event.SYNC_POSTPONE,
+            organization_id=run.organization_id,
+            actor=actor_of(run),
+            subject=sync_runs.subject_of(run),
+            data={"run": str(run.pk), "sentence": fault.message, "worked_seconds": round(run.worked_seconds)},
+        )
+    run.fault, run.fault_sentence = fault.code, fault.message
+    run.due_at, run.lease, run.lease_until = budget.goes_on_at(), None, None
+    run.save(update_fields=["fault", "fault_sentence", "due_at", "lease", "lease_until", "told"])
 
 
 def fail(run: Run, code: str, sentence: str) -> None:

@@ -65,6 +65,7 @@ def fetch(claim: Claim, *, until: float) -> bool:
                     return _finish(held, connector, page.end)
             if page.checkpoint is not None and time.monotonic() > until:
                 return False
+            claim.check()
     with claim.hold() as held:
         return _finish(held, connector, End(whole=False, incomplete="The listing broke off before its end."))
 

@@ -55,6 +55,8 @@ def turn(organization_id: UUID, run_id: UUID, *, seconds: float) -> bool:
 
 
 def _go_on(mine: Claim, until: float) -> bool:
+    mine.allow()
+    until = mine.until(until)
     state = _state(mine)
     if state in {Run.State.WAITING, Run.State.FETCHING}:
         if not fetch.fetch(mine, until=until):
