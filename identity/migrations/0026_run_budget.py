@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("identity", "0024_pull_references"),
+        ("identity", "0025_bundles"),
     ]
 
     operations = [
