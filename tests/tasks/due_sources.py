@@ -10,7 +10,6 @@ from identity import (
     sync_runs,
     sync_wake,
     tenancy,
-    tokens,
 )
 from identity.models import Member, Run, Session
 from saml import connections
@@ -157,12 +156,6 @@ def forget_requests(world: World) -> Due:
     return Due("SELECT 1 FROM scim_loggedrequest FOR UPDATE", lambda: world.number(LoggedRequest), 0)
 
 
-def expiring_tokens(world: World) -> Due:
-    with past(days=364):
-        second = [tokens.issue(world.okta.directory, actor=SETUP)[0] for _ in range(2)][1]
-    return Due(ROW.format("identity_token", second.pk), lambda: world.count("token.expiring"), 2)
-
-
 CASES = {
     "tasks.jobs.directories.due": due,
     "tasks.jobs.directories.expired": expired,
@@ -175,5 +168,4 @@ CASES = {
     "tasks.jobs.scim.watch_bursts": watch_bursts,
     "tasks.jobs.scim.carry_out_bursts": carry_out_bursts,
     "tasks.jobs.scim.forget_requests": forget_requests,
-    "tasks.jobs.scim.expiring_tokens": expiring_tokens,
 }

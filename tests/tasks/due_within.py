@@ -184,12 +184,19 @@ def outgoing(world: World) -> Due:
     return Due(TABLE.format("identity_outgoingmail"), look, [("kept", 1), ("kept", 1)])
 
 
+def expiring_tokens(world: World) -> Due:
+    with past(days=364):
+        second = [tokens.issue(world.okta.directory, actor=SETUP)[0] for _ in range(2)][1]
+    return Due(ROW.format("identity_token", second.pk), lambda: world.count("token.expiring"), 2)
+
+
 CASES = {
     "tasks.wake.sequence": sequence,
     "tasks.jobs.leavers.scheduled_ends": scheduled_ends,
     "tasks.jobs.leavers.grace_ends": grace_ends,
     "tasks.jobs.leavers.retention_ends": retention_ends,
     "tasks.jobs.credentials.expired_tokens": expired_tokens,
+    "tasks.jobs.credentials.expiring_tokens": expiring_tokens,
     "tasks.jobs.credentials.expired_sessions": expired_sessions,
     "tasks.jobs.credentials.expired_invitations": expired_invitations,
     "tasks.jobs.credentials.kept_answers": kept_answers,

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("identity", "0025_bundles"),
+        ("identity", "0026_token_warned"),
     ]
 
     operations = [
