@@ -100,18 +100,22 @@ def change(
         unnested: list[UUID] = []
         if replace is not None:
             wanted = list(replace)
-            keep = memberships.ids(wanted)[0]
+            keep, strange = memberships.ids(wanted)
+            keep += memberships.by_external_id(locked, strange).values()
             removed = memberships.remove(locked, [], actor, everybody=True, keep=keep)
             unnested = nesting.remove(locked, (), actor=actor, everything=True, keep=keep)
             memberships.keep_pending(locked, wanted)
             added, pending, nested = memberships.add(locked, wanted, actor)
         gone = list(remove)
         if gone:
-            leaving = memberships.ids(gone)[0]
+            leaving, strange = memberships.ids(gone)
             out = memberships.remove(locked, leaving, actor)
-            removed += out
             # Whoever left as a person is no group: mostly nothing is left to be looked for.
             others = set(leaving).difference(out)
+            named = memberships.by_external_id(locked, [*strange, *map(str, others)])
+            out += memberships.remove(locked, list(named.values()), actor) if named else []
+            removed += out
+            others.update(named.values())
             unnested += nesting.remove(locked, others, actor=actor) if others else []
             memberships.forget_pending(locked, gone)
         more = list(add)
@@ -203,6 +207,12 @@ def join_pending(
             group = Group.objects.filter(pk=group_id, ended_at__isnull=True).first()
             if group is not None:
                 change(group, actor=actor, add=[str(newcomer.pk)])
+
+
+def awaited(group: Group) -> list[str]:
+    """Return by which names the group waits for members that have not arrived."""
+    waiting = PendingMembership.objects.filter(organization=group.organization_id, group=group)
+    return list(waiting.order_by("id").values_list("value", flat=True))
 
 
 def lock(group: Group) -> Group:

@@ -45,6 +45,17 @@ WITH ended AS (
 SELECT ended.member_id, member.user_name FROM ended JOIN identity_member member ON member.id = ended.member_id
 """
 
+_BY_EXTERNAL_ID = """
+SELECT link.external_id, link.member_id FROM identity_link link
+  JOIN identity_member member ON member.organization_id = link.organization_id AND member.id = link.member_id
+ WHERE link.organization_id = %(organization)s AND link.directory_id = %(directory)s AND link.external_id = ANY (%(values)s)
+   AND link.tombstoned_at IS NULL AND member.state <> 'offboarded'
+ UNION ALL
+SELECT inner_group.external_id, inner_group.id FROM identity_group inner_group
+ WHERE inner_group.organization_id = %(organization)s AND inner_group.directory_id = %(directory)s
+   AND inner_group.external_id = ANY (%(values)s) AND inner_group.ended_at IS NULL
+"""
+
 
 def ids(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
     """Split what clients name into ids and values that cannot be one of ours."""
@@ -83,9 +94,28 @@ def add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list
     others = [each for each in dict.fromkeys(known_ids) if each not in known]
     nested = nesting.add(group, others, actor=actor)
     unknown = [str(each) for each in others if each not in nested.known] + strange
+    added, more_groups = [row[0] for row in rows if row[2]], list(nested.added)
+    here = by_external_id(group, unknown)
+    if here:
+        unknown = [each for each in unknown if each not in here]
+        more_added, _, groups = add(group, [str(each) for each in here.values()], actor)
+        added, more_groups = added + more_added, more_groups + groups
     if unknown and group.directory_id:
         _park(group, group.directory_id, unknown, actor)
-    return [row[0] for row in rows if row[2]], unknown, list(nested.added)
+    return added, unknown, more_groups
+
+
+def by_external_id(group: Group, values: Iterable[str]) -> dict[str, UUID]:
+    """Return who of the group's directory has one of the values as their external id, which is how some clients name members."""
+    named = list(values)
+    if not named or group.directory_id is None:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _BY_EXTERNAL_ID,
+            {"organization": group.organization_id, "directory": group.directory_id, "values": named},
+        )
+        return dict(cursor.fetchall())
 
 
 def remove(

@@ -25,6 +25,11 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "entra": "Provisioning › Mappings: choose targets under the enterprise extension's URN, not the bare names.",
         "": "In the attribute mapping, write these attributes under the enterprise extension's URN.",
     },
+    "member_pending": {
+        "okta": "Assignments: assign the people of the pushed groups to this app as well; it pushes groups with people it never sent.",
+        "entra": "Users and groups: assign the people themselves, or groups that hold them directly; nested groups are not read.",
+        "": "Give the people of these groups to the application too: whoever is not provisioned cannot be in a group here.",
+    },
     "password": {
         "okta": "Provisioning › To App: untick Sync Password. Rollcall keeps no passwords of provisioned people.",
         "": "Switch password synchronisation off. Rollcall keeps no passwords of provisioned people.",

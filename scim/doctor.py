@@ -14,7 +14,7 @@ from identity.profile import key_of
 from scim import advice, bursts
 from scim.errors import CATALOGUE, Code
 from scim.models import LoggedRequest
-from scim.profiles import PROFILES, QUIRKS, profile_of
+from scim.profiles import NOTICES, PROFILES, QUIRKS, profile_of
 
 DAYS_DEFAULT: Final = 7
 LISTED_MAX: Final = 100
@@ -190,7 +190,7 @@ def _warnings(directory: Directory, days: int, idp: str) -> list[Finding]:
     found = []
     for code, count, last_seen, places in _rows(_WARNINGS, directory, days):
         quirk = QUIRKS.get(code)
-        title = f"{quirk.seen} ({quirk.made})" if quirk else code
+        title = f"{quirk.seen} ({quirk.made})" if quirk else NOTICES.get(code, code)
         found.append(Finding("notice", code, title, advice.of(code, idp), count, last_seen, places))
     return found
 

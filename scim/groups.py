@@ -27,6 +27,7 @@ from scim.errors import Code, ScimError
 from scim.group_sql import Members
 from scim.membership import Changes
 from scim.models import Departure
+from scim.operations import Notices
 from scim.paging import Wish, from_body, from_query
 from scim.projection import Projection
 from scim.resources import GroupRow
@@ -100,6 +101,8 @@ def create(call: Call) -> HttpResponse:
             members=wanted.members or (),
         )
         row = found(who, created.pk, members=members_wanted(call))
+        if len(wanted.members or ()) > len(row.members or ()) + len(row.groups or ()):
+            _note_pending(groups.awaited(created), wanted.notices)
     return one(call, row, 201)
 
 
@@ -120,7 +123,7 @@ def replace(call: Call, resource_id: str) -> HttpResponse:
     with tenancy.whole(who.organization):
         row = found(who, uuid_of(resource_id), members="none", lock=True)
         call.check_match(row.version)
-        change(who, row, {"externalId": row.external_id} | wanted.attributes, changes)
+        change(who, row, {"externalId": row.external_id} | wanted.attributes, changes, wanted.notices)
         row = found(who, row.id, members=members_wanted(call))
     return one(call, row)
 
@@ -141,7 +144,7 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
         )
         after, is_changed = patch.apply(before, others, GROUPS, wanted.notices)
         if is_changed or not changes.is_empty:
-            change(who, row, {"externalId": None} | after, changes)
+            change(who, row, {"externalId": None} | after, changes, wanted.notices)
         if not is_quiet and not chooses(call) and not changes.is_empty:
             is_quiet = queries.holds_more_than(who.directory, row.id, ANSWERED_MEMBERS_MAX)
         if not is_quiet:
@@ -195,7 +198,9 @@ def found(who: Caller, group_id: UUID, *, members: Members, lock: bool = False) 
     return row
 
 
-def change(who: Caller, row: GroupRow, attributes: Mapping[str, str | None], changes: Changes) -> None:
+def change(
+    who: Caller, row: GroupRow, attributes: Mapping[str, str | None], changes: Changes, notices: Notices
+) -> None:
     """Bring a group, whose row is locked, to what is wanted. Members that we don't know yet join when they arrive."""
     if changes.emptied:
         _check_emptying(who, row)
@@ -210,6 +215,12 @@ def change(who: Caller, row: GroupRow, attributes: Mapping[str, str | None], cha
         replace=everybody,
     )
     left(who, row, delta.removed)
+    _note_pending(delta.pending, notices)
+
+
+def _note_pending(values: Iterable[str], notices: Notices) -> None:
+    for value in values:
+        notices.add("member_pending", "members", f"{value} is not here yet")
 
 
 def left(who: Caller, row: GroupRow, removed: list[UUID]) -> None:

@@ -55,6 +55,14 @@ class Quirk(NamedTuple):
     made: str
 
 
+# Notices that are no deviation: what became of something that was understood.
+NOTICES: dict[str, str] = {
+    "member_pending": "Members of groups are named who are not here; they join when they arrive.",
+    "held_by_administrator": "Access is given or taken on which an administrator has decided; the decision stays.",
+    "unknown_access": "Roles or entitlements are named that do not exist here; nothing was given for them.",
+    "first_access_unused": "First permissions are sent by a directory that goes on assigning; they count for nothing.",
+}
+
 QUIRKS: dict[str, Quirk] = {
     "operation_case": Quirk(
         "Entra without its flag", "Microsoft's sample requests: “Add”, “Replace”, “Remove”", "read in any case of letters"

@@ -1,12 +1,14 @@
 """/Groups through the door: membership as deltas, pending members, and nothing lost when five come at once."""
 
 import threading
+from uuid import uuid4
 
 import pytest
 from django.db import connections
 
 from identity import tenancy
 from identity.models import Membership, PendingMembership
+from scim.models import LoggedRequest
 from scim.schemas import GROUP
 from tests.conftest import scim_client
 from tests.scim.talk import BASE, Scim, entries
@@ -92,6 +94,55 @@ def test_an_unknown_member_is_pending_and_joins_on_arrival(idp, acme):
     idp.patch(f"/Groups/{group}", {"op": "remove", "path": "members", "value": [{"value": "nobody"}]})
     with tenancy.of(acme):
         assert not PendingMembership.objects.exists()
+
+
+def test_members_are_known_by_their_external_ids_too(idp, acme):
+    (mei,) = people(idp, "mei")
+    jo = idp.create("jo@example.org", externalId="ext-jo")["id"]
+    bo = idp.create("bo@example.org", externalId=str(uuid4()))
+    inner = idp.create_group("Inner", externalId="ext-inner")["id"]
+    group = idp.create_group("Ops", mei, "ext-jo", bo["externalId"])["id"]
+    assert members_of(idp, group) == {mei, jo, bo["id"]}
+    one = {"op": "remove", "path": "members", "value": [{"value": "ext-jo"}, {"value": bo["externalId"]}]}
+    assert idp.patch(f"/Groups/{group}", one).status == 200
+    assert members_of(idp, group) == {mei}
+    add = {"op": "add", "path": "members", "value": [{"value": "ext-jo"}, {"value": "ext-inner"}]}
+    assert idp.patch(f"/Groups/{group}", add).status == 200
+    assert members_of(idp, group) == {mei, jo, inner}
+    whole = {"displayName": "Ops", "members": [{"value": "ext-jo"}, {"value": "ext-inner"}]}
+    known = len(entries(acme))
+    assert members_of(idp, idp.put(f"/Groups/{group}", whole).body["id"]) == {jo, inner}
+    assert [each.event for each in entries(acme)[known:]] == ["group.member_remove", "group.change"]
+    gone = idp.patch(f"/Groups/{group}", {"op": "remove", "path": 'members[value eq "ext-inner"]'})
+    assert gone.status == 200
+    assert members_of(idp, group) == {jo}
+    with tenancy.of(acme):
+        assert not PendingMembership.objects.exists()
+
+
+def test_an_external_id_of_another_directory_is_nobodys(idp, acme):
+    other = Scim(scim_client(acme, "okta", name="Second"))
+    other.create("jo@example.org", externalId="ext-jo")
+    group = idp.create_group("Ops", "ext-jo")["id"]
+    assert members_of(idp, group) == set()
+    with tenancy.of(acme):
+        assert list(PendingMembership.objects.values_list("value", flat=True)) == ["ext-jo"]
+
+
+@pytest.mark.parametrize("shown", ["", "?excludedAttributes=members"])
+def test_members_that_are_waited_for_are_warnings_of_the_request(idp, acme, shown):
+    (mei,) = people(idp, "mei")
+    add = {"op": "add", "path": "members", "value": [{"value": "late"}, {"value": mei}]}
+    group = idp.post(f"/Groups{shown}", {"displayName": "Ops", "members": add["value"]}).body["id"]
+    assert idp.patch(f"/Groups/{group}{shown}", add).status == 200
+    assert idp.put(f"/Groups/{group}{shown}", {"displayName": "Ops", "members": add["value"]}).status == 200
+    idp.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": [{"value": mei}]})
+    with tenancy.of(acme):
+        logged = LoggedRequest.objects.filter(path__startswith="/Groups").order_by("id")
+        noted = [
+            [each["note"] for each in one.warnings if each["code"] == "member_pending"] for one in logged
+        ]
+    assert noted == [["late is not here yet"]] * 3 + [[]]
 
 
 def test_memberships_survive_a_suspension(idp):

@@ -12,7 +12,7 @@ from identity.models import Member
 from identity.sessions import SamlOrigin
 from scim import advice, doctor
 from scim.errors import Code
-from scim.profiles import QUIRKS
+from scim.profiles import NOTICES, QUIRKS
 from tests.api.client import token_of
 from tests.conftest import SETUP
 from tests.scim.talk import Scim
@@ -168,7 +168,7 @@ OURS = {
 
 @pytest.mark.parametrize("code", advice.ADVICE)
 def test_advice_is_given_for_codes_and_products_that_exist(code):
-    assert code in {*QUIRKS, *Code, *OURS}
+    assert code in {*QUIRKS, *NOTICES, *Code, *OURS}
     assert set(advice.ADVICE[code]) <= {*directories.IDPS, ""}
 
 
