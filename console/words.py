@@ -88,6 +88,7 @@ DEPARTURES: Final = {
     "delete": "deleted",
     "delete_held": "deletion held, suspended meanwhile",
     "leave_group": "taken out of",
+    "leave_nested_group": "whose group was taken out of",
 }
 
 

@@ -264,7 +264,7 @@ SELECT grouping.id, grouping.display_name FROM within
  ORDER BY grouping.display_name, grouping.id
 """)
 
-# Down from a group: everybody who is in it by whatever way, and which of the named roles groups bring to each of the people.
+# Down from a group: everybody who is in it by whatever way; and, as things are, which of the named roles groups bring to each of them.
 IN_GROUP = _forms("""
 WITH RECURSIVE way AS (
   SELECT %(group)s::uuid AS group_id, 0 AS steps
@@ -277,7 +277,7 @@ WITH RECURSIVE way AS (
 SELECT DISTINCT membership.member_id FROM way
   JOIN identity_membership membership ON membership.organization_id = %(organization)s AND membership.group_id = way.group_id
        AND OPEN(membership)
-""")[0]
+""")
 
 ROLES_BROUGHT = _forms("""
 WITH RECURSIVE way AS (

@@ -33,6 +33,14 @@ class Delta:
     unnested: list[UUID]
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What ended with a group: whose memberships, and the places of groups in groups."""
+
+    members: list[UUID]
+    places: list[nesting.Place]
+
+
 def create(
     organization: Organization,
     *,
@@ -150,11 +158,11 @@ def change(
     return locked, Delta(added, removed, pending, nested, unnested)
 
 
-def delete(group: Group, *, actor: Actor) -> list[UUID]:
-    """End the group, every membership in it and its place in other groups; return whose memberships."""
+def delete(group: Group, *, actor: Actor) -> Ended:
+    """End the group, every membership in it and its place in other groups; return whose memberships, and which places."""
     with tenancy.change(group.organization_id):
         locked = lock(group)
-        nesting.dissolve(locked, actor=actor)
+        places = nesting.dissolve(locked, actor=actor)
         removed = memberships.remove(locked, [], actor, everybody=True)
         memberships.keep_pending(locked, ())
         locked.ended_at = timezone.now()
@@ -166,7 +174,7 @@ def delete(group: Group, *, actor: Actor) -> list[UUID]:
             actor=actor,
             subject=subject_of(locked),
         )
-    return removed
+    return Ended(removed, places)
 
 
 def restore(group: Group, *, actor: Actor) -> Group:

@@ -88,7 +88,7 @@ def preview(group: Group, wanted: Mapping) -> Preview:
     )
     with tenancy.of(group.organization_id):
         values = {"organization": group.organization_id, "group": group.pk}
-        inside = [row[0] for row in tenancy.read(group.organization_id, IN_GROUP, values)]
+        inside = [row[0] for row in tenancy.read(group.organization_id, IN_GROUP[0], values)]
         people = list(
             Member.objects.filter(
                 organization=group.organization_id, state=Member.State.ACTIVE, pk__in=inside

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -62,10 +62,12 @@ def provision(
     external_id: str | None = None,
     defaults: Mapping[str, Any] | None = None,
     defaults_origin: str = "directory_default",
+    onto: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> Provisioned:
     """Bring a person in: create the member, or revive or link the one that this person already is (identity.matching).
 
-    `defaults` are the source's first permissions (a directory's own are taken by themselves). Raises Invalid,
+    `defaults` are the source's first permissions (a directory's own are taken by themselves). `onto` returns what the profile of one
+    who is here already comes to, given what it was; without it `profile` takes its place. Raises Invalid,
     UserNameTaken, EmailTaken, ExternalIdTaken, and Offboarded where an administrator has put this person out.
     """
     user_name = check_user_name(user_name)
@@ -78,6 +80,8 @@ def provision(
         if not seen.is_newcomer:
             known = matching.find(organization, directory, external_id, user_name, email)
             if known is not None:
+                if profile and onto is not None:
+                    profile = dict(onto(known.member.profile))
                 return _take_back(known, actor, user_name, profile, active, directory, external_id)
         member = _create(
             organization, seen, actor, user_name, profile, active, directory, external_id, defaults_origin

@@ -6,6 +6,7 @@ see no circle. Everything else about groups goes on meanwhile.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record_all
+from identity import tenancy
+from identity.access_sql import IN_GROUP
 from identity.errors import GroupCycle, Invalid, TooMany
 from identity.models import Group, Nesting
 
@@ -44,6 +47,10 @@ WITH RECURSIVE below (top, id, steps) AS (
    WHERE below.steps <= {DEPTH_MAX}
 )
 SELECT top, max(steps) FROM below GROUP BY top"""  # noqa: S608 - built from constants alone
+
+
+# The place of a group in another: (parent, child).
+Place = tuple[UUID, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +95,20 @@ def remove(
     return _end(list(rows), actor)
 
 
-def dissolve(group: Group, *, actor: Actor) -> None:
-    """Take the group out of every group that it is in, and every group out of it; the caller holds its lock."""
+def dissolve(group: Group, *, actor: Actor) -> list[Place]:
+    """Take the group out of every group that it is in, and every group out of it; return what ended. The caller holds its lock."""
     hold(group.organization_id)
-    remove(group, (), actor=actor, everything=True)
+    below = remove(group, (), actor=actor, everything=True)
     of_organization = Nesting.objects.filter(organization=group.organization_id, ended_at__isnull=True)
-    _end(list(of_organization.filter(child=group).select_related("child", "parent")), actor)
+    above = list(of_organization.filter(child=group).select_related("child", "parent"))
+    _end(above, actor)
+    return [(group.pk, child) for child in below] + [(row.parent_id, group.pk) for row in above]
+
+
+def people_in(organization_id: UUID, group_id: UUID, at: datetime | None = None) -> set[UUID]:
+    """Return who is in the group by whatever way, now or at a time."""
+    values = {"organization": organization_id, "group": group_id, "at": at}
+    return {member for (member,) in tenancy.read(organization_id, IN_GROUP[0 if at is None else 1], values)}
 
 
 def hold(organization_id: UUID) -> None:

@@ -28,7 +28,7 @@ class ShownBurst(serializers.Serializer[Any]):
     departures = serializers.SerializerMethodField()
 
     def get_departures(self, burst: Burst) -> dict[str, int]:
-        """Return how many there are of each kind: suspend, delete, delete_held, leave_group."""
+        """Return how many there are of each kind: suspend, delete, delete_held, leave_group, leave_nested_group."""
         return bursts.summary(burst)
 
 

@@ -24,9 +24,10 @@ from scim.models import Burst, Departure
 
 PEOPLE: Final = "people"
 GROUPS: Final = "groups"
+OF_GROUPS: Final = (Departure.Kind.LEAVE, Departure.Kind.UNNEST)
 _KINDS: Final = {
     PEOPLE: [Departure.Kind.SUSPEND.value, Departure.Kind.DELETE.value, Departure.Kind.HELD.value],
-    GROUPS: [Departure.Kind.LEAVE.value],
+    GROUPS: [kind.value for kind in OF_GROUPS],
 }
 # How many processes may see a part of one burst each; see `_Patience`.
 _PROCESSES: Final = 16
@@ -42,8 +43,8 @@ WITH held AS (
                     AND earlier.happened_at > %(since)s)
    ORDER BY burst.id DESC LIMIT 1 FOR SHARE
 )
-INSERT INTO scim_departure (id, organization_id, directory_id, member_id, group_id, kind, happened_at, outcome, burst_id)
-SELECT row.id, %(organization)s, %(directory)s, row.member_id, %(group)s, %(kind)s, %(now)s, '', (SELECT id FROM held)
+INSERT INTO scim_departure (id, organization_id, directory_id, member_id, group_id, through_id, kind, happened_at, outcome, burst_id)
+SELECT row.id, %(organization)s, %(directory)s, row.member_id, %(group)s, %(through)s, %(kind)s, %(now)s, '', (SELECT id FROM held)
   FROM unnest(%(ids)s::uuid[], %(members)s::uuid[]) AS row (id, member_id)
 RETURNING burst_id
 """
@@ -101,16 +102,26 @@ def budget_of(directory: Directory) -> Budget | None:
 
 
 def note(
-    directory: Directory, member_ids: Iterable[UUID], kind: str, *, actor: Actor, group_id: UUID | None = None
+    directory: Directory,
+    member_ids: Iterable[UUID],
+    kind: str,
+    *,
+    actor: Actor,
+    group_id: UUID | None = None,
+    through_id: UUID | None = None,
 ) -> UUID | None:
-    """Note who leaves, in the transaction of the verb, and return the burst that they belong to, if there is one."""
+    """Note who leaves, in the transaction of the verb, and return the burst that they belong to, if there is one.
+
+    `through_id` is the group that was taken out of the group, where the people were not named themselves.
+    """
     members = list(member_ids)
     budget = budget_of(directory)
     if budget is None or not members:
         return None
     family = GROUPS if group_id else PEOPLE
     values = _values(directory, family, budget) | {
-        "group": group_id, "kind": kind, "members": members, "ids": [uuid7() for _ in members], "now": timezone.now(),
+        "group": group_id, "through": through_id, "kind": kind, "members": members, "ids": [uuid7() for _ in members],
+        "now": timezone.now(),
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_NOTE, values)
@@ -125,7 +136,7 @@ def note_deletion(directory: Directory, member_id: UUID, *, is_active: bool, act
         mine = Departure.objects.filter(
             organization=directory.organization_id, member=member_id, burst__decision=""
         )
-        return bool(mine.exclude(kind=Departure.Kind.LEAVE).update(kind=Departure.Kind.HELD))
+        return bool(mine.exclude(kind__in=OF_GROUPS).update(kind=Departure.Kind.HELD))
     burst_id = note(directory, [member_id], Departure.Kind.DELETE, actor=actor)
     if burst_id is None:
         return False
@@ -139,7 +150,7 @@ def note_return(directory: Directory, member_id: UUID) -> None:
     if budget_of(directory) is not None:
         Departure.objects.filter(
             organization=directory.organization_id, directory=directory, member=member_id, burst__isnull=True
-        ).exclude(kind=Departure.Kind.LEAVE).delete()
+        ).exclude(kind__in=OF_GROUPS).delete()
 
 
 def watch(directory: Directory, family: str, *, actor: Actor) -> UUID | None:

@@ -16,7 +16,7 @@ from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import groups, links, members, tenancy
 from identity.errors import Conflict, Refusal
-from identity.models import Directory, Group, Link, Member, Membership
+from identity.models import Directory, Group, Link, Member, Membership, Nesting
 from scim.models import Burst, Departure
 
 AT_ONCE_MAX: Final = 500
@@ -91,12 +91,22 @@ def preview(burst: Burst, decision: Burst.Decision) -> dict[str, int]:
             group__in=waiting.filter(group__isnull=False).values("group"),
         ).values_list("group_id", "member_id")
     )
+    nested = set(
+        Nesting.objects.filter(
+            organization=burst.organization_id,
+            ended_at__isnull=True,
+            parent__in=waiting.filter(through__isnull=False).values("group"),
+        ).values_list("parent_id", "child_id")
+    )
     effects: Counter[str] = Counter()
     for departure in waiting.iterator():
         if decision is Burst.Decision.CONFIRM:
             is_held = departure.kind == Departure.Kind.HELD
             is_out = departure.member.state == Member.State.SUSPENDED
             effects["stay_out" if not is_held else "offboarded" if is_out else "changed_since"] += 1
+        elif departure.kind == Departure.Kind.UNNEST:
+            is_back = (departure.group_id, departure.through_id) in nested
+            effects["changed_since" if is_back else "back_in_group"] += 1
         elif departure.kind == Departure.Kind.LEAVE:
             is_back = (departure.group_id, departure.member_id) in within
             effects["changed_since" if is_back else "back_in_group"] += 1
@@ -138,6 +148,8 @@ def _confirmed(departure: Departure, actor: Actor) -> str:
 def _undone(departure: Departure, actor: Actor) -> str:
     if departure.kind == Departure.Kind.LEAVE:
         return _back_in_group(departure, actor)
+    if departure.kind == Departure.Kind.UNNEST:
+        return _nested_again(departure, actor)
     member = members.lock(departure.member_id)
     reason = _REASON[Burst.Decision.ROLL_BACK]
     left_as = _left_since(departure, member)
@@ -177,11 +189,31 @@ def _reinstated(departure: Departure, member: Member, actor: Actor, reason: str)
 
 def _back_in_group(departure: Departure, actor: Actor) -> str:
     assert departure.group_id is not None  # noqa: S101 - they left a group
-    group = Group.objects.get(organization=departure.organization_id, pk=departure.group_id)
-    if group.ended_at is not None:
-        group = groups.restore(group, actor=actor)
+    group = _restored(departure, departure.group_id, actor)
     _, delta = groups.change(group, actor=actor, add=[str(departure.member_id)])
     return "restored" if delta.added else CHANGED_SINCE
+
+
+def _nested_again(departure: Departure, actor: Actor) -> str:
+    """Put the group back into the other; the first of its people does it for all of them."""
+    assert departure.through_id is not None  # noqa: S101 - their group left another
+    assert departure.group_id is not None  # noqa: S101 - the other
+    child = _restored(departure, departure.through_id, actor)
+    group = _restored(departure, departure.group_id, actor)
+    _, delta = groups.change(group, actor=actor, add=[str(child.pk)])
+    if delta.nested:
+        return "restored"
+    there = Nesting.objects.filter(
+        organization=group.organization_id, parent=group, child=child, ended_at__isnull=True
+    )
+    assert departure.burst is not None  # noqa: S101 - it is rolled back as a part of one
+    return "restored" if there.filter(started_at__gte=departure.burst.decided_at).exists() else CHANGED_SINCE
+
+
+def _restored(departure: Departure, group_id: UUID, actor: Actor) -> Group:
+    """Return the group, brought back if it was deleted."""
+    group = Group.objects.get(organization=departure.organization_id, pk=group_id)
+    return group if group.ended_at is None else groups.restore(group, actor=actor)
 
 
 def _left_since(departure: Departure, member: Member) -> str:

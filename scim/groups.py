@@ -1,13 +1,16 @@
 """/Groups: groups and their members. Membership changes are deltas; no list is loaded to be written back."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
-from identity import groups, tenancy
+from identity import groups, nesting, tenancy
 from identity.models import Group as GroupOfMembers
 from identity.models import Membership
+from identity.nesting import Place
 from scim import (
     burst_guard,
     membership,
@@ -158,8 +161,9 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
     with tenancy.whole(who.organization):
         row = found(who, uuid_of(resource_id), members="none", lock=True)
         call.check_match(row.version)
-        removed = groups.delete(GroupOfMembers(pk=row.id, organization=who.organization), actor=who.actor)
-        left(who, row, removed)
+        before = timezone.now()
+        ended = groups.delete(GroupOfMembers(pk=row.id, organization=who.organization), actor=who.actor)
+        left(who, row, ended.members, ended.places, before)
     return reply(None, 204)
 
 
@@ -205,6 +209,7 @@ def change(
     if changes.emptied:
         _check_emptying(who, row)
     everybody: Iterable[str] | None = changes.added if changes.replaced else None
+    before = timezone.now()
     _, delta = groups.change(
         GroupOfMembers(pk=row.id, organization=who.organization),
         actor=who.actor,
@@ -214,7 +219,7 @@ def change(
         remove=changes.removed,
         replace=everybody,
     )
-    left(who, row, delta.removed)
+    left(who, row, delta.removed, [(row.id, child) for child in delta.unnested], before)
     _note_pending(delta.pending, notices)
 
 
@@ -223,9 +228,17 @@ def _note_pending(values: Iterable[str], notices: Notices) -> None:
         notices.add("member_pending", "members", f"{value} is not here yet")
 
 
-def left(who: Caller, row: GroupRow, removed: list[UUID]) -> None:
-    """Have the burst guard note who was taken out of a group."""
+def left(who: Caller, row: GroupRow, removed: list[UUID], places: Iterable[Place], before: datetime) -> None:
+    """Have the burst guard note who was taken out of a group, by name or since a group was taken out of another."""
     burst_guard.note(who.directory, removed, Departure.Kind.LEAVE, actor=who.actor, group_id=row.id)
+    for parent, child in places:
+        lost = nesting.people_in(who.organization.pk, child, before)
+        lost -= nesting.people_in(who.organization.pk, parent)
+        if parent == row.id:
+            lost.difference_update(removed)
+        burst_guard.note(
+            who.directory, lost, Departure.Kind.UNNEST, actor=who.actor, group_id=parent, through_id=child
+        )
 
 
 def _check_emptying(who: Caller, row: GroupRow) -> None:

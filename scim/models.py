@@ -96,7 +96,10 @@ class Burst(TenantModel):
 
 
 class Departure(TenantModel):
-    """One person whom a directory suspended, deleted or took out of a group. `outcome`: what became of it in its burst."""
+    """One person whom a directory suspended, deleted or took out of a group. `outcome`: what became of it in its burst.
+
+    `through` is the group that was taken out of `group`, where the person themselves was not named.
+    """
 
     class Kind(models.TextChoices):
         """What the directory asked for. HELD: it asked to delete, and its budget being spent the person is suspended."""
@@ -105,16 +108,20 @@ class Departure(TenantModel):
         DELETE = "delete"
         HELD = "delete_held"
         LEAVE = "leave_group"
+        # A group that they are in was taken out of another, which they are in no more.
+        UNNEST = "leave_nested_group"
 
     directory = reference("identity.Directory", "departures")
     member = reference("identity.Member", "departures")
     group = reference("identity.Group", "departures", null=True)
+    through = reference("identity.Group", "departures_through", null=True)
     burst = reference("scim.Burst", "departures", null=True)
     kind = models.TextField(choices=Kind.choices)
     happened_at = models.DateTimeField()
     outcome = models.TextField(blank=True)
 
     group_id: UUID | None
+    through_id: UUID | None
     directory_id: UUID
     member_id: UUID
 

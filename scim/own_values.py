@@ -27,7 +27,28 @@ def check_required(
 
 
 def settled(before: Mapping[str, Any], after: dict[str, Any], kind: ResourceType) -> dict[str, Any]:
-    """Return the attributes that a PUT leaves: it keeps what its sender cannot see or write. ScimError immutable.
+    """Return the attributes that a PUT leaves: it keeps what its sender cannot see or write. ScimError immutable."""
+    after = _keeping(before, after, kind)
+    check_immutable(before, after, kind)
+    return after
+
+
+def taken_back(
+    before: Mapping[str, Any], after: Mapping[str, Any], body: Mapping[str, Any], kind: ResourceType
+) -> dict[str, Any]:
+    """Return the attributes that a POST leaves to somebody who is here already, as `body` brings them back.
+
+    What its sender can see is as they say, as if they created it (RFC 7644 §3.3); what is hidden from them stays unless they name it. A
+    PUT forgets what no schema knows, since its sender has read the resource and says all of it; who creates has nothing to leave out.
+    """
+    made = _keeping(before, dict(after), kind)
+    held = {name: value for name, value in (before.get(unmapped.URN) or {}).items() if name not in body}
+    aside = held | (after.get(unmapped.URN) or {})
+    return made | {unmapped.URN: unmapped.bounded(aside)} if aside else made
+
+
+def _keeping(before: Mapping[str, Any], after: dict[str, Any], kind: ResourceType) -> dict[str, Any]:
+    """Add what the sender of `after` cannot see or write.
 
     That is what is read-only, set once, or not in an answer by default; and what no schema names since one was changed or deleted.
     """
@@ -44,7 +65,6 @@ def settled(before: Mapping[str, Any], after: dict[str, Any], kind: ResourceType
         stays = {name: value for name, value in held.items() if _stays(schemas.get(urn), name)}
         if stays:
             after[urn] = stays | after.get(urn, {})
-    check_immutable(before, after, kind)
     return after
 
 

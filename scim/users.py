@@ -87,6 +87,10 @@ def create(call: Call) -> HttpResponse:
             active=fields.active is not False,
             directory=who.directory,
             external_id=fields.external_id,
+            onto=lambda before: following.without(
+                who.directory,
+                own_values.taken_back(before, fields.profile, call.body, who.schemas.users),
+            ),
         )
         is_followed = following.follows(who.directory)
         if is_followed:

@@ -140,7 +140,7 @@ def _queries(call):
 
 def test_a_deleted_group_names_who_was_in_it_and_can_come_back(acme, staff, people):
     groups.change(staff, add=ids(people[:2]), actor=SETUP)
-    assert sorted(groups.delete(staff, actor=SETUP)) == sorted(person.pk for person in people[:2])
+    assert sorted(groups.delete(staff, actor=SETUP).members) == sorted(person.pk for person in people[:2])
     restored = groups.restore(staff, actor=SETUP)
     assert (restored.ended_at, names(staff)) == (None, [])
     version = restored.version

@@ -309,3 +309,15 @@ def test_people_see_of_themselves_what_a_directory_would(acme, idp):
     assert me.put("/Me", {**seen, "nickName": "M"}).body["nickName"] == "M"
     assert profile_of(acme, id_)[URN] == {**FULL, **HIDDEN}
     assert me.put("/Me", {**seen, URN: {"badge": "mine"}}).status == 403
+
+
+def test_a_post_that_brings_somebody_back_keeps_what_its_sender_cannot_see(acme, idp):
+    """As a PUT does; and what is set once is said anew by who creates anew."""
+    made = idp.create("mei", externalId="1", **{URN: FULL | HIDDEN})
+    idp.patch(f"/Users/{made['id']}", {"op": "replace", "path": "active", "value": False})
+    again = idp.post("/Users", {"userName": "mei", "externalId": "1", URN: {"badge": "B-2", "pin": "1111"}})
+    assert (again.status, again.body["id"]) == (201, made["id"])
+    assert again.body[URN]["badge"] == "B-2"
+    assert "tier" not in again.body[URN]
+    held = profile_of(acme, made["id"])[URN]
+    assert (held["pin"], held["note"]) == ("1111", "left-handed")

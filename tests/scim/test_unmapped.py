@@ -73,3 +73,34 @@ def test_there_is_a_limit(acme, idp):
     many = {f"a{number}": number for number in range(NAMES_MAX + 20)}
     assert idp.post("/Users", {"userName": "mei", **many}).status == 201
     assert len(kept(acme)) == NAMES_MAX
+
+
+def test_a_post_that_brings_somebody_back_forgets_nothing_that_it_does_not_name(acme, idp):
+    person = {"userName": "mei", "externalId": "1", "title": "x"}
+    made = idp.post("/Users", person | SENT).body
+    away = {"op": "replace", "path": "active", "value": False}
+    assert idp.patch(f"/Users/{made['id']}", away).status == 200
+    again = idp.post(
+        "/Users", {"userName": "mei", "externalId": "1", "shoeSize": 44, "favourite.colour": None}
+    )
+    assert (again.status, again.body["id"], again.body["active"]) == (201, made["id"], True)
+    assert kept(acme) == {"shoeSize": 44, "urn:other:ext:1.0:User": SENT["urn:other:ext:1.0:User"]}
+    # What its sender sees is what its sender said.
+    assert "title" not in again.body
+
+
+def test_what_is_too_large_to_keep_does_not_leave_the_old_value_standing(acme, idp):
+    made = idp.post("/Users", {"userName": "mei", "externalId": "1", "shoeSize": 43}).body
+    idp.patch(f"/Users/{made['id']}", {"op": "replace", "path": "active", "value": False})
+    large = {"userName": "mei", "externalId": "1", "title": "x", "shoeSize": "x" * 5000}
+    assert idp.post("/Users", large).status == 201
+    assert kept(acme) == {}
+
+
+def test_there_is_a_limit_for_who_comes_back_too(acme, idp):
+    first, second = ({f"{letter}{number}": number for number in range(30)} for letter in "ab")
+    made = idp.post("/Users", {"userName": "mei", "externalId": "1", **first}).body
+    idp.patch(f"/Users/{made['id']}", {"op": "replace", "path": "active", "value": False})
+    assert idp.post("/Users", {"userName": "mei", "externalId": "1", **second}).status == 201
+    assert len(kept(acme)) == NAMES_MAX
+    assert set(second) <= set(kept(acme))
