@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +21,7 @@ from audit.ids import uuid7
 
 _TEXT_LENGTH_MAX = 4096
 _USER_AGENT_LENGTH_MAX = 400
+_LISTS: Final = (list, tuple, set, frozenset)
 # One JSON text and no array a column: it is written and read in a fraction of the time, for one entry and for ten thousand.
 _INSERT: Final = """
 WITH {change}line AS MATERIALIZED (
@@ -138,9 +139,8 @@ def _write(statement: str, parameters: Mapping[str, Any], lines: Sequence[Line])
     if not lines:
         return []
     ids = [uuid7() for _ in lines]
-    rows = [_row(entry_id, line) for entry_id, line in zip(ids, lines, strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(statement, {**parameters, "lines": orjson.dumps(rows).decode()})
+        cursor.execute(statement, {**parameters, "lines": orjson.dumps(_rows(ids, lines)).decode()})
     scheduled = {hook[1] for hook in connection.run_on_commit}
     for listener in _listeners:
         if listener not in scheduled:
@@ -163,50 +163,71 @@ def commitment(salt: bytes, body: bytes) -> bytes:
     return hashlib.sha256(salt + body).digest()
 
 
-def _row(entry_id: UUID, line: Line) -> dict[str, Any]:
+def _rows(ids: Sequence[UUID], lines: Sequence[Line]) -> list[dict[str, Any]]:
     where = context.current()
-    salt = os.urandom(32)
-    body = canonical(
-        {
-            "actor": plain(line.actor.label),
-            "subject": plain(line.subject.label),
-            "changes": plain(line.changes),
-            "data": plain(line.data),
-            "ip": plain(where.ip),
-            "user_agent": plain(where.user_agent[:_USER_AGENT_LENGTH_MAX]),
-        }
-    )
-    return {
-        "id": entry_id,
-        "organization": line.organization_id,
-        "event": line.event.value,
-        "outcome": line.outcome,
-        "reason": line.reason,
-        "source": where.source,
-        "actor_kind": line.actor.kind,
-        "actor_id": str(line.actor.id),
-        "subject_kind": line.subject.kind,
-        "subject_id": str(line.subject.id),
-        "request_id": where.request_id,
-        "happened_at": timezone.now(),
-        "commitment": commitment(salt, body).hex(),
-        "salt": salt.hex(),
-        # The very text that is committed to; orjson would refuse whole numbers past 64 bits.
-        "body": orjson.Fragment(body),
-    }
+    now = timezone.now()
+    ip, user_agent = plain(where.ip), plain(where.user_agent[:_USER_AGENT_LENGTH_MAX])
+    rows = []
+    for entry_id, line in zip(ids, lines, strict=True):
+        salt = os.urandom(32)
+        body = _written(
+            {
+                "actor": plain(line.actor.label),
+                "subject": plain(line.subject.label),
+                "changes": plain(line.changes),
+                "data": plain(line.data),
+                "ip": ip,
+                "user_agent": user_agent,
+            }
+        )
+        rows.append(
+            {
+                "id": entry_id,
+                "organization": line.organization_id,
+                "event": line.event.value,
+                "outcome": line.outcome,
+                "reason": line.reason,
+                "source": where.source,
+                "actor_kind": line.actor.kind,
+                "actor_id": str(line.actor.id),
+                "subject_kind": line.subject.kind,
+                "subject_id": str(line.subject.id),
+                "request_id": where.request_id,
+                "happened_at": now,
+                "commitment": commitment(salt, body).hex(),
+                "salt": salt.hex(),
+                # The very text that is committed to.
+                "body": orjson.Fragment(body),
+            }
+        )
+    return rows
+
+
+def _written(body: dict[str, Any]) -> bytes:
+    """Return the canonical text of what is plain, where orjson writes the same ten times faster."""
+    try:
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # A whole number past 64 bits.
+        return canonical(body)
 
 
 def plain(value: object) -> Any:
     """Return the value as JSON that survives PostgreSQL unchanged: no fractions, no NUL, no lone surrogates, texts of at most 4 kB."""
-    if value is None or isinstance(value, bool | int):
-        return value
     if isinstance(value, str):
-        clean = value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-        return clean if len(clean) <= _TEXT_LENGTH_MAX else clean[:_TEXT_LENGTH_MAX] + "…"
+        is_clean = value.isascii() and "\0" not in value and len(value) <= _TEXT_LENGTH_MAX
+        return value if is_clean else _cleaned(value)
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, Mapping):
         return {plain(str(key)): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, _LISTS):
         return [plain(item) for item in value]
-    if isinstance(value, datetime | date):
+    if isinstance(value, date):
         return value.isoformat()
     return plain(str(value))
+
+
+def _cleaned(text: str) -> str:
+    clean = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return clean if len(clean) <= _TEXT_LENGTH_MAX else clean[:_TEXT_LENGTH_MAX] + "…"

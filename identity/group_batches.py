@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, record_all
-from identity import groups, memberships, tenancy
+from identity import group_changes, groups, memberships, tenancy
 from identity.errors import NotFound
 from identity.memberships import subject_of
 from identity.models import Directory, Group, Organization, PendingMembership
@@ -84,8 +84,8 @@ def create(
     now = timezone.now()
     made: list[Group] = []
     for each in formed:
-        name = groups.checked_name(each.display_name)
-        groups.check_external_id(each.external_id)
+        name = group_changes.checked_name(each.display_name)
+        group_changes.check_external_id(each.external_id)
         made.append(
             Group(
                 organization=organization, directory=directory, display_name=name, display_name_key=key_of(name),

@@ -1,36 +1,25 @@
 """Verbs on groups. Membership changes are deltas on rows under the group's lock: no list is ever loaded and saved back."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, record
-from identity import memberships, nesting, tenancy
-from identity.errors import Conflict, Invalid, NotFound
+from audit.record import Actor, Line, record, record_all
+from identity import group_changes, memberships, nesting, rows, tenancy
+from identity.errors import Conflict, NotFound
+from identity.group_changes import UNSET, Delta, Unset, check_external_id, checked_name
 from identity.memberships import subject_of
 from identity.models import Directory, Group, Link, Member, Membership, Organization, PendingMembership
-from identity.profile import check_length, differences, key_of
+from identity.profile import key_of
 
-_Unset = Literal["unset"]
-UNSET: _Unset = "unset"
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What a membership change came to: member ids added and removed, and values named that we don't know (now pending).
-
-    `nested` and `unnested` are the groups that were put in and taken out.
-    """
-
-    added: list[UUID]
-    removed: list[UUID]
-    pending: list[str]
-    nested: list[UUID]
-    unnested: list[UUID]
+# Not against references to the row: a group that is being changed can be put into another one meanwhile.
+_LOCK: Final = """SELECT to_jsonb(locked)::text FROM identity_group locked WHERE id = %s AND ended_at IS NULL FOR NO KEY UPDATE"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +53,14 @@ def create(
             external_id=external_id, profile=dict(profile or {}), created_at=now, changed_at=now,
         )  # fmt: skip
         group.save(force_insert=True)
-        record(
+        line = Line(
             Event.GROUP_CREATE,
-            organization_id=organization.pk,
-            actor=actor,
-            subject=subject_of(group),
+            organization.pk,
+            actor,
+            subject_of(group),
             changes={"display_name": [None, name], "external_id": [None, external_id]},
         )
-        memberships.add(group, list(members), actor)
+        record_all([line, *memberships.add(group, list(members), actor).lines])
         if directory is not None and external_id:
             join_pending(group, directory, [external_id], actor=actor)
     return group
@@ -82,7 +71,7 @@ def change(
     *,
     actor: Actor,
     display_name: str | None = None,
-    external_id: str | _Unset | None = UNSET,
+    external_id: str | Unset | None = UNSET,
     profile: Mapping[str, Any] | None = None,
     add: Iterable[str] = (),
     remove: Iterable[str] = (),
@@ -100,62 +89,16 @@ def change(
         if expected_version is not None and locked.version != expected_version:
             message = f"The group is of version {locked.version} by now: read it again."
             raise Conflict(message)
-        changes = _assign(locked, display_name, external_id, profile)
-        removed: list[UUID] = []
-        added: list[UUID] = []
-        pending: list[str] = []
-        nested: list[UUID] = []
-        unnested: list[UUID] = []
-        if replace is not None:
-            wanted = list(replace)
-            keep, strange = memberships.ids(wanted)
-            keep += memberships.by_external_id(locked, strange).values()
-            removed = memberships.remove(locked, [], actor, everybody=True, keep=keep)
-            unnested = nesting.remove(locked, (), actor=actor, everything=True, keep=keep)
-            memberships.keep_pending(locked, wanted)
-            added, pending, nested = memberships.add(locked, wanted, actor)
-        gone = list(remove)
-        if gone:
-            leaving, strange = memberships.ids(gone)
-            out = memberships.remove(locked, leaving, actor)
-            # Whoever left as a person is no group: mostly nothing is left to be looked for.
-            others = set(leaving).difference(out)
-            named = memberships.by_external_id(locked, [*strange, *map(str, others)])
-            out += memberships.remove(locked, list(named.values()), actor) if named else []
-            removed += out
-            others.update(named.values())
-            unnested += nesting.remove(locked, others, actor=actor) if others else []
-            memberships.forget_pending(locked, gone)
-        more = list(add)
-        if more:
-            more_added, more_pending, more_nested = memberships.add(locked, more, actor)
-            added, pending, nested = added + more_added, pending + more_pending, nested + more_nested
-        if changes or added or removed or nested or unnested:
-            locked.version += 1
-            locked.changed_at = timezone.now()
-            locked.save(
-                update_fields=[
-                    "display_name",
-                    "display_name_key",
-                    "external_id",
-                    "profile",
-                    "version",
-                    "changed_at",
-                ]
-            )
-            record(
-                Event.GROUP_CHANGE,
-                organization_id=locked.organization_id,
-                actor=actor,
-                subject=subject_of(locked),
-                changes=changes,
-                data={
-                    "added": len(added),
-                    "removed": len(removed),
-                    **({"nested": len(nested), "unnested": len(unnested)} if nested or unnested else {}),
-                },
-            )
-    return locked, Delta(added, removed, pending, nested, unnested)
+        return group_changes.apply(
+            locked,
+            actor=actor,
+            display_name=display_name,
+            external_id=external_id,
+            profile=profile,
+            add=add,
+            remove=remove,
+            replace=replace,
+        )
 
 
 def delete(group: Group, *, actor: Actor) -> Ended:
@@ -163,17 +106,12 @@ def delete(group: Group, *, actor: Actor) -> Ended:
     with tenancy.change(group.organization_id):
         locked = lock(group)
         places = nesting.dissolve(locked, actor=actor)
-        removed = memberships.remove(locked, [], actor, everybody=True)
+        removed, lines = memberships.remove(locked, [], actor, everybody=True)
         memberships.keep_pending(locked, ())
         locked.ended_at = timezone.now()
         locked.version += 1
         locked.save(update_fields=["ended_at", "version"])
-        record(
-            Event.GROUP_DELETE,
-            organization_id=locked.organization_id,
-            actor=actor,
-            subject=subject_of(locked),
-        )
+        record_all([*lines, Line(Event.GROUP_DELETE, locked.organization_id, actor, subject_of(locked))])
     return Ended(removed, places)
 
 
@@ -225,47 +163,13 @@ def awaited(group: Group) -> list[str]:
 
 def lock(group: Group) -> Group:
     """Lock the group's row for the transaction and return it. Raises NotFound for one deleted meanwhile."""
-    # Not against references to the row: a group that is being changed can be put into another one meanwhile.
-    rows = Group.objects.select_for_update(no_key=True)
-    locked = rows.filter(pk=group.pk, ended_at__isnull=True).first()
-    if locked is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [group.pk])
+        row = cursor.fetchone()
+    if row is None:
         message = "There is no such group."
         raise NotFound(message)
-    return locked
-
-
-def checked_name(display_name: object) -> str:
-    """Return the name as it is kept. Raises Invalid."""
-    if not isinstance(display_name, str) or not display_name.strip():
-        message = "A group needs a name."
-        raise Invalid(message, field="display_name")
-    check_length(display_name, "display_name", "A group's name")
-    return display_name.strip()
-
-
-def check_external_id(external_id: str | None) -> None:
-    """Refuse an external id that cannot be looked up by. Raises Invalid."""
-    if external_id is not None:
-        check_length(external_id, "external_id", "An external id")
-
-
-def _assign(
-    group: Group, display_name: str | None, external_id: str | None, profile: Mapping[str, Any] | None
-) -> dict[str, list[Any]]:
-    changes: dict[str, list[Any]] = {}
-    if display_name is not None:
-        name = checked_name(display_name)
-        if name != group.display_name:
-            changes["display_name"] = [group.display_name, name]
-            group.display_name, group.display_name_key = name, key_of(name)
-    if external_id not in {UNSET, group.external_id}:
-        check_external_id(external_id)
-        changes["external_id"] = [group.external_id, external_id]
-        group.external_id = external_id
-    if profile is not None:
-        changes |= differences(group.profile, profile)
-        group.profile = dict(profile)
-    return changes
+    return rows.loaded(Group, json.loads(row[0]))
 
 
 def members_of(group: Group) -> Iterable[tuple[UUID, str]]:

@@ -1,6 +1,7 @@
 """Who is in a group: rows that are added and ended under the group's lock, and names that wait for somebody to arrive."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import connection
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.ids import uuid7
-from audit.record import Actor, Line, Subject, record_all
+from audit.record import Actor, Line, Subject
 from identity import nesting
 from identity.models import Group, PendingMembership
 
@@ -68,10 +69,23 @@ def ids(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
     return found, strange
 
 
-def add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list[str], list[UUID]]:
-    """Add people and groups; return who is new, which values are nobody's yet, and which groups are new."""
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of naming somebody for a group: who is new, which values are nobody's yet, which groups are new.
+
+    `lines` are the entries that the caller writes; those about groups are written.
+    """
+
+    members: list[UUID] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    groups: list[UUID] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+
+def add(group: Group, values: list[str], actor: Actor) -> Added:
+    """Add people and groups."""
     if not values:
-        return [], [], []
+        return Added()
     known_ids, strange = ids(values)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -85,11 +99,11 @@ def add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list
             },
         )
         rows = cursor.fetchall()
-    record_all(
+    lines = [
         line(Event.GROUP_MEMBER_ADD, group, actor, member_id, name, [None, group.display_name])
         for member_id, name, is_new in rows
         if is_new
-    )
+    ]
     known = {row[0] for row in rows}
     others = [each for each in dict.fromkeys(known_ids) if each not in known]
     nested = nesting.add(group, others, actor=actor)
@@ -98,11 +112,11 @@ def add(group: Group, values: list[str], actor: Actor) -> tuple[list[UUID], list
     here = by_external_id(group, unknown)
     if here:
         unknown = [each for each in unknown if each not in here]
-        more_added, _, groups = add(group, [str(each) for each in here.values()], actor)
-        added, more_groups = added + more_added, more_groups + groups
+        more = add(group, [str(each) for each in here.values()], actor)
+        added, more_groups, lines = added + more.members, more_groups + more.groups, lines + more.lines
     if unknown and group.directory_id:
-        _park(group, group.directory_id, unknown, actor)
-    return added, unknown, more_groups
+        lines.append(_park(group, group.directory_id, unknown, actor))
+    return Added(added, unknown, more_groups, lines)
 
 
 def by_external_id(group: Group, values: Iterable[str]) -> dict[str, UUID]:
@@ -125,8 +139,8 @@ def remove(
     *,
     everybody: bool = False,
     keep: list[UUID] | None = None,
-) -> list[UUID]:
-    """Take people out, `everybody` but those of `keep`; return who left."""
+) -> tuple[list[UUID], list[Line]]:
+    """Take people out, `everybody` but those of `keep`; return who left, and the entries that the caller writes."""
     with connection.cursor() as cursor:
         cursor.execute(
             _REMOVE,
@@ -140,14 +154,13 @@ def remove(
             },
         )
         rows = cursor.fetchall()
-    record_all(
+    return [row[0] for row in rows], [
         line(Event.GROUP_MEMBER_REMOVE, group, actor, member_id, name, [group.display_name, None])
         for member_id, name in rows
-    )
-    return [row[0] for row in rows]
+    ]
 
 
-def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> None:
+def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> Line:
     now = timezone.now()
     PendingMembership.objects.bulk_create(
         [
@@ -159,16 +172,12 @@ def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> 
         ],
         ignore_conflicts=True,
     )  # fmt: skip
-    record_all(
-        [
-            Line(
-                Event.GROUP_MEMBER_PENDING,
-                group.organization_id,
-                actor,
-                subject_of(group),
-                data={"values": values[:100]},
-            )
-        ]
+    return Line(
+        Event.GROUP_MEMBER_PENDING,
+        group.organization_id,
+        actor,
+        subject_of(group),
+        data={"values": values[:100]},
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from identity import groups, nesting, tenancy
+from identity import group_changes, groups, nesting, tenancy
 from identity.models import Group as GroupOfMembers
 from identity.models import Membership
 from identity.nesting import Place
@@ -124,9 +124,9 @@ def replace(call: Call, resource_id: str) -> HttpResponse:
     call.understood.append(wanted)
     changes = Changes(wanted.members is not None, added=dict.fromkeys(wanted.members or ()))
     with tenancy.whole(who.organization):
-        row = found(who, uuid_of(resource_id), members="none", lock=True)
+        row, group = locked(who, uuid_of(resource_id))
         call.check_match(row.version)
-        change(who, row, {"externalId": row.external_id} | wanted.attributes, changes, wanted.notices)
+        change(who, row, group, {"externalId": row.external_id} | wanted.attributes, changes, wanted.notices)
         row = found(who, row.id, members=members_wanted(call))
     return one(call, row)
 
@@ -140,14 +140,14 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
     others = [each for each in wanted.operations if each.attribute is not MEMBERS]
     is_quiet = answers_quietly(call)
     with tenancy.whole(who.organization):
-        row = found(who, uuid_of(resource_id), members="none", lock=True)
+        row, group = locked(who, uuid_of(resource_id))
         call.check_match(row.version)
         before = {"displayName": row.display_name} | (
             {"externalId": row.external_id} if row.external_id else {}
         )
         after, is_changed = patch.apply(before, others, GROUPS, wanted.notices)
         if is_changed or not changes.is_empty:
-            change(who, row, {"externalId": None} | after, changes, wanted.notices)
+            change(who, row, group, {"externalId": None} | after, changes, wanted.notices)
         if not is_quiet and not chooses(call) and not changes.is_empty:
             is_quiet = queries.holds_more_than(who.directory, row.id, ANSWERED_MEMBERS_MAX)
         if not is_quiet:
@@ -159,10 +159,10 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
     """End a group; its members stay (RFC 7644 §3.6)."""
     who = call.who
     with tenancy.whole(who.organization):
-        row = found(who, uuid_of(resource_id), members="none", lock=True)
+        row, group = locked(who, uuid_of(resource_id))
         call.check_match(row.version)
         before = timezone.now()
-        ended = groups.delete(GroupOfMembers(pk=row.id, organization=who.organization), actor=who.actor)
+        ended = groups.delete(group, actor=who.actor)
         left(who, row, ended.members, ended.places, before)
     return reply(None, 204)
 
@@ -194,24 +194,37 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     )
 
 
-def found(who: Caller, group_id: UUID, *, members: Members, lock: bool = False) -> GroupRow:
+def found(who: Caller, group_id: UUID, *, members: Members) -> GroupRow:
     """Return one group of the directory. ScimError not_found, also for the groups of others."""
-    row = queries.group(who.directory, group_id, members=members, lock=lock)
+    row = queries.group(who.directory, group_id, members=members)
     if row is None:
         raise ScimError(Code.NOT_FOUND, what="group")
     return row
 
 
+def locked(who: Caller, group_id: UUID) -> tuple[GroupRow, GroupOfMembers]:
+    """Return one group of the directory in both forms, locked for the transaction. ScimError as above."""
+    both = queries.locked_group(who.directory, group_id)
+    if both is None:
+        raise ScimError(Code.NOT_FOUND, what="group")
+    return both
+
+
 def change(
-    who: Caller, row: GroupRow, attributes: Mapping[str, str | None], changes: Changes, notices: Notices
+    who: Caller,
+    row: GroupRow,
+    group: GroupOfMembers,
+    attributes: Mapping[str, str | None],
+    changes: Changes,
+    notices: Notices,
 ) -> None:
-    """Bring a group, whose row is locked, to what is wanted. Members that we don't know yet join when they arrive."""
+    """Bring a group, which is locked, to what is wanted. Members that we don't know yet join when they arrive."""
     if changes.emptied:
         _check_emptying(who, row)
     everybody: Iterable[str] | None = changes.added if changes.replaced else None
     before = timezone.now()
-    _, delta = groups.change(
-        GroupOfMembers(pk=row.id, organization=who.organization),
+    _, delta = group_changes.apply(
+        group,
         actor=who.actor,
         display_name=attributes["displayName"],
         external_id=attributes["externalId"],

@@ -9,7 +9,7 @@ import orjson
 
 from audit.schema import ORGANIZATION_SETTING
 from identity import rows, tenancy
-from identity.models import Directory, Member
+from identity.models import Directory, Group, Member
 from identity.models.member import KEY_CHARACTERS_MAX
 from scim import following, held_access, ordering, pages
 from scim.address import base_url
@@ -114,14 +114,21 @@ def locked_user(directory: Directory, member_id: UUID) -> tuple[UserRow, Member]
     return following.seen(directory, [_user(tuple(shown))])[0], rows.loaded(Member, json.loads(member))
 
 
-def group(
-    directory: Directory, group_id: UUID, *, members: Members = "ids", lock: bool = False
-) -> GroupRow | None:
+def group(directory: Directory, group_id: UUID, *, members: Members = "ids") -> GroupRow | None:
     """Return one group of the directory, None for any other; with `members` none the membership table is not touched."""
-    shown = MEMBERS[members]
-    sql = f"SELECT {_GROUP}{shown}{_GROUPS_FROM} AND g.id = %s{' FOR NO KEY UPDATE OF g' if lock else ''}"
+    sql = f"SELECT {_GROUP}{MEMBERS[members]}{_GROUPS_FROM} AND g.id = %s"
     found = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, group_id])
     return _group(found[0]) if found else None
+
+
+def locked_group(directory: Directory, group_id: UUID) -> tuple[GroupRow, Group] | None:
+    """Return one group of the directory without its members, and as identity has it, held until the transaction ends."""
+    sql = f"SELECT {_GROUP}{MEMBERS['none']}, to_jsonb(g)::text{_GROUPS_FROM} AND g.id = %s FOR NO KEY UPDATE OF g"
+    found = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, group_id])
+    if not found:
+        return None
+    *shown, group = found[0]
+    return _group(tuple(shown)), rows.loaded(Group, json.loads(group))
 
 
 Row = TypeVar("Row", UserRow, GroupRow)

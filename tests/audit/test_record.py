@@ -2,11 +2,22 @@
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audit import sequencer
 from audit.events import Event
 from audit.models import Detail, Entry, Position
-from audit.record import Actor, OutsideTransactionError, Subject, canonical, commitment, record
+from audit.record import (
+    Actor,
+    OutsideTransactionError,
+    Subject,
+    _written,
+    canonical,
+    commitment,
+    plain,
+    record,
+)
 from identity import members, tenancy
 from identity.models import Member
 
@@ -128,3 +139,12 @@ def test_a_rolled_back_change_leaves_no_entry(acme, jane):
         members.suspend(jane, actor=ACTOR)
         raise ZeroDivisionError
     assert len(entries(acme)) == before
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.text()
+
+
+@given(st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_what_is_committed_to_is_the_canonical_text_whoever_writes_it(value):
+    body = {"actor": "x", "changes": plain(value)}
+    assert _written(body) == canonical(body)

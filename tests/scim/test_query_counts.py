@@ -24,8 +24,8 @@ COUNTS = {
     "suspend": 4,
     "put": 3,
     "group get": READ,
-    "group add": 9,
-    "group remove": 10,
+    "group add": 6,
+    "group remove": 7,
     "refused": READ,
 }
 
