@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from audit import sequencer
 from tasks.broker import client
-from tasks.timetable import QUEUE
+from tasks.timetable import LONG_QUEUE, QUEUE
 
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -93,11 +93,13 @@ class _Lags(Collector):
                 "rollcall_sequencer_lag_seconds", "Age of the oldest entry without its place.", seconds
             )
         yield from _jobs()
+        waiting = GaugeMetricFamily("rollcall_queue_length", "Jobs that wait for a worker.", labels=["queue"])
         try:
-            waiting = client(settings.REDIS_URL).llen(QUEUE)
+            for name in (QUEUE, LONG_QUEUE):
+                waiting.add_metric([name], float(client(settings.REDIS_URL).llen(name)))
         except redis.RedisError:
             return
-        yield _gauge("rollcall_queue_length", "Jobs that wait for a worker.", float(waiting))
+        yield waiting
 
 
 def _jobs() -> Iterator[Metric]:

@@ -13,7 +13,7 @@ from csp.constants import NONCE
 from config import embedded, logs
 from config.embedded.state import load_secrets
 from config.environment import ROOT, Environment, SettingError, credentials, data_directory
-from tasks.timetable import QUEUE, beat_schedule
+from tasks.timetable import LONG, LONG_QUEUE, QUEUE, beat_schedule
 
 env = Environment(os.environ)
 
@@ -269,6 +269,8 @@ SPECTACULAR_SETTINGS = {
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = QUEUE
+CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in (QUEUE, LONG_QUEUE)}
+CELERY_TASK_ROUTES = {job: {"queue": LONG_QUEUE} for job in LONG}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_ACKS_LATE = True

@@ -34,10 +34,11 @@ def web(bind: str, port: int) -> list[str]:
     ]
 
 
-def worker(processes: int) -> list[str]:
-    """Give the command of a Celery worker that does so many jobs at once."""
+def worker(processes: int, queue: str = "") -> list[str]:
+    """Give the command of a Celery worker that does so many jobs at once: of one queue, or of all."""
     return [
         *_celery("worker"),
+        *([f"--queues={queue}"] if queue else []),
         f"--concurrency={processes}",
         "--without-gossip",
         "--without-mingle",

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 QUEUE: Final = "rollcall"
+# What may take minutes or hours waits in a queue of its own, so that slow directories never keep mail, ends and the record waiting.
+LONG_QUEUE: Final = "rollcall.long"
+LONG: Final = ("tasks.sync.work", "tasks.bundles.write")
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,3 +220,10 @@ def test_drift_says_who_differs_and_since_when(api, path, held, acme):
     page = api.get(f"{path}/drift", limit=1).json()
     assert [item["external_id"] for item in page["items"]] == ["1"]
     assert api.get(f"{path}/drift", after=page["next"], limit=1).json()["items"][0]["external_id"] == "2"
+
+
+def test_a_change_that_is_refused_in_one_part_changes_nothing(api, path, acme):
+    api.post(PATH, {**NEW, "name": "Taken"})
+    answer = api.patch(path, {"name": "Taken", "schedule": {"every_minutes": 45}})
+    assert answer.status_code == 409
+    assert api.get(path).json()["pull"]["every_minutes"] == 30

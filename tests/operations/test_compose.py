@@ -119,7 +119,7 @@ def test_compose_follows_its_schema():
 
 
 def test_every_part_is_there_and_what_it_waits_for_exists():
-    assert {"postgres", "valkey", "prepare", "web", "worker", "clock"} == set(SERVICES)
+    assert {"postgres", "valkey", "prepare", "web", "worker", "long-worker", "clock"} == set(SERVICES)
     for service in SERVICES.values():
         for name, condition in service.get("depends_on", {}).items():
             assert name in SERVICES
@@ -129,14 +129,16 @@ def test_every_part_is_there_and_what_it_waits_for_exists():
             assert config["source"] in COMPOSE["configs"]
         for volume in service.get("volumes", []):
             assert volume.split(":")[0] in COMPOSE["volumes"]
-    assert all("healthcheck" in SERVICES[name] for name in ("postgres", "valkey", "web", "worker"))
+    assert all(
+        "healthcheck" in SERVICES[name] for name in ("postgres", "valkey", "web", "worker", "long-worker")
+    )
 
 
 def test_every_process_is_a_command_of_ours():
     commands = [
         service["command"] for service in SERVICES.values() if service["image"].startswith("rollcall")
     ]
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         assert command[:2] == ["python", "manage.py"]
         assert command[2] in COMMANDS

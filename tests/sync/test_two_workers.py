@@ -9,8 +9,10 @@ import pytest
 import redis
 from django.conf import settings as configured
 
-from identity import pulls, sync_runs, tenancy
-from identity.models import Run
+from identity import members, organizations, pulls, sync_runs, tenancy
+from identity.models import Member, Run
+from tasks.jobs import leavers
+from tasks.timetable import LONG_QUEUE, QUEUE
 from tests.conftest import SETUP
 from tests.tasks.test_worker import eventually, worker
 
@@ -46,20 +48,32 @@ def endless():
     server.server_close()
 
 
-def _state(run):
-    with tenancy.of(run.organization_id):
-        return Run.objects.values_list("state", flat=True).get(pk=run.pk)
-
-
-def test_an_endless_directory_keeps_neither_of_two_workers_from_the_others(
-    acme, globex, environment, endless
-):
-    broker = redis.Redis.from_url(configured.REDIS_URL)
-    broker.flushdb()
-    slow = pulls.create(
+@pytest.fixture
+def slow(acme, endless):
+    """Give a directory that never ends."""
+    return pulls.create(
         acme, kind="scim_pull", name="Slow", actor=SETUP,
         settings={"api_url": f"http://localhost:{endless.server_address[1]}", "groups": False, "day_minutes": 1},
     )  # fmt: skip
+
+
+@pytest.fixture
+def broker(db):
+    connection = redis.Redis.from_url(configured.REDIS_URL)
+    connection.flushdb()
+    yield connection
+    connection.flushdb()
+    connection.close()
+
+
+def state_of(model, row):
+    with tenancy.of(row.organization_id):
+        return model.objects.values_list("state", flat=True).get(pk=row.pk)
+
+
+def test_an_endless_directory_keeps_neither_of_two_workers_from_the_others(
+    acme, globex, environment, endless, slow, broker
+):
     mapping = {"external_id": "No", "user_name": "Login"}
     quick = [
         pulls.create(organization, kind="csv", name="Quick", settings={"mapping": mapping}, actor=SETUP)
@@ -69,15 +83,23 @@ def test_an_endless_directory_keeps_neither_of_two_workers_from_the_others(
     with worker(allowed), worker(allowed):
         endless_run = sync_runs.ask(slow.directory, actor=SETUP)
         assert eventually(lambda: endless.asked > 1)
-        # Nearly its whole day: the worker's turn ends with it.
-        with tenancy.of(acme):
-            Run.objects.filter(pk=endless_run.pk).update(worked_seconds=57, worked_today_seconds=57)
         for pull in quick:
             pulls.put_file(pull, b"No,Login\n1,amy\n2,bob\n", "people.csv", actor=SETUP)
         for organization, pull in zip((acme, globex), quick, strict=True):
             with tenancy.of(organization):
                 runs = Run.objects.filter(directory=pull.directory)
                 assert eventually(lambda runs=runs: runs.filter(state="held").exists())
-        assert _state(endless_run) == "fetching"
-    broker.flushdb()
-    broker.close()
+        assert state_of(Run, endless_run) == "fetching"
+
+
+def test_what_takes_long_keeps_no_short_job_waiting(acme, jane, environment, endless, slow, broker):
+    organizations.change(acme, grace_days=0, actor=SETUP)
+    members.suspend(jane, actor=SETUP)
+    allowed = environment | {"ROLLCALL_OUTBOUND_ALLOW": "localhost"}
+    with worker(allowed, queue=LONG_QUEUE), worker(allowed, queue=QUEUE):
+        sync_runs.ask(slow.directory, actor=SETUP)
+        assert eventually(lambda: endless.asked > 1)
+        leavers.grace_ends.apply_async()
+        assert eventually(lambda: state_of(Member, jane) == "offboarded")
+        asked = endless.asked
+        assert eventually(lambda: endless.asked > asked), "the directory is still being read"

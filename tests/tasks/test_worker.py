@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 30
 
 
 @contextmanager
-def worker(environment, processes=1) -> Iterator[subprocess.Popen]:
+def worker(environment, processes=1, queue="") -> Iterator[subprocess.Popen]:
     process = subprocess.Popen(
         [
             sys.executable,
@@ -36,6 +36,7 @@ def worker(environment, processes=1) -> Iterator[subprocess.Popen]:
             "worker",
             f"--concurrency={processes}",
             "--loglevel=WARNING",
+            *([f"--queues={queue}"] if queue else []),
         ],
         cwd=ROOT,
         env=environment,

@@ -21,7 +21,7 @@ from config.supervisor import AlreadyRunningError, Supervisor, alone
 
 OPERATOR: Final = "operator@rollcall.example"
 READY_SECONDS: Final = 60.0
-WORKER_PROCESSES: Final = 2
+WORKER_PROCESSES: Final = 3  # two slow directories leave one to everything else
 
 
 class Command(BaseCommand):
