@@ -68,6 +68,7 @@ def service_provider_config(base: str) -> dict[str, Any]:
     """Return the document (RFC 7643 §5, and `pagination` of RFC 9865 §4)."""
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
+        "documentationUri": f"{base}/documentation",
         "patch": {"supported": True},
         # authentik cuts its PATCHes into pieces of bulk.maxOperations.
         "bulk": {

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from scim import bulk, discovery, governance, group_members, groups, me, search, users
+from scim import bulk, discovery, documentation, governance, group_members, groups, me, search, users
 
 app_name = "scim"
 
@@ -11,6 +11,7 @@ _NAME = r"(?P<name>[^/]+)"
 
 urlpatterns = [
     re_path(r"^ServiceProviderConfigs?/?$", discovery.ServiceProviderConfig.as_view(), name="config"),
+    re_path(r"^documentation/?$", documentation.Documentation.as_view(), name="documentation"),
     re_path(r"^ResourceTypes/?$", discovery.ResourceTypes.as_view(), name="resource_types"),
     re_path(rf"^ResourceTypes/{_NAME}/?$", discovery.ResourceType.as_view(), name="resource_type"),
     re_path(r"^Schemas/?$", discovery.Schemas.as_view(), name="schemas"),

@@ -1,7 +1,10 @@
 """What the server says of itself is true, and whole."""
 
 import pytest
+from django.test import Client
 
+from scim import protocol
+from scim.errors import CATALOGUE
 from scim.schemas import RESOURCE_TYPES, SCHEMAS
 from tests.scim.talk import BASE, Scim
 
@@ -51,3 +54,15 @@ def test_the_type_values_of_each_attribute_are_unique(idp):
         for attribute in schema["attributes"]:
             for sub in attribute.get("subAttributes", []):
                 assert len(set(sub.get("canonicalValues", []))) == len(sub.get("canonicalValues", []))
+
+
+def test_the_documentation_is_open_and_names_every_code_and_limit(idp):
+    address = idp.get("/ServiceProviderConfig").body["documentationUri"]
+    assert address == f"{BASE}/documentation"
+    page = Client().get(address.removeprefix("http://localhost:8000"))
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    text = page.content.decode()
+    assert all(f"{kind.status} {code.value}\n" in text for code, kind in CATALOGUE.items())
+    assert "{" not in text.replace("{id}", "")
+    assert f"{BASE}/Groups/{{id}}/members" in text
+    assert str(protocol.BODY_BYTES_MAX) in text
