@@ -112,8 +112,11 @@ def record(
 
 
 def record_all(lines: Iterable[Line]) -> list[UUID]:
-    """Write many entries with one statement and return their ids, in the order of `lines`."""
-    return _write(_ALONE, {}, list(lines))
+    """Write many entries with one statement and return their ids, in the order of `lines`.
+
+    Nobody waits for its answer: it travels with the statement after it or with the commit.
+    """
+    return _write(_send_along, _ALONE, {}, list(lines))
 
 
 def with_entries(change: str) -> str:
@@ -129,18 +132,31 @@ def record_with(statement: str, parameters: Mapping[str, Any], lines: Sequence[L
 
     There must be entries. Raises OutsideTransactionError where no transaction is open.
     """
-    return _write(statement, parameters, lines)
+    return _write(_execute, statement, parameters, lines)
 
 
-def _write(statement: str, parameters: Mapping[str, Any], lines: Sequence[Line]) -> list[UUID]:
+def _execute(statement: str, parameters: Mapping[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def _send_along(statement: str, parameters: Mapping[str, Any]) -> None:
+    connection.ahead(statement, parameters)  # type: ignore[attr-defined]  # of identity.postgresql, the floor above
+
+
+def _write(
+    send: Callable[[str, Mapping[str, Any]], None],
+    statement: str,
+    parameters: Mapping[str, Any],
+    lines: Sequence[Line],
+) -> list[UUID]:
     if not connection.in_atomic_block:
         message = "audit.record runs in the transaction of the change that it records; open one with identity.tenancy.of()."
         raise OutsideTransactionError(message)
     if not lines:
         return []
     ids = [uuid7() for _ in lines]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {**parameters, "lines": orjson.dumps(_rows(ids, lines)).decode()})
+    send(statement, {**parameters, "lines": orjson.dumps(_rows(ids, lines)).decode()})
     scheduled = {hook[1] for hook in connection.run_on_commit}
     for listener in _listeners:
         if listener not in scheduled:

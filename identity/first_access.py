@@ -6,14 +6,15 @@ place once, grants and roles each for itself. What an administrator gave, confir
 touches it. The defaults are in identity.first_defaults; a directory that goes on assigning is in identity.followed_access.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
+from audit.ids import uuid7
 from audit.record import Actor, Line, Subject, record_all
 from identity import grants, roles, tenancy
 from identity.errors import Invalid
@@ -23,6 +24,12 @@ from identity.models.access import Origin
 
 _Grants = tuple[tuple[GrantSpec, ...], dict[GrantSpec, str]]
 _Roles = tuple[tuple[str, ...], tuple[str, ...]]
+_CLAIM: Final = """
+INSERT INTO identity_firstaccess (id, organization_id, member_id, stage, origin, applied_at)
+SELECT id, %(organization)s, %(member)s, stage, %(origin)s, %(now)s FROM unnest(%(ids)s::uuid[], %(stages)s::text[]) AS row (id, stage)
+    ON CONFLICT (organization_id, member_id, stage) DO NOTHING
+RETURNING stage
+"""
 NO_GRANTS: _Grants = ((), {})
 NO_ROLES: _Roles = ((), ())
 
@@ -78,24 +85,29 @@ def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool 
             # Each later sign-in: what was applied once stays applied, so nothing need be locked to know it.
             return Applied()
         member = Member.objects.select_for_update().get(pk=member.pk)
-        given_grants, refused_grants = NO_GRANTS
-        given_roles, refused_roles = NO_ROLES
-        stages: list[str] = []
-        if (wanted.grants is not None or final) and begin(
-            member, FirstAccess.Stage.ASSERTED_GRANTS, Origin.ASSERTED
-        ):
-            stages.append(FirstAccess.Stage.ASSERTED_GRANTS)
-            if wanted.grants is not None:
-                grants.end(member, list(grants.open_grants(member).filter(held=False)), actor=actor)
-                given_grants, refused_grants = give_grants(member, wanted.grants, Origin.ASSERTED, actor)
-        if (wanted.roles is not None or final) and begin(
-            member, FirstAccess.Stage.ASSERTED_ROLES, Origin.ASSERTED
-        ):
-            stages.append(FirstAccess.Stage.ASSERTED_ROLES)
-            if wanted.roles is not None:
-                roles.end(member, list(open_roles(member).filter(held=False)), actor=actor)
-                given_roles, refused_roles = give_roles(member, wanted.roles, Origin.ASSERTED, actor)
-        return Applied(given_grants, given_roles, refused_grants, refused_roles, tuple(stages))
+        return _apply(member, wanted, actor, final=final)
+
+
+def apply_to_newcomer(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:
+    """Do what `apply_asserted` does for a member whom the caller's transaction has made: nobody else can know them yet."""
+    return _apply(member, wanted, actor, final=True)
+
+
+def _apply(member: Member, wanted: Wanted, actor: Actor, *, final: bool) -> Applied:
+    said = {
+        FirstAccess.Stage.ASSERTED_GRANTS.value: wanted.grants is not None,
+        FirstAccess.Stage.ASSERTED_ROLES.value: wanted.roles is not None,
+    }
+    stages = begin(member, [stage for stage, told in said.items() if told or final], Origin.ASSERTED)
+    given_grants, refused_grants = NO_GRANTS
+    given_roles, refused_roles = NO_ROLES
+    if FirstAccess.Stage.ASSERTED_GRANTS in stages and wanted.grants is not None:
+        grants.end(member, list(grants.open_grants(member).filter(held=False)), actor=actor)
+        given_grants, refused_grants = give_grants(member, wanted.grants, Origin.ASSERTED, actor)
+    if FirstAccess.Stage.ASSERTED_ROLES in stages and wanted.roles is not None:
+        roles.end(member, list(open_roles(member).filter(held=False)), actor=actor)
+        given_roles, refused_roles = give_roles(member, wanted.roles, Origin.ASSERTED, actor)
+    return Applied(given_grants, given_roles, refused_grants, refused_roles, tuple(stages))
 
 
 def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:
@@ -116,30 +128,28 @@ def _is_settled(member: Member) -> bool:
     return applied.count() == len(both)
 
 
-def begin(member: Member, stage: str, origin: str) -> bool:
-    """Claim the stage for this member; False when it was applied before, by whomever."""
-    if FirstAccess.objects.filter(organization=member.organization_id, member=member, stage=stage).exists():
-        return False
-    made = FirstAccess(
-        organization_id=member.organization_id,
-        member=member,
-        stage=stage,
-        origin=origin,
-        applied_at=timezone.now(),
-    )
-    made.save(force_insert=True)
+def begin(member: Member, stages: Sequence[str], origin: str) -> list[str]:
+    """Claim the stages for this member; returns those that were not applied before, by whomever."""
+    claimed = tenancy.read(
+        member.organization_id,
+        _CLAIM,
+        {
+            "organization": member.organization_id, "member": member.pk, "origin": origin, "now": timezone.now(),
+            "ids": [uuid7() for _ in stages], "stages": list(stages),
+        },
+    )  # fmt: skip
+    begun = [stage for stage in stages if (stage,) in claimed]
     record_all(
-        [
-            Line(
-                Event.ACCESS_FIRST,
-                member.organization_id,
-                Actor("job", "first_access", "first permissions"),
-                _subject(member),
-                data={"stage": stage, "origin": origin},
-            )
-        ]
+        Line(
+            Event.ACCESS_FIRST,
+            member.organization_id,
+            Actor("job", "first_access", "first permissions"),
+            _subject(member),
+            data={"stage": stage, "origin": origin},
+        )
+        for stage in begun
     )
-    return True
+    return begun
 
 
 def give_grants(member: Member, specs: Iterable[GrantSpec], origin: str, actor: Actor) -> _Grants:

@@ -69,7 +69,7 @@ def fall_silent(
 
 
 def _follow_grants(member: Member, specs: tuple[GrantSpec, ...], actor: Actor) -> Followed:
-    first_access.begin(member, FirstAccess.Stage.ASSERTED_GRANTS, Origin.ASSERTED)
+    first_access.begin(member, [FirstAccess.Stage.ASSERTED_GRANTS], Origin.ASSERTED)
     there = {
         GrantSpec(grant.resource.kind.name, grant.resource.key, grant.permission): grant
         for grant in grants.open_grants(member).filter(resource__retired_at__isnull=True)
@@ -84,7 +84,7 @@ def _follow_grants(member: Member, specs: tuple[GrantSpec, ...], actor: Actor) -
 
 
 def _follow_roles(member: Member, names: tuple[str, ...], actor: Actor) -> Followed:
-    first_access.begin(member, FirstAccess.Stage.ASSERTED_ROLES, Origin.ASSERTED)
+    first_access.begin(member, [FirstAccess.Stage.ASSERTED_ROLES], Origin.ASSERTED)
     there = {held.role.name: held for held in first_access.open_roles(member)}
     over = {name: held for name, held in there.items() if name not in names}
     ended = [held for held in over.values() if not held.held]

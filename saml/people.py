@@ -7,11 +7,13 @@ offboarded stays out and is not made anew.
 
 import hashlib
 from dataclasses import dataclass
+from typing import Final
 
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import record
+from audit.ids import uuid7
+from audit.record import Line, record_with, with_entries
 from identity import domains, invitations, members, tenancy
 from identity.models import Invitation, Member
 from identity.models.access import Origin
@@ -23,6 +25,12 @@ from saml.connections import actor_of, defaults_of
 from saml.models import Connection, SubjectLink
 from saml.refusals import Refused
 from saml.statements import NameID
+
+_LINK: Final = with_entries("""
+linked AS (
+  INSERT INTO saml_subjectlink (id, organization_id, connection_id, member_id, name_id_digest, linked_at)
+  VALUES (%(id)s, %(organization)s, %(connection)s, %(member)s, %(digest)s, %(now)s)
+)""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +90,18 @@ def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
         # Only an offboarded member's link can stand in the way here: their name went to somebody new.
         mine = SubjectLink.objects.filter(organization=connection.organization_id, connection=connection)
         mine.filter(name_id_digest=digest).delete()
-    SubjectLink(
-        organization_id=connection.organization_id,
-        connection=connection,
-        member=member,
-        name_id_digest=digest,
-        linked_at=timezone.now(),
-    ).save(force_insert=True)
-    record(
+    line = Line(
         Event.MEMBER_LINK,
-        organization_id=connection.organization_id,
-        actor=actor_of(connection),
-        subject=members.subject_of(member),
+        connection.organization_id,
+        actor_of(connection),
+        members.subject_of(member),
         data={"connection": str(connection.pk), "how": match.how},
     )
+    values = {
+        "id": uuid7(), "organization": connection.organization_id, "connection": connection.pk, "member": member.pk,
+        "digest": digest, "now": timezone.now(),
+    }  # fmt: skip
+    record_with(_LINK, values, [line])
     return Match(member, match.how)
 
 

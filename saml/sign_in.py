@@ -263,16 +263,19 @@ def _take_in(
         match = people.take_in(connection, verified.name_id, person)
         if match.member is None:
             raise Refused("not_invited")
-        if match.how != "created":
+        if match.how == "created":
+            applied = first_access.apply_to_newcomer(match.member, _wanted(person), actor=actor)
+        else:
             # A directory may have brought them meanwhile; what the invitation came with is theirs all the same.
             invitations.accept_for(match.member, actor=actor)
-        applied = first_access.apply_asserted(match.member, _wanted(person), actor=actor)
+            applied = first_access.apply_asserted(match.member, _wanted(person), actor=actor)
         if stolen_keys.note_use(connection, verified.signed_by):
             course.steps.append(f"first use of the key {verified.signed_by}")
         following.follow_groups(connection, match.member, person.groups)
         followed = following.follow(connection, match.member, _wanted(person), applied.stages)
         refused_access = [*_refused_access(applied), *followed]
-        match = replace(match, member=members.lock(match.member))
+        if match.how != "created":
+            match = replace(match, member=members.lock(match.member))
         return _sign_in(connection, course, verified, relay_target, match, refused_access)
 
 

@@ -4,6 +4,8 @@ No check of a message finds that out (CyberArk's "Golden SAML", 2017). So the fi
 signed it, a certificate taken away counts at once, and every session that came through the connection can be ended.
 """
 
+from typing import Final
+
 from django.utils import timezone
 
 from audit.events import Event
@@ -12,15 +14,23 @@ from identity import alarms, sessions, tenancy
 from saml.connections import actor_of, subject_of
 from saml.models import Connection, IdpCertificate
 
+_FIRST_USE: Final = """
+UPDATE saml_idpcertificate SET first_used_at = %(now)s
+ WHERE organization_id = %(organization)s AND connection_id = %(connection)s AND fingerprint = %(fingerprint)s
+   AND removed_at IS NULL AND first_used_at IS NULL
+RETURNING id
+"""
+
 
 def note_use(connection: Connection, fingerprint: str) -> bool:
     """Record that somebody came in by this key for the first time, and tell the administrators unless it is the connection's very first.
 
     In the sign-in's transaction; returns whether it was the first time. A simultaneous one waits here, and finds it told.
     """
-    keys = IdpCertificate.objects.filter(organization=connection.organization_id, connection=connection)
-    first = keys.filter(fingerprint=fingerprint, removed_at__isnull=True, first_used_at__isnull=True)
-    if not first.update(first_used_at=timezone.now()):
+    values = {
+        "organization": connection.organization_id, "connection": connection.pk, "fingerprint": fingerprint, "now": timezone.now(),
+    }  # fmt: skip
+    if not tenancy.read(connection.organization_id, _FIRST_USE, values):
         return False
     record(
         Event.CONNECTION_KEY_USED,
@@ -29,6 +39,7 @@ def note_use(connection: Connection, fingerprint: str) -> bool:
         subject=subject_of(connection),
         data={"fingerprint": fingerprint},
     )
+    keys = IdpCertificate.objects.filter(organization=connection.organization_id, connection=connection)
     used_before = keys.filter(first_used_at__isnull=False).exclude(fingerprint=fingerprint)
     if used_before.exists():
         alarms.tell_administrators(

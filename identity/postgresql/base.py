@@ -5,7 +5,7 @@ commit or the rollback; if one of them were refused, that one would raise.
 """
 
 import select
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any
@@ -47,7 +47,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     _channel: Channel | None = None
 
     def ahead(
-        self, sql: str, parameters: Sequence[Any] | None = None, *, prepare: bool | None = None
+        self,
+        sql: str,
+        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        prepare: bool | None = None,
     ) -> None:
         """Queue a statement whose answer nobody reads: it travels with the next one, in its transaction."""
         self.validate_no_broken_transaction()

@@ -12,9 +12,11 @@ from tests.saml.door import Browser, attempts_of, connect, prove, refused
 
 pytestmark = pytest.mark.usefixtures("db")
 
-# Waits for an answer: the connection, what is spent, who it is; two entries. Everything else travels along.
-RETURNING = 5
+# Waits for an answer: the connection, what is spent, who it is. All that is written travels with the commit.
+RETURNING = 3
 SOLICITED = RETURNING + 1
+# Whom it could mean, who is known under the name, the member, the link, the first permissions, the use of the key.
+NEWCOMER = RETURNING + 6
 # In front of and after them, with the first statement and the last.
 COMMITS = 1
 
@@ -65,6 +67,14 @@ def test_with_a_request_of_ours_it_is_one_more(browser):
     with Counted() as counted:
         assert browser.post(document).status_code == 303
     assert (len(counted.statements), counted.commits) == (SOLICITED, COMMITS), counted.statements
+
+
+def test_a_newcomer_costs_a_fixed_number_too(browser):
+    someone = {"name_id": "new@acme.example", "attributes": {"email": "new@acme.example"}}
+    document = respond(browser.idp, browser.answer(None, **someone))
+    with Counted() as counted:
+        assert browser.post(document).status_code == 303
+    assert (len(counted.statements), counted.commits) == (NEWCOMER, COMMITS), counted.statements
 
 
 def test_a_refused_sign_in_is_spent_and_told_by_one_commit(acme, browser, jane):

@@ -21,12 +21,12 @@ COUNTS = {
     "create": 3,
     "patch": 3,
     "patch to the same": READ,
-    "suspend": 4,
+    "suspend": 3,
     "put": 3,
     "group get": READ,
     "group add": 6,
     "group remove": 7,
-    "refused": READ,
+    "refused": 1,  # the entry of the refusal travels with the commit
 }
 
 
