@@ -1,6 +1,9 @@
 """What is due where people come from: directories that are read, connections, sign-ins, SCIM."""
 
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from demo.idp_logout import idp_metadata
 from identity import (
@@ -13,7 +16,7 @@ from identity import (
 )
 from identity.models import Member, Run, Session
 from saml import connections
-from saml.models import Attempt, IdpCertificate, SpentAssertion
+from saml.models import Attempt, IdpCertificate, MetadataFetch, SpentAssertion
 from scim import burst_guard, bursts
 from scim.models import Burst, Departure, LoggedRequest
 from tasks.models import StagedPerson
@@ -73,6 +76,31 @@ def refresh_metadata(world: World) -> Due:
     world.site.document = idp_metadata(IDP, more_signing=(key_pair("next"),))
     later = "UPDATE saml_metadatawatch SET due_at = now() - interval '1 second'"
     return Due(TABLE.format("saml_idpcertificate"), lambda: world.number(IdpCertificate), 2, later)
+
+
+def _wanted(world: World, minutes: int) -> None:
+    with tenancy.of(world.acme):
+        for _ in range(2):
+            asked_at = timezone.now() - timedelta(minutes=minutes)
+            MetadataFetch(
+                organization=world.acme, url=world.site.url, asked_at=asked_at, asked_by="member Ada"
+            ).save(force_insert=True)
+
+
+def fetch_metadata(world: World) -> Due:
+    _wanted(world, 0)
+
+    def look() -> Any:
+        loaded = {"answered_at__isnull": False, "document__isnull": False}
+        return world.number(MetadataFetch, **loaded), len(world.site.asked)
+
+    later = "UPDATE saml_metadatafetch SET taken_at = NULL WHERE answered_at IS NULL"
+    return Due(TABLE.format("saml_metadatafetch"), look, (2, 2), later)
+
+
+def forget_metadata(world: World) -> Due:
+    _wanted(world, 20)
+    return Due("SELECT 1 FROM saml_metadatafetch FOR UPDATE", lambda: world.number(MetadataFetch), 0)
 
 
 def expiring_certificates(world: World) -> Due:
@@ -161,6 +189,8 @@ CASES = {
     "tasks.jobs.directories.expired": expired,
     "tasks.jobs.directories.forget_staged": forget_staged,
     "tasks.jobs.connections.refresh_metadata": refresh_metadata,
+    "tasks.jobs.connections.fetch_metadata": fetch_metadata,
+    "tasks.jobs.connections.forget_metadata": forget_metadata,
     "tasks.jobs.connections.expiring_certificates": expiring_certificates,
     "tasks.jobs.sign_ins.incomplete": incomplete,
     "tasks.jobs.sign_ins.spent": spent,

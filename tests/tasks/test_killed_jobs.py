@@ -91,6 +91,7 @@ def test_a_job_killed_in_its_middle_loses_and_doubles_nothing(
     monkeypatch,
     workers,
     superuser,
+    metadata_worker,
 ):
     world = World(acme, ada, okta, dns, site, eraser, monkeypatch)
     case = CASES[name](world)
