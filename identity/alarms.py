@@ -13,7 +13,7 @@ from audit.record import Actor, Subject, record
 from identity import mail, tenancy
 from identity.errors import LastAdministrator
 from identity.models import Member, Organization, RoleAssignment
-from identity.roles import ADMINISTRATOR
+from identity.roles import ADMINISTRATOR, hold_administrators, others_administer
 
 # Kinds of actors behind which somebody sits who can be asked.
 _PEOPLE: Final = ("member", "token", "operator")
@@ -30,21 +30,36 @@ class Duties:
 _HELD = f"""identity_roleassignment held JOIN identity_role role ON role.organization_id = held.organization_id
     AND role.id = held.role_id AND role.name = '{ADMINISTRATOR}'
    WHERE held.organization_id = %(organization)s AND held.ended_at IS NULL"""
-# Two values for a statement about %(member)s of %(organization)s: is this the last administrator, and the one for emergencies?
+# Two values for a statement about %(member)s of %(organization)s: is this an administrator, and the one for emergencies?
 DUTIES: Final = f"""
-  EXISTS (SELECT 1 FROM {_HELD} AND held.member_id = %(member)s)
-  AND NOT EXISTS (SELECT 1 FROM {_HELD} AND held.member_id <> %(member)s AND EXISTS (SELECT 1 FROM identity_member other
-    WHERE other.organization_id = held.organization_id AND other.id = held.member_id AND other.state = 'active')),
+  EXISTS (SELECT 1 FROM {_HELD} AND held.member_id = %(member)s),
   EXISTS (SELECT 1 FROM identity_organization
     WHERE id = %(organization)s AND sign_on = '{Organization.SignOn.SINGLE_SIGN_ON.value}' AND break_glass_id = %(member)s)
 """  # noqa: S608 - built from constants alone
 
 
 def duties_of(member: Member) -> Duties:
-    """Return what hangs on the member, before they go. The tenancy must be set."""
+    """Return what hangs on the member, for somebody who only asks. The tenancy must be set."""
+    administers, break_glass = _asked(member)
+    return Duties(administers and not others_administer(member), break_glass)
+
+
+def duties_of_leaver(member: Member, *known: bool) -> Duties:
+    """Return what hangs on a member who goes in this transaction; `known` are the values of DUTIES where a statement had them.
+
+    Whoever takes another administrator away at this moment waits for us, or we for them: each would see the other's left.
+    """
+    administers, break_glass = known or _asked(member)
+    if administers:
+        hold_administrators(member.organization_id)
+    return Duties(administers and not others_administer(member), break_glass)
+
+
+def _asked(member: Member) -> tuple[bool, bool]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {DUTIES}", {"organization": member.organization_id, "member": member.pk})
-        return Duties(*cursor.fetchone())
+        administers, break_glass = cursor.fetchone()
+    return administers, break_glass
 
 
 def gone_among(organization_id: UUID, members: Sequence[Member], *, actor: Actor) -> None:
@@ -54,6 +69,8 @@ def gone_among(organization_id: UUID, members: Sequence[Member], *, actor: Actor
         organization=organization_id, role__name=ADMINISTRATOR, ended_at__isnull=True
     )
     administered = held.filter(member__in=members).values_list("member_id", flat=True).first()
+    if administered is not None:
+        hold_administrators(organization_id)
     left_alone = administered is not None and not held.filter(member__state=Member.State.ACTIVE).exists()
     single = organization.sign_on == Organization.SignOn.SINGLE_SIGN_ON
     for member in members:
@@ -70,7 +87,7 @@ def refuse_last_administrator(member: Member, *, actor: Actor, despite: bool) ->
     """
     if despite or actor.kind not in _PEOPLE or not member.is_active:
         return
-    if duties_of(member).last_administrator:
+    if duties_of_leaver(member).last_administrator:
         raise LastAdministrator(
             "This is the organization's last administrator: make somebody else administrator first, or say that you mean it.",
             field="despite_last_administrator",

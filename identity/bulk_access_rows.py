@@ -12,7 +12,7 @@ from identity.errors import UnknownResource, UnknownRole
 from identity.grants import GrantSpec, Resolved
 from identity.models import Grant, Member, Role, RoleAssignment
 from identity.profile import key_of
-from identity.roles import ADMINISTRATOR
+from identity.roles import ADMINISTRATOR, hold_administrators
 
 _WHY: Final = {
     "unknown_kind": ("kind", "The organization has no kind {0.kind}."),
@@ -58,6 +58,8 @@ class Rows:
         )
         role_names = {thing for thing in things if isinstance(thing, str)}
         held_roles = RoleAssignment.objects.filter(mine, member__in=members, role__name__in=role_names)
+        if lock and ADMINISTRATOR in role_names:
+            hold_administrators(organization_id)
         administrators = RoleAssignment.objects.filter(
             mine, role__name=ADMINISTRATOR, member__state=Member.State.ACTIVE
         )

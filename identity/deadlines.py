@@ -18,6 +18,11 @@ def schedule_end(
     if ends_at is not None and ends_at.tzinfo is None:
         message = "The end needs its time zone, as 2027-03-31T18:00:00+01:00."
         raise Invalid(message, field="ends_at")
+    if ends_at is not None and ends_at <= timezone.now():
+        # A slip of the year rather than a wish; and the receipt would tell of a signal that nobody gave.
+        raise Invalid(
+            "This time has passed: choose one to come, or offboard the member now.", field="ends_at"
+        )
     with tenancy.change(member.organization_id):
         locked = members.lock(member)
         if locked.state == Member.State.OFFBOARDED:

@@ -134,7 +134,7 @@ def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
     )
     names = {member.pk: member.user_name}
     record_all([*_lines_of(ended, member.organization_id, names, actor, "suspended"), suspended])
-    alarms.gone(member, alarms.Duties(*duties), actor=actor)
+    alarms.gone(member, alarms.duties_of_leaver(member, *duties), actor=actor)
 
 
 def offboard_locked(
@@ -156,7 +156,7 @@ def offboard_locked(
     if member.state == Member.State.OFFBOARDED:
         return Receipt(member.pk, signalled_at, timezone.now(), already=True)
     before = member.state
-    duties = alarms.duties_of(member) if before == Member.State.ACTIVE else alarms.Duties()
+    duties = alarms.duties_of_leaver(member) if before == Member.State.ACTIVE else alarms.Duties()
     _shut_out(member, Member.State.OFFBOARDED, reason)
     member.offboarded_at, member.ends_at = now, None
     member.save(

@@ -105,6 +105,7 @@ def _spared(organization_id: UUID, going: Sequence[ReviewItem]) -> ReviewItem | 
     ]
     if not losing:
         return None
+    roles.hold_administrators(organization_id)
     remaining = RoleAssignment.objects.filter(
         organization=organization_id,
         role__name=roles.ADMINISTRATOR,

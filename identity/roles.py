@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
@@ -44,6 +45,7 @@ BUILT_IN: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "member": ("Member", ()),
 }
+_HOLD_ADMINISTRATORS = "SELECT pg_advisory_xact_lock(hashtextextended('rollcall.administrators ' || %s, 0))"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -166,8 +168,15 @@ def confirm_all(named: list[RoleAssignment], *, actor: Actor) -> None:
     record_all(_line(Event.ROLE_CONFIRM, held, actor, [held.role.name, held.role.name]) for held in confirmed)
 
 
+def hold_administrators(organization_id: UUID) -> None:
+    """Have everybody else who takes an administrator away wait for this transaction: two at once would each see the other's left."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD_ADMINISTRATORS, [str(organization_id)])
+
+
 def refuse_no_administrator(organization_id: UUID) -> None:
     """Raise LastAdministrator where nobody active is administrator by name any more: after many roles were taken at once."""
+    hold_administrators(organization_id)
     holders = RoleAssignment.objects.filter(
         organization=organization_id,
         role__name=ADMINISTRATOR,
@@ -218,15 +227,21 @@ def _locked(member: Member) -> Member:
 
 def check_last_administrator(member: Member) -> None:
     """Refuse to take the administrator's role from the only active member who has it. Raises LastAdministrator."""
+    hold_administrators(member.organization_id)
+    if not others_administer(member):
+        message = "This is the organization's last administrator: make somebody else administrator first."
+        raise LastAdministrator(message, field="roles")
+
+
+def others_administer(member: Member) -> bool:
+    """Tell whether anybody active but the member is administrator by name."""
     others = RoleAssignment.objects.filter(
         organization=member.organization_id,
         role__name=ADMINISTRATOR,
         ended_at__isnull=True,
         member__state=Member.State.ACTIVE,
-    ).exclude(member=member)
-    if not others.exists():
-        message = "This is the organization's last administrator: make somebody else administrator first."
-        raise LastAdministrator(message, field="roles")
+    )
+    return others.exclude(member=member).exists()
 
 
 def _line(event: Event, assignment: RoleAssignment, actor: Actor, change: list[str | None]) -> Line:

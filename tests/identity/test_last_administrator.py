@@ -1,15 +1,19 @@
 """The last administrator leaves by a person's hand only if that person says that they mean it; a machine is never refused."""
 
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from threading import Barrier, BrokenBarrierError, Thread
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from audit.models import Entry
 from audit.record import Actor
-from identity import deadlines, leaving, members, tenancy
+from identity import bulk_access, deadlines, leaving, members, roles, tenancy
+from identity.bulk_access import Edit
 from identity.errors import LastAdministrator
-from identity.models import Member
+from identity.models import Member, RoleAssignment
 from tests.api.client import token_of
 from tests.conftest import SETUP, join
 
@@ -94,3 +98,78 @@ def test_the_api_asks_for_the_word_for_a_list(acme, ada):
     assert api.post("/organizations/acme/offboardings", body).status_code == 409
     body["despite_last_administrator"] = True
     assert api.post("/organizations/acme/offboardings", body).status_code == 200
+
+
+PAIRS = {
+    "offboard": lambda member, actor: members.offboard(member, actor=actor),
+    "suspend": lambda member, actor: members.suspend(member, actor=actor),
+    "role": lambda member, actor: roles.replace(member, [], actor=actor),
+    "role by list": lambda member, actor: bulk_access.edit(
+        member.organization, [Edit(0, member.pk, "organization_admin", "end")], actor=actor
+    ),
+}
+
+
+def at_once(acts):
+    """Do all of them in threads of their own, none committing before each has begun; returns the refusals."""
+    begun, refused = Barrier(len(acts)), []
+
+    def work(act):
+        try:
+            begun.wait(10)
+            act()
+        except LastAdministrator as refusal:
+            refused.append(refusal)
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=work, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    return refused
+
+
+def administrators(organization):
+    with tenancy.of(organization):
+        return RoleAssignment.objects.filter(
+            role__name="organization_admin", ended_at__isnull=True, member__state="active"
+        ).count()
+
+
+@pytest.mark.parametrize("second", PAIRS)
+@pytest.mark.parametrize("first", PAIRS)
+def test_two_who_take_each_other_out_at_once_leave_one(acme, ada, monkeypatch, first, second):
+    other = join(acme, "second@acme.example", role="organization_admin")
+    person = Actor("member", "0197", "Somebody")
+    held = Barrier(2)
+    real = tenancy.change
+
+    @contextmanager
+    def slow(organization):
+        with real(organization):
+            yield
+            # Both have decided before either commits, if nothing makes one wait for the other.
+            with suppress(BrokenBarrierError):
+                held.wait(0.5)
+
+    monkeypatch.setattr(tenancy, "change", slow)
+    at_once([lambda: PAIRS[first](ada, person), lambda: PAIRS[second](other, person)])
+    monkeypatch.undo()
+    assert administrators(acme) == 1
+
+
+def test_two_whom_machines_put_out_at_once_are_told_of(acme, ada, opal):
+    other = join(acme, "second@acme.example", role="organization_admin")
+    machine = Actor("directory", "0197", "a machine")
+    at_once([lambda one=one: members.suspend(one, actor=machine) for one in (ada, other)])
+    assert administrators(acme) == 0
+    assert alarms(acme) == 1
+
+
+def test_an_end_that_has_passed_is_refused(acme, ada, jane):
+    past = timezone.now() - timedelta(minutes=1)
+    answer = token_of(ada).put(f"/organizations/acme/members/{jane.pk}/end", {"ends_at": past.isoformat()})
+    assert (answer.status_code, answer.json()["field"]) == (400, "ends_at")
+    assert again(jane).ends_at is None
