@@ -13,6 +13,12 @@ class Event(StrEnum):
     ORGANIZATION_WITHOUT_ADMINISTRATOR = "organization.without_administrator"
     ORGANIZATION_WITHOUT_BREAK_GLASS = "organization.without_break_glass"
     ORGANIZATION_SIGN_ON = "organization.sign_on"
+    ORGANIZATION_SCHEDULE_DELETION = "organization.schedule_deletion"
+    ORGANIZATION_CANCEL_DELETION = "organization.cancel_deletion"
+    ORGANIZATION_LAPSE_DELETION = "organization.lapse_deletion"
+    ORGANIZATION_BEGIN_DELETION = "organization.begin_deletion"
+    ORGANIZATION_DELETE_ROWS = "organization.delete_rows"
+    ORGANIZATION_DELETE = "organization.delete"
 
     BUNDLE_ASK = "bundle.ask"
     BUNDLE_FINISH = "bundle.finish"

@@ -1,6 +1,7 @@
-"""The two tables of an entry, and the three that put entries in order."""
+"""The two tables of an entry, the three that put entries in order, and the one that says which records have ended."""
 
 from django.db import models
+from django.db.models.functions import Now
 
 from audit.ids import uuid7
 
@@ -97,3 +98,17 @@ class Unsequenced(models.Model):
 
     def __str__(self) -> str:
         return str(self.entry_id)
+
+
+class Ending(models.Model):
+    """An organization whose record has ended, for good: it takes no entry any more, and the owner's function may forget what it holds.
+
+    Only triggers of the floors above write here, as the owner, once the organization itself is gone (identity, migration 0028).
+    """
+
+    organization_id = models.UUIDField(primary_key=True)
+    ended_at = models.DateTimeField(db_default=Now())
+    transaction_id = TransactionIdField()
+
+    def __str__(self) -> str:
+        return str(self.organization_id)

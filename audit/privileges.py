@@ -10,6 +10,7 @@ _READ_ONLY = (
     "audit_position",
     "audit_head",
     "audit_unsequenced",
+    "audit_ending",
     "django_migrations",
     "identity_directorysize",
 )

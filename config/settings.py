@@ -53,6 +53,9 @@ ROLLCALL_SIGN_IN_DETAIL_DAYS = env.integer("ROLLCALL_SIGN_IN_DETAIL_DAYS", 30, l
 # How long the archive of an organization can be downloaded.
 ROLLCALL_BUNDLE_DAYS = env.integer("ROLLCALL_BUNDLE_DAYS", 7, least=1, most=90)
 
+# From scheduling the deletion of an organization to its beginning, at least; PostgreSQL itself holds a day.
+ROLLCALL_DELETION_DAYS = env.integer("ROLLCALL_DELETION_DAYS", 30, least=1, most=365)
+
 # Below it, in a folder named by the organization's id, lie the files that directories read; empty watches none.
 ROLLCALL_WATCHED_FOLDER = env.text("ROLLCALL_WATCHED_FOLDER", "")
 

@@ -66,6 +66,7 @@ _SECTIONS: Final = (
             ("record", "Record", "list-details", ("entry",)),
             ("bundles", "Export", "download", ()),
             ("settings", "Settings", "settings", ()),
+            ("organization_deletion", "Suspend, delete", "ban", ()),
         ),
     ),
 )
@@ -99,6 +100,7 @@ def _of_the_server(here: str) -> Section:
     lines = (
         ("organizations", "Organizations", "building", "organization"),
         ("jobs", "Periodic jobs", "clock", "job"),
+        ("deletions", "Deletions", "ban", "deletion"),
         ("mail_queue", "Mail queue", "external-link", "mail"),
         ("me", "Your page", "user-circle", "my_"),
     )

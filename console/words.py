@@ -22,6 +22,8 @@ _VERBS: Final = {
     "deactivate": "deactivated", "metadata": "metadata refreshed", "key": "key made", "start": "started",
     "succeed": "succeeded", "incomplete": "left incomplete", "test": "tested", "extend": "extended", "replay": "replayed",
     "roll_back": "rolled back",
+    "schedule_deletion": "deletion scheduled", "cancel_deletion": "deletion cancelled", "lapse_deletion": "deletion lapsed",
+    "begin_deletion": "deletion begun", "delete_rows": "rows deleted",
     "download": "downloaded", "ask": "asked for", "finish": "ready", "fail": "failed", "write": "written to a disk",
     "discard": "discarded", "run": "run", "hold": "held back", "approve": "approved",
     "sign_on": "ways in changed", "key_used": "key used for the first time",

@@ -17,6 +17,7 @@ from identity.models import (
     Bundle,
     BundleChunk,
     DataKey,
+    Deletion,
     Directory,
     DirectorySize,
     Domain,
@@ -167,6 +168,7 @@ add(
     File("pulls", Pull, without=("cookie",)),
     File("runs", Run, without=("lease", "lease_until", "cookie", "checkpoint", "next_cookie")),
     File("run_steps", Step),
+    File("deletions", Deletion),
     File("bundles", Bundle, without=("lease", "lease_until")),
 )
 leave_out(

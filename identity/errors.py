@@ -70,6 +70,12 @@ class OrganizationSuspended(Refusal):
     code = "organization_suspended"
 
 
+class NotSuspended(Refusal):
+    """Only a suspended organization can be deleted: its people are out, and nothing is written any more."""
+
+    code = "not_suspended"
+
+
 class UnknownResource(Refusal):
     """A grant names a resource that the organization has not registered."""
 
@@ -148,6 +154,7 @@ _BY_CONSTRAINT: dict[str, tuple[type[Refusal], str, str]] = {
     "domain_once_in_organization": (NameTaken, "The organization already claims this domain.", "name"),
     "domain_proved_once": (NameTaken, "Another organization has already proved this domain.", "name"),
     "invitation_open_once": (NameTaken, "This address already has an open invitation.", "email"),
+    "deletion_open_once": (Conflict, "The deletion of this organization is scheduled already.", ""),
     "identity_organization_slug_key": (NameTaken, "Another organization already has this slug.", "slug"),
 }
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import tenancy
-from identity.errors import Invalid, NotFound
-from identity.models import Kind, Member, Organization, Role
+from identity.errors import Conflict, Invalid, NotFound
+from identity.models import Deletion, Kind, Member, Organization, Role
 from identity.roles import BUILT_IN
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -131,7 +131,7 @@ def suspend(organization: Organization, *, actor: Actor, reason: str = "") -> Or
 
 
 def resume(organization: Organization, *, actor: Actor, reason: str = "") -> Organization:
-    """Let a suspended organization's people in again."""
+    """Let a suspended organization's people in again. Raises Conflict for one whose deletion has begun."""
     return _set_state(organization, Organization.State.ACTIVE, Event.ORGANIZATION_RESUME, actor, reason)
 
 
@@ -167,6 +167,9 @@ def _set_state(
         if locked.is_operating:
             message = "The operating organization runs this server and cannot be suspended."
             raise Invalid(message)
+        if Deletion.objects.filter(organization_id=locked.pk, state__in=Deletion.BEGUN).exists():
+            message = "The deletion of this organization has begun: nobody comes back."
+            raise Conflict(message)
         before, locked.state = locked.state, state
         locked.save(update_fields=["state"])
         record(

@@ -34,6 +34,7 @@ TIMETABLE: Final = (
     Every(3600, "tasks.jobs.directories.forget_staged"),
     Every(10, "tasks.jobs.bundles.due"),
     Every(300, "tasks.jobs.bundles.expired"),
+    Every(60, "tasks.jobs.deletions.carry_out"),
     Every(10, "tasks.jobs.mail.outgoing"),
     Every(60, "tasks.jobs.connections.refresh_metadata"),
     Every(10, "tasks.jobs.connections.fetch_metadata"),

@@ -14,6 +14,7 @@ from identity import (
     bulk_members,
     bundles,
     deadlines,
+    deletions,
     directories,
     domains,
     erasure,
@@ -53,6 +54,7 @@ from tests.authenticator import code_of
 from tests.conftest import SETUP
 
 ADA = Actor("member", "0197-ada", "Ada Admin")
+OPERATOR = Actor("operator", "0197-ada", "Ada Admin")
 
 
 def a_group(acme, jane):
@@ -108,6 +110,14 @@ VERBS = {
     "organizations.change": (
         lambda acme, jane: organizations.change(acme, name="Acme AG", actor=ADA),
         ["organization.change"],
+    ),
+    "deletions.cancel": (
+        lambda acme, jane: (
+            organizations.suspend(acme, actor=OPERATOR),
+            deletions.schedule(acme, confirm="Acme", actor=OPERATOR),
+            deletions.cancel(acme, actor=OPERATOR),
+        ),
+        ["organization.suspend", "organization.schedule_deletion", "organization.cancel_deletion"],
     ),
     "bundles.ask": (lambda acme, jane: bundles.ask(acme, actor=ADA), ["bundle.ask"]),
     "bundles.discard": (
@@ -369,7 +379,10 @@ def test_the_verb_leaves_its_entries_and_names_its_actor(acme, jane, verb):
     act(acme, jane)
     new = entries(acme)[before:]
     assert [entry.event for entry in new] == events
-    assert {(entry.actor_kind, entry.actor_id) for entry in new} == {("member", "0197-ada")}
+    assert {entry.actor_id for entry in new} == {"0197-ada"}
+    assert {entry.actor_kind for entry in new} == {
+        OPERATOR.kind if verb.startswith("deletions.") else ADA.kind
+    }
 
 
 def test_a_change_tells_old_and_new_value(acme, jane):

@@ -51,6 +51,7 @@ OTHERS = {
     r"api/v1/(schema|problems/<slug:code>|\^\(\?P<rest>.*)": PUBLIC,
     r"api/v1/(me|organizations)": OWN,
     r"(api/v1/jobs|jobs/|mail/)": OPERATORS,
+    r"(api/v1/)?deletions(/<uuid:deletion>(\.json|/|/proof)?|/)?": OPERATORS,
     r"api/v1/me/(session|sessions|sessions/<uuid:session>)": OWN,
     r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$).*": OWN,
     r"scim/v2/\^(Roles|Entitlements|Me).*": OWN,

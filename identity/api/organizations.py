@@ -18,7 +18,10 @@ from identity.models import Organization
 
 
 class ShownOrganization(serializers.Serializer[Any]):
-    """An organization. `defaults` are the first permissions of newcomers whose source brings none."""
+    """An organization. `defaults` are the first permissions of newcomers whose source brings none.
+
+    `delete_after` is when it will be deleted at the earliest; null while nothing of the kind is scheduled.
+    """
 
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -34,6 +37,7 @@ class ShownOrganization(serializers.Serializer[Any]):
     retention_days = serializers.IntegerField()
     defaults = serializers.DictField()
     created_at = serializers.DateTimeField()
+    delete_after = serializers.DateTimeField(allow_null=True)
 
 
 class NewOrganization(Strict):

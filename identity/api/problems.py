@@ -28,6 +28,7 @@ TABLE: Final[dict[type[errors.Refusal], tuple[int, str]]] = {
     errors.ExternalIdTaken: (409, "The external id is taken"),
     errors.NameTaken: (409, "The name is taken"),
     errors.Conflict: (409, "Somebody else was faster"),
+    errors.NotSuspended: (409, "The organization is not suspended"),
     errors.Offboarded: (409, "The member is offboarded"),
     errors.LastAdministrator: (409, "An administrator must remain"),
     errors.GroupCycle: (409, "A group cannot be in itself"),

@@ -62,6 +62,8 @@ class Organization(models.Model):
     break_glass_id = models.UUIDField(null=True)
     # A DNS name by which people find the door; a hint, which need not exist.
     sso_identifier = models.TextField(null=True)  # noqa: DJ001 - unique, and many have none
+    # When a deletion that is scheduled may begin (identity.deletions); null while none is.
+    delete_after = models.DateTimeField(null=True)
     # Off: sign-in begins at the identity provider alone.
     start_here = models.BooleanField(default=True, db_default=True)
     created_at = models.DateTimeField(auto_now_add=True)

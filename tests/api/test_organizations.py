@@ -13,6 +13,7 @@ def test_an_operator_creates_an_organization_ready_for_use(db, settings):
     assert answer.status_code == 201
     made = answer.json()
     assert {name: made[name] for name in made if name not in {"id", "created_at"}} == {
+        "delete_after": None,
         **NEW,
         "state": "active",
         "operating": False,

@@ -6,13 +6,13 @@ import pytest
 from django.apps import apps
 from django.db.models import BinaryField
 
-from audit.models import Detail, Entry, Head, Position, Unsequenced
+from audit.models import Detail, Ending, Entry, Head, Position, Unsequenced
 from identity import bundle_contents
 from identity.models import Member
 from tests.bundles.conftest import archive, contents, written
 
 # The record is a file of its own, made of these.
-RECORD = {model._meta.db_table for model in (Entry, Detail, Position, Head, Unsequenced)}
+RECORD = {model._meta.db_table for model in (Entry, Detail, Position, Head, Unsequenced, Ending)}
 TENANT_TABLES = sorted(
     model._meta.db_table
     for model in apps.get_models()
@@ -28,6 +28,8 @@ HARMLESS = {
     ("identity_run", "plan_hash"): "of the plan that is approved",
     ("identity_bundle", "record_hash"): "where the record ends in the bundle",
     ("identity_bundle", "sha256"): "of the bundle",
+    ("identity_deletion", "record_hash"): "where the record ended",
+    ("identity_deletion", "proof_sha256"): "of the proof",
     ("saml_connection", "tested_key"): "fingerprint of a certificate",
 }
 

@@ -38,6 +38,9 @@ POSTED = {
     "domain_check",
     "domain_confirm",
     "bundle_ask",
+    "organization_cancel_deletion",
+    "organization_suspend",
+    "organization_resume",
     "bundle_discard",
 }
 DOWNLOADS = {"record_csv", "record_jsonl", "receipt_json", "sign_ins_csv", "sign_ins_jsonl", "bundle_file"}

@@ -15,12 +15,14 @@ from audit.models import Entry
 from audit.record import Actor, Subject, record
 from identity import (
     bundles,
+    deletions,
     directories,
     domains,
     grants,
     groups,
     invitations,
     members,
+    organizations,
     pulls,
     receipts,
     resources,
@@ -32,7 +34,7 @@ from identity import (
 )
 from identity.bundle_archive import Written
 from identity.grants import GrantSpec
-from identity.models import Bundle, Directory, Member, Organization, OutgoingMail
+from identity.models import Bundle, Deletion, Directory, Member, Organization, OutgoingMail
 from identity.review_scope import Scope
 from saml import attempts, connections, keys
 from saml.refusals import Refused
@@ -68,6 +70,13 @@ def a_bundle(organization: Organization) -> Bundle:
     with tenancy.change(organization):
         bundles.finish(bundle, Written(0, "00" * 32, 0, Place()), actor=SETUP)
     return bundle
+
+
+def a_deletion() -> Deletion:
+    """Give the deletion of an organization of its own, one day."""
+    closing = organizations.create(name="Initrode", slug="initrode", access_model="company_shop", actor=SETUP)
+    organizations.suspend(closing, actor=SETUP)
+    return deletions.schedule(closing, confirm="Initrode", actor=Actor("operator", "0197-opal", "opal"))
 
 
 def burst_of(directory: Directory, *people: Member) -> Burst:
@@ -192,6 +201,7 @@ def furnish(organization: Organization, prefix: str) -> Things:
         "burst": burst_of(directory, gone).pk,
         "entry": entries(organization, "member.offboard")[0].pk,
         "bundle": a_bundle(organization).pk,
+        "deletion": a_deletion().pk,
     }
     return Things(organization, member, gone, directory, ids)
 

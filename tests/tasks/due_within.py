@@ -7,9 +7,11 @@ from django.utils import timezone
 
 from audit import sequencer
 from audit.models import Entry, Position
+from audit.record import Actor
 from identity import (
     bundles,
     deadlines,
+    deletions,
     domains,
     invitations,
     mail,
@@ -20,7 +22,7 @@ from identity import (
     tenancy,
     tokens,
 )
-from identity.models import Bundle, BundleChunk, Domain, KeptAnswer, Member, OutgoingMail
+from identity.models import Bundle, BundleChunk, Deletion, Domain, KeptAnswer, Member, OutgoingMail
 from identity.review_scope import Scope
 from tasks.bundles import write
 from tests.conftest import SETUP, join
@@ -165,6 +167,21 @@ def bundles_expired(world: World) -> Due:
     return Due("SELECT 1 FROM identity_bundlechunk FOR UPDATE", look, (1, 0, 1))
 
 
+def deletions_due(world: World) -> Due:
+    # The held table comes late in the order: some batches are done before.
+    organizations.suspend(world.acme, actor=SETUP)
+    made = deletions.schedule(world.acme, confirm="Acme", actor=Actor("operator", "0197-opal", "opal"))
+    world.behind_the_triggers("UPDATE identity_deletion SET delete_after = now() - interval '1 second'")
+
+    def look() -> Any:
+        with tenancy.everywhere("test"):
+            left = Entry.objects.filter(organization_id=world.acme.pk).count()
+            found = Deletion.objects.get(pk=made.pk)
+        return found.state, left, found.record_seq - found.rows.get("audit_entry", 0)
+
+    return Due(TABLE.format("identity_role"), look, ("done", 0, 0))
+
+
 def outgoing(world: World) -> Due:
     for number in range(2):
         with tenancy.change(world.acme):
@@ -205,5 +222,6 @@ CASES = {
     "tasks.jobs.domains.prove": prove,
     "tasks.jobs.bundles.due": bundles_due,
     "tasks.jobs.bundles.expired": bundles_expired,
+    "tasks.jobs.deletions.carry_out": deletions_due,
     "tasks.jobs.mail.outgoing": outgoing,
 }
