@@ -6,6 +6,7 @@ so it also sees the texts of exceptions and the lines of libraries.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -47,13 +48,21 @@ def mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def _masked(name: str, value: Any) -> Any:
-    if _SECRET_NAME.search(name) or _PERSONAL_NAME.search(name):
-        return SECRET if _SECRET_NAME.search(name) else PERSONAL
+    if hidden := _hidden_as(name):
+        return hidden
     if isinstance(value, Mapping):
         return {str(key): _masked(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked("", item) for item in value]
     return value if value is None or isinstance(value, bool | int | float) else clean(str(value))
+
+
+@lru_cache(maxsize=1000)
+def _hidden_as(name: str) -> str:
+    """Return what stands in place of a field's value, be it whatever it may; empty where the value itself decides."""
+    if _SECRET_NAME.search(name):
+        return SECRET
+    return PERSONAL if _PERSONAL_NAME.search(name) else ""
 
 
 def clean(text: str) -> str:

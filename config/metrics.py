@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -39,8 +40,15 @@ OUTCOMES: Final = Counter(
 
 def count_request(protocol: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request; `status` is the HTTP status, counted by its class."""
-    REQUESTS.labels(protocol, route, f"{status // 100}xx").inc()
-    SECONDS.labels(protocol, route).observe(seconds)
+    requests, times = _counters(protocol, route, status // 100)
+    requests.inc()
+    times.observe(seconds)
+
+
+@lru_cache(maxsize=2000)
+def _counters(protocol: str, route: str, status_class: int) -> tuple[Counter, Histogram]:
+    """Return the counters of a route; to find them by their labels costs more than to count."""
+    return REQUESTS.labels(protocol, route, f"{status_class}xx"), SECONDS.labels(protocol, route)
 
 
 def count_entries(counts: Mapping[tuple[str, str, str], int]) -> None:

@@ -36,16 +36,18 @@ class ScimDoor:
             return self.get_response(request)
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
             return self.get_response(request)  # which sends the caller to https
-        return self.answer(request)
+        response = self.answer(request)
+        if not response.has_header("Content-Length"):
+            response.headers["Content-Length"] = str(len(response.content))
+        for name, value in self.headers.items():
+            response.headers[name] = value
+        if settings.SECURE_HSTS_SECONDS and request.is_secure():
+            response.headers["Strict-Transport-Security"] = self.transport
+        return response
 
     def _answered(self, request: HttpRequest) -> HttpResponse:
         # Nothing here is made of the name we were called by. It is checked all the same, as everywhere: DisallowedHost becomes 400.
         request.get_host()
         match = request.resolver_match = resolve(request.path_info)
         response: HttpResponse = match.func(request, *match.args, **match.kwargs)
-        response.headers["Content-Length"] = str(len(response.content))
-        for name, value in self.headers.items():
-            response.headers[name] = value
-        if settings.SECURE_HSTS_SECONDS and request.is_secure():
-            response.headers["Strict-Transport-Security"] = self.transport
         return response

@@ -20,6 +20,14 @@ from identity.postgresql.flush import Statement
 
 _SET = f"SELECT set_config('{ORGANIZATION_SETTING}', %s, true), set_config('{EVERYWHERE_SETTING}', %s, true)"
 _NOWHERE = ("", "")
+# For whom a statement works that is asked as a directory: in SQL that is written before anybody knows who asks (`read_as`, tokens.find).
+DIRECTORY_SETTING = "rollcall.directory"
+TOKEN_SETTING = "rollcall.token"  # noqa: S105 - the name of a setting, whose value is an id
+ORGANIZATION = f"NULLIF(current_setting('{ORGANIZATION_SETTING}', true), '')::uuid"
+DIRECTORY = f"NULLIF(current_setting('{DIRECTORY_SETTING}', true), '')::uuid"
+TOKEN = f"NULLIF(current_setting('{TOKEN_SETTING}', true), '')::uuid"
+_SET_ASKING = f"SELECT set_config('{DIRECTORY_SETTING}', %s, true), set_config('{TOKEN_SETTING}', %s, true)"
+_SET_ALL = f"{_SET}, {_SET_ASKING.removeprefix('SELECT ')}, set_config('plan_cache_mode', %s, true)"
 _ATTRIBUTE = "rollcall_tenant"
 _WHOLE = "rollcall_whole"
 connection = cast("DatabaseWrapper", default_connection)
@@ -75,8 +83,20 @@ def read_everywhere(
     if connection.in_atomic_block:
         with everywhere(why):
             return _fetched(sql, parameters)
-    connection.ahead(_SET, ("", "on"))
-    return _fetched(sql, parameters)
+    return connection.ask(Statement(_SET, ("", "on")), Statement(sql, parameters))[1]
+
+
+def read_as(
+    organization: Organization | UUID, directory: UUID, token: UUID, statement: Statement
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement in which ORGANIZATION, DIRECTORY and TOKEN stand for who asks; in one round trip as `read`."""
+    if connection.in_atomic_block:
+        with of(organization):
+            connection.ahead(_SET_ASKING, (str(directory), str(token)))
+            return _fetched(statement.sql, statement.parameters)
+    tenant = str(organization.pk if isinstance(organization, Organization) else organization)
+    asking = Statement(_SET_ALL, (tenant, "", str(directory), str(token), statement.plan))
+    return connection.ask(asking, statement)[1]
 
 
 @contextmanager

@@ -4,23 +4,26 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hmac import compare_digest
 
 import orjson
-from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
+from audit.schema import ORGANIZATION_SETTING
 from identity import directory_settings, rows, tenancy
 from identity.directory_settings import TOKEN_DAYS_MAX
 from identity.errors import Invalid
 from identity.models import Directory, Member, Organization, Token
+from identity.postgresql.flush import Rows, Statement
 from identity.roles import CAPABILITIES
 
 _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32
 _LENGTH_MAX = 200
+_UNDERSTOOD_MAX = 1000  # a few kilobytes each
 _AGE_DAYS_DEFAULT = 365
 _OVERLAP_MAX = timedelta(days=30)
 _USE_NOTED_EVERY = timedelta(minutes=1)
@@ -37,6 +40,8 @@ class Found:
     token: Token
     organization: Organization
     refusal: str = ""
+    # The rows of what was asked together with the token.
+    answer: Rows | None = None
 
     @property
     def actor(self) -> Actor:
@@ -206,32 +211,55 @@ def expire(token: Token, *, actor: Actor) -> bool:
     return bool(closed)
 
 
-def find(secret: str) -> Found | None:
-    """Return the token of this secret, usable or not, or None for a secret that we never issued."""
+def find(secret: str, asking: Statement | None = None) -> Found | None:
+    """Return the token of this secret, usable or not, or None for a secret that we never issued.
+
+    `asking` is sent with the question for the token, in SQL in which tenancy.ORGANIZATION, DIRECTORY and TOKEN stand for whom it speaks
+    for. Only the true secret has it asked for somebody: PostgreSQL compares the digest before it says for whom, and we once more, in
+    constant time, before anything is answered.
+    """
     prefix, _, rest = secret.rpartition("_") if len(secret) <= _LENGTH_MAX else ("", "", "")
     head = secret[: 4 + _PREFIX_LENGTH]
     if not rest or not prefix or not secret.startswith(("rcd_", "rcm_")):
         return None
-    token = _looked_up(head)
-    if token is None or not compare_digest(bytes(token.digest), _digest(secret)):
+    digest = _digest(secret)
+    if asking is None:
+        found, answer = tenancy.connection.ask(Statement(_LOOK_UP, [head]))[0], None
+    else:
+        speaking = Statement(_LOOK_UP_AND_SPEAK, [f"\\x{digest.hex()}", asking.plan, head])
+        found, answer = tenancy.connection.ask(speaking, asking)
+    if not found:
         return None
-    return Found(token, token.organization, _refusal(token))
+    written: tuple[str, ...] = found[0][:4]
+    # A member may be told their groups by whoever has them in hand; a directory's objects are read by all, and changed by nobody.
+    token = _of_directory(*written) if written[3] else _understood(*written)
+    if not compare_digest(bytes(token.digest), digest):
+        return None
+    return Found(token, token.organization, _refusal(token), answer)
 
 
-def _looked_up(prefix: str) -> Token | None:
-    """Return the token of a prefix with its organization and owner, by one statement: it precedes every request of a machine."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT token, organization, member, directory FROM identity_token_owner(%s)", [prefix]
-        )
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    token = rows.loaded(Token, orjson.loads(row[0]))
-    token.organization = rows.loaded(Organization, orjson.loads(row[1]))
-    token.member = rows.loaded(Member, orjson.loads(row[2])) if row[2] else None
-    token.directory = rows.loaded(Directory, orjson.loads(row[3])) if row[3] else None
-    return token
+# It precedes every request of a machine.
+_LOOK_UP = "SELECT token, organization, member, directory FROM identity_token_owner(%s)"
+_LOOK_UP_AND_SPEAK = f"""SELECT token, organization, member, directory,
+       set_config('{ORGANIZATION_SETTING}', CASE WHEN token->>'digest' = %s THEN token->>'organization_id' ELSE '' END, true),
+       set_config('{tenancy.DIRECTORY_SETTING}', COALESCE(token->>'directory_id', ''), true),
+       set_config('{tenancy.TOKEN_SETTING}', token->>'id', true), set_config('plan_cache_mode', %s, true)
+  FROM identity_token_owner(%s)"""  # noqa: S608 - constants
+
+
+def _understood(token: str, organization: str, member: str | None, directory: str | None) -> Token:
+    """Return the token, with its organization and its owner, of rows as JSON."""
+    found = rows.loaded(Token, orjson.loads(token))
+    found.organization = rows.loaded(Organization, orjson.loads(organization))
+    found.member = rows.loaded(Member, orjson.loads(member)) if member else None
+    found.directory = rows.loaded(Directory, orjson.loads(directory)) if directory else None
+    if found.directory is not None:
+        found.directory.organization = found.organization
+    return found
+
+
+# What was read is read anew for each request; only what the very same text means is remembered.
+_of_directory = lru_cache(maxsize=_UNDERSTOOD_MAX)(_understood)
 
 
 def note_use(token: Token) -> None:

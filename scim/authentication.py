@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 
 from audit.record import Actor
-from identity import tokens
+from identity import tenancy, tokens
 from identity.models import Directory, Member, Organization, Token
+from identity.postgresql.flush import Rows, Statement
 from scim import registry
 from scim.errors import Code, ScimError
 from scim.registry import Registry
@@ -23,11 +24,20 @@ class Caller:
     organization: Organization
     token: Token
     actor: Actor
+    # What was asked with the token, and its answer.
+    foreseen: Statement | None = None
+    answer: Rows | None = None
 
     @property
     def schemas(self) -> Registry:
         """The resource types and schemas of the caller's organization."""
         return registry.of(self.organization)
+
+    def read(self, statement: Statement) -> Rows:
+        """Return the rows of a statement for this directory: those that came with the token, where exactly this was foreseen."""
+        if self.answer is not None and self.foreseen == statement:
+            return self.answer
+        return tenancy.read_as(self.organization, self.directory.pk, self.token.pk, statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +63,16 @@ class RefusedTokenError(ScimError):
         self.found = found
 
 
-def directory(request: HttpRequest) -> Caller:
-    """Return the directory whose token was sent as `Authorization: Bearer …` (RFC 6750 §2.1).
+def directory(request: HttpRequest, asking: Statement | None = None) -> Caller:
+    """Return the directory whose token was sent as `Authorization: Bearer …` (RFC 6750 §2.1), with the answer to what is asked with it.
 
     ScimError token_missing, token_unknown; RefusedTokenError where the token is known.
     """
-    found = _found(request)
+    found = _found(request, asking)
     if found.token.directory is None or tokens.SCIM_SCOPE not in found.token.scopes:
         raise RefusedTokenError(Code.TOKEN_SCOPE, found)
     tokens.note_use(found.token)
-    return Caller(found.token.directory, found.organization, found.token, found.actor)
+    return Caller(found.token.directory, found.organization, found.token, found.actor, asking, found.answer)
 
 
 def person(request: HttpRequest) -> Person:
@@ -79,12 +89,12 @@ def person(request: HttpRequest) -> Person:
     return Person(found.token.member, found.organization, found.token, found.actor)
 
 
-def _found(request: HttpRequest) -> tokens.Found:
+def _found(request: HttpRequest, asking: Statement | None = None) -> tokens.Found:
     """Return the token that was sent. ScimError token_missing, token_unknown; RefusedTokenError for one that is good no longer."""
     scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise ScimError(Code.TOKEN_MISSING, _CHALLENGE)
-    found = tokens.find(secret.strip())
+    found = tokens.find(secret.strip(), asking)
     if found is None:
         raise ScimError(Code.TOKEN_UNKNOWN, _REJECTED)
     if found.refusal:

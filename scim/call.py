@@ -30,9 +30,7 @@ class Call:
 
     def choice(self, kind: ResourceType) -> Projection:
         """Return which attributes the answer is to show."""
-        return projection.compiled(
-            kind, self.query.get("attributes", ""), self.query.get("excludedattributes", "")
-        )
+        return projection.chosen_by(kind, self.query)
 
     def check_match(self, version: int) -> None:
         """Refuse with version_changed when If-Match is sent and names another version (RFC 7644 §3.14)."""

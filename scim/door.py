@@ -1,9 +1,11 @@
 """The frame of every SCIM address: authentication before, SCIM's own errors after, refusals into the record."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views import View
@@ -13,6 +15,7 @@ from audit.record import Actor, Subject, record
 from identity import tenancy
 from identity.errors import Refusal
 from identity.models import Token
+from identity.postgresql.flush import Statement
 from scim import authentication, protocol, request_log, throttle
 from scim.authentication import Caller, Person, RefusedTokenError
 from scim.call import Call
@@ -24,6 +27,7 @@ _LISTS = frozenset({"attributes", "excludedattributes"})
 _REPLACED = "\ufffd"
 _BODY_TYPES = ("application/scim+json", "application/json", "text/json")
 _CALLER = "scim_caller"
+_READS = frozenset({"GET", "HEAD"})
 
 
 class Door(View):
@@ -43,9 +47,18 @@ class Door(View):
             answered.response = self._answered(request, kwargs)
             return answered.response
 
-    def authenticate(self, request: HttpRequest) -> Caller | Person:
+    def authenticate(self, request: HttpRequest, named: dict[str, Any]) -> Caller | Person:
         """Return who calls. ScimError token_missing, token_unknown; RefusedTokenError."""
-        return authentication.directory(request)
+        asking = None
+        # What cannot be foreseen, or not be asked at all, is asked or refused when we know who calls.
+        with suppress(ScimError, SuspiciousOperation):
+            if request.method in _READS and not throttle.is_waiting(request):
+                asking = self.foreseen(request, **named)
+        return authentication.directory(request, asking)
+
+    def foreseen(self, request: HttpRequest, **named: str) -> Statement | None:  # noqa: ARG002 - for those who foresee
+        """Return what a GET will ask first for most callers: it travels with the question who calls."""
+        return None
 
     def count(self, request: HttpRequest, who: Caller | Person) -> None:
         """Count the request against the limit of its token. ScimError too_many_requests."""
@@ -72,7 +85,7 @@ class Door(View):
     def _answered(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
         """Answer, or refuse in SCIM's form; bugs crash and are logged."""
         try:
-            who = self.known or self.authenticate(request)
+            who = self.known or self.authenticate(request, named)
             setattr(request, _CALLER, who)
             if self.logged:
                 self.count(request, who)

@@ -9,7 +9,8 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 
 from identity import tenancy
-from scim import groups, ordering, protocol
+from identity.postgresql.flush import Statement
+from scim import groups, ordering, protocol, queries
 from scim.address import base_url
 from scim.call import Call
 from scim.door import Door, call_of, reply
@@ -50,6 +51,10 @@ _NOT_HERE: Final = ("filter", "sortby", "sortorder", "startindex")
 
 class GroupMembers(Door):
     """The members of one group."""
+
+    def foreseen(self, request: HttpRequest, **named: str) -> Statement:  # noqa: ARG002 - as every Door's
+        """Return the question for the group."""
+        return queries.group_asked(uuid_of(named["resource_id"]), members="none")
 
     def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """List a page. The ETag is the group's: a walk during which it changes has seen two states."""

@@ -5,6 +5,7 @@ The link `l` of a person and the group `g` stand outside; `ms` is one membership
 
 from typing import Final, Literal
 
+from identity.tenancy import DIRECTORY, ORGANIZATION
 from scim.address import base_url
 from scim.filter.sql import Column, Rows, literal
 
@@ -31,26 +32,26 @@ _THROUGH_OTHERS = f"""
     FROM (SELECT group_id, min(steps) AS steps FROM way GROUP BY group_id) ms
     JOIN identity_group g ON g.organization_id = {{0}}.organization_id AND g.id = ms.group_id
    WHERE g.ended_at IS NULL{{2}}"""  # noqa: S608 - built from constants alone
-# Where no group is in another, which is mostly so, nobody pays for looking.
-_GROUPS = f"""(CASE WHEN EXISTS (SELECT FROM identity_nesting n WHERE n.organization_id = {{0}}.organization_id AND n.ended_at IS NULL)
+# Where no group is in another, which is mostly so, nobody pays for looking; and it is looked once for all people of a page.
+_GROUPS = f"""(CASE WHEN EXISTS (SELECT FROM identity_nesting n WHERE n.organization_id = {ORGANIZATION} AND n.ended_at IS NULL)
   THEN ({_THROUGH_OTHERS}) ELSE ({_DIRECT}) END)::text"""
-OF_USER: Final = _GROUPS.format("l", "member_id", " AND g.directory_id = l.directory_id")
+OF_USER: Final = _GROUPS.format("m", "id", f" AND g.directory_id = {DIRECTORY}")
 # Of a member without a directory to look through: all of them, from `m`.
 OF_MEMBER: Final = _GROUPS.format("m", "id", "")
 
 _PEOPLE = """(
-  SELECT json_agg(json_build_object('value', ms.member_id) ORDER BY ms.member_id)
+  SELECT string_agg(ms.member_id::text, ',' ORDER BY ms.member_id)
     FROM identity_membership ms
-   WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id AND ms.ended_at IS NULL)::text"""
+   WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id AND ms.ended_at IS NULL)"""
 _PEOPLE_NAMED = """(
-  SELECT json_agg(json_build_object('value', gm.id, 'display', gm.display_name) ORDER BY gm.id)
+  SELECT json_agg(json_build_array(gm.id, gm.display_name) ORDER BY gm.id)
     FROM identity_membership ms JOIN identity_member gm ON gm.organization_id = ms.organization_id AND gm.id = ms.member_id
    WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id AND ms.ended_at IS NULL)::text"""
 _INSIDE = """(
   SELECT json_agg(json_build_object({0}) ORDER BY gm.id)
     FROM identity_nesting inside JOIN identity_group gm ON gm.organization_id = inside.organization_id AND gm.id = inside.child_id
    WHERE inside.organization_id = g.organization_id AND inside.parent_id = g.id AND inside.ended_at IS NULL)::text"""
-# The people and the groups in a group, two columns of JSON.
+# The people and the groups in a group: ids with commas between them, or pairs of id and name as JSON; and JSON.
 MEMBERS: Final[dict[Members, str]] = {
     "none": f"{NOTHING}, {NOTHING}",
     "ids": _PEOPLE + ", " + _INSIDE.format("'value', gm.id"),

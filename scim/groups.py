@@ -11,6 +11,7 @@ from identity import group_changes, groups, nesting, tenancy
 from identity.models import Group as GroupOfMembers
 from identity.models import Membership
 from identity.nesting import Place
+from identity.postgresql.flush import Statement
 from scim import (
     burst_guard,
     membership,
@@ -25,7 +26,7 @@ from scim import (
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.door import Door, call_of, reply
+from scim.door import Door, call_of, read_query, reply
 from scim.errors import Code, ScimError
 from scim.group_sql import Members
 from scim.membership import Changes
@@ -50,6 +51,12 @@ ANSWERED_MEMBERS_MAX = 100
 class Groups(Door):
     """The collection."""
 
+    def foreseen(self, request: HttpRequest, **_: str) -> Statement:
+        """Return what a list asks first."""
+        wish = from_query(read_query(request))
+        chosen = projection.compiled(GROUPS, wish.attributes, wish.excluded)
+        return queries.groups_asked(wish, members=shown_of(chosen))
+
     def get(self, request: HttpRequest) -> HttpResponse:
         """List (RFC 7644 §3.4.2)."""
         call = call_of(request)
@@ -71,6 +78,11 @@ class Search(Door):
 
 class Group(Door):
     """One group."""
+
+    def foreseen(self, request: HttpRequest, **named: str) -> Statement:
+        """Return the question for the group."""
+        chosen = projection.chosen_by(GROUPS, read_query(request))
+        return queries.group_asked(uuid_of(named["resource_id"]), members=shown_of(chosen))
 
     def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Read."""
@@ -186,7 +198,7 @@ def answers_quietly(call: Call) -> bool:
 def listed(who: Caller, wish: Wish) -> dict[str, object]:
     """Return the ListResponse of the directory's groups."""
     chosen = projection.compiled(GROUPS, wish.attributes, wish.excluded)
-    page = queries.groups(who.directory, wish, who.token.pk, members=shown_of(chosen))
+    page = queries.groups(who, wish, members=shown_of(chosen))
     base = base_url()
     shown = [chosen(resources.group(row, base)) for row in page.rows]
     return protocol.listing(
@@ -196,7 +208,7 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
 
 def found(who: Caller, group_id: UUID, *, members: Members) -> GroupRow:
     """Return one group of the directory. ScimError not_found, also for the groups of others."""
-    row = queries.group(who.directory, group_id, members=members)
+    row = queries.group(who, group_id, members=members)
     if row is None:
         raise ScimError(Code.NOT_FOUND, what="group")
     return row
@@ -204,7 +216,7 @@ def found(who: Caller, group_id: UUID, *, members: Members) -> GroupRow:
 
 def locked(who: Caller, group_id: UUID) -> tuple[GroupRow, GroupOfMembers]:
     """Return one group of the directory in both forms, locked for the transaction. ScimError as above."""
-    both = queries.locked_group(who.directory, group_id)
+    both = queries.locked_group(who, group_id)
     if both is None:
         raise ScimError(Code.NOT_FOUND, what="group")
     return both

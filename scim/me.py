@@ -40,7 +40,7 @@ SELECT m.id, m.user_name, m.profile, m.state = 'active', m.version, m.created_at
 class Me(Door):
     """The one address."""
 
-    def authenticate(self, request: HttpRequest) -> Person:
+    def authenticate(self, request: HttpRequest, named: dict[str, Any]) -> Person:  # noqa: ARG002 - as every Door's
         """Return the person whose token it is. ScimError as of every door, and me_is_nobody."""
         return authentication.person(request)
 

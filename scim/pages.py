@@ -6,11 +6,12 @@ startIndex it is remembered for a while (scim.models.Walk), so that a walker los
 
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
-from identity import tenancy
-from identity.models import Directory
+from identity.postgresql.flush import Statement
+from identity.tenancy import DIRECTORY, ORGANIZATION, TOKEN
 from scim import ordering
+from scim.authentication import Caller
+from scim.filter.ast import Comparison, Filter
 from scim.filter.sql import Vocabulary, compiled
 from scim.ordering import Key, Order
 from scim.paging import Wish
@@ -20,26 +21,30 @@ from scim.schemas import ResourceType
 REMEMBERED_SECONDS: Final = 3600
 # Two who walk side by side with one token go on from whichever place is nearer to the beginning: shown twice is better than never.
 BESIDE_SECONDS: Final = 120
-_REMEMBERED: Final = """
+# Statements of which any values want the same plan.
+GENERIC: Final = "force_generic_plan"
+_NAMES_OF_ONE: Final = frozenset({"id", "username", "externalid"})
+_REMEMBERED: Final = f"""
 SELECT value, last, total FROM scim_walk
- WHERE organization_id = %s AND token_id = %s AND question = %s AND start = %s AND noted_at > now() - make_interval(secs => %s)"""
-_REMEMBER: Final = """, kept AS (
+ WHERE organization_id = {ORGANIZATION} AND token_id = {TOKEN} AND question = %s AND start = %s
+   AND noted_at > now() - make_interval(secs => {REMEMBERED_SECONDS})"""  # noqa: S608 - constants
+_REMEMBER: Final = f""", kept AS (
   INSERT INTO scim_walk (id, organization_id, directory_id, token_id, question, start, value, last, total, noted_at)
-  SELECT gen_random_uuid(), %s, %s, %s, %s, %s, value, last, total, now() FROM page, counted
+  SELECT gen_random_uuid(), {ORGANIZATION}, {DIRECTORY}, {TOKEN}, %s, %s, value, last, total, now() FROM page, counted
    WHERE place = %s AND EXISTS (SELECT FROM page WHERE place > %s)
   ON CONFLICT (organization_id, token_id, question, start)
   DO UPDATE SET value = excluded.value, last = excluded.last, total = excluded.total, noted_at = excluded.noted_at
-   WHERE scim_walk.noted_at < now() - make_interval(secs => %s) OR {nearer}
-)"""
+   WHERE scim_walk.noted_at < now() - make_interval(secs => {BESIDE_SECONDS}) OR {{nearer}}
+)"""  # noqa: S608 - constants
 
 # First the keys, then what belongs to them: else all would be read for those who are skipped, too. A page that is not full tells the
 # total by itself.
 _PAGE: Final = """
-WITH page (row, place, value, last) AS MATERIALIZED (
-  SELECT {key}, row_number() OVER (ORDER BY {order.sql}), {order.value}, {order.last}{source} AND {after}
-   ORDER BY {order.sql} LIMIT %s OFFSET %s
+WITH page (row, external_id, place, value, last) AS MATERIALIZED (
+  SELECT {keys}, row_number() OVER (ORDER BY {order.sql}), {order.value}, {order.last}{source} AND {after}
+   ORDER BY {order.sql} LIMIT {more}{offset}
 ), counted (total) AS MATERIALIZED (
-  SELECT CASE WHEN (SELECT count(*) FROM page) IN (0, %s) THEN ({total}) END
+  SELECT CASE WHEN (SELECT count(*) FROM page) IN (0, {more}) THEN ({total}) END
 ){remember}
 SELECT counted.total, page.place, page.value, page.last, {selected}
   FROM counted LEFT JOIN (page {joined}) ON TRUE ORDER BY page.place"""
@@ -49,15 +54,16 @@ SELECT counted.total, page.place, page.value, page.last, {selected}
 class Listing:
     """What can be listed, in SQL.
 
-    `source` is FROM and WHERE, of organization and directory; `narrow` as much of it as gives the rows' keys, without the alias `wide`.
-    `selected` is read of `joined`, beside which `page.row` is the key. `total` counts all of them more cheaply than counting, if given.
+    `source` is FROM and WHERE, of organization and directory; `narrow` as much of it as gives the rows' `keys`, without the alias `wide`.
+    `selected` is read of `joined`, beside which `page.row` and `page.external_id` are those keys. `total` counts all of them more cheaply
+    than counting, if given.
     """
 
     words: Vocabulary
     source: str
     narrow: str
     wide: str
-    key: str
+    keys: tuple[str, str]
     selected: str
     joined: str
     total: str = ""
@@ -81,22 +87,28 @@ class _Place:
     total: int | None = None
 
 
-def found(directory: Directory, listing: Listing, wish: Wish, order: Order, walker: UUID) -> Found:
-    """Return a page of what the directory sees; `walker` is the token that asks. ScimError of filter and cursor."""
-    tenant: list[Any] = [directory.organization_id, directory.pk]
-    condition, chosen = "", list(tenant)
-    if wish.tree is not None:
-        written, parameters = compiled(wish.tree, listing.words)
-        condition, chosen = f" AND {written}", [*tenant, *parameters]
-    is_narrow = f"{listing.wide}." not in condition + order.sql
-    source = (listing.narrow if is_narrow else listing.source) + condition
-    total, counted = f"SELECT count(*){source}", chosen
-    if wish.tree is None and listing.total:
-        total, counted = listing.total, tenant
+def asked_first(listing: Listing, order: Order, wish: Wish) -> Statement:
+    """Return the statement that `found` begins with. ScimError of filter and cursor."""
+    if wish.count or wish.cursor is not None:
+        place = _given(listing, wish)
+        return _asked_of(listing, order, wish, place) if place else _remembered(listing, wish)
+    return _counting(listing, wish)
+
+
+def found(who: Caller, listing: Listing, order: Order, wish: Wish) -> Found:
+    """Return a page of what the directory sees. ScimError of filter and cursor."""
     if not wish.count and wish.cursor is None:
-        return Found([], tenancy.read(directory.organization_id, total, counted)[0][0], None)
-    question = question_of(listing.words.kind, wish)
-    place = _place(directory, wish, walker, question)
+        return Found([], who.read(_counting(listing, wish))[0][0], None)
+    place = _given(listing, wish)
+    if place is None:
+        noted = who.read(_remembered(listing, wish))
+        place = _Place(Key(*noted[0][:2]), total=noted[0][2]) if noted else _Place(offset=wish.start - 1)
+    return _cut(who.read(_asked_of(listing, order, wish, place)), wish)
+
+
+def _asked_of(listing: Listing, order: Order, wish: Wish, place: _Place) -> Statement:
+    source, chosen = _source(listing, wish, order.sql)
+    total, counted = _total(listing, wish, source, chosen)
     if wish.cursor:
         total, counted = "NULL::bigint", []
     elif wish.tree is not None and place.total is not None:
@@ -109,16 +121,40 @@ def found(directory: Directory, listing: Listing, wish: Wish, order: Order, walk
             "TRUE" if order.column else f"excluded.last {'>' if order.descending else '<'} scim_walk.last"
         )
         remember = _REMEMBER.format(nearer=nearer)
-        kept = [*tenant, walker, ordering.digest(question), wish.start + wish.count, end, end, BESIDE_SECONDS]
+        kept = [ordering.digest(question_of(listing.words.kind, wish)), wish.start + wish.count, end, end]
     sql = _PAGE.format(
-        key=listing.key, order=order, source=source, after=after, total=total, remember=remember,
-        selected=listing.selected, joined=listing.joined,
+        keys=", ".join(listing.keys), order=order, source=source, after=after, total=total, remember=remember,
+        selected=listing.selected, joined=listing.joined, more=wish.count + 1,
+        offset=" OFFSET %s" if place.offset else "",
     )  # fmt: skip
-    more = wish.count + 1
-    rows = tenancy.read(
-        directory.organization_id, sql, [*chosen, *key, more, place.offset, more, *counted, *kept]
-    )
-    return _cut(rows, wish)
+    offset = [place.offset] if place.offset else []
+    # Whoever begins, or goes on from a key, wants the same walk along an index whatever the key is; so does who names one person.
+    is_usual = not (place.offset or order.column) and (wish.tree is None or _names_one(wish.tree))
+    return Statement(sql, [*chosen, *key, *offset, *counted, *kept], GENERIC if is_usual else "auto")
+
+
+def _names_one(tree: Filter) -> bool:
+    return isinstance(tree, Comparison) and tree.operator == "eq" and str(tree.path).lower() in _NAMES_OF_ONE
+
+
+def _source(listing: Listing, wish: Wish, order: str = "") -> tuple[str, list[Any]]:
+    condition = ""
+    chosen: list[Any] = []
+    if wish.tree is not None:
+        written, chosen = compiled(wish.tree, listing.words)
+        condition = f" AND {written}"
+    is_narrow = f"{listing.wide}." not in condition + order
+    return (listing.narrow if is_narrow else listing.source) + condition, chosen
+
+
+def _total(listing: Listing, wish: Wish, source: str, chosen: list[Any]) -> tuple[str, list[Any]]:
+    if wish.tree is None and listing.total:
+        return listing.total, []
+    return f"SELECT count(*){source}", chosen
+
+
+def _counting(listing: Listing, wish: Wish) -> Statement:
+    return Statement(*_total(listing, wish, *_source(listing, wish)))
 
 
 def question_of(kind: ResourceType, wish: Wish) -> str:
@@ -126,17 +162,18 @@ def question_of(kind: ResourceType, wish: Wish) -> str:
     return f"{kind.name}\n{wish.tree}\n{wish.sort_by.lower()}\n{wish.descending}"
 
 
-def _place(directory: Directory, wish: Wish, walker: UUID, question: str) -> _Place:
+def _given(listing: Listing, wish: Wish) -> _Place | None:
+    """Return where the page begins, None where somebody must have noted it."""
     if wish.cursor is not None:
-        return _Place(ordering.read(wish.cursor, question) if wish.cursor else None)
-    if wish.start == 1:
-        return _Place()
-    asked = [directory.organization_id, walker, ordering.digest(question), wish.start, REMEMBERED_SECONDS]
-    rows = tenancy.read(directory.organization_id, _REMEMBERED, asked)
-    if not rows:
-        return _Place(offset=wish.start - 1)
-    value, last, total = rows[0]
-    return _Place(Key(value, last), total=total)
+        return _Place(
+            ordering.read(wish.cursor, question_of(listing.words.kind, wish)) if wish.cursor else None
+        )
+    return _Place() if wish.start == 1 else None
+
+
+def _remembered(listing: Listing, wish: Wish) -> Statement:
+    question = ordering.digest(question_of(listing.words.kind, wish))
+    return Statement(_REMEMBERED, [question, wish.start], GENERIC)
 
 
 def _cut(rows: list[tuple[Any, ...]], wish: Wish) -> Found:

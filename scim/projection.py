@@ -82,6 +82,11 @@ class Projection:
         return value
 
 
+def chosen_by(kind: ResourceType, query: Mapping[str, str]) -> Projection:
+    """Return the projection that the parameters of a request ask for, whose names are in lower case."""
+    return compiled(kind, query.get("attributes", ""), query.get("excludedattributes", ""))
+
+
 @lru_cache(maxsize=512)
 def compiled(kind: ResourceType, attributes: str, excluded: str) -> Projection:
     """Return the projection of two comma-separated lists; names that no schema has choose nothing."""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -11,35 +12,43 @@ from audit.schema import ORGANIZATION_SETTING
 from identity import rows, tenancy
 from identity.models import Directory, Group, Member
 from identity.models.member import KEY_CHARACTERS_MAX
+from identity.postgresql.flush import Statement
+from identity.tenancy import DIRECTORY, ORGANIZATION
 from scim import following, held_access, ordering, pages
 from scim.address import base_url
+from scim.authentication import Caller
 from scim.filter.sql import Column, Keys, Vocabulary, literal
 from scim.group_sql import GROUPS_OF_USER, MEMBERS, MEMBERS_OF_GROUP, NOTHING, OF_USER, Members
-from scim.ordering import Key
-from scim.pages import Listing
+from scim.ordering import Key, Order
+from scim.pages import GENERIC, Listing
 from scim.paging import Wish
 from scim.resources import GroupRow, UserRow
 from scim.schemas import GROUPS, USERS, ResourceType
 
 # The members that a directory sees are those with a live link to it; the same people stand in its groups.
-_USERS_FROM = """
+_USERS_FROM = f"""
   FROM identity_link l JOIN identity_member m ON m.organization_id = l.organization_id AND m.id = l.member_id
- WHERE l.organization_id = %s AND l.directory_id = %s AND l.tombstoned_at IS NULL"""
-# The rows of a page, by their own keys alone: no statistics, or none yet, can make the planner walk the whole organization for them.
-_USERS_SHOWN = "JOIN identity_link l ON l.id = page.row JOIN identity_member m ON m.id = l.member_id"
-_GROUPS_SHOWN = "JOIN identity_group g ON g.id = page.row"
+ WHERE l.organization_id = {ORGANIZATION} AND l.directory_id = {DIRECTORY} AND l.tombstoned_at IS NULL"""
+# The rows of a page, by their own keys alone and one by one: no statistics, or none yet, can make the planner walk the whole
+# organization for them.
+_SHOWN = "CROSS JOIN LATERAL (SELECT * FROM {0} WHERE organization_id = {1} AND id = page.row LIMIT 1) {2}"
+_USERS_SHOWN = _SHOWN.format("identity_member", ORGANIZATION, "m")
+_GROUPS_SHOWN = _SHOWN.format("identity_group", ORGANIZATION, "g")
 # As much of it as is needed where nothing is asked of the member: counting a million is then one walk along an index.
-_LINKS_FROM = """
+_LINKS_FROM = f"""
   FROM identity_link l
- WHERE l.organization_id = %s AND l.directory_id = %s AND l.tombstoned_at IS NULL"""
+ WHERE l.organization_id = {ORGANIZATION} AND l.directory_id = {DIRECTORY} AND l.tombstoned_at IS NULL"""
 # How many those are, without counting: a million would be a long walk along an index.
-_USERS_TOTAL = """SELECT COALESCE(sum(people), 0)::bigint FROM identity_directorysize
- WHERE organization_id = %s AND directory_id = %s"""
-_USER = """m.id, m.user_name, m.profile, m.state = 'active', m.version, m.created_at, m.changed_at, l.external_id, """
-_GROUPS_FROM = """
+_USERS_TOTAL = f"""SELECT COALESCE(sum(people), 0)::bigint FROM identity_directorysize
+ WHERE organization_id = {ORGANIZATION} AND directory_id = {DIRECTORY}"""  # noqa: S608 - constants
+# Times as text: Python reads them faster than psycopg does.
+_USER = """m.id, m.user_name, m.profile, m.state = 'active', m.version, m.created_at::text, m.changed_at::text, {0}.external_id, """
+_GROUPS_FROM = f"""
   FROM identity_group g
- WHERE g.organization_id = %s AND g.directory_id = %s AND g.ended_at IS NULL"""
-_GROUP = """g.id, g.display_name, g.external_id, g.profile, g.version, g.created_at, g.changed_at, """
+ WHERE g.organization_id = {ORGANIZATION} AND g.directory_id = {DIRECTORY} AND g.ended_at IS NULL"""
+_GROUP = (
+    """g.id, g.display_name, g.external_id, g.profile, g.version, g.created_at::text, g.changed_at::text, """
+)
 _META = {
     "meta.version": Column("'W/\"' || {0}.version || '\"'"),
     "meta.created": Column("{0}.created_at", "own_time"),
@@ -96,39 +105,48 @@ _GROUP_WORDS = Vocabulary(
 )
 
 
-def user(directory: Directory, member_id: UUID, *, groups: bool = True) -> UserRow | None:
+def user_asked(member_id: UUID, *, groups: bool = True) -> Statement:
+    """Return the question for one person of the directory that asks."""
+    sql = f"SELECT {_USER.format('l')}{OF_USER if groups else NOTHING}{_USERS_FROM} AND l.member_id = %s"
+    return Statement(sql, [member_id], GENERIC)
+
+
+def user(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow | None:
     """Return one person of the directory, None for anybody else."""
-    shown = OF_USER if groups else NOTHING
-    sql = f"SELECT {_USER}{shown}{_USERS_FROM} AND l.member_id = %s"
-    found = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, member_id])
-    return following.seen(directory, [_user(found[0])])[0] if found else None
+    found = who.read(user_asked(member_id, groups=groups))
+    return following.seen(who.directory, [_user(found[0])])[0] if found else None
 
 
-def locked_user(directory: Directory, member_id: UUID) -> tuple[UserRow, Member] | None:
+def locked_user(who: Caller, member_id: UUID) -> tuple[UserRow, Member] | None:
     """Return one person of the directory with the member that they are, whose row is held until the transaction ends."""
-    sql = f"SELECT {_USER}{OF_USER}, to_jsonb(m)::text{_USERS_FROM} AND l.member_id = %s FOR UPDATE OF m"
-    found = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, member_id])
+    sql = f"SELECT {_USER.format('l')}{OF_USER}, to_jsonb(m)::text{_USERS_FROM} AND l.member_id = %s FOR UPDATE OF m"
+    found = who.read(Statement(sql, [member_id]))
     if not found:
         return None
     *shown, member = found[0]
-    return following.seen(directory, [_user(tuple(shown))])[0], rows.loaded(Member, json.loads(member))
+    return following.seen(who.directory, [_user(tuple(shown))])[0], rows.loaded(Member, json.loads(member))
 
 
-def group(directory: Directory, group_id: UUID, *, members: Members = "ids") -> GroupRow | None:
-    """Return one group of the directory, None for any other; with `members` none the membership table is not touched."""
+def group_asked(group_id: UUID, *, members: Members = "ids") -> Statement:
+    """Return the question for one group of the directory that asks."""
     sql = f"SELECT {_GROUP}{MEMBERS[members]}{_GROUPS_FROM} AND g.id = %s"
-    found = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, group_id])
-    return _group(found[0]) if found else None
+    return Statement(sql, [group_id], GENERIC)
 
 
-def locked_group(directory: Directory, group_id: UUID) -> tuple[GroupRow, Group] | None:
+def group(who: Caller, group_id: UUID, *, members: Members = "ids") -> GroupRow | None:
+    """Return one group of the directory, None for any other; with `members` none the membership table is not touched."""
+    found = who.read(group_asked(group_id, members=members))
+    return _group(found[0], members) if found else None
+
+
+def locked_group(who: Caller, group_id: UUID) -> tuple[GroupRow, Group] | None:
     """Return one group of the directory without its members, and as identity has it, held until the transaction ends."""
     sql = f"SELECT {_GROUP}{MEMBERS['none']}, to_jsonb(g)::text{_GROUPS_FROM} AND g.id = %s FOR NO KEY UPDATE OF g"
-    found = tenancy.read(directory.organization_id, sql, [directory.organization_id, directory.pk, group_id])
+    found = who.read(Statement(sql, [group_id]))
     if not found:
         return None
     *shown, group = found[0]
-    return _group(tuple(shown)), rows.loaded(Group, json.loads(group))
+    return _group(tuple(shown), "none"), rows.loaded(Group, json.loads(group))
 
 
 Row = TypeVar("Row", UserRow, GroupRow)
@@ -143,18 +161,25 @@ class Page(Generic[Row]):
     last: Key | None
 
 
-def users(
-    directory: Directory, wish: Wish, walker: UUID, kind: ResourceType = USERS, *, groups: bool = True
-) -> Page[UserRow]:
-    """Return a page of the directory's people. `walker` is the token that asks; `kind` knows the extensions that may be asked about."""
-    shown = OF_USER if groups else NOTHING
-    words = _FOLLOWED_WORDS if following.follows(directory) else _USER_WORDS
+def _listing(wish: Wish, words: Vocabulary, *, groups: bool) -> tuple[Listing, Order]:
+    shown = _USER.format("page") + (OF_USER if groups else NOTHING)
+    order = ordering.order(words, "l.member_id", wish.sort_by, descending=wish.descending)
+    keys = ("l.member_id", "l.external_id")
+    return Listing(words, _USERS_FROM, _LINKS_FROM, "m", keys, shown, _USERS_SHOWN, _USERS_TOTAL), order
+
+
+def users_asked(wish: Wish, *, groups: bool = True) -> Statement:
+    """Return what a list of people asks first, for most directories."""
+    return pages.asked_first(*_listing(wish, _USER_WORDS, groups=groups), wish)
+
+
+def users(who: Caller, wish: Wish, kind: ResourceType = USERS, *, groups: bool = True) -> Page[UserRow]:
+    """Return a page of the directory's people; `kind` knows the extensions that may be asked about."""
+    words = _FOLLOWED_WORDS if following.follows(who.directory) else _USER_WORDS
     if kind is not USERS:
         words = replace(words, kind=kind)
-    order = ordering.order(words, "l.member_id", wish.sort_by, descending=wish.descending)
-    listing = Listing(words, _USERS_FROM, _LINKS_FROM, "m", "l.id", _USER + shown, _USERS_SHOWN, _USERS_TOTAL)
-    found = pages.found(directory, listing, wish, order, walker)
-    return Page(following.seen(directory, [_user(row) for row in found.rows]), found.total, found.last)
+    found = pages.found(who, *_listing(wish, words, groups=groups), wish)
+    return Page(following.seen(who.directory, [_user(row) for row in found.rows]), found.total, found.last)
 
 
 def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
@@ -168,23 +193,46 @@ def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
     )
 
 
-def groups(directory: Directory, wish: Wish, walker: UUID, *, members: Members = "ids") -> Page[GroupRow]:
-    """Return a page of the directory's groups; `walker` is the token that asks."""
+def _listing_of_groups(wish: Wish, members: Members) -> tuple[Listing, Order]:
     order = ordering.order(_GROUP_WORDS, "g.id", wish.sort_by, descending=wish.descending)
+    keys = ("g.id", "g.external_id")
     shown = _GROUP + MEMBERS[members]
-    listing = Listing(_GROUP_WORDS, _GROUPS_FROM, _GROUPS_FROM, "g", "g.id", shown, _GROUPS_SHOWN)
-    found = pages.found(directory, listing, wish, order, walker)
-    return Page([_group(row) for row in found.rows], found.total, found.last)
+    return Listing(_GROUP_WORDS, _GROUPS_FROM, _GROUPS_FROM, "g", keys, shown, _GROUPS_SHOWN), order
+
+
+def groups_asked(wish: Wish, *, members: Members = "ids") -> Statement:
+    """Return what a list of groups asks first."""
+    return pages.asked_first(*_listing_of_groups(wish, members), wish)
+
+
+def groups(who: Caller, wish: Wish, *, members: Members = "ids") -> Page[GroupRow]:
+    """Return a page of the directory's groups."""
+    found = pages.found(who, *_listing_of_groups(wish, members), wish)
+    return Page([_group(row, members) for row in found.rows], found.total, found.last)
 
 
 def _user(row: tuple[Any, ...]) -> UserRow:
+    member_id, user_name, profile, active, version, created, changed, external_id, groups = row
     # Django hands JSON on as text; orjson reads it three times faster than its own field would.
-    return UserRow._make((*row[:2], orjson.loads(row[2]), *row[3:8], row[8] and orjson.loads(row[8]), ""))
+    return UserRow(
+        member_id, user_name, orjson.loads(profile), active, version, datetime.fromisoformat(created),
+        datetime.fromisoformat(changed), external_id, groups and orjson.loads(groups),
+    )  # fmt: skip
 
 
-def _group(row: tuple[Any, ...]) -> GroupRow:
-    people, groups = (each and orjson.loads(each) for each in row[7:9])
-    return GroupRow._make((*row[:3], orjson.loads(row[3]), *row[4:7], people, groups))
+def _group(row: tuple[Any, ...], members: Members) -> GroupRow:
+    group_id, name, external_id, profile, version, created, changed, people, groups = row
+    ids: list[str] | None = None
+    names: list[str] | None = None
+    if people and members == "names":
+        pairs = orjson.loads(people)
+        ids, names = [each[0] for each in pairs], [each[1] for each in pairs]
+    elif people:
+        ids = people.split(",")
+    return GroupRow(
+        group_id, name, external_id, orjson.loads(profile), version, datetime.fromisoformat(created),
+        datetime.fromisoformat(changed), ids, names, groups and orjson.loads(groups),
+    )  # fmt: skip
 
 
 def next_cursor(page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:

@@ -187,9 +187,9 @@ def _resource(who: Caller, resource_id: UUID | None, *, is_group: bool) -> dict[
     if resource_id is None:
         return {}
     if is_group:
-        group = queries.group(who.directory, resource_id, members="ids")
+        group = queries.group(who, resource_id, members="ids")
         return resources.group(group, base_url()) if group else {}
-    user = queries.user(who.directory, resource_id)
+    user = queries.user(who, resource_id)
     return resources.user(user, base_url()) if user else {}
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from psycopg.types.json import Jsonb
@@ -23,6 +23,8 @@ from audit.ids import uuid7
 from audit.schema import ORGANIZATION_SETTING
 from identity import directories, directory_settings
 from identity.models import Token
+from identity.postgresql.flush import Statement
+from identity.tenancy import connection
 from scim import exchange, masking, profiles, throttle
 from scim.authentication import Caller, RefusedTokenError
 from scim.errors import Code, ScimError
@@ -35,14 +37,15 @@ _REFUSED_FROM: Final = 400
 _PATH_CHARACTERS_MAX: Final = 1000
 _USER_AGENT_CHARACTERS_MAX: Final = 300
 _ATTRIBUTE: Final = "scim_seen"
-# One round trip, and its own transaction: the settings hold as long as the statement, and are set before the row is checked against
-# the tenant's policy. Four statements (begin, set, insert, commit) cost as much as answering a small GET.
-_INSERT: Final = f"""
+# One round trip, and its own transaction, since they are sent together.
+_SET: Final = (
+    f"SELECT set_config('{ORGANIZATION_SETTING}', %s, true), set_config('synchronous_commit', 'off', true)"
+)
+_INSERT: Final = """
 INSERT INTO scim_loggedrequest (id, organization_id, directory_id, token_id, happened_at, method, path, resource_id, status, code,
                                 duration_us, warnings, client, user_agent, request_id, exchange)
-SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
-  FROM (SELECT set_config('{ORGANIZATION_SETTING}', %s, true), set_config('synchronous_commit', 'off', true)) alone
-"""  # noqa: S608 - a constant
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
 
 log = structlog.get_logger("rollcall.scim")
 
@@ -126,17 +129,15 @@ def _write(request: HttpRequest, seen: Seen, token: Token, response: HttpRespons
     if connection.in_atomic_block:
         raise RuntimeError("a request is written down after everything, not in somebody's transaction")
     sealed = exchange.seal(token.organization_id, row_id, kept)
-    with connection.cursor() as cursor:
-        values: tuple[Any, ...] = (
-            row_id, token.organization_id, token.directory_id, token.pk, seen.happened_at, request.method or "",
-            request.path.removeprefix(ROOT)[:_PATH_CHARACTERS_MAX], _resource_id(request, response),
-            _CRASHED if response is None else response.status_code,
-            "crashed" if response is None else seen.refusal.code.value if seen.refusal else "",
-            int((time.perf_counter() - seen.begun) * 1_000_000), Jsonb(warnings),
-            profiles.seen_in(agent, query), agent, context.current().request_id, sealed,
-            str(token.organization_id),
-        )  # fmt: skip
-        cursor.execute(_INSERT, values)
+    values: tuple[Any, ...] = (
+        row_id, token.organization_id, token.directory_id, token.pk, seen.happened_at, request.method or "",
+        request.path.removeprefix(ROOT)[:_PATH_CHARACTERS_MAX], _resource_id(request, response),
+        _CRASHED if response is None else response.status_code,
+        "crashed" if response is None else seen.refusal.code.value if seen.refusal else "",
+        int((time.perf_counter() - seen.begun) * 1_000_000), Jsonb(warnings),
+        profiles.seen_in(agent, query), agent, context.current().request_id, sealed,
+    )  # fmt: skip
+    connection.ask(Statement(_SET, [str(token.organization_id)]), Statement(_INSERT, values))
 
 
 def _body(request: HttpRequest, seen: Seen) -> bytes:

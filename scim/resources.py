@@ -32,9 +32,9 @@ class UserRow(NamedTuple):
 
 
 class GroupRow(NamedTuple):
-    """A group as its directory sees it; `members` is a list of {"value", "display"}, None where they were not asked for.
+    """A group as its directory sees it; `members` are the ids of the people in it, None where they were not asked for.
 
-    `groups` are those in it, in the same form.
+    `names` are their names, in the same order, None where those were not asked for; `groups` are those in it, as {"value", "display"}.
     """
 
     id: UUID
@@ -44,7 +44,8 @@ class GroupRow(NamedTuple):
     version: int
     created_at: datetime
     changed_at: datetime
-    members: list[dict[str, str]] | None
+    members: list[str] | None
+    names: list[str] | None
     groups: list[dict[str, str]] | None
 
 
@@ -100,10 +101,14 @@ def group(row: GroupRow, base_url: str) -> dict[str, Any]:
     shown["displayName"] = row.display_name
     if row.members or row.groups:
         users, groups = f"{base_url}/Users/", f"{base_url}/Groups/"
-        shown["members"] = [
-            *({**each, "$ref": users + each["value"], "type": "User"} for each in row.members or ()),
-            *({**each, "$ref": groups + each["value"], "type": "Group"} for each in row.groups or ()),
+        people: list[dict[str, str]] = [
+            {"value": each, "$ref": users + each, "type": "User"} for each in row.members or ()
         ]
+        if row.names is not None:
+            for each, name in zip(people, row.names, strict=True):
+                each["display"] = name
+        inside = [{**each, "$ref": groups + each["value"], "type": "Group"} for each in row.groups or ()]
+        shown["members"] = people + inside
     shown["meta"] = meta("Group", row.created_at, row.changed_at, location, str(row.version))
     return shown
 
@@ -138,4 +143,6 @@ def meta(kind: str, created: datetime, changed: datetime, location: str, version
 
 
 def _moment(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if when.tzinfo is not UTC:
+        when = when.astimezone(UTC)
+    return f"{when.isoformat(timespec='milliseconds')[:23]}Z"

@@ -12,6 +12,7 @@ from uuid import UUID
 import redis
 import structlog
 from django.conf import settings
+from django.http import HttpRequest
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -41,6 +42,7 @@ return 0
 
 log = structlog.get_logger("rollcall.scim")
 _rest_until = 0.0
+_waiting: dict[str, float] = {}
 _noted: dict[tuple[UUID, str], tuple[float, int]] = {}
 
 
@@ -55,7 +57,19 @@ def check(token: Token) -> None:
         return
     seconds = wait_seconds(str(token.pk), limit["requests"], limit["seconds"])
     if seconds:
+        if len(_waiting) >= _NOTED_TOKENS_MAX:
+            _waiting.clear()
+        _waiting[token.prefix] = time.monotonic() + seconds
         raise ScimError(Code.TOO_MANY_REQUESTS, {"Retry-After": str(seconds)}, seconds=seconds)
+
+
+def is_waiting(request: HttpRequest) -> bool:
+    """Tell whether the token that was sent was refused a moment ago for its number: nothing is read for it before it is counted."""
+    if not _waiting:
+        return False
+    sent = request.META.get("HTTP_AUTHORIZATION", "").rpartition(" ")[2]
+    now = time.monotonic()
+    return any(sent.startswith(prefix) and now < until for prefix, until in list(_waiting.items()))
 
 
 def wait_seconds(name: str, requests: int, seconds: int) -> int:

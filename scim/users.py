@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from identity import groups, members, tenancy
 from identity.models import Member, PendingMembership
+from identity.postgresql.flush import Statement
 from scim import (
     asserted,
     burst_guard,
@@ -22,16 +23,23 @@ from scim import (
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.door import Door, call_of, reply
+from scim.door import Door, call_of, read_query, reply
 from scim.errors import Code, ScimError
 from scim.models import Departure
 from scim.operations import Notices
 from scim.paging import Wish, from_body, from_query
 from scim.resources import MemberFields, UserRow
+from scim.schemas import USERS
 
 
 class Users(Door):
     """The collection."""
+
+    def foreseen(self, request: HttpRequest, **_: str) -> Statement:
+        """Return what a list asks first."""
+        wish = from_query(read_query(request))
+        chosen = projection.compiled(USERS, wish.attributes, wish.excluded)
+        return queries.users_asked(wish, groups=chosen.shows("groups"))
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """List (RFC 7644 §3.4.2)."""
@@ -54,6 +62,11 @@ class Search(Door):
 
 class User(Door):
     """One person."""
+
+    def foreseen(self, request: HttpRequest, **named: str) -> Statement:
+        """Return the question for the person."""
+        chosen = projection.chosen_by(USERS, read_query(request))
+        return queries.user_asked(uuid_of(named["resource_id"]), groups=chosen.shows("groups"))
 
     def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Read."""
@@ -174,7 +187,7 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     """Return the ListResponse of the directory's people."""
     kind = who.schemas.users
     chosen = projection.compiled(kind, wish.attributes, wish.excluded)
-    page = queries.users(who.directory, wish, who.token.pk, kind, groups=chosen.shows("groups"))
+    page = queries.users(who, wish, kind, groups=chosen.shows("groups"))
     base = base_url()
     rows = held_access.added(who.organization.pk, page.rows, chosen)
     shown = [chosen(resources.user(row, base, kind)) for row in rows]
@@ -185,7 +198,7 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
 
 def found(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow:
     """Return one person of the directory. ScimError not_found, also for the people of others."""
-    row = queries.user(who.directory, member_id, groups=groups)
+    row = queries.user(who, member_id, groups=groups)
     if row is None:
         raise ScimError(Code.NOT_FOUND, what="person")
     return row
@@ -193,7 +206,7 @@ def found(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow:
 
 def locked(who: Caller, member_id: UUID) -> tuple[UserRow, Member]:
     """Return one person of the directory and the member, locked for the transaction. ScimError as above."""
-    both = queries.locked_user(who.directory, member_id)
+    both = queries.locked_user(who, member_id)
     if both is None:
         raise ScimError(Code.NOT_FOUND, what="person")
     return both

@@ -73,11 +73,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def ask(self, *statements: Statement) -> list[Rows]:
         """Return the rows of each statement, by one round trip and in one transaction. Raises Django's errors of the database.
 
-        Who watches statements (`execute_wrapper`) sees the last one, which is what was asked; the others tell for whom.
+        Who watches statements (`execute_wrapper`, `queries`) sees the last one, which is what was asked; the others tell for whom.
         """
         self.validate_no_broken_transaction()
         self.close_if_health_check_failed()
         self.ensure_connection()
+        if self.queries_logged:
+            self.queries_log.append({"sql": statements[-1].sql, "time": ""})
         if not self.execute_wrappers:
             return self._asked(statements)
         asked: Any = lambda *_: self._asked(statements)  # noqa: E731 - as a wrapper calls it

@@ -30,10 +30,14 @@ _Preparing = list[tuple[_Key, bytes] | None]
 
 
 class Statement(NamedTuple):
-    """SQL as psycopg takes it, with %s or %(name)s for each parameter."""
+    """SQL as psycopg takes it, with %s or %(name)s for each parameter.
+
+    `plan` is PostgreSQL's plan_cache_mode, for those who ask as somebody: force_generic_plan where any values want the same plan.
+    """
 
     sql: str
     parameters: Sequence[Any] | Mapping[str, Any] = ()
+    plan: str = "auto"
 
 
 class _Ready(NamedTuple):

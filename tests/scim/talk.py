@@ -32,7 +32,7 @@ class Scim:
     """One identity provider with its token."""
 
     def __init__(self, client: ScimClient | str, **headers: str) -> None:
-        secret = client if isinstance(client, str) else client.secret
+        self.secret = secret = client if isinstance(client, str) else client.secret
         self.client = Client(raise_request_exception=True)
         self.headers = {"Authorization": f"Bearer {secret}", **headers}
 

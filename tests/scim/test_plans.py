@@ -3,8 +3,9 @@
 import pytest
 from django.db import connection
 
-from identity import tenancy
+from identity import tenancy, tokens
 from identity.models import MemberKey
+from identity.postgresql.flush import Statement
 from tests.scim.talk import Scim
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -51,8 +52,9 @@ def plan_of(idp, query):
     with connection.execute_wrapper(note):
         found = idp.get(f"/Users?{query}").body["totalResults"]
     sql, parameters = next(each for each in sent if "WITH page" in each[0])
-    organization = parameters[0]
-    explained = tenancy.read(organization, f"EXPLAIN (FORMAT JSON) {sql}", parameters)[0][0]
+    token = tokens.find(idp.secret).token
+    explaining = Statement(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
+    explained = tenancy.read_as(token.organization_id, token.directory_id, token.pk, explaining)[0][0]
     waiting, nodes = [explained[0]["Plan"]], []
     while waiting:
         node = waiting.pop()
