@@ -14,7 +14,7 @@ from console.answers import done, page, refuse
 from console.forms.listed import ListForm
 from console.organizations import default_choices, defaults
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
-from identity import invitations
+from identity import csv_import, invitations
 from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own, refuse_stronger_roles
 from identity.models import Invitation, OutgoingMail
@@ -39,6 +39,7 @@ class InvitationsForm(ListForm):
     roles = forms.MultipleChoiceField(label="Roles", required=False, widget=forms.CheckboxSelectMultiple)
     grants = forms.MultipleChoiceField(label="Grants", required=False, widget=forms.CheckboxSelectMultiple)
     most = ADDRESSES_MAX
+    read = staticmethod(csv_import.addresses)
 
     def __init__(self, *args: Any, choices: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

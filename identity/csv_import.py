@@ -11,7 +11,8 @@ from identity.errors import Invalid, TooMany
 Item = TypeVar("Item")
 ROWS_MAX = 2000
 TEXT_LENGTH_MAX = 1_000_000
-_NAMING = ("user_name", "username", "email", "e-mail", "mail")
+_ADDRESSES = ("email", "e-mail", "mail")
+_NAMING = ("user_name", "username", *_ADDRESSES)
 _BETWEEN = re.compile(r"[\s,;]+")
 # The name before an address, as mail programs copy it: `"Jones, Jane" <jane@x>`, `Jane <jane@x>`.
 _NAMED = re.compile(r'(?:"[^"\r\n]*"[ \t]*|[^<>,;@\r\n]*)<([^<>\r\n]+)>')
@@ -31,16 +32,25 @@ def words(text: str) -> list[str]:
     plain = _NAMED.sub(r" \1 ", text)
     found = [word for word in (part.strip('"') for part in _BETWEEN.split(plain)) if word]
     # A list copied out of a spreadsheet begins with the name of its column.
-    if found and found[0].lower() in {"email", "e-mail", "mail", "user_name", "username"}:
+    if found and found[0].lower() in _NAMING:
         found = found[1:]
     return _limited(list(dict.fromkeys(found)))
 
 
 def names(text: str) -> list[str]:
     """Return whom a list names: column user_name, else email, of a CSV with several columns, else all words. Raises Invalid, TooMany."""
+    return _column(text, _NAMING)
+
+
+def addresses(text: str) -> list[str]:
+    """Return the addresses of a list: column email of a CSV with several columns, else all words. Raises Invalid, TooMany."""
+    return _column(text, _ADDRESSES)
+
+
+def _column(text: str, columns: tuple[str, ...]) -> list[str]:
     _check_length(text)
     heading = [cell.strip().lower() for cell in re.split("[,;]", text.lstrip("\ufeff").partition("\n")[0])]
-    column = next((name for name in _NAMING if name in heading), None)
+    column = next((name for name in columns if name in heading), None)
     if column is None or len(heading) == 1:
         return words(text)
     found = [

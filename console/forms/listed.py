@@ -24,6 +24,8 @@ class ListForm(Form):
         help_text="A list, or CSV with a column user_name or email.",
     )
     most = csv_import.ROWS_MAX
+    # How whom a list names is found in it; another list may want another column.
+    read = staticmethod(csv_import.names)
 
     def clean(self) -> dict[str, Any]:
         """Read the names into `names`, each once; refuse none at all, and more than `most`."""
@@ -39,7 +41,7 @@ class ListForm(Form):
                 self.add_error("file", "This is not a text file: save it as CSV (UTF-8) first.")
                 return values
         try:
-            values["names"] = list(dict.fromkeys([*csv_import.names(text), *csv_import.names(more)]))
+            values["names"] = list(dict.fromkeys([*self.read(text), *self.read(more)]))
         except Refusal as refusal:
             self.add_error("text", refusal.message)
             return values

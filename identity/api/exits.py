@@ -93,10 +93,38 @@ class Offboarding(OrganizationView):
         return Response(ShownReceipt(receipt).data)
 
 
+class FormerGrant(serializers.Serializer[Any]):
+    """A grant that an offboarding ended."""
+
+    kind = serializers.CharField(source="resource.kind.name")
+    id = serializers.CharField(source="resource.key")
+    name = serializers.CharField(source="resource.name", allow_blank=True)
+    permission = serializers.CharField()
+
+
+class FormerAccess(serializers.Serializer[Any]):
+    """What `with_access` would give back, as an administrator's own; nothing for somebody who is not offboarded.
+
+    Groups come back when their directory, or an administrator, puts the person into them again.
+    """
+
+    grants = FormerGrant(many=True)
+    roles = serializers.ListField(child=serializers.CharField())
+
+
 class Reinstatement(OrganizationView):
     """Taking an offboarding back."""
 
-    needs = {"POST": ("members.write",)}
+    needs = {"GET": ("members.read", "access.read"), "POST": ("members.write",)}
+
+    @describe("member_former_access", gives=FormerAccess)
+    def get(self, _request: Request, member: UUID, **_: Any) -> Response:
+        """Show what the offboarding ended and `with_access` would give back."""
+        found = self.one(Member, member)
+        with tenancy.of(self.organization):
+            former_grants, former_roles = former_access(found)
+            value = {"grants": former_grants, "roles": [held.role.name for held in former_roles]}
+            return Response(FormerAccess(value).data)
 
     @describe("member_reinstate", takes=Reinstated, gives=ShownMember)
     def post(self, _request: Request, member: UUID, **_: Any) -> Response:

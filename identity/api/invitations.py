@@ -89,7 +89,7 @@ class Invitations(OrganizationView):
         if access:
             require(self.caller, "access.write")
             refuse_stronger_roles(self.caller, self.organization, access.get("roles", ()))
-        emails = wanted.get("emails") or csv_import.words(wanted.get("text", ""))
+        emails = wanted.get("emails") or csv_import.addresses(wanted.get("text", ""))
         if len(emails) > _EMAILS_MAX:
             raise Invalid(f"At most {_EMAILS_MAX} addresses in one request; send several.", field="text")
         outcome = invitations.create_many(

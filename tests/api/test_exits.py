@@ -93,6 +93,20 @@ def test_reinstating_says_with_or_without(ada, path, body):
     assert api.get(path).json()["state"] == "offboarded"
 
 
+def test_what_would_come_back_is_shown_before(acme, ada, jane, path):
+    api = token_of(ada)
+    assert api.get(f"{path}/reinstate").json() == {"grants": [], "roles": []}
+    members.offboard(jane, actor=SETUP)
+    shown = api.get(f"{path}/reinstate").json()
+    assert shown == {
+        "grants": [{"kind": "portfolio", "id": "p1", "name": "", "permission": "edit"}], "roles": ["auditor"],
+    }  # fmt: skip
+    api.post(f"{path}/reinstate", {"with_access": True})
+    assert roles.names_of(jane) == ["auditor"]
+    assert api.get(f"{path}/reinstate").json() == {"grants": [], "roles": []}
+    assert token_of(ada, "members.read").get(f"{path}/reinstate").status_code == 403
+
+
 def test_a_user_name_taken_in_between_refuses_the_reinstatement(acme, ada, jane, path):
     api = token_of(ada)
     api.post(f"{path}/offboard")

@@ -11,6 +11,15 @@ PATH = "/organizations/acme/invitations"
 GRANT = {"kind": "portfolio", "id": "p1", "permission": "view"}
 
 
+def test_a_csv_invites_its_column_of_addresses(acme, ada):
+    answer = token_of(ada).post(
+        "/organizations/acme/invitations", {"text": "user_name,email\nx,c@new.example\ny,d@new.example"}
+    )
+    assert [(item["email"], item["refusal"]) for item in answer.json()["items"]] == [
+        ("c@new.example", ""), ("d@new.example", ""),
+    ]  # fmt: skip
+
+
 def test_a_pasted_list_is_invited_with_its_access(acme, ada):
     resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
     api = token_of(ada)

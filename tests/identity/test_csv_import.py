@@ -50,6 +50,21 @@ def test_a_wrong_list_is_refused(text):
         csv_import.rows(text, ("user_name",), ("reason",))
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("email,name\nc@x.example,C\nd@x.example,D\n", ["c@x.example", "d@x.example"]),
+        ("user_name;E-Mail\njane;jane@x.example\n", ["jane@x.example"]),
+        ("\ufeffName,Mail\nJane,jane@x.example\nJane,jane@x.example\n", ["jane@x.example"]),
+        ("email\nc@x.example", ["c@x.example"]),
+        ("c@x.example, d@x.example", ["c@x.example", "d@x.example"]),
+        ("", []),
+    ],
+)
+def test_of_a_csv_the_column_of_addresses_counts(text, found):
+    assert csv_import.addresses(text) == found
+
+
 def test_a_list_has_an_end():
     many = "\n".join(f"p{number}" for number in range(csv_import.ROWS_MAX + 1))
     with pytest.raises(TooMany):
