@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.record import Actor, Subject, record
 from audit.schema import ORGANIZATION_SETTING
-from identity import directory_settings, rows, tenancy
+from identity import directory_settings, operators, rows, tenancy
 from identity.directory_settings import TOKEN_DAYS_MAX
 from identity.errors import Invalid
 from identity.models import Directory, Member, Organization, Token
@@ -148,7 +148,8 @@ def rotate(token: Token, *, actor: Actor, overlap: timedelta) -> tuple[Token, st
 def hand_over(member: Member, heir: Member, *, actor: Actor) -> list[Token]:
     """Give the member's live service tokens to another active member, who owns and answers for them from now on.
 
-    What they can do stays bounded by their scopes and becomes bounded by the new owner's rights. Raises Invalid.
+    What they can do stays bounded by their scopes and becomes bounded by the new owner's rights. Raises Invalid, also where it would
+    make a token an operator's.
     """
     with tenancy.change(member.organization_id):
         # Both rows in one order, so that two hand-overs at once don't wait for each other.
@@ -157,6 +158,12 @@ def hand_over(member: Member, heir: Member, *, actor: Actor) -> list[Token]:
         owner = locked.get(heir.pk)
         if owner is None or owner.pk == member.pk or not owner.is_active:
             raise Invalid("Hand over to another active member of the organization.", field="hand_over_to")
+        if operators.is_operator(owner) and not operators.is_operator(locked[member.pk]):
+            # It would come to run the whole server, which nobody issued it for: that right has no scope.
+            raise Invalid(
+                "An operator takes over no token of somebody who is none: issue another one.",
+                field="hand_over_to",
+            )
         handed = list(
             Token.objects.filter(
                 organization=member.organization_id, member=member, service=True, revoked_at__isnull=True

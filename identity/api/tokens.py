@@ -12,7 +12,7 @@ from identity import tenancy, tokens
 from identity.api.organization import OrganizationView
 from identity.api.shapes import Flag, Moment, Strict, Text, Whole
 from identity.api.view import describe
-from identity.handing_out import refuse_more_than_own
+from identity.handing_out import refuse_more_than_own, refuse_stronger_person
 from identity.models import Directory, Member, Token
 
 
@@ -117,9 +117,11 @@ class MemberTokens(DirectoryTokens):
 
     @describe("member_token_issue", takes=NewMemberToken, gives=IssuedToken, status=201)
     def post(self, _request: Request, member: UUID, **_: Any) -> Response:  # type: ignore[override]
-        """Issue a token and show its secret, this once. Nobody issues scopes that they lack themselves."""
+        """Issue a token and show its secret, this once. Nobody issues scopes that they lack, or in the name of who may do more."""
         owner = self.one(Member, member)
         wanted = self.taken(NewMemberToken)
+        if self.caller.member is None or self.caller.member.pk != owner.pk:
+            refuse_stronger_person(self.caller, owner, "member")
         refuse_more_than_own(self.caller, set(wanted["scopes"]) - {tokens.OWN_PROFILE_SCOPE}, "scopes")
         return _issued(*tokens.issue(owner, actor=self.actor, **wanted))
 

@@ -75,10 +75,10 @@ def test_a_wrong_token_is_refused(ada, path, body, field):
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
-def test_nobody_issues_scopes_that_they_lack(acme, ada):
+def test_nobody_issues_scopes_that_they_lack(acme):
     manager = join(acme, "max@acme.example", role="member_manager")
     answer = token_of(manager).post(
-        f"/organizations/acme/members/{ada.pk}/tokens", {"scopes": ["record.read"]}
+        f"/organizations/acme/members/{manager.pk}/tokens", {"scopes": ["record.read"]}
     )
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (403, "forbidden", "scopes")
 
@@ -95,3 +95,38 @@ def test_readers_end_nothing(ada, jane, path):
     for answer in (api.delete(f"{path}/sessions"), api.post(f"{path}/tokens", {"scopes": []})):
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
     assert browser.get("/me").status_code == 200
+
+
+def test_nobody_issues_a_token_in_the_name_of_who_may_do_more(acme, ada, jane):
+    mia = join(acme, "mia@acme.example", role="member_manager")
+    for scopes in (["members.read"], ["own_profile"], []):
+        refused = token_of(mia).post(
+            f"/organizations/acme/members/{ada.pk}/tokens", {"name": "x", "scopes": scopes}
+        )
+        assert (refused.status_code, refused.json()["field"]) == (403, "member")
+    for owner in (jane, mia):
+        body = {"name": "x", "scopes": ["members.read"]}
+        assert token_of(mia).post(f"/organizations/acme/members/{owner.pk}/tokens", body).status_code == 201
+
+
+def test_a_token_issues_another_of_its_owner(ada):
+    body = {"name": "next", "scopes": ["members.write"]}
+    path = f"/organizations/acme/members/{ada.pk}/tokens"
+    assert token_of(ada, "members.write").post(path, body).status_code == 201
+    assert token_of(ada, "members.write").post(path, body | {"scopes": ["members.read"]}).status_code == 403
+
+
+def test_nobody_becomes_an_operator_by_a_token(acme, operators, opal):
+    """An operator's token is one whatever its scopes, so it must come from an operator."""
+    mia = join(operators, "mia@rollcall.example", role="member_manager")
+    api = token_of(mia)
+    assert api.get("/organizations/acme/members").status_code == 404
+    body = {"name": "x", "scopes": ["members.read"], "service": True}
+    assert api.post(f"/organizations/operators/members/{opal.pk}/tokens", body).status_code == 403
+    bob = join(operators, "bob@rollcall.example")
+    secret = api.post(f"/organizations/operators/members/{bob.pk}/tokens", body).json()["token"]
+    refused = api.post(
+        "/organizations/operators/offboardings", {"members": [str(bob.pk)], "hand_over_to": str(opal.pk)}
+    )
+    assert (refused.status_code, refused.json()["field"]) == (400, "hand_over_to")
+    assert bearer(secret).get("/organizations/acme/members").status_code == 404
