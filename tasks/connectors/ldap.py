@@ -5,14 +5,14 @@ synchronisation or, at Active Directory, by uSNChanged. A bind DN without rights
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from identity.directory_kinds import Field, Verdict
 from tasks.connectors.faults import Misconfigured
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
-from tasks.connectors.ldap_entries import People, Reader, members
+from tasks.connectors.ldap_entries import Attributes, People, Reader, members
 from tasks.connectors.mapping import TARGETS, unknown_targets
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ MAPPING: Final = {
 MAPPING_ACTIVE_DIRECTORY: Final = MAPPING | {
     "user_name": "userPrincipalName", "displayName": "displayName", "department": "department", "employeeNumber": "employeeID",
 }  # fmt: skip
+# On one page: a group of everybody comes in several.
+_MEMBERSHIPS_MAX: Final = 5000
 _PEOPLE: Final = "(objectClass=inetOrgPerson)"
 _PEOPLE_ACTIVE_DIRECTORY: Final = "(&(objectCategory=person)(objectClass=user))"
 _GROUPS: Final = (
@@ -114,15 +116,15 @@ class LdapConnector(Connector):
         """Give everybody and every group; `following` is the cookie of a listing that came to its end."""
         from tasks.connectors.ldap_session import CutOff  # python-ldap is an extra
 
-        known = People()
-        try:
-            for entries in opened.pages(self.base, self.people_filter, self.reader.attributes, self.size):
-                yield self.people(entries, known)
-            if self.settings["groups_base_dn"]:
-                yield from self.groups(opened, self.settings["groups_filter"], known)
-        except CutOff as fault:
-            yield Page(end=End(whole=True, incomplete=fault.message))
-            return
+        with closing(People()) as known:
+            try:
+                for entries in opened.pages(self.base, self.people_filter, self.reader.attributes, self.size):
+                    yield self.people(entries, known if self.settings["groups_base_dn"] else None)
+                if self.settings["groups_base_dn"]:
+                    yield from self.groups(opened, self.settings["groups_filter"], known)
+            except CutOff as fault:
+                yield Page(end=End(whole=True, incomplete=fault.message))
+                return
         yield Page(end=End(whole=True, cookie=following))
 
     def people(self, entries: Iterable["Entry"], known: People | None = None) -> Page:
@@ -141,10 +143,10 @@ class LdapConnector(Connector):
         for entries in opened.pages(
             self.settings["groups_base_dn"], search_filter, self.group_attributes, self.size
         ):
-            yield self.teams(opened, entries, known)
+            yield from self.teams(opened, entries, known)
 
-    def teams(self, opened: "Session", entries: Iterable["Entry"], known: People) -> Page:
-        """Return the page that these entries of groups make; long lists of members are asked for range by range."""
+    def teams(self, opened: "Session", entries: Iterable["Entry"], known: People) -> Iterator[Page]:
+        """Give the pages that these entries of groups make: a page more wherever very many are in them."""
         groups: list[Group] = []
         memberships: list[Membership] = []
         bad: list[Unreadable] = []
@@ -154,13 +156,21 @@ class LdapConnector(Connector):
                 bad.append(group)
                 continue
             groups.append(group)
-            for name in _MEMBERS:
-                values, following = members(attributes, name)
-                memberships += [Membership(group.external_id, key) for key in known.keys(values)]
-                while following:
-                    values, following = members(opened.read(dn, [following]), name)
-                    memberships += [Membership(group.external_id, key) for key in known.keys(values)]
-        return Page(groups=groups, memberships=memberships, unreadable=bad)
+            for key in self._members(opened, dn, attributes, known):
+                memberships.append(Membership(group.external_id, key))
+                if len(memberships) == _MEMBERSHIPS_MAX:
+                    yield Page(groups=groups, memberships=memberships)
+                    groups, memberships = [], []
+        yield Page(groups=groups, memberships=memberships, unreadable=bad)
+
+    def _members(self, opened: "Session", dn: str, attributes: Attributes, known: People) -> Iterator[str]:
+        """Give the ids of a group's people; long lists are asked for range by range."""
+        for name in _MEMBERS:
+            values, following = members(attributes, name)
+            yield from known.keys(values)
+            while following:
+                values, following = members(opened.read(dn, [following]), name)
+                yield from known.keys(values)
 
     def everybody(self, opened: "Session") -> People:
         """Return whose DN is whose, by a listing of nothing but that."""

@@ -1,7 +1,7 @@
 """What changed in an LDAP directory since the last run: by content synchronisation (RFC 4533), or by Active Directory's update numbers."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -78,14 +78,16 @@ def by_usn(connector: LdapConnector, opened: Session, cookie: Json | None) -> It
             keys = (connector.reader.key(attributes) for _, attributes in entries)
             yield Page(removed=[key for key in keys if key])
     if connector.settings["groups_base_dn"]:
-        known = None
-        for entries in opened.pages(
+        changed = opened.pages(
             connector.settings["groups_base_dn"], f"(&{connector.settings['groups_filter']}{newer})",
             connector.group_attributes, connector.size,
-        ):  # fmt: skip
-            if entries:
-                known = known or connector.everybody(opened)
-                yield connector.teams(opened, entries, known)
+        )  # fmt: skip
+        with ExitStack() as kept:
+            known = None
+            for entries in changed:
+                if entries:
+                    known = known or kept.enter_context(closing(connector.everybody(opened)))
+                    yield from connector.teams(opened, entries, known)
     yield Page(end=End(whole=False, cookie=following | {"whole_at": cookie["whole_at"]}))
 
 
@@ -103,15 +105,17 @@ def controller(opened: Session) -> tuple[str, int, str]:
 
 
 def _groups(connector: LdapConnector, opened: Session, cookie: str | None) -> Iterator[Page]:
-    known = None
-    for batch in opened.refresh(
+    changed = opened.refresh(
         connector.settings["groups_base_dn"], connector.settings["groups_filter"], connector.group_attributes, cookie, connector.size
-    ):  # fmt: skip
-        entries = [said for word, said in batch if word == "entry"]
-        if entries:
-            known = known or connector.everybody(opened)
-            yield connector.teams(opened, entries, known)
-        yield Page(removed_groups=_uuids(batch, "delete"))
+    )  # fmt: skip
+    with ExitStack() as kept:
+        known = None
+        for batch in changed:
+            entries = [said for word, said in batch if word == "entry"]
+            if entries:
+                known = known or kept.enter_context(closing(connector.everybody(opened)))
+                yield from connector.teams(opened, entries, known)
+            yield Page(removed_groups=_uuids(batch, "delete"))
 
 
 def _uuids(batch: list[tuple[str, Any]], wanted: str) -> list[str]:

@@ -1,6 +1,8 @@
 """From LDAP entries to people and groups: ids that never change, who is locked, and whose DN is whose. Pure, without python-ldap."""
 
+import hashlib
 import re
+import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -94,25 +96,37 @@ class Reader:
 
 
 class People:
-    """Who is behind a DN or a user name; holds two short texts a person."""
+    """Who is behind a DN or a user name: kept in a file, since a million of them would fill half a gigabyte of memory."""
 
     def __init__(self) -> None:
-        self._by_dn: dict[str, str] = {}
-        self._by_name: dict[str, str] = {}
+        # Without a name the database is a temporary file that goes by itself, and of which two megabytes are kept in memory.
+        self._kept = sqlite3.connect("", isolation_level=None)
+        self._kept.execute("PRAGMA journal_mode = OFF")
+        self._kept.execute("BEGIN")
+        self._kept.execute("CREATE TABLE person (name BLOB PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID")
+
+    def close(self) -> None:
+        """Forget everybody."""
+        self._kept.close()
 
     def add(self, dn: str, key: str, user_name: str = "") -> None:
         """Remember somebody."""
-        self._by_dn[same(dn)] = key
-        if user_name:
-            self._by_name[user_name.casefold()] = key
+        names = [_digest(same(dn)), *([_digest(user_name.casefold())] if user_name else [])]
+        self._kept.executemany("INSERT OR REPLACE INTO person VALUES (?, ?)", [(name, key) for name in names])
 
     def keys(self, members: Sequence[bytes]) -> Iterator[str]:
         """Give the ids of those members who are people we know: DNs (`member`, `uniqueMember`) or user names (`memberUid`)."""
         for raw in members:
             text = raw.decode("utf-8", "replace")
-            key = self._by_dn.get(same(text)) if "=" in text else self._by_name.get(text.casefold())
-            if key is not None:
-                yield key
+            name = _digest(same(text) if "=" in text else text.casefold())
+            found = self._kept.execute("SELECT id FROM person WHERE name = ?", [name]).fetchone()
+            if found is not None:
+                yield found[0]
+
+
+def _digest(name: str) -> bytes:
+    """Return what stands for a name: shorter than most, and no two of them meet by accident."""
+    return hashlib.blake2b(name.encode(), digest_size=16).digest()
 
 
 def same(dn: str) -> str:

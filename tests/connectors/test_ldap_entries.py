@@ -1,7 +1,10 @@
 """What LDAP entries say about a person: locked or not, readable or not; and whose DN is whose."""
 
+from contextlib import closing
+
 import pytest
 
+from tasks.connectors import ldap
 from tasks.connectors.interface import Person, Unreadable
 from tasks.connectors.ldap import MAPPING
 from tasks.connectors.ldap_entries import People, Reader
@@ -60,8 +63,13 @@ def test_several_addresses_are_kept_the_first_being_primary():
     ]
 
 
-def test_members_are_found_however_the_server_writes_their_dn():
-    people = People()
+@pytest.fixture
+def people():
+    with closing(People()) as kept:
+        yield kept
+
+
+def test_members_are_found_however_the_server_writes_their_dn(people):
     people.add("uid=jane,ou=people,dc=acme,dc=example", "one", "Jane")
     people.add("cn=Doe\\, John,ou=people,dc=acme,dc=example", "two")
     written = [
@@ -72,3 +80,29 @@ def test_members_are_found_however_the_server_writes_their_dn():
         b"uid=nobody,dc=x",
     ]
     assert list(people.keys(written)) == ["one", "two", "one"]
+
+
+def test_the_last_word_about_a_dn_counts(people):
+    people.add("uid=jane,dc=acme", "one", "jane")
+    people.add("uid=jane,dc=acme", "two", "jane")
+    assert list(people.keys([b"uid=jane,dc=acme", b"jane"])) == ["two", "two"]
+
+
+def test_a_group_of_everybody_comes_in_several_pages(people, monkeypatch):
+    monkeypatch.setattr(ldap, "_MEMBERSHIPS_MAX", 4)
+    connector = ldap.LdapConnector({"url": "ldap://x", "base_dn": "dc=acme"}, {})
+    for place in range(10):
+        people.add(f"uid={place},dc=acme", f"p{place}")
+    everybody = [f"uid={place},dc=acme".encode() for place in range(10)]
+    entries = [
+        ("cn=all", {"entryUUID": [b"a"], "cn": [b"All"], "member": everybody}),
+        ("cn=none", {"entryUUID": [b"n"], "cn": [b"None"]}),
+        ("cn=bad", {"cn": [b"Bad"]}),
+        ("cn=two", {"entryUUID": [b"t"], "cn": [b"Two"], "member": everybody[:2]}),
+    ]
+    pages = list(connector.teams(None, entries, people))
+    assert [len(page.memberships) for page in pages] == [4, 4, 4, 0]
+    assert [[group.external_id for group in page.groups] for page in pages] == [["a"], [], ["n", "t"], []]
+    said = [(item.group, item.member) for page in pages for item in page.memberships]
+    assert said == [("a", f"p{place}") for place in range(10)] + [("t", "p0"), ("t", "p1")]
+    assert [len(page.unreadable) for page in pages] == [0, 0, 0, 1]
