@@ -71,9 +71,7 @@ def insert(
         | {"id": str(newcomer.member.pk), "external_id": newcomer.external_id}
         for newcomer in newcomers
     ]
-    if len(newcomers) >= MANY:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT identity_gather_statistics()")
+    count_tables(len(newcomers))
     shared = {
         "organization": organization_id,
         "directory": directory.pk if directory else None,
@@ -86,3 +84,10 @@ def insert(
     record_with(_INSERT, shared, lines)
     for newcomer in newcomers:
         newcomer.member._state.adding = False  # noqa: SLF001 - Django's own mark of a row that exists
+
+
+def count_tables(rows: int) -> None:
+    """Have PostgreSQL count what has grown, where so many rows are about to come."""
+    if rows >= MANY:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT identity_gather_statistics()")

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, record_all
-from identity import group_changes, groups, memberships, tenancy
+from identity import arrivals, group_changes, groups, memberships, tenancy
 from identity.errors import NotFound
 from identity.memberships import subject_of
 from identity.models import Directory, Group, Organization, PendingMembership
@@ -93,6 +93,7 @@ def create(
             )
         )  # fmt: skip
     with tenancy.change(organization):
+        arrivals.count_tables(len(made))
         Group.objects.bulk_create(made)
         record_all(
             Line(
@@ -120,6 +121,7 @@ def move(organization: Organization, moves: Iterable[Move], *, actor: Actor) -> 
     joining = [move_ for move_ in moves if move_.joins]
     leaving = [move_ for move_ in moves if not move_.joins]
     with tenancy.change(organization):
+        arrivals.count_tables(len(joining))
         locked = _locked(organization, {move_.group_id for move_ in moves})
         left = _rows(_REMOVE, organization, leaving)
         joined = _rows(_ADD, organization, joining)

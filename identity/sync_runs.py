@@ -11,7 +11,7 @@ from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import directories, pulls, sync_wake, tenancy
 from identity.errors import Conflict, Forbidden, constraint_of
-from identity.models import Directory, Pull, Run, Step
+from identity.models import Directory, Pull, Run
 
 State = Run.State
 # How long a plan may wait for its approval: it approves what the directory said, and that grows old.
@@ -102,9 +102,6 @@ def approve(run: Run, plan_hash: str, *, actor: Actor) -> Run:
                 )  # fmt: skip
         except IntegrityError as error:
             raise Conflict("A newer run of this directory is on its way: wait for its plan.") from error
-        Step.objects.filter(organization=locked.organization_id, run=locked, state=Step.State.HELD).update(
-            state=Step.State.WAITING
-        )
         record(
             Event.SYNC_APPROVE,
             organization_id=locked.organization_id,

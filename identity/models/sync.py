@@ -133,6 +133,8 @@ class Run(TenantModel):
 class Step(TenantModel):
     """One line of a plan: what is to happen to one person or group, and what became of it.
 
+    HELD ones are done like WAITING ones once their run is approved: an approval does not write to every line of a plan.
+
     `place` is its turn (whoever frees a name comes before whoever takes it), `number` its own place in the plan. `version` is the
     member's when the plan was made: somebody who has changed since is left alone. `fields` are the attributes that differ.
     """
@@ -168,7 +170,7 @@ class Step(TenantModel):
         indexes = (
             models.Index(
                 fields=["organization", "run", "place", "number"],
-                condition=Q(state="waiting"),
-                name="step_waiting",
+                condition=Q(state__in=["waiting", "held"]),
+                name="step_to_do",
             ),
         )

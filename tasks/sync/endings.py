@@ -77,7 +77,8 @@ def hold(run: Run) -> None:
 
 def after_apply(run: Run) -> None:
     """End a run whose waiting steps are done, or let it wait for a person for the held rest. The caller holds the claim."""
-    if Step.objects.filter(organization=run.organization_id, run=run, state=Step.State.HELD).exists():
+    held = Step.objects.filter(organization=run.organization_id, run=run, state=Step.State.HELD)
+    if run.approved_at is None and held.exists():
         hold(run)
         _save(run)
         return

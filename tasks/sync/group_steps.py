@@ -9,10 +9,11 @@ from audit.record import Actor
 from identity import group_batches, groups
 from identity.errors import NotFound
 from identity.group_batches import Formed, Move
-from identity.models import Group, Run, Step
+from identity.models import Group, Run
 from tasks.sync import plan_sql
+from tasks.sync.due import Due
 
-Done = Sequence[Step]
+Done = Sequence[Due]
 # How many join or leave in one transaction.
 MOVES: Final = 2000
 _NAME: Final = """
@@ -21,7 +22,7 @@ UPDATE identity_step step SET group_id = row.group_id FROM unnest(%(keys)s::text
 """
 
 
-def create(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+def create(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Create the groups, empty. Each of these raises Refusal, and then nothing of it has happened."""
     formed = [Formed(step.label, step.external_id) for step in steps]
     made = group_batches.create(run.directory.organization, formed, actor=actor, directory=run.directory)
@@ -34,21 +35,21 @@ def create(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
     return steps
 
 
-def rename(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+def rename(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Give the groups their new names."""
     for step in steps:
         groups.change(_group(run, step), actor=actor, display_name=step.label)
     return steps
 
 
-def end(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+def end(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """End the groups and every membership in them."""
     for step in steps:
         groups.delete(_group(run, step), actor=actor)
     return steps
 
 
-def move(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+def move(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Let people of these groups join and leave, so many at most: a group with more of them is not done yet."""
     group_of = {step.external_id: step.group_id for step in steps}
     values: dict[str, Any] = {
@@ -72,12 +73,12 @@ def move(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
     return steps[:last]
 
 
-ACTIONS: Final[dict[str, Callable[[Run, Sequence[Step], Actor], Done]]] = {
+ACTIONS: Final[dict[str, Callable[[Run, Sequence[Due], Actor], Done]]] = {
     "group_create": create, "group_rename": rename, "members": move, "group_end": end,
 }  # fmt: skip
 
 
-def _group(run: Run, step: Step) -> Group:
+def _group(run: Run, step: Due) -> Group:
     mine = Group.objects.filter(organization=run.organization_id, ended_at__isnull=True)
     found = mine.filter(pk=step.group_id).first() if step.group_id is not None else None
     if found is None:

@@ -23,7 +23,7 @@ WITH changed AS (
     JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = step.external_id
     JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = step.member_id
    WHERE step.organization_id = %(organization)s AND step.run_id = %(run)s AND step.action IN ('rename', 'update', 'reactivate')
-     AND step.state = 'waiting'
+     AND step.state IN ('waiting', 'held')
 ), place AS (
   SELECT name AS path, wanted -> name AS value, had -> name AS before FROM changed, jsonb_object_keys(had || wanted) AS name
    WHERE COALESCE(jsonb_typeof(wanted -> name), jsonb_typeof(had -> name)) <> 'object'
@@ -39,7 +39,7 @@ SELECT path, value #>> '{}', count(*) FROM place WHERE value IS DISTINCT FROM be
 _EMPTIED: Final = """
 SELECT step.label, count(kept.id) FROM identity_step step
   JOIN identity_membership kept ON kept.organization_id = %(organization)s AND kept.group_id = step.group_id AND kept.ended_at IS NULL
- WHERE step.organization_id = %(organization)s AND step.run_id = %(run)s AND step.state = 'waiting'
+ WHERE step.organization_id = %(organization)s AND step.run_id = %(run)s AND step.state IN ('waiting', 'held')
    AND (step.action = 'group_end' OR (step.action = 'members' AND (step.fields ->> 'joining')::bigint = 0))
  GROUP BY step.id, step.label, step.action, step.fields
 HAVING count(kept.id) >= %(least)s AND (step.action = 'group_end' OR (step.fields ->> 'leaving')::bigint >= count(kept.id))

@@ -6,7 +6,8 @@ from typing import Any, Final
 from django.db import connection
 from django.utils import timezone
 
-from identity.models import Run, Step
+from identity.models import Run
+from tasks.sync.due import Due
 
 _TOLD: Final = """
 INSERT INTO tasks_known (organization_id, directory_id, external_id, member_id, digest, names, version, member_version, missing_since,
@@ -60,21 +61,21 @@ UPDATE tasks_known known SET gone_at = %(now)s
 """
 
 
-def keep_told(run: Run, steps: Sequence[Step]) -> None:
+def keep_told(run: Run, steps: Sequence[Due]) -> None:
     """Keep what the directory told of the people of these steps, as carried out."""
     _execute(
         _TOLD, run, external_ids=[step.external_id for step in steps], members=[step.member_id for step in steps]
     )  # fmt: skip
 
 
-def keep_shut(run: Run, steps: Sequence[Step], reason: str) -> None:
+def keep_shut(run: Run, steps: Sequence[Due], reason: str) -> None:
     """Keep that this directory has suspended them just now, so that it may let them in again."""
     _execute(
         _SHUT, run, external_ids=[step.external_id for step in steps], members=[step.member_id for step in steps], reason=reason,
     )  # fmt: skip
 
 
-def keep_let_in(run: Run, steps: Sequence[Step]) -> None:
+def keep_let_in(run: Run, steps: Sequence[Due]) -> None:
     """Forget that this directory had shut them out."""
     _execute(_LET_IN, run, external_ids=[step.external_id for step in steps])
 

@@ -1,24 +1,44 @@
 """Steps about people: each action by the batch form of its verb. They return the steps that were done; the others had changed since."""
 
+import json
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
+
+from django.db import connection
 
 from audit.record import Actor
 from identity import batches, matching, members
 from identity.batches import Arrival, Change
-from identity.models import Member, Run, Step
-from tasks.models import Known, StagedPerson
+from identity.models import Member, Run
+from tasks.models import Known
 from tasks.sync import known
+from tasks.sync.due import Due
 
-Done = Sequence[Step]
+_TOLD: Final = """
+SELECT external_id, user_name, email_key, profile::text FROM tasks_stagedperson
+ WHERE run_id = %(run)s AND word = 'told' AND external_id = ANY (%(ids)s)
+"""
+Done = Sequence[Due]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the run has read of somebody (tasks.models.StagedPerson), as far as it is written."""
+
+    user_name: str
+    email_key: str
+    profile: dict[str, Any]
+
+
 # As the record has it: why somebody was suspended.
 _REASONS: Final = {
     "signal": "inactive in {}", "removed": "removed from {}", "absent": "no longer in {}",
 }  # fmt: skip
 
 
-def change(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+def change(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Rename and update. Raises Refusal, then nobody is changed (the same for the others)."""
     settled = batches.change(run.directory.organization, _changes(run, steps), actor=actor)
     done = [step for step in steps if step.member_id in settled]
@@ -26,9 +46,9 @@ def change(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
     return done
 
 
-def suspend(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+def suspend(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Shut out. What else the directory says of them waits until they come back."""
-    done: list[Step] = []
+    done: list[Due] = []
     for reason, sentence in _REASONS.items():
         some = [step for step in steps if step.reason == reason]
         if not some:
@@ -42,7 +62,7 @@ def suspend(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
     return done
 
 
-def reactivate(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+def reactivate(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Let in again whom this directory had shut out, as it now tells of them."""
     text = f"back in {run.directory.name}"
     back = batches.reactivate(run.directory.organization, _versions(steps), actor=actor, reason=text)
@@ -57,7 +77,7 @@ def reactivate(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
     return done
 
 
-def create(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+def create(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Create newcomers with their links and first permissions; whoever is somebody here by now is left to the next run."""
     told = _told(run, steps)
     emails = {person.email_key for person in told.values() if person.email_key}
@@ -76,7 +96,7 @@ def create(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
     return steps
 
 
-def link(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
+def link(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Adopt members who were here before: by the single verb, which decides once more who they are."""
     told = _told(run, steps)
     had = Member.objects.in_bulk([step.member_id for step in steps])
@@ -92,12 +112,12 @@ def link(run: Run, steps: Sequence[Step], actor: Actor) -> Done:
     return steps
 
 
-ACTIONS: Final[dict[str, Callable[[Run, Sequence[Step], Actor], Done]]] = {
+ACTIONS: Final[dict[str, Callable[[Run, Sequence[Due], Actor], Done]]] = {
     "rename": change, "update": change, "suspend": suspend, "reactivate": reactivate, "create": create, "link": link,
 }  # fmt: skip
 
 
-def _changes(run: Run, steps: Sequence[Step]) -> list[Change]:
+def _changes(run: Run, steps: Sequence[Due]) -> list[Change]:
     told = _told(run, steps)
     rows = Known.objects.filter(directory=run.directory_id, external_id__in=list(told))
     names = dict(rows.values_list("external_id", "names"))
@@ -111,12 +131,14 @@ def _changes(run: Run, steps: Sequence[Step]) -> list[Change]:
     ]  # fmt: skip
 
 
-def _told(run: Run, steps: Sequence[Step]) -> dict[str, StagedPerson]:
-    rows = StagedPerson.objects.filter(
-        run=run.pk, word="told", external_id__in=[step.external_id for step in steps]
-    )
-    return {row.external_id: row for row in rows}
+def _told(run: Run, steps: Sequence[Due]) -> dict[str, Told]:
+    with connection.cursor() as cursor:
+        cursor.execute(_TOLD, {"run": run.pk, "ids": [step.external_id for step in steps]})
+        return {
+            external_id: Told(user_name, email_key, json.loads(profile))
+            for external_id, user_name, email_key, profile in cursor.fetchall()
+        }
 
 
-def _versions(steps: Sequence[Step]) -> dict[UUID, int]:
+def _versions(steps: Sequence[Due]) -> dict[UUID, int]:
     return {step.member_id: step.version or 0 for step in steps if step.member_id is not None}

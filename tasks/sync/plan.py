@@ -15,7 +15,6 @@ from tasks.sync import endings, guard, plan_sql
 from tasks.sync.claim import Claim
 from tasks.sync.guard import Reason
 
-_PREVIEWS: Final = frozenset({"first_run", "scope_changed"})
 # The staging tables are new each time and nobody has counted them: without a hint their joins are taken for joins of few rows.
 _JOIN_SETS: Final = "SET LOCAL enable_nestloop = off"
 _JOIN_AS_USUAL: Final = "SET LOCAL enable_nestloop = on"
@@ -30,19 +29,24 @@ def plan(claim: Claim) -> None:
         pull = pulls.of(run.directory)
         rules = pull_settings.rules_of(run.directory)
         values = parameters(run, rules, rescoped=pull.scope not in {"", run.scope})
+        if not run.dry_run and pull.scope != run.scope:
+            # Whatever it is, somebody looks at it first (guard): then its steps are not written twice.
+            values["state"] = Step.State.HELD
         cursor.execute(_JOIN_SETS)
         cursor.execute(plan_sql.PEOPLE, values)
         cursor.execute(plan_sql.MOVES, values)
         cursor.execute(plan_sql.GROUPS, values)
         counts = _count(cursor, values, run)
         reasons = list(guard.reasons(cursor, values, rules, counts, first=not pull.scope))
-        cursor.execute(_JOIN_AS_USUAL)
         cursor.execute(plan_sql.HASH, values)
         run.plan_hash = cursor.fetchone()[0]
         run.held_for = [{"code": reason.code, "sentence": reason.sentence} for reason in reasons]
         if not run.dry_run:
             _note_missing(cursor, values)
+        cursor.execute(_JOIN_AS_USUAL)
+        if values["state"] == Step.State.WAITING and not run.dry_run:
             _hold(run, reasons, rules)
+        cursor.execute("SELECT tasks_gather_statistics()")
         endings.after_plan(run)
 
 
@@ -62,6 +66,7 @@ def parameters(run: Run, rules: dict[str, Any], *, rescoped: bool) -> dict[str, 
         "absent_before": now - timedelta(hours=hours) if hours is not None else None,
         "places": orjson.dumps(plan_sql.PLACES).decode(),
         "now": now,
+        "state": Step.State.WAITING,
         "no_password": f"{UNUSABLE_PASSWORD_PREFIX}%",
     }
 
@@ -92,7 +97,6 @@ def _hold(run: Run, reasons: list[Reason], rules: dict[str, Any]) -> None:
     if not reasons:
         return
     steps = Step.objects.filter(organization=run.organization_id, run=run, state=Step.State.WAITING)
-    whole = rules["when_held"] != "proceed" or any(reason.code in _PREVIEWS for reason in reasons)
-    if not whole:
+    if rules["when_held"] == "proceed":
         steps = steps.filter(action__in={action for reason in reasons for action in reason.actions})
     steps.update(state=Step.State.HELD)

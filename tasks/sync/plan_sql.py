@@ -1,7 +1,8 @@
 """The statements of the plan: what was staged beside what is known, set by set. Reading them is reading the rules.
 
 Parameters: organization, directory, run; begun (when the reading began), complete and whole (of the listing), rescoped (another scope than
-the last good run's), absent_runs and absent_before (who counts as gone).
+the last good run's), absent_runs and absent_before (who counts as gone), state (of
+new steps).
 """
 
 from typing import Final
@@ -159,7 +160,7 @@ SELECT gen_random_uuid(), %(organization)s, %(run)s, row_number() OVER (ORDER BY
          SELECT jsonb_agg(name ORDER BY name) FROM jsonb_object_keys(had || wanted) AS name WHERE had -> name IS DISTINCT FROM
            wanted -> name),
          '[]'::jsonb) END,
-       reason, CASE WHEN action = 'skip' THEN 'skipped' ELSE 'waiting' END
+       reason, CASE WHEN action = 'skip' THEN 'skipped' ELSE %(state)s END
   FROM placed
 """
 )
@@ -276,7 +277,7 @@ INSERT INTO identity_step (id, organization_id, run_id, number, place, action, e
 SELECT gen_random_uuid(), %(organization)s, %(run)s,
        (SELECT COALESCE(max(number), 0) FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s)
          + row_number() OVER (ORDER BY place, external_id),
-       place, action, external_id, label, group_id, digest, fields, reason, 'waiting'
+       place, action, external_id, label, group_id, digest, fields, reason, %(state)s
   FROM placed
 """
 
