@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from django.core.management import CommandError
 from django.db import IntegrityError, connection
 
 from audit import sequencer
@@ -19,6 +20,7 @@ from identity.models import Organization
 from tasks.jobs import deletions as job
 from tests.api.client import recorded
 from tests.bundles.conftest import on_disk, written
+from tests.bundles.test_check import rollcall
 from tests.conftest import ROOT, SETUP, join
 from tests.deletions.conftest import (
     STAYS,
@@ -94,6 +96,15 @@ def test_a_proof_is_left_that_holds_together_and_names_nobody_of_the_customers(
     found = check(path, sha256=proof["bundle"]["sha256"])
     assert found.problems == []
     assert found.manifest["record"]["hash"] == proof["bundle"]["record"]["hash"]
+    kept = tmp_path / "proof.json"
+    kept.write_text(json.dumps(proof))
+    assert rollcall("verify", path, "--proof", kept)[0] == 0
+    path.write_bytes(path.read_bytes() + b"x")
+    code, said = rollcall("verify", path, "--proof", kept)
+    assert (code, "not the one that is meant" in said) == (1, True)
+    kept.write_text('{"bundle": null}')
+    with pytest.raises(CommandError, match="names a bundle"):
+        rollcall("verify", path, "--proof", kept)
     assert proof["record"]["seq"] > proof["bundle"]["record"]["seq"]
     entries = recorded(operators, "organization.delete")
     assert [(row["data"]["proof_sha256"], row["data"]["record"]) for row in entries] == [
