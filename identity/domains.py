@@ -11,6 +11,7 @@ from audit.record import Actor, Subject, record
 from identity import tenancy
 from identity.errors import Invalid
 from identity.models import Domain, Organization
+from identity.profile import exact
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}")
@@ -111,4 +112,4 @@ def has_proved(organization_id: UUID, email: str) -> bool:
 def domain_of(email: str) -> str:
     """Return the domain of an address as domains are kept, empty where there is none."""
     _, at, domain = email.rpartition("@")
-    return domain.strip().lower() if at else ""
+    return exact(domain) if at else ""

@@ -17,7 +17,7 @@ from identity import domains, first_access, mail, tenancy
 from identity.errors import Forbidden, Invalid, NameTaken, Refusal
 from identity.first_access import Wanted
 from identity.models import Invitation, Member, Organization
-from identity.profile import key_of
+from identity.profile import is_same, key_of
 
 _EMAIL = re.compile(r"[^@\s\x00]{1,64}@[^@\s\x00]{1,253}")
 _AGE_DEFAULT = timedelta(days=14)
@@ -122,7 +122,8 @@ def resend(invitation: Invitation, *, actor: Actor, expires_at: datetime | None 
 def open_for(organization: Organization | UUID, email: str) -> Invitation | None:
     """Return the open invitation of this address, or None."""
     with tenancy.of(organization):
-        return _open(organization).filter(email_key=key_of(email), expires_at__gt=timezone.now()).first()
+        found = _open(organization).filter(email_key=key_of(email), expires_at__gt=timezone.now()).first()
+    return found if found is not None and is_same(found.email, email) else None
 
 
 def accept(invitation: Invitation, member: Member, *, actor: Actor) -> bool:

@@ -1,5 +1,6 @@
 """What is derived from a member's descriptive attributes: the columns that people search, match and sort by. Pure."""
 
+import string
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +11,27 @@ from identity.errors import Invalid
 NAME_BYTES_MAX = 1024
 KEY_BYTES_MAX = 2048
 _DISPLAY_NAME_LENGTH_MAX = 256
+_SPACES = " \t\r\n"
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def key_of(text: str) -> str:
     """Return the form in which user names and addresses are compared: without case, without space around."""
     return text.strip().casefold()
+
+
+def is_same(text: str, other: str) -> bool:
+    """Tell whether two names or addresses are one, letter by letter but for the case of a to z and for space around.
+
+    Whoever is found by a key (`key_of`) may only look like it: the Kelvin sign folds to k, the long s to s, and each script has its
+    spaces. Where somebody else chose the name, only this makes a match.
+    """
+    return exact(text) == exact(other)
+
+
+def exact(text: str) -> str:
+    """Return a name in the form that `is_same` compares."""
+    return text.strip(_SPACES).translate(_LOWER)
 
 
 def email_of(profile: Mapping[str, Any]) -> str:

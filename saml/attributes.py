@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from saml.names import NAMEID_EMAIL, NAMEID_PERSISTENT, NAMEID_TRANSIENT
+from saml.names import NAMEID_EMAIL, NAMEID_PERSISTENT, NAMEID_TRANSIENT, XML_SPACES
 from saml.refusals import Refused
 
 NAME_ID = "NameID"
@@ -214,15 +214,17 @@ class _Reader:
         for candidate in self._names(name):
             values = self._values.get(candidate.lower())
             if values is not None:
-                return tuple(dict.fromkeys(value.strip() for value in values if value.strip()))
+                return tuple(
+                    dict.fromkeys(value.strip(XML_SPACES) for value in values if value.strip(XML_SPACES))
+                )
         return None
 
     def one(self, name: str) -> str:
         """Return the first value of the first name that has one, or an empty text."""
         for candidate in self._names(name):
             for value in self._values.get(candidate.lower(), ()):
-                if value.strip():
-                    return value.strip()
+                if value.strip(XML_SPACES):
+                    return value.strip(XML_SPACES)
         return ""
 
     def permissions(self) -> list[tuple[str, list[str]]]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from saml.names import METHOD_BEARER, SAML
+from saml.names import METHOD_BEARER, SAML, XML_SPACES
 from saml.refusals import Refused
 from saml.times import early, instant, over
 from saml.xml import Element
@@ -78,4 +78,4 @@ def _bearer_end(
 def _text(element: Element) -> str:
     if len(element):
         raise Refused("structure", "an Audience with elements inside")
-    return (element.text or "").strip()
+    return (element.text or "").strip(XML_SPACES)

@@ -16,7 +16,7 @@ from saml.build import Message, new_id
 from saml.connections import actor_of, find, subject_of
 from saml.decryption import decrypt
 from saml.models import Attempt, Connection, SubjectLink
-from saml.names import NAMEID_ENTITY, SAML, SAMLP
+from saml.names import NAMEID_ENTITY, SAML, SAMLP, XML_SPACES
 from saml.refusals import Refused
 from saml.snapshot import ConnectionSnapshot
 from saml.statements import NameID, name_id
@@ -106,7 +106,9 @@ def read_request(received: Received, connection: ConnectionSnapshot, now: dateti
     identity = root.get("ID")
     if not identity:
         raise Refused("structure", "no ID")
-    indexes = [element.text.strip() for element in root.findall(f"{{{SAMLP}}}SessionIndex") if element.text]
+    indexes = [
+        element.text.strip(XML_SPACES) for element in root.findall(f"{{{SAMLP}}}SessionIndex") if element.text
+    ]
     if len(indexes) > SESSION_INDEXES_MAX:
         raise Refused("too_large", "SessionIndexes")
     return LogoutRequest(identity, _name_id(root, received, connection), tuple(indexes))
@@ -118,7 +120,7 @@ def _check_envelope(received: Received, connection: ConnectionSnapshot, kind: st
     if root.tag != f"{{{SAMLP}}}{kind}" or root.get("Version") != "2.0":
         raise Refused("structure", f"not a {kind}")
     check_signature_places(root, (root,))
-    issuer = (root.findtext(f"{{{SAML}}}Issuer") or "").strip()
+    issuer = (root.findtext(f"{{{SAML}}}Issuer") or "").strip(XML_SPACES)
     if issuer != connection.idp_entity_id or _issuer_format(root) != NAMEID_ENTITY:
         raise Refused("issuer_mismatch", issuer[:300])
     sha1 = signatures.sha1_allowed(connection.sha1_until, timezone.now())

@@ -47,3 +47,6 @@ RSA_OAEP_MGF1P = XENC + "rsa-oaep-mgf1p"
 RSA_OAEP = XENC11 + "rsa-oaep"
 MGF_DIGESTS: dict[str, str] = {XENC11 + "mgf1sha1": "sha1", XENC11 + "mgf1sha256": "sha256"}
 OAEP_DIGESTS: dict[str, str] = {SHA1_DIGEST: "sha1", XENC + "sha256": "sha256"}
+
+XML_SPACES = " \t\r\n"
+"""What XML 1.0 (2.3) calls white space: str.strip() would take the spaces of every script, and make one name of two."""

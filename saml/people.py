@@ -17,7 +17,7 @@ from audit.record import Line, record_with, with_entries
 from identity import domains, invitations, members, tenancy
 from identity.models import Invitation, Member
 from identity.models.access import Origin
-from identity.profile import key_of
+from identity.profile import exact, is_same, key_of
 from saml import candidates as candidates_of
 from saml.attributes import Person
 from saml.candidates import Candidates
@@ -48,7 +48,7 @@ def identity_of(name_id: NameID, person: Person) -> str:
     stable = person.user_name or person.email
     if not stable:
         raise Refused("attribute_missing", "the NameID is transient, and no user name or e-mail came with it")
-    return f"attribute:{key_of(stable)}"
+    return f"attribute:{exact(stable)}"
 
 
 def digest_of_name_id(value: str) -> bytes:
@@ -64,7 +64,7 @@ def digest_of(name_id: NameID, person: Person) -> bytes:
 def find(connection: Connection, name_id: NameID, person: Person) -> Match:
     """Decide without changing anything; the tenancy must be set.
 
-    Refuses: user_inactive, ambiguous_member, member_linked, domain_not_verified, not_invited, attribute_missing.
+    Refuses: user_inactive, ambiguous_member, look_alike, member_linked, domain_not_verified, not_invited, attribute_missing.
     """
     return _decide(connection, name_id, person, _candidates(connection, name_id, person))
 
@@ -114,7 +114,7 @@ def _decide(connection: Connection, name_id: NameID, person: Person, candidates:
     linked = candidates.linked
     if linked is not None and linked.is_active:
         return Match(linked, "known")
-    found = _by_user_name(candidates) or _by_email(connection, person, candidates)
+    found = _by_user_name(candidates, name_id, person) or _by_email(connection, person, candidates)
     if linked is not None and (linked.state != Member.State.OFFBOARDED or found is None):
         raise Refused("user_inactive", linked.state)
     if found is not None:
@@ -146,19 +146,26 @@ def _wait_for_turn(connection: Connection, digest: bytes) -> None:
     )
 
 
-def _by_user_name(candidates: Candidates) -> Member | None:
+def _by_user_name(candidates: Candidates, name_id: NameID, person: Person) -> Member | None:
     if len(candidates.by_name) > 1:
         raise Refused("ambiguous_member", "NameID and user name belong to different members")
-    return candidates.by_name[0] if candidates.by_name else None
+    for member in candidates.by_name:
+        names = (person.user_name,) if name_id.transient else (person.user_name, name_id.value)
+        if not any(is_same(name, member.user_name) for name in names):
+            raise Refused("look_alike", member.user_name)
+        return member
+    return None
 
 
 def _by_email(connection: Connection, person: Person, candidates: Candidates) -> Member | None:
     """Match by e-mail only inside a proved domain: the address is what somebody else's identity provider may claim."""
     if len(candidates.by_email) > 1:
         raise Refused("ambiguous_member", "several members have this e-mail address")
-    if candidates.by_email:
+    for member in candidates.by_email:
         _check_domain(connection, person, candidates)
-        return candidates.by_email[0]
+        if not is_same(person.email, member.email):
+            raise Refused("look_alike", member.user_name)
+        return member
     return None
 
 
@@ -183,6 +190,8 @@ def _check_newcomer(connection: Connection, person: Person, candidates: Candidat
     if not person.email:
         raise Refused("attribute_missing", "e-mail")
     if candidates.invitation is not None:
+        if not is_same(person.email, candidates.invitation.email):
+            raise Refused("look_alike", candidates.invitation.email)
         return
     if connection.join == Connection.Join.INVITED:
         raise Refused("not_invited")

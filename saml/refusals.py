@@ -214,6 +214,10 @@ CATALOGUE: dict[str, Advice] = {
         "More than one member fits this sign-in.",
         "Give the members different user names, or let the NameID be the user name.",
     ),
+    "look_alike": Advice(
+        "The name or address that came only looks like that of somebody who is here: some letters are others, or there are other spaces.",
+        "Compare the two letter by letter. If one person is meant, write them alike on both sides; if not, somebody poses as another.",
+    ),
     "member_linked": Advice(
         "The member who fits is already bound to another identity of this connection.",
         "Unlink the member's former identity first, then sign in again.",

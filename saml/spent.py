@@ -1,7 +1,7 @@
 """What counts once: a request, an assertion, a logout message. The unique index decides, also between simultaneous posts."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
@@ -14,6 +14,8 @@ from saml.refusals import Refused
 from saml.verify import VerifiedAssertion
 
 KEPT_LEAST = timedelta(hours=1)
+_MARGIN = timedelta(minutes=10)
+_CALENDAR_END = datetime.max.replace(tzinfo=UTC)
 DOUBLE_SUBMIT = timedelta(seconds=30)
 # A simultaneous insert waits here for the first to commit, and loses.
 _SPEND = """
@@ -38,7 +40,8 @@ def spend(connection: Connection, claim: Claim | None, verified: VerifiedAsserti
     Refuses: in_response_to (the request was taken before), replay (the assertion was).
     """
     digest = hashlib.sha256(f"{verified.issuer}\0{verified.assertion_id}".encode()).digest()
-    kept_until = max(verified.not_on_or_after, now + KEPT_LEAST) + timedelta(minutes=10)
+    # Some products write the calendar's last moment for "never".
+    kept_until = min(max(verified.not_on_or_after, now + KEPT_LEAST), _CALENDAR_END - _MARGIN) + _MARGIN
     asked = claim.attempt.pk if claim else None
     ((fresh, taken),) = tenancy.read(
         connection.organization_id,

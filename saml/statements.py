@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from saml.names import NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, SAML
+from saml.names import NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, SAML, XML_SPACES
 from saml.refusals import Refused
 from saml.times import instant, over
 from saml.xml import Element
@@ -58,7 +58,7 @@ def name_id(element: Element) -> NameID:
     """Read one NameID element; text only, so that nothing can cut it short."""
     if element.tag != f"{{{SAML}}}NameID" or len(element):
         raise Refused("structure", "a NameID with elements inside")
-    value = (element.text or "").strip()
+    value = (element.text or "").strip(XML_SPACES)
     if not value:
         raise Refused("name_id_missing", "an empty NameID")
     if len(value) > NAME_ID_CHARACTERS_MAX:
@@ -87,7 +87,7 @@ def read_authentication(assertion: Element, now: datetime, skew: timedelta) -> A
         instant=instant(statements[0].get("AuthnInstant")),
         session_index=index,
         session_not_on_or_after=min((instant(end) for end in ends), default=None),
-        context_class=context.strip(),
+        context_class=context.strip(XML_SPACES),
     )
 
 
@@ -102,7 +102,7 @@ def read_attributes(assertion: Element) -> tuple[dict[str, tuple[str, ...]], dic
         if statement.find(f"{{{SAML}}}EncryptedAttribute") is not None:
             raise Refused("encrypted_attribute")
         for attribute in statement.findall(f"{{{SAML}}}Attribute"):
-            name = (attribute.get("Name") or "").strip()
+            name = (attribute.get("Name") or "").strip(XML_SPACES)
             if not name or len(name) > NAME_ID_CHARACTERS_MAX:
                 raise Refused("structure", "an attribute without a usable name")
             texts = (_value(value) for value in attribute.findall(f"{{{SAML}}}AttributeValue"))
@@ -123,7 +123,7 @@ def _value(element: Element) -> str:
         if len(element) > 1 or inner.tag != f"{{{SAML}}}NameID" or len(inner):
             return ""
         element = inner
-    text = (element.text or "").strip()
+    text = (element.text or "").strip(XML_SPACES)
     if len(text) > VALUE_CHARACTERS_MAX:
         raise Refused("value_too_long", f"an attribute of {len(text)} characters")
     return text

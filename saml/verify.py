@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from saml import conditions, signatures
 from saml.decryption import decrypt
-from saml.names import NAMEID_ENTITY, SAML, SAMLP, STATUS_SUCCESS
+from saml.names import NAMEID_ENTITY, SAML, SAMLP, STATUS_SUCCESS, XML_SPACES
 from saml.refusals import Refused
 from saml.snapshot import ConnectionSnapshot, PendingRequest, TrustedKey
 from saml.statements import Authentication, NameID, read_attributes, read_authentication, read_name_id
@@ -129,7 +129,7 @@ def _check_issuer(element: Element, connection: ConnectionSnapshot, *, required:
         return
     if len(issuers) != 1 or len(issuers[0]):
         raise Refused("issuer_mismatch", "no issuer, or several")
-    issuer = (issuers[0].text or "").strip()
+    issuer = (issuers[0].text or "").strip(XML_SPACES)
     if issuer != connection.idp_entity_id or issuers[0].get("Format", NAMEID_ENTITY) != NAMEID_ENTITY:
         raise Refused("issuer_mismatch", issuer[:300])
 

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from audit.record import Actor
 from identity import browser, tenancy
@@ -85,10 +85,14 @@ def login(request: HttpRequest, connection: Connection) -> HttpResponse:
 
 @never_cache
 @csrf_exempt
-@require_POST
 @of_connection
 def acs(request: HttpRequest, connection: Connection) -> HttpResponse:
     """Take a response; the identity provider's page posts it here, so no CSRF token of ours can come along."""
+    if request.method != "POST":
+        # A bookmark, or a browser that came back: 405 as a page from which one can go on.
+        answer = render(request, "saml/begin_again.html", {"connection": connection}, status=405)
+        answer["Allow"] = "POST"
+        return answer
     try:
         result = sign_in.receive(
             connection,

@@ -1,0 +1,95 @@
+"""Names that look alike are not alike: whoever chooses their name at the identity provider becomes nobody else here by it."""
+
+import pytest
+
+from demo.idp_messages import respond
+from identity import tenancy
+from identity.models import Member, Session
+from saml.models import SubjectLink
+from saml.names import NAMEID_TRANSIENT
+from tests.conftest import join
+from tests.saml.door import Browser, connect, prove, session_cookie
+
+pytestmark = pytest.mark.usefixtures("db")
+
+# The Kelvin sign and the long s are "k" and "s" to casefold(); strip() takes the spaces of all scripts, XML knows four.
+LOOK_ALIKES = [
+    "\u212aim.s@acme.example",
+    "kim.\u017f@acme.example",
+    "kim.s@acme.example\u00a0",
+    "\u2003kim.s@acme.example",
+    "kim.s@acme.example\u3000",
+]
+
+
+@pytest.fixture
+def kim(acme):
+    return join(acme, "kim.s@acme.example")
+
+
+@pytest.fixture
+def browser(acme, kim):
+    prove(acme, "acme.example")
+    return Browser(connect(acme, allow_idp_initiated=True))
+
+
+def come(browser, **knobs):
+    return browser.post(respond(browser.idp, browser.answer(None, **knobs)))
+
+
+def sessions_of(member):
+    with tenancy.of(member.organization_id):
+        return Session.objects.filter(organization=member.organization_id, member=member).count()
+
+
+@pytest.mark.parametrize("name", LOOK_ALIKES)
+def test_by_name_id_and_address_nobody_is_linked_to_somebody_who_looks_alike(browser, kim, name):
+    come(browser, name_id=name, attributes={"email": name})
+    assert sessions_of(kim) == 0
+    with tenancy.of(kim.organization_id):
+        assert not SubjectLink.objects.filter(organization=kim.organization_id, member=kim).exists()
+
+
+@pytest.mark.parametrize("name", LOOK_ALIKES)
+def test_an_address_alone_links_nobody_either(browser, kim, name):
+    come(
+        browser,
+        name_id="opaque-1",
+        name_id_format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+        attributes={"email": name},
+    )
+    assert sessions_of(kim) == 0
+
+
+@pytest.mark.parametrize("name", LOOK_ALIKES)
+def test_with_a_transient_name_id_nobody_becomes_somebody_who_was_here(browser, kim, name):
+    transient = {"name_id_format": NAMEID_TRANSIENT, "name_id": "_t1"}
+    assert session_cookie(
+        come(browser, **transient, attributes={"email": kim.user_name, "userName": kim.user_name})
+    )
+    come(browser, **transient, attributes={"email": name, "userName": name})
+    assert sessions_of(kim) == 1
+
+
+@pytest.mark.parametrize("name", LOOK_ALIKES)
+def test_a_name_id_that_is_known_is_that_name_id(browser, kim, name):
+    assert session_cookie(come(browser, name_id=kim.user_name, attributes={"email": kim.user_name}))
+    come(browser, name_id=name, attributes={"email": name})
+    assert sessions_of(kim) == 1
+
+
+@pytest.mark.parametrize("name", ["KIM.S@Acme.Example", " kim.s@acme.example\n", "Kim.S@acme.example"])
+def test_the_case_of_letters_and_the_spaces_of_a_document_mean_nothing(browser, kim, name):
+    assert session_cookie(come(browser, name_id=name, attributes={"email": name}))
+    assert sessions_of(kim) == 1
+
+
+def test_a_newcomer_keeps_the_name_that_was_asserted(acme, browser):
+    assert session_cookie(
+        come(browser, name_id="Zo\u00eb@acme.example", attributes={"email": "Zo\u00eb@acme.example"})
+    )
+    assert session_cookie(
+        come(browser, name_id="Zo\u00eb@acme.example", attributes={"email": "Zo\u00eb@acme.example"})
+    )
+    with tenancy.of(acme):
+        assert Member.objects.filter(organization=acme, user_name="Zo\u00eb@acme.example").count() == 1
