@@ -148,8 +148,7 @@ def rotate(token: Token, *, actor: Actor, overlap: timedelta) -> tuple[Token, st
 def hand_over(member: Member, heir: Member, *, actor: Actor) -> list[Token]:
     """Give the member's live service tokens to another active member, who owns and answers for them from now on.
 
-    What they can do stays bounded by their scopes and becomes bounded by the new owner's rights. Raises Invalid, also where it would
-    make a token an operator's.
+    Scopes and the new owner's rights bound what they can do. Raises Invalid, also where one would come to be an operator's.
     """
     with tenancy.change(member.organization_id):
         # Both rows in one order, so that two hand-overs at once don't wait for each other.
@@ -158,8 +157,8 @@ def hand_over(member: Member, heir: Member, *, actor: Actor) -> list[Token]:
         owner = locked.get(heir.pk)
         if owner is None or owner.pk == member.pk or not owner.is_active:
             raise Invalid("Hand over to another active member of the organization.", field="hand_over_to")
+        # It would come to run the whole server, which nobody issued it for: that right has no scope.
         if operators.is_operator(owner) and not operators.is_operator(locked[member.pk]):
-            # It would come to run the whole server, which nobody issued it for: that right has no scope.
             raise Invalid(
                 "An operator takes over no token of somebody who is none: issue another one.",
                 field="hand_over_to",

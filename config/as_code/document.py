@@ -1,5 +1,6 @@
 """Reads and writes the YAML: strict about keys, and secrets only by reference."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,13 @@ def _text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
     return str(loader.construct_scalar(node))
 
 
+# `No` is a text and Norway's country code, and only true and false are what they say (YAML 1.2, 10.3.2).
+_BOOLEAN: Final = "tag:yaml.org,2002:bool"
+_Strict.yaml_implicit_resolvers = {
+    first: [(tag, written) for tag, written in known if tag != _BOOLEAN]
+    for first, known in _Strict.yaml_implicit_resolvers.items()
+}
+_Strict.add_implicit_resolver(_BOOLEAN, re.compile("^(true|false)$"), ["t", "f"])
 # A date is a text here, as in JSON: its field knows how to read it.
 _Strict.add_constructor("tag:yaml.org,2002:timestamp", _text)
 

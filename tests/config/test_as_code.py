@@ -205,6 +205,18 @@ def test_what_is_no_such_file_is_refused(db, tmp_path, text):
         rollcall("plan", tmp_path / "absent.yaml")
 
 
+@pytest.mark.parametrize("name", ["No", "yes", "off", "ON", "y"])
+def test_no_is_a_word_and_not_a_boolean(acme, tmp_path, name):
+    path = tmp_path / "no.yaml"
+    path.write_text(f"version: 1\norganizations:\n- slug: acme\n  name: {name}\n  email_unique: true\n")
+    assert rollcall("apply", path)[0] == 0
+    with tenancy.of(acme):
+        found = Organization.objects.get()
+    assert (found.name, found.email_unique) == (name, True)
+    assert exported(tmp_path / "out.yaml", "acme")["organizations"][0]["name"] == name
+    assert rollcall("plan", tmp_path / "out.yaml") == (0, "Nothing would change.\n")
+
+
 def test_references_are_followed_and_not_written_back(acme, tmp_path, monkeypatch):
     monkeypatch.setenv("ACME_NAME", "Acme from outside")
     (tmp_path / "idp.pem").write_text(IDP.keys.certificate_pem)
