@@ -38,6 +38,8 @@ INSERT INTO audit_detail (entry_id, organization_id, salt, body)
 SELECT id, organization, decode(salt, 'hex'), body FROM line
 """
 _ALONE: Final = _INSERT.replace("{change}", "")
+# `ahead` and `write` are of identity.postgresql, a floor above.
+_connection: Any = connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def record_all(lines: Iterable[Line]) -> list[UUID]:
 
     Nobody waits for its answer: it travels with the statement after it or with the commit.
     """
-    return _write(_send_along, _ALONE, {}, list(lines))
+    return _write(_connection.ahead, _ALONE, {}, list(lines))
 
 
 def with_entries(change: str) -> str:
@@ -132,16 +134,7 @@ def record_with(statement: str, parameters: Mapping[str, Any], lines: Sequence[L
 
     There must be entries. Raises OutsideTransactionError where no transaction is open.
     """
-    return _write(_execute, statement, parameters, lines)
-
-
-def _execute(statement: str, parameters: Mapping[str, Any]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-
-
-def _send_along(statement: str, parameters: Mapping[str, Any]) -> None:
-    connection.ahead(statement, parameters)  # type: ignore[attr-defined]  # of identity.postgresql, the floor above
+    return _write(_connection.write, statement, parameters, lines)
 
 
 def _write(

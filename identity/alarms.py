@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
 from audit.events import Event
@@ -56,9 +55,8 @@ def duties_of_leaver(member: Member, *known: bool) -> Duties:
 
 
 def _asked(member: Member) -> tuple[bool, bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {DUTIES}", {"organization": member.organization_id, "member": member.pk})
-        administers, break_glass = cursor.fetchone()
+    values = {"organization": member.organization_id, "member": member.pk}
+    administers, break_glass = tenancy.asked(f"SELECT {DUTIES}", values)[0]
     return administers, break_glass
 
 

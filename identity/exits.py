@@ -17,7 +17,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, Subject, record, record_all, record_with, with_entries
-from identity import alarms, grants, mail, receipts, reviews, roles
+from identity import alarms, grants, mail, receipts, reviews, roles, tenancy
 from identity.models import (
     ActivePeriod,
     Directory,
@@ -104,19 +104,15 @@ back AS (
 def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
     """Make an active member suspended: out at once, access dormant."""
     now = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _SUSPEND,
-            {
-                "organization": member.organization_id,
-                "member": member.pk,
-                "members": [member.pk],
-                "now": now,
-                "state_reason": reason,
-                "reason": "suspended",
-            },
-        )
-        session_ids, token_ids, *duties = cursor.fetchone()
+    values = {
+        "organization": member.organization_id,
+        "member": member.pk,
+        "members": [member.pk],
+        "now": now,
+        "state_reason": reason,
+        "reason": "suspended",
+    }
+    session_ids, token_ids, *duties = tenancy.asked(_SUSPEND, values)[0]
     member.state, member.state_reason, member.suspended_at = Member.State.SUSPENDED, reason, now
     member.session_epoch += 1
     member.version += 1

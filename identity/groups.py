@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
@@ -163,13 +162,11 @@ def awaited(group: Group) -> list[str]:
 
 def lock(group: Group) -> Group:
     """Lock the group's row for the transaction and return it. Raises NotFound for one deleted meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [group.pk])
-        row = cursor.fetchone()
-    if row is None:
+    found = tenancy.asked(_LOCK, [group.pk])
+    if not found:
         message = "There is no such group."
         raise NotFound(message)
-    return rows.loaded(Group, json.loads(row[0]))
+    return rows.loaded(Group, json.loads(found[0][0]))
 
 
 def members_of(group: Group) -> Iterable[tuple[UUID, str]]:

@@ -12,10 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.db import connection
 from django.db.models import Exists, OuterRef
 
-from identity import domains
+from identity import domains, tenancy
 from identity.errors import EmailTaken, ExternalIdTaken, Offboarded, UserNameTaken
 from identity.models import Directory, Link, Member, Organization
 from identity.profile import key_of
@@ -60,18 +59,14 @@ def prospect(
     organization_id: UUID, directory: Directory | None, external_id: str | None, user_name: str, email: str
 ) -> Prospect:
     """Look around for somebody who arrives under these names."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _PROSPECT,
-            {
-                "organization": organization_id,
-                "key": key_of(user_name),
-                "directory": directory.pk if directory else None,
-                "external_id": external_id,
-                "email": key_of(email),
-            },
-        )
-        is_known, awaited, email_unique, defaults = cursor.fetchone()
+    values = {
+        "organization": organization_id,
+        "key": key_of(user_name),
+        "directory": directory.pk if directory else None,
+        "external_id": external_id,
+        "email": key_of(email),
+    }
+    is_known, awaited, email_unique, defaults = tenancy.asked(_PROSPECT, values)[0]
     return Prospect(not is_known, awaited, email_unique, json.loads(defaults))
 
 

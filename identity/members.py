@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
-from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
@@ -241,12 +240,10 @@ def known_by(member: Member) -> tuple[str, str]:
 
 def lock(member: Member | UUID) -> Member:
     """Lock the member's row for the transaction and return it; the tenancy must be set."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [member.pk if isinstance(member, Member) else member])
-        row = cursor.fetchone()
-    if row is None:
+    found = tenancy.asked(_LOCK, [member.pk if isinstance(member, Member) else member])
+    if not found:
         raise Member.DoesNotExist
-    return rows.loaded(Member, json.loads(row[0]))
+    return rows.loaded(Member, json.loads(found[0][0]))
 
 
 def subject_of(member: Member) -> Subject:

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, Subject
-from identity import nesting
+from identity import nesting, tenancy
 from identity.models import Group, PendingMembership
 
 _PENDING_LENGTH_MAX = 500
@@ -87,18 +86,14 @@ def add(group: Group, values: list[str], actor: Actor) -> Added:
     if not values:
         return Added()
     known_ids, strange = ids(values)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ADD,
-            {
-                "members": known_ids,
-                "organization": group.organization_id,
-                "group": group.pk,
-                "directory": group.directory_id,
-                "now": timezone.now(),
-            },
-        )
-        rows = cursor.fetchall()
+    parameters = {
+        "members": known_ids,
+        "organization": group.organization_id,
+        "group": group.pk,
+        "directory": group.directory_id,
+        "now": timezone.now(),
+    }
+    rows = tenancy.asked(_ADD, parameters)
     lines = [
         line(Event.GROUP_MEMBER_ADD, group, actor, member_id, name, [None, group.display_name])
         for member_id, name, is_new in rows
@@ -124,12 +119,8 @@ def by_external_id(group: Group, values: Iterable[str]) -> dict[str, UUID]:
     named = list(values)
     if not named or group.directory_id is None:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _BY_EXTERNAL_ID,
-            {"organization": group.organization_id, "directory": group.directory_id, "values": named},
-        )
-        return dict(cursor.fetchall())
+    parameters = {"organization": group.organization_id, "directory": group.directory_id, "values": named}
+    return dict(tenancy.asked(_BY_EXTERNAL_ID, parameters))
 
 
 def remove(
@@ -141,19 +132,15 @@ def remove(
     keep: list[UUID] | None = None,
 ) -> tuple[list[UUID], list[Line]]:
     """Take people out, `everybody` but those of `keep`; return who left, and the entries that the caller writes."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _REMOVE,
-            {
-                "now": timezone.now(),
-                "organization": group.organization_id,
-                "group": group.pk,
-                "everybody": everybody,
-                "members": members,
-                "keep": keep or [],
-            },
-        )
-        rows = cursor.fetchall()
+    parameters = {
+        "now": timezone.now(),
+        "organization": group.organization_id,
+        "group": group.pk,
+        "everybody": everybody,
+        "members": members,
+        "keep": keep or [],
+    }
+    rows = tenancy.asked(_REMOVE, parameters)
     return [row[0] for row in rows], [
         line(Event.GROUP_MEMBER_REMOVE, group, actor, member_id, name, [group.display_name, None])
         for member_id, name in rows

@@ -29,7 +29,6 @@ TOKEN = f"NULLIF(current_setting('{TOKEN_SETTING}', true), '')::uuid"
 _SET_ASKING = f"SELECT set_config('{DIRECTORY_SETTING}', %s, true), set_config('{TOKEN_SETTING}', %s, true)"
 _SET_ALL = f"{_SET}, {_SET_ASKING.removeprefix('SELECT ')}, set_config('plan_cache_mode', %s, true)"
 _ATTRIBUTE = "rollcall_tenant"
-_WHOLE = "rollcall_whole"
 connection = cast("DatabaseWrapper", default_connection)
 
 
@@ -52,14 +51,13 @@ def whole(organization: Organization | UUID) -> Iterator[None]:
     a transaction that is open already, this is `change`.
     """
     outermost = not connection.in_atomic_block
-    if outermost:
-        setattr(connection, _WHOLE, True)
+    connection.stands_as_one = connection.stands_as_one or outermost
     try:
         with change(organization):
             yield
     finally:
         if outermost:
-            setattr(connection, _WHOLE, False)
+            connection.stands_as_one = False
 
 
 def read(
@@ -71,7 +69,7 @@ def read(
     """
     if connection.in_atomic_block:
         with of(organization):
-            return _fetched(sql, parameters)
+            return asked(sql, parameters)
     tenant = str(organization.pk if isinstance(organization, Organization) else organization)
     return connection.ask(Statement(_SET, (tenant, "")), Statement(sql, parameters))[1]
 
@@ -82,7 +80,7 @@ def read_everywhere(
     """Return the rows of one statement over all organizations, as `everywhere` allows it, by one round trip."""
     if connection.in_atomic_block:
         with everywhere(why):
-            return _fetched(sql, parameters)
+            return asked(sql, parameters)
     return connection.ask(Statement(_SET, ("", "on")), Statement(sql, parameters))[1]
 
 
@@ -93,7 +91,7 @@ def read_as(
     if connection.in_atomic_block:
         with of(organization):
             connection.ahead(_SET_ASKING, (str(directory), str(token)))
-            return _fetched(statement.sql, statement.parameters)
+            return asked(statement.sql, statement.parameters)
     tenant = str(organization.pk if isinstance(organization, Organization) else organization)
     asking = Statement(_SET_ALL, (tenant, "", str(directory), str(token), statement.plan))
     return connection.ask(asking, statement)[1]
@@ -110,7 +108,7 @@ def change(organization: Organization | UUID) -> Iterator[None]:
     """
     try:
         if connection.in_atomic_block:
-            with transaction.atomic(savepoint=not getattr(connection, _WHOLE, False)), of(organization):
+            with transaction.atomic(savepoint=not connection.stands_as_one), of(organization):
                 yield
         else:
             with of(organization):
@@ -153,8 +151,6 @@ def _apply(tenant: tuple[str, str]) -> None:
     setattr(connection, _ATTRIBUTE, tenant)
 
 
-def _fetched(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
+def asked(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of one statement in the transaction that is open; what is queued travels with it."""
+    return connection.ask(Statement(sql, parameters))[0]

@@ -1,20 +1,25 @@
-"""Fewer round trips: BEGIN, the tenant's setting and savepoints are sent together with the statement that follows them.
+"""Fewer round trips: what nobody waits for is queued, and sent together with the statement that follows, the commit or the rollback.
 
-Django's own backend waits for the answer of each. Here they are queued in libpq's pipeline, which ends with the next statement, the
-commit or the rollback; if one of them were refused, that one would raise.
+BEGIN, the tenant's setting, savepoints, entries of the record: Django's own backend waits for the answer of each. They are done before
+the statement that they travel with, in the same transaction; if one of them were refused, that statement would raise.
 """
 
 import select
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.db import Error
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
+from psycopg.pq import TransactionStatus
 
-from identity.postgresql.flush import Channel, Rows, Statement
+from identity.postgresql.flush import PASSING, Channel, Rows, Statement
+
+_BEGIN: Final = Statement("BEGIN")
+_COMMIT: Final = Statement("COMMIT")
+_ROLLBACK: Final = Statement("ROLLBACK")
 
 
 class Cursor(CursorWrapper):
@@ -22,6 +27,7 @@ class Cursor(CursorWrapper):
 
     def _execute(self, sql: Any, params: Any, *context: Any) -> Any:
         try:
+            self.db.board()
             return super()._execute(sql, params, *context)  # type: ignore[misc]  # the stubs leave it out
         except Error:
             # psycopg itself refused (a NUL in a text): what was queued for this statement is not left for the next one.
@@ -32,8 +38,13 @@ class Cursor(CursorWrapper):
             self.db.land()
 
     def _executemany(self, sql: Any, param_list: Any, *context: Any) -> Any:
-        self.db.land()
+        self.db.flush()
         return super()._executemany(sql, param_list, *context)  # type: ignore[misc]  # the stubs leave it out
+
+    def copy(self, *parts: Any) -> Any:
+        """Begin a COPY, which can't be part of a pipeline."""
+        self.db.flush()
+        return self.cursor.copy(*parts)
 
 
 class DebugCursor(Cursor, CursorDebugWrapper):
@@ -41,34 +52,32 @@ class DebugCursor(Cursor, CursorDebugWrapper):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """One connection. `ahead` queues a statement, `ask` sends several at once; everything else is Django's."""
+    """One connection. `ahead` queues a statement, `ask` sends several at once; everything else is Django's.
 
-    _queue: AbstractContextManager[Any] | None = None
+    `stands_as_one`: whoever opened the transaction lets every refusal out, so that a refused write may be heard of late (`write`).
+    """
+
+    stands_as_one = False
+    _pipeline: AbstractContextManager[Any] | None = None
     _channel: Channel | None = None
 
-    def ahead(
-        self,
-        sql: str,
-        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
-        *,
-        prepare: bool | None = None,
-    ) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._queued: list[Statement] = []
+
+    def ahead(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> None:
         """Queue a statement whose answer nobody reads: it travels with the next one, in its transaction."""
         self.validate_no_broken_transaction()
         self.close_if_health_check_failed()
         self.ensure_connection()
-        with self.wrap_database_errors:
-            if self._queue is None:
-                self._queue = self.connection.pipeline()
-                self._queue.__enter__()
-            self.connection.execute(sql, parameters, prepare=prepare)
+        self._queued.append(Statement(sql, parameters))
 
-    def land(self) -> None:
-        """Have everything queued done, and raise what any of it was refused for."""
-        queue, self._queue = self._queue, None
-        if queue is not None:
-            with self.wrap_database_errors:
-                queue.__exit__(None, None, None)
+    def write(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> None:
+        """Do what a constraint may refuse: at once, so that the verb hears of it, or with the next statement if all `stands_as_one`."""
+        if self.stands_as_one:
+            self.ahead(sql, parameters)
+        else:
+            self.ask(Statement(sql, parameters))
 
     def ask(self, *statements: Statement) -> list[Rows]:
         """Return the rows of each statement, by one round trip and in one transaction. Raises Django's errors of the database.
@@ -89,11 +98,41 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return rows
 
     def _asked(self, statements: Sequence[Statement]) -> list[Rows]:
-        self.land()
+        queued, self._queued = self._queued, []
+        if not self.autocommit and self._status == TransactionStatus.IDLE:
+            queued = [_BEGIN, *queued]
         with self.wrap_database_errors:
             if self._channel is None or self._channel.connection is not self.connection:
                 self._channel = Channel(self.connection)
-            return self._channel.ask(statements)
+            return self._channel.ask([*queued, *statements])[len(queued) :]
+
+    def flush(self) -> None:
+        """Have everything queued done, and raise what any of it was refused for."""
+        if self._queued:
+            self._asked(())
+
+    def board(self) -> None:
+        """Let what is queued travel with the statement that psycopg sends next."""
+        queued, self._queued = self._queued, []
+        if queued:
+            with self.wrap_database_errors:
+                self._pipeline = self.connection.pipeline()
+                self._pipeline.__enter__()
+                for each in queued:
+                    prepare = False if each.sql.startswith(PASSING) else None
+                    self.connection.execute(each.sql, each.parameters or None, prepare=prepare)
+
+    def land(self) -> None:
+        """Await the answers to what has travelled with psycopg's statement, and raise what any of it was refused for."""
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            with self.wrap_database_errors:
+                pipeline.__exit__(None, None, None)
+
+    @property
+    def _status(self) -> TransactionStatus:
+        status: TransactionStatus = self.connection.pgconn.transaction_status
+        return status
 
     def is_usable(self) -> bool:
         """Tell whether the connection still stands: a healthy one that rests has nothing to read.
@@ -116,24 +155,38 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def chunked_cursor(self) -> Any:
         """Give a cursor on the server, which can't be part of a pipeline."""
-        self.land()
+        self.flush()
         return super().chunked_cursor()
 
     def _savepoint(self, sid: str) -> None:
-        self.ahead(self.ops.savepoint_create_sql(sid), prepare=False)
+        self.ahead(self.ops.savepoint_create_sql(sid))
 
     def _savepoint_commit(self, sid: str) -> None:
-        self.ahead(self.ops.savepoint_commit_sql(sid), prepare=False)
+        self.ahead(self.ops.savepoint_commit_sql(sid))
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        # What was queued since is taken back with the rest, whether or not it would have been refused.
+        with suppress(Error):
+            self.flush()
+        self._asked([Statement(self.ops.savepoint_rollback_sql(sid))])
 
     def _commit(self) -> None:
-        super()._commit()  # type: ignore[misc]  # the stubs leave it out
-        self.land()
+        if self.connection is not None and (self._queued or self._status != TransactionStatus.IDLE):
+            self._asked([_COMMIT])
 
     def _rollback(self) -> None:
-        super()._rollback()  # type: ignore[misc]  # the stubs leave it out
-        self.land()
+        # Not psycopg's own, which has the server forget what it has prepared.
+        self._queued.clear()
+        if self.connection is not None and self._status in {
+            TransactionStatus.INTRANS,
+            TransactionStatus.INERROR,
+        }:
+            self._asked([_ROLLBACK])
+        else:
+            super()._rollback()  # type: ignore[misc]  # the stubs leave it out
 
     def _close(self) -> None:
+        self._queued.clear()
         with suppress(Error):
             self.land()
         super()._close()  # type: ignore[misc]  # the stubs leave it out

@@ -19,6 +19,8 @@ from psycopg.pq.abc import PGconn, PGresult
 
 # What is asked a second time is prepared by the server; so many statements of a connection at most.
 PREPARED_MAX: Final = 200
+# Of these the server has nothing to plan, and names of savepoints are always new ones.
+PASSING: Final = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 _PLACEHOLDER: Final = re.compile(r"%(?:%|s|\((\w+)\)s)")
 _AUTO: Final = PyFormat.AUTO
 
@@ -67,27 +69,25 @@ class Channel:
         Raises psycopg's errors: of the first statement that is refused, and then none of them has been done.
         """
         ready = [self._ready(each) for each in statements]
-        if self._pgconn.transaction_status != TransactionStatus.IDLE:
-            # A prepared statement that the server has forgotten would be the end of the open transaction.
-            return self._answers(ready, may_prepare=False)
+        was_idle = self._pgconn.transaction_status == TransactionStatus.IDLE
         try:
-            return self._answers(ready, may_prepare=True)
+            return self._answers(ready)
         except psycopg.errors.InvalidSqlStatementName:
-            # psycopg has the server forget them all when something is rolled back. Nothing of this was done: once more.
+            # Somebody has had the server forget them all. Where nothing is done yet: once more.
             self._names.clear()
-            return self._answers(ready, may_prepare=True)
+            if not was_idle:
+                raise
+            if self._pgconn.transaction_status != TransactionStatus.IDLE:
+                self._pgconn.exec_(b"ROLLBACK")
+            return self._answers(ready)
 
-    def _answers(self, ready: Sequence[_Ready], *, may_prepare: bool) -> list[Rows]:
+    def _answers(self, ready: Sequence[_Ready]) -> list[Rows]:
         preparing: _Preparing = []
         self._pgconn.enter_pipeline_mode()
         is_clean = False
         try:
             for each in ready:
-                if may_prepare:
-                    self._send(each, preparing)
-                else:
-                    self._pgconn.send_query_params(each.sql, each.values, each.types, each.formats)
-                    preparing.append(None)
+                self._send(each, preparing)
             self._pgconn.pipeline_sync()
             results = self._results()
             self._pgconn.exit_pipeline_mode()
@@ -109,7 +109,9 @@ class Channel:
 
     def _send(self, each: _Ready, preparing: _Preparing) -> None:
         pgconn, names = self._pgconn, self._names
-        if each.key not in names:
+        if each.key[0].startswith(PASSING):
+            pgconn.send_query_params(each.sql, None)
+        elif each.key not in names:
             self._forget_oldest(preparing)
             names[each.key] = None
             pgconn.send_query_params(each.sql, each.values, each.types, each.formats)

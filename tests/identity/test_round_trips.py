@@ -10,7 +10,7 @@ from identity import members, tenancy, tokens
 from identity.errors import UserNameTaken
 from identity.models import Directory, Member
 from identity.postgresql.flush import PREPARED_MAX, Statement
-from tests.conftest import SETUP
+from tests.conftest import SETUP, join
 
 IDLE, IN_TRANSACTION = TransactionStatus.IDLE, TransactionStatus.INTRANS
 
@@ -228,3 +228,50 @@ def test_what_was_prepared_may_be_forgotten_by_the_server(jane):
     for _ in range(3):
         connection.connection.execute("DEALLOCATE ALL")
         assert tenancy.read(jane.organization_id, names, []) == [("jane@acme.example",)]
+
+
+def test_a_write_that_travels_with_the_commit_is_refused_there_by_the_same_name(acme, jane):
+    join(acme, "bob@acme.example")
+    with pytest.raises(UserNameTaken), tenancy.whole(acme):
+        members.change(jane, user_name="bob@acme.example", actor=SETUP)
+    assert status() == IDLE
+    with tenancy.of(acme):
+        assert Member.objects.get(pk=jane.pk).user_name == "jane@acme.example"
+
+
+def test_what_is_queued_within_a_savepoint_is_taken_back_with_it_also_where_it_is_refused(acme, jane):
+    with tenancy.of(acme):
+        for sql in ("SELECT 1 / 0", "UPDATE identity_member SET version = version + 1"):
+            with pytest.raises(RuntimeError), transaction.atomic():
+                connection.ahead(sql)
+                raise RuntimeError
+        assert Member.objects.get(pk=jane.pk).version == jane.version
+
+
+def test_what_is_queued_is_done_before_a_cursor_a_copy_and_the_commit(acme, jane):
+    with tenancy.change(acme):
+        connection.ahead("SELECT set_config('rollcall.tried', 'here', true)")
+        assert one("SELECT current_setting('rollcall.tried')") == ("here",)
+        connection.ahead("CREATE TEMPORARY TABLE tried (word text) ON COMMIT DROP")
+        with connection.cursor() as cursor, cursor.copy("COPY tried FROM STDIN") as copy:
+            copy.write(b"a\nb\n")
+        assert one("SELECT count(*) FROM tried") == (2,)
+    with pytest.raises(DatabaseError, match="division by zero"), tenancy.of(acme):
+        connection.ahead("SELECT 1 / %(by)s", {"by": 0})
+    assert (status(), one("SELECT 6")) == (IDLE, (6,))
+
+
+def test_what_is_prepared_outlives_a_rollback(acme):
+    def questions():
+        with tenancy.of(acme):
+            assert tenancy.asked("SELECT %s::text || 'y'", ["x"]) == [("xy",)]
+
+    for _ in range(3):
+        questions()
+    with pytest.raises(RuntimeError), tenancy.of(acme):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            raise ZeroDivisionError
+        raise RuntimeError
+    questions()
+    sql = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%|| ''y''%%' AND name LIKE 'rollcall%%'"
+    assert one(sql) == (1,)

@@ -19,14 +19,14 @@ COUNTS = {
     "list, more behind": READ,
     "list, further on": READ + 1,  # where the walk has come to
     "filter": READ,
-    "create": 3,
-    "patch": 3,
+    "create": 2,
+    "patch": 2,
     "patch to the same": 2,
     "suspend": 3,
-    "put": 3,
+    "put": 2,
     "group get": READ,
-    "group add": 6,
-    "group remove": 7,
+    "group add": 5,
+    "group remove": 6,
     "refused": 1,  # the entry of the refusal travels with the commit
 }
 
