@@ -3,12 +3,14 @@
 import ipaddress
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -57,6 +59,7 @@ class Caller:
         self._bytes_max = bytes_max
         # By name and not by address: a kept TLS connection speaks for the one name its certificate was checked against.
         self._clients: dict[str, httpx2.Client] = {}
+        self._sockets: dict[str, socket.socket] = {}
 
     def __enter__(self) -> Self:
         """Begin; nothing is opened yet."""
@@ -90,16 +93,47 @@ class Caller:
         )
         ends = time.monotonic() + self._seconds_max
         try:
-            with client.stream(
-                method,
-                parts._replace(netloc=f"{literal}:{port}", fragment="").geturl(),
-                headers={**(headers or {}), "Host": parts.netloc.rpartition("@")[2]},
-                content=content,
-                extensions={"sni_hostname": host},
-            ) as response:
+            with (
+                self._cut_off_in_time(parts.netloc),
+                client.stream(
+                    method,
+                    parts._replace(netloc=f"{literal}:{port}", fragment="").geturl(),
+                    headers={**(headers or {}), "Host": parts.netloc.rpartition("@")[2]},
+                    content=content,
+                    extensions={"sni_hostname": host, "trace": self._noting(parts.netloc)},
+                ) as response,
+            ):
                 return Answer(response.status_code, dict(response.headers), self._body(response, ends))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            if time.monotonic() >= ends:
+                raise Unreachable(f"the answer took longer than {self._seconds_max} seconds") from error
             raise Unreachable(str(error)[:200] or type(error).__name__) from error
+
+    def _noting(self, place: str) -> Callable[[str, Mapping[str, Any]], None]:
+        """Return what remembers the socket of a connection that is opened."""
+
+        def note(event: str, said: Mapping[str, Any]) -> None:
+            if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+                self._sockets[place] = said["return_value"].get_extra_info("socket")
+
+        return note
+
+    @contextmanager
+    def _cut_off_in_time(self, place: str) -> Iterator[None]:
+        """Close the connection from outside when the time is over: a server that sends a byte now and then never trips a time-out."""
+
+        def cut() -> None:
+            with suppress(OSError, KeyError):
+                # Past TLS, whose own shutdown would wait for the other side.
+                socket.socket.shutdown(self._sockets[place], socket.SHUT_RDWR)
+
+        watch = threading.Timer(self._seconds_max, cut)
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
 
     def _body(self, response: httpx2.Response, ends: float) -> bytes:
         body = bytearray()

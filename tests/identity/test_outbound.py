@@ -1,12 +1,16 @@
 """Calls to addresses that a tenant typed, over real sockets (the same for SAML metadata: tests/saml/test_fetch.py)."""
 
+import gzip
 import http.server
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
 from identity.outbound import Answer, Caller, Unreachable
+
+BOMB = gzip.compress(b"x" * 50_000_000)
 
 
 class Site(http.server.BaseHTTPRequestHandler):
@@ -15,6 +19,24 @@ class Site(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.server.seen.append((self.client_address[1], self.headers["Host"], self.headers["Authorization"]))
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/drip-headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            with suppress(OSError):
+                for number in range(40):
+                    self.wfile.write(f"X-{number}: x\r\n".encode())
+                    self.wfile.flush()
+                    time.sleep(0.1)
+            self.close_connection = True
+            return
+        if self.path == "/bomb":
+            body = BOMB
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(body)
+            return
         if self.path == "/drip":
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -76,8 +98,22 @@ def test_a_redirect_is_an_answer_and_nobody_follows_it(site):
     assert (answer.status, answer.headers["location"]) == (302, "http://169.254.169.254/")
 
 
+def test_a_call_after_one_that_was_cut_off_goes_over_a_new_connection(site):
+    with Caller(seconds_max=0.5, bytes_max=1000) as caller:
+        assert caller.call("POST", url(site), content=b"hi").body == b"hi"
+        with pytest.raises(Unreachable, match="longer"):
+            caller.call("POST", url(site, "/drip-headers"), content=b"")
+        assert caller.call("POST", url(site), content=b"hi").body == b"hi"
+
+
 @pytest.mark.parametrize(
-    ("path", "why"), [("/large", "larger than 1000 bytes"), ("/drip", "longer than 0.5 seconds")]
+    ("path", "why"),
+    [
+        ("/large", "larger than 1000 bytes"),
+        ("/bomb", "larger than 1000 bytes"),
+        ("/drip", "longer than 0.5 seconds"),
+        ("/drip-headers", "longer than 0.5 seconds"),
+    ],
 )
 def test_floods_and_drips_end_at_the_limit(site, path, why):
     with Caller(seconds_max=0.5, bytes_max=1000) as caller, pytest.raises(Unreachable, match=why):
