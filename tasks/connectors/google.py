@@ -20,7 +20,7 @@ from tasks.connectors.faults import (
     ResyncNeeded,
     Unauthorized,
 )
-from tasks.connectors.http import Api, caller, retry_after
+from tasks.connectors.http import Api, Onward, caller, retry_after
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.oauth import JWT_GRANT, Tokens, assertion
 from tasks.connectors.paths import checked, profile_at
@@ -176,9 +176,10 @@ class GoogleConnector(Connector):
         self, api: Api, path: str, query: dict[str, str], token: str
     ) -> Iterator[tuple[dict[str, Any], str]]:
         """Give each page with the token of the one behind it, empty behind the last."""
+        onward = Onward()
         while True:
             try:
-                listed = self._get(api, path, query | ({"pageToken": token} if token else {}))
+                listed = self._get(api, path, query | ({"pageToken": onward(token)} if token else {}))
             except ResyncNeeded as fault:
                 if token:
                     raise

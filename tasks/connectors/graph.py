@@ -13,7 +13,7 @@ from identity.directory_kinds import Field, Missing, Verdict
 from identity.outbound import Answer, Caller
 from tasks.connectors.faults import Fault, Misconfigured, NotUnderstood, ResyncNeeded, Unauthorized
 from tasks.connectors.graph_certificate import thumbprint
-from tasks.connectors.http import Api, caller
+from tasks.connectors.http import Api, Onward, caller
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.oauth import JWT_BEARER, Tokens, assertion
 from tasks.connectors.paths import checked, profile_at
@@ -95,8 +95,9 @@ class GraphConnector(Connector):
     ) -> Iterator[tuple[list[dict[str, Any]], str, bool]]:
         """Give each page's values, the link behind it, and whether that is the delta link for the next run."""
         query: dict[str, str] | None = None if link else {"$select": selected}
+        onward = Onward()
         while True:
-            listed = self._get(api, link or path, query)
+            listed = self._get(api, onward(link) or path, query)
             query = None
             following = listed.get("@odata.nextLink")
             link = str(following or listed.get("@odata.deltaLink") or "")

@@ -116,6 +116,22 @@ def next_link(headers: Mapping[str, str]) -> str:
     return ""
 
 
+class Onward:
+    """The links or tokens of one listing, each followed once: a directory that points back to a page it gave would be read for ever."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def __call__(self, link: str) -> str:
+        """Return the link. Raises NotUnderstood for one that was followed before."""
+        if link and link in self._seen:
+            raise NotUnderstood(
+                "The directory points back to a page that it gave before: its listing would never end."
+            )
+        self._seen.add(link)
+        return link
+
+
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from identity.directory_kinds import Field, Missing, Verdict
 from identity.outbound import Caller
 from tasks.connectors.faults import Fault, Misconfigured, NotUnderstood, RateLimited, Unauthorized
-from tasks.connectors.http import Api, caller, next_link
+from tasks.connectors.http import Api, Onward, caller, next_link
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.oauth import JWT_BEARER, Tokens, assertion
 from tasks.connectors.paths import checked, profile_at
@@ -107,10 +107,10 @@ class OktaConnector(Connector):
     def _people(
         self, api: Api, state: dict[str, Any], query: dict[str, str] | None, following: str
     ) -> Iterator[Page]:
-        link = state["link"]
+        link, onward = state["link"], Onward()
         while query is not None:
             users, link = self._get(
-                api, link or "/api/v1/users", None if link else query | {"limit": PER_PAGE}
+                api, onward(link) or "/api/v1/users", None if link else query | {"limit": PER_PAGE}
             )
             state |= {"link": link} if link else {"stage": following, "link": ""}
             people = [self._person(user) for user in users]
@@ -128,10 +128,10 @@ class OktaConnector(Connector):
         if not state["whole"]:
             since = state["since"]
             query["filter"] = f'lastUpdated gt "{since}" or lastMembershipUpdated gt "{since}"'
-        link = state["link"]
+        link, onward = state["link"], Onward()
         while True:
             here = dict(state, link=link)
-            groups, link = self._get(api, link or "/api/v1/groups", None if link else query)
+            groups, link = self._get(api, onward(link) or "/api/v1/groups", None if link else query)
             for group in groups:
                 if group.get("type") != "BUILT_IN":  # "Everyone" says nothing
                     yield from self._members(api, group, here)
@@ -147,10 +147,10 @@ class OktaConnector(Connector):
             )
             return
         yield Page(groups=[Group(key, name)], checkpoint=checkpoint)
-        link = ""
+        link, onward = "", Onward()
         while True:
             members, link = self._get(
-                api, link or f"/api/v1/groups/{key}/users", None if link else {"limit": PER_PAGE}
+                api, onward(link) or f"/api/v1/groups/{key}/users", None if link else {"limit": PER_PAGE}
             )
             found = [Membership(key, str(member["id"])) for member in members if member.get("id")]
             yield Page(memberships=found, checkpoint=checkpoint)

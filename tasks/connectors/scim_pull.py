@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from identity.directory_kinds import Field, Missing, Verdict
 from identity.outbound import Answer, Caller
 from tasks.connectors.faults import Misconfigured, NotUnderstood, ResyncNeeded, Unauthorized
-from tasks.connectors.http import Api, caller
+from tasks.connectors.http import Api, Onward, caller
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.mapping import ENTERPRISE
 
@@ -75,7 +75,10 @@ class ScimConnector(Connector):
         return {"by_cursor": False, "index": 1, "seen": 0}
 
     def _walk(self, api: Api, stage: str, state: dict[str, Any]) -> Iterator[Page]:
+        onward = Onward()
         for _ in range(PAGES_MAX):
+            if state["by_cursor"]:
+                onward(state["cursor"])
             listed = self._page(api, stage, state)
             found = _resources(listed)
             # Behind the first page a server that pages by cursor may leave the total out (RFC 9865 section 2.3).

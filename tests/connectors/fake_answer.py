@@ -25,7 +25,7 @@ def page(state: State, items: list[Any], token: str) -> tuple[list[Any], str]:
     """Return the page that a token stands for, and the token of the one behind it.
 
     Faults: "empty_page" gives nothing at first and goes on, "duplicate_pages" gives each page twice, "reorder" turns the list around,
-    "truncate" ends behind the first page as if it were the last.
+    "truncate" ends behind the first page as if it were the last, "loop" always points to the second one.
     """
     faults = state["faults"]
     if faults.get("reorder"):
@@ -39,4 +39,6 @@ def page(state: State, items: list[Any], token: str) -> tuple[list[Any], str]:
         following = f"{start}.again"
     if faults.get("truncate"):
         following = ""
+    if faults.get("loop"):
+        following = str(size)
     return items[start : start + size], following

@@ -17,6 +17,8 @@ def answer(state: State, path: str, query: dict[str, str], host: str) -> Answer:
     since, _, place = token.partition("-")
     if query.get("$deltatoken") and state["faults"].get("stale"):
         return error(*state["faults"]["stale"])
+    if query.get("$skiptoken") and state["faults"].get("stale_middle"):
+        return error(*state["faults"]["stale_middle"])
     found, following = page(state, _changed(state, kind, int(since or 0)), place)
     elsewhere = "http://127.0.0.2:1" if state["faults"].get("other_host") else host
     body = {"value": found}

@@ -36,6 +36,7 @@ def answer(state: State, path: str, query: dict[str, str], host: str) -> Answer:
 
 def _list(state: State, path: str, items: list[dict], query: dict[str, str], host: str) -> Answer:
     found, following = page(state, items, query.get("after", ""))
+    host = state["faults"].get("elsewhere", host)
     own = f'<{host}/api/v1/{path}?limit=200>; rel="self"'
     keep = f"&filter={query['filter']}".replace(" ", "%20").replace('"', "%22") if "filter" in query else ""
     link = (

@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from tasks.connectors.faults import Misconfigured, RateLimited, ResyncNeeded, Unauthorized, Unreachable
+from tasks.connectors.faults import (
+    Misconfigured,
+    NotUnderstood,
+    RateLimited,
+    ResyncNeeded,
+    Unauthorized,
+    Unreachable,
+)
 from tasks.connectors.google import SCOPES, GoogleConnector
 from tests.connectors.conftest import somebody
 from tests.connectors.listing import run
@@ -68,6 +75,12 @@ def test_a_user_without_an_address_is_named_as_unreadable(google, fake):
     listing = run(google())
     assert [one.place for one in listing.unreadable] == ["user id-3"]
     assert len(listing.people) == 6
+
+
+def test_a_page_that_repeats_for_ever_ends_the_run(google, fake):
+    fake.put(faults={"loop": True})
+    with pytest.raises(NotUnderstood, match="never end"):
+        run(google())
 
 
 @pytest.mark.parametrize("fault", ["empty_page", "duplicate_pages", "reorder"])

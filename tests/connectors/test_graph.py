@@ -110,6 +110,20 @@ def test_an_interrupted_listing_goes_on_where_it_was(graph):
         assert (rest.end.whole, rest.end.cookie) == (True, whole.end.cookie)
 
 
+def test_a_page_that_repeats_for_ever_ends_the_run(graph, fake):
+    fake.put(faults={"loop": True})
+    with pytest.raises(NotUnderstood, match="never end"):
+        run(graph())
+
+
+@pytest.mark.parametrize("stale", [[410, "gone"], [400, "syncStateNotFound"]])
+def test_a_link_in_the_middle_that_graph_no_longer_knows_means_beginning_anew(graph, fake, stale):
+    first = run(graph()).pages[0]
+    fake.put(faults={"stale_middle": stale})
+    with pytest.raises(ResyncNeeded):
+        run(graph(), checkpoint=first.checkpoint)
+
+
 def test_our_token_goes_to_no_other_host(graph, fake):
     fake.put(faults={"other_host": True})
     with pytest.raises(NotUnderstood, match="another host"):

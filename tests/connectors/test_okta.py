@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tasks.connectors.faults import Misconfigured, RateLimited, Unauthorized, Unreachable
+from tasks.connectors.faults import Misconfigured, NotUnderstood, RateLimited, Unauthorized, Unreachable
 from tasks.connectors.okta import OktaConnector
 from tests.connectors.conftest import somebody, team
 from tests.connectors.fake_directory import API_TOKEN
@@ -56,6 +56,19 @@ def test_changes_overlap_since_they_may_become_visible_late(okta, fake):
     run(okta(), cookie=cookie)
     [asked] = [path for path in fake.state["asked"] if path.startswith("/api/v1/users")]
     assert cookie["since"][:16] not in asked.replace("%3A", ":")
+
+
+@pytest.mark.parametrize("elsewhere", ["http://127.0.0.2:1", "https://127.0.0.1"])
+def test_a_link_to_another_host_or_scheme_is_not_followed(okta, fake, elsewhere):
+    fake.put(faults={"elsewhere": elsewhere})
+    with pytest.raises(NotUnderstood, match="another host"):
+        run(okta())
+
+
+def test_a_page_that_repeats_for_ever_ends_the_run(okta, fake):
+    fake.put(faults={"loop": True})
+    with pytest.raises(NotUnderstood, match="never end"):
+        run(okta())
 
 
 @pytest.mark.parametrize("fault", ["empty_page", "duplicate_pages", "reorder"])
