@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import directories, pulls, sync_wake, tenancy
+from identity import directories, pull_settings, pulls, sync_wake, tenancy
 from identity.errors import Conflict, Forbidden, constraint_of
 from identity.models import Directory, Pull, Run
 
@@ -182,5 +182,11 @@ def _check_approvable(run: Run, plan_hash: str) -> None:
         raise Conflict(f"This run is not held: {run.state}.")
     if run.expires_at is not None and run.expires_at <= timezone.now():
         raise Conflict(f"This plan is older than {APPROVAL_HOURS} hours: have the directory read again.")
+    if run.directory.active is False:
+        raise Conflict("The directory is switched off: switch it on, and have it read again.")
+    if run.scope != pull_settings.scope_of(run.directory):
+        raise Conflict(
+            "The settings that decide who is read have changed since this plan was made: have the directory read again."
+        )
     if run.plan_hash != plan_hash:
         raise Conflict("The plan is another one than you approve: read it again.")

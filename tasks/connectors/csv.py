@@ -28,6 +28,7 @@ class CsvConnector(Connector):
     kind: ClassVar[str] = "csv"
     title: ClassVar[str] = "CSV file"
     takes_file: ClassVar[bool] = True
+    keys_once: ClassVar[bool] = True
     setting_fields: ClassVar[tuple[Field, ...]] = (
         Field(
             "mapping", "Columns", "mapping", required=True, in_scope=True,

@@ -1,9 +1,12 @@
 """What can go wrong at a directory, by what the engine does about it. A connector raises nothing else for what a directory answers."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from audit.record import plain
 from identity.directory_kinds import Missing
+
+_LENGTH_MAX: Final = 1000
 
 
 class Fault(Exception):
@@ -12,8 +15,9 @@ class Fault(Exception):
     code: ClassVar[str] = "fault"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        # It may repeat what the directory said, which may be no text that can be kept.
+        self.message: str = plain(message)[:_LENGTH_MAX]
+        super().__init__(self.message)
 
 
 class Unreachable(Fault):

@@ -104,6 +104,8 @@ class Connector(ABC):
     setting_fields: ClassVar[tuple[Field, ...]] = ()
     credential_fields: ClassVar[tuple[Field, ...]] = ()
     takes_file: ClassVar[bool] = False
+    # Whether a key that comes twice is a mistake of whoever made the listing, and not a page that was given again.
+    keys_once: ClassVar[bool] = False
 
     def __init__(self, settings: Json, credentials: Json, *, file: BinaryIO | None = None) -> None:
         self.settings = with_defaults(self.setting_fields, settings)

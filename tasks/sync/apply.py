@@ -25,7 +25,8 @@ def apply(claim: Claim, *, until: float) -> bool:
                 endings.after_apply(run)
                 return True
             _do(run, steps)
-            run.save(update_fields=["applied", "skipped"])
+            run.attempts = 0
+            run.save(update_fields=["applied", "skipped", "attempts"])
     return False
 
 

@@ -13,6 +13,8 @@ from tasks.connectors.faults import Fault
 
 # A run that waits for the next day looks so often whether its directory was given more.
 LOOK_AGAIN: Final = timedelta(hours=1)
+# So often in a row a run may meet a directory that does not answer, or a worker may die over it.
+ATTEMPTS_MAX: Final = 8
 # Whoever was cut off after so much of a day in one go will be so tomorrow too.
 _WHOLE_DAY: Final = 0.9
 
@@ -27,6 +29,12 @@ class RunSpent(Fault):
     """The run has had more than a run may take, or can never be done within a day: it ends."""
 
     code = "run_spent"
+
+
+class WorkersDied(Fault):
+    """Worker after worker ended in the middle of the run, and none came further: it ends."""
+
+    code = "workers_died"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,12 @@ def of(run: Run) -> Budget:
 
 
 def fault_of(run: Run, budget: Budget) -> Fault | None:
-    """Say what it means that the time is over; None while some is left."""
+    """Say why the run does not go on now; None where it does."""
+    if run.attempts > ATTEMPTS_MAX:
+        return WorkersDied(
+            "Worker after worker ended over this run, and none came further: an operator finds the reason in their logs, "
+            f"by the run's id {run.pk}."
+        )
     if budget.run_left <= 0:
         return RunSpent(
             f"The run took more than the {budget.run_minutes} minutes that one may take (run_minutes): the rest of it does not happen. "

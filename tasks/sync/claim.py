@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from identity import sync_runs, tenancy
@@ -91,7 +91,12 @@ def take(organization_id: UUID, run_id: UUID) -> Claim | None:
             pk=run_id,
             state__in=Run.OPEN,
             due_at__lte=now,
-        ).update(lease=key, lease_until=now + LEASE)
+        ).update(
+            # Whose lease ran out died over it.
+            attempts=F("attempts") + Case(When(lease__isnull=False, then=1), default=0),
+            lease=key,
+            lease_until=now + LEASE,
+        )
     return Claim(organization_id, run_id, key) if taken else None
 
 

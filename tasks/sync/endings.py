@@ -17,7 +17,6 @@ from tasks.sync import budget, staging
 from tasks.sync.budget import DaySpent
 
 State = Run.State
-ATTEMPTS_MAX: Final = 8
 _BACK_OFF_FIRST: Final = timedelta(seconds=30)
 _BACK_OFF_MAX: Final = timedelta(hours=1)
 _WAIT_SECONDS_MAX: Final = 6 * 3600.0
@@ -105,7 +104,7 @@ def put_off(run: Run, fault: Fault) -> bool:
     if isinstance(fault, DaySpent):
         _postpone(run, fault)
         return True
-    if not isinstance(fault, Unreachable | RateLimited) or run.attempts >= ATTEMPTS_MAX:
+    if not isinstance(fault, Unreachable | RateLimited) or run.attempts >= budget.ATTEMPTS_MAX:
         return False
     wait = min(_BACK_OFF_FIRST * 2**run.attempts, _BACK_OFF_MAX)
     # Directories of one cause (a network that was down) must not come back all at once.

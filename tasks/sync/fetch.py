@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.db import connection
 from django.utils import timezone
 
+from audit.record import plain
 from identity import pull_settings, pulls
 from identity.models import Run
 from identity.profile import key_of
@@ -131,7 +132,7 @@ def _lacks(
 ) -> Iterator[dict[str, str]]:
     """Say why nobody may count as absent by this listing; nothing for a complete one."""
     if end.incomplete:
-        yield {"code": "incomplete", "sentence": end.incomplete}
+        yield {"code": "incomplete", "sentence": plain(end.incomplete)}
     if run.unreadable:
         yield {"code": "unreadable", "sentence": f"{len(run.unreadable)} records or more could not be read."}
     if unknown:
@@ -143,6 +144,11 @@ def _lacks(
         yield {
             "code": "empty",
             "sentence": "The directory listed nobody: often that is a right that is missing.",
+        }
+    if end.whole and connector.keys_once and run.staged > listed and not run.unreadable:
+        yield {
+            "code": "key_twice",
+            "sentence": f"{run.staged - listed} rows have a key that another row has: each person stands in one row.",
         }
     sentinel = connector.sentinel
     if end.whole and sentinel:

@@ -9,6 +9,7 @@ import orjson
 from django.db import connection
 from psycopg.types.json import Jsonb
 
+from audit.record import plain
 from identity.errors import Invalid
 from identity.models import Run
 from identity.profile import check_length, check_user_name, email_of, key_of
@@ -16,6 +17,8 @@ from tasks.connectors.interface import Group, Page, Person, Unreadable
 
 # How many of those that cannot be read are kept with their reasons, for people to look at.
 UNREADABLE_KEPT: Final = 100
+_PLACE_LENGTH_MAX: Final = 200
+_REASON_LENGTH_MAX: Final = 500
 DIGEST_BYTES: Final = 32
 
 # Which of the named have news: the database compares, so that of everybody else nothing travels back. One look-up for each, by the index,
@@ -88,7 +91,11 @@ def write(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> list
 
     `groups_said` are groups that earlier pages of this reading told of, as {id: (members, name)}; they are not staged again.
     """
-    bad = list(page.unreadable)
+    # What the connector repeats of a record may itself be no text that can be kept.
+    bad = [
+        Unreadable(plain(item.place)[:_PLACE_LENGTH_MAX], plain(item.reason)[:_REASON_LENGTH_MAX])
+        for item in page.unreadable
+    ]
     with connection.cursor() as cursor:
         seen = _write_people(cursor, run, page, bad)
         _write_groups(cursor, run, page, bad, groups_said)
@@ -125,7 +132,7 @@ def _write_people(cursor: Any, run: Run, page: Page, bad: list[Unreadable]) -> l
             rows[external_id] = _told(person, digest)
         except (Invalid, UnicodeError) as refusal:
             bad.append(_unreadable(external_id, refusal))
-    rows |= {external_id: _removed(external_id) for external_id in page.removed}
+    rows |= {external_id: _removed(external_id) for external_id in _ids(page.removed, bad)}
     if same:
         cursor.execute(_NO_NEWS, {"run": run.pk, "same": Jsonb(same, orjson.dumps)})
     if rows:
@@ -142,8 +149,8 @@ def _readable(people: Iterable[Person], bad: list[Unreadable]) -> dict[str, tupl
     told: dict[str, tuple[Person, bytes]] = {}
     for person in people:
         try:
-            check_length(person.external_id, "external_id", "An external id")
-            check_length(person.version, "version", "A version")
+            _check_id(person.external_id, "An external id")
+            _check_id(person.version, "A version")
             told[person.external_id] = (person, digest_of(person))
         except (Invalid, UnicodeError) as refusal:
             bad.append(_unreadable(person.external_id, refusal))
@@ -192,7 +199,7 @@ def _write_groups(
             bad.append(_unreadable(f"group {group.external_id}", refusal))
             continue
         groups[group.external_id] = (group.members, group.display_name.strip())
-    groups |= dict.fromkeys(page.removed_groups, ("removed", ""))
+    groups |= dict.fromkeys(_ids(page.removed_groups, bad), ("removed", ""))
     groups = {external_id: told for external_id, told in groups.items() if said.get(external_id) != told}
     if groups:
         values = {
@@ -204,8 +211,8 @@ def _write_groups(
 
 
 def _check_group(group: Group) -> None:
-    check_length(group.external_id, "external_id", "A group's id")
-    check_length(group.display_name, "display_name", "A group's name")
+    _check_id(group.external_id, "A group's id")
+    _check_id(group.display_name, "A group's name")
     if not group.display_name.strip() or not group.external_id:
         raise Invalid("A group needs an id and a name.")
 
@@ -225,6 +232,25 @@ def _write_page(cursor: Any, run: Run, page: Page, seen: Sequence[str], bad: lis
     cursor.execute(_PAGE, {"organization": run.organization_id, "run": run.pk, **lists})
 
 
+def _check_id(text: str, what: str) -> None:
+    """Refuse what cannot be kept or looked up by. Raises Invalid, UnicodeError."""
+    check_length(text, "external_id", what)
+    text.encode()
+
+
+def _ids(ids: Iterable[str], bad: list[Unreadable]) -> list[str]:
+    """Return the ids that can be kept."""
+    kept: list[str] = []
+    for external_id in ids:
+        try:
+            _check_id(external_id, "An id")
+        except (Invalid, UnicodeError) as refusal:
+            bad.append(_unreadable(external_id, refusal))
+        else:
+            kept.append(external_id)
+    return kept
+
+
 def _is_text(text: str) -> bool:
     """Tell whether PostgreSQL can keep it."""
     try:
@@ -235,4 +261,4 @@ def _is_text(text: str) -> bool:
 
 def _unreadable(place: str, refusal: Exception) -> Unreadable:
     reason = refusal.message if isinstance(refusal, Invalid) else "Its text is no Unicode."
-    return Unreadable(place.encode("utf-8", "replace").decode().replace("\0", "")[:200], reason)
+    return Unreadable(plain(place)[:_PLACE_LENGTH_MAX], reason)

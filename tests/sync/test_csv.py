@@ -1,16 +1,20 @@
 """The CSV connector: what a file says, in whatever form somebody exported it, and what it does not say."""
 
 import io
+from contextlib import suppress
 
 import pytest
 
-from identity import directory_kinds
+from identity import directory_kinds, pulls
 from identity.directory_kinds import Field
 from identity.errors import Invalid
 from tasks.connectors.csv import CsvConnector
 from tasks.connectors.faults import Misconfigured, NotUnderstood, ResyncNeeded
 from tasks.connectors.interface import kind_of
 from tasks.connectors.mapping import profile_of
+from tests.conftest import SETUP
+from tests.sync.conftest import ADA
+from tests.sync.scripted import settle, states
 
 MAPPING = {
     "external_id": "No", "user_name": "Login", "email": "Mail", "familyName": "Name", "active": "Active", "groups": "Teams",
@@ -22,6 +26,18 @@ def read(body, checkpoint=None, cookie=None, **settings):
     data = body.encode() if isinstance(body, str) else body
     connector = CsvConnector({"mapping": MAPPING, **settings}, {}, file=io.BytesIO(data))
     return list(connector.fetch(checkpoint=checkpoint, cookie=cookie))
+
+
+@pytest.fixture
+def csv_pull(acme):
+    mapping = {"external_id": "No", "user_name": "Login"}
+    return pulls.create(acme, kind="csv", name="HR", settings={"mapping": mapping}, actor=SETUP)
+
+
+def read_file(pull, body):
+    """Lay the file there, have it read, and approve what waits."""
+    pulls.put_file(pull, body.encode() if isinstance(body, str) else body, "hr.csv", actor=SETUP)
+    return settle(pull, ADA)
 
 
 def people(pages):
@@ -107,6 +123,50 @@ def test_a_file_that_was_cut_off_says_so(settings, tail, lacks):
     assert (lacks in page.end.incomplete) if lacks else page.end.incomplete == ""
     assert len(page.people) == 3
     assert page.unreadable == []
+
+
+def test_a_key_that_stands_twice_makes_the_file_incomplete(acme, csv_pull):
+    """An export by the wrong column, every row of a team under the team's number: whoever lost their row is not gone."""
+    assert read_file(csv_pull, "No,Login\n1,amy\n2,bob\n3,cyd\n").state == "done"
+    for _ in range(3):
+        made = read_file(csv_pull, "No,Login\n1,amy\n1,bob\n1,cyd\n")
+        assert [lack["code"] for lack in made.lacks] == ["key_twice"]
+        assert "2 rows" in made.lacks[0]["sentence"]
+    assert set(states(csv_pull).values()) == {"active"}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", "empty"),
+        (b"\xef\xbb\xbf", "empty"),
+        ("No,Login\n".encode("utf-16"), "at least 1"),
+        (b"No,Login\n", "at least 1"),
+        (b'No,Login\n1,"amy\n2,bob\n3,cyd\n', "no CSV"),
+        (b"No,Login\n1,amy\n2\n", "1 records"),
+        (b"PK\x03\x04" + b"\0" * 50, "no column"),
+        (b"<html>Please sign in</html>", "no column"),
+    ],
+    ids=[
+        "empty",
+        "mark_alone",
+        "utf16_heading",
+        "heading",
+        "open_quote",
+        "cut_off",
+        "spreadsheet",
+        "web_page",
+    ],
+)
+def test_whatever_lies_there_in_the_files_place_puts_nobody_out(acme, csv_pull, body, says):
+    assert read_file(csv_pull, "No,Login\n1,amy\n2,bob\n3,cyd\n").state == "done"
+    for _ in range(3):
+        with suppress(Invalid):
+            made = read_file(csv_pull, body)
+            told = " ".join([made.fault_sentence, *(lack["sentence"] for lack in made.lacks)])
+            assert says in told, told
+    assert set(states(csv_pull).values()) == {"active"}
+    assert len(states(csv_pull)) == 3
 
 
 def test_an_interrupted_file_goes_on_behind_its_checkpoint():

@@ -239,6 +239,21 @@ def test_4_a_plan_grows_old_in_a_day(held, hr):
     assert out(hr) == []
 
 
+def test_4_a_plan_made_by_other_settings_is_not_approved(held, hr):
+    directories.change(hr.directory, settings={"filter": "others"}, actor=SETUP)
+    with pytest.raises(Conflict, match="settings"):
+        sync_runs.approve(held, held.plan_hash, actor=ADA)
+    directories.change(hr.directory, settings={}, actor=SETUP)
+    assert approved(held, ADA).state == "done"
+
+
+def test_4_a_plan_of_a_directory_that_was_switched_off_is_not_approved(held, hr):
+    directories.change(hr.directory, active=False, actor=SETUP)
+    with pytest.raises(Conflict, match="switched off"):
+        sync_runs.approve(held, held.plan_hash, actor=ADA)
+    assert out(hr) == []
+
+
 def test_4_a_newer_run_takes_the_place_of_the_held_one(held, hr):
     newer = run(hr)
     assert (newer.state, newer.plan_hash) == ("held", held.plan_hash)
