@@ -3,10 +3,16 @@
 import io
 
 import pytest
+import redis
+from django.conf import settings as configured
 from django.core.management import CommandError, call_command
 
+from identity import pulls, tenancy
+from identity.models import Pull
+from tests.conftest import SETUP
 from tests.sync.conftest import ADA
 from tests.sync.scripted import approved, crowd, listing, person, pull_of, run, states
+from tests.tasks.test_worker import worker
 
 
 def rollcall(*arguments):
@@ -72,3 +78,22 @@ def test_a_held_run_is_approved_by_a_person_and_not_here(hr):
     assert rollcall("HR")[0] == 2
     made = run(hr)
     assert approved(made, ADA).state == "done"
+
+
+def test_whoever_only_looks_on_leaves_the_work_to_the_workers(acme, environment):
+    mapping = {"external_id": "No", "user_name": "Login"}
+    pull = pulls.create(acme, kind="csv", name="HR", settings={"mapping": mapping}, actor=SETUP)
+    pulls.put_file(pull, b"No,Login\n1,amy\n2,bob\n", "people.csv", actor=SETUP)
+    with tenancy.of(acme):
+        # The file's own run is for the clock: this one is asked for.
+        Pull.objects.update(due_at=None)
+    broker = redis.Redis.from_url(configured.REDIS_URL)
+    broker.flushdb()
+    with worker(environment):
+        code, said = rollcall("HR", "--dry-run", "--watch")
+    broker.flushdb()
+    broker.close()
+    assert (code, states(pull)) == (0, {})
+    assert "previewed" in said
+    assert "2 create" in said
+    assert "create amy: waiting" in said
