@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef
 from identity import domains, tenancy
 from identity.errors import EmailTaken, ExternalIdTaken, Offboarded, UserNameTaken
 from identity.models import Directory, Link, Member, Organization
-from identity.profile import key_of
+from identity.profile import is_same, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ def find(
     if member is None:
         return _by_email(organization, email) if directory is not None else None
     adoptable = directory is not None and email and domains.has_proved(organization.pk, email)
-    if not adoptable or key_of(email) not in {member.email_key, member.user_name_key}:
+    named = is_same(user_name, member.user_name)
+    if not (adoptable and named and any(is_same(email, text) for text in (member.email, member.user_name))):
         message = "Another member already has this user name."
         raise UserNameTaken(message, field="user_name")
     if Link.objects.filter(organization=organization, member=member, tombstoned_at__isnull=True).exists():
@@ -134,6 +135,9 @@ def _by_email(organization: Organization, email: str) -> Known | None:
     )
     if len(found) > 1:
         message = "Several members have this e-mail address: give each an address of their own, or offboard those who are not meant."
+        raise EmailTaken(message, field="email")
+    if found and not is_same(email, found[0].email):
+        message = "Somebody here has an address that only looks like this one: compare them letter by letter."
         raise EmailTaken(message, field="email")
     return Known(found[0], needs_link=True) if found else None
 

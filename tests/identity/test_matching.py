@@ -4,7 +4,7 @@ import pytest
 
 from audit.record import Actor
 from identity import domains, members, tenancy
-from identity.errors import EmailTaken
+from identity.errors import EmailTaken, UserNameTaken
 from identity.models import Member
 from tests.conftest import SETUP, join
 
@@ -81,6 +81,19 @@ def test_whoever_is_brought_by_hand_is_nobodys_second_self(acme):
     local(acme)
     assert local(acme, "another-jane").user_name == "another-jane"
     assert count(acme) == 2
+
+
+@pytest.mark.usefixtures("proved")
+@pytest.mark.parametrize(
+    "name", ["ja\u017fmin.k@acme.example", "jasmin.\u212a@acme.example", "\u00a0jasmin.k@acme.example"]
+)
+def test_whoever_only_looks_like_somebody_does_not_get_their_account(acme, okta, name):
+    jasmin = local(acme, "jasmin.k@acme.example", "jasmin.k@acme.example")
+    with pytest.raises(UserNameTaken):
+        arrive(acme, okta, name, name)
+    with pytest.raises(EmailTaken):
+        arrive(acme, okta, "g-1", name)
+    assert arrive(acme, okta, "Jasmin.K@acme.example", "jasmin.k@ACME.example").member == jasmin
 
 
 @pytest.mark.usefixtures("proved")
