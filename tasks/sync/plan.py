@@ -15,9 +15,10 @@ from tasks.sync import endings, guard, plan_sql
 from tasks.sync.claim import Claim
 from tasks.sync.guard import Reason
 
-# The staging tables are new each time and nobody has counted them: without a hint their joins are taken for joins of few rows.
-_JOIN_SETS: Final = "SET LOCAL enable_nestloop = off"
-_JOIN_AS_USUAL: Final = "SET LOCAL enable_nestloop = on"
+# The staging tables are new each time and nobody has counted them: without a hint their joins are taken for joins of few rows. And with
+# the usual four megabytes the sets of a large directory are written to disk and read again, join by join.
+_JOIN_SETS: Final = "SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true)"
+_JOIN_AS_USUAL: Final = "SELECT set_config('enable_nestloop', 'on', true)"
 
 
 def plan(claim: Claim) -> None:
