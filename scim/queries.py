@@ -186,7 +186,7 @@ def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
     """Tell whether the group has more members than `limit`, without counting further."""
     sql = """SELECT count(*) FROM (
       SELECT 1 FROM identity_membership ms
-       WHERE ms.organization_id = %s AND ms.group_id = %s AND ms.ended_at IS NULL LIMIT %s) AS counted"""
+       WHERE ms.organization_id = %s AND ms.group_id = %s AND ms.ended_at IS NULL ORDER BY ms.member_id LIMIT %s) AS counted"""
     return bool(
         tenancy.read(directory.organization_id, sql, [directory.organization_id, group_id, limit + 1])[0][0]
         > limit

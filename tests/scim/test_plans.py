@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from identity import tenancy, tokens
-from identity.models import MemberKey
+from identity.models import Directory, MemberKey
 from identity.postgresql.flush import Statement
 from tests.scim.talk import Scim
 
@@ -55,12 +55,7 @@ def plan_of(idp, query):
     token = tokens.find(idp.secret).token
     explaining = Statement(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
     explained = tenancy.read_as(token.organization_id, token.directory_id, token.pk, explaining)[0][0]
-    waiting, nodes = [explained[0]["Plan"]], []
-    while waiting:
-        node = waiting.pop()
-        nodes.append(node)
-        waiting += node.get("Plans", [])
-    return nodes, found
+    return nodes_of(explained[0]["Plan"]), found
 
 
 CASES = [
@@ -87,9 +82,8 @@ def test_what_clients_look_for_is_led_by_an_index(idp):
     assert (found, read_whole(nodes)) == (PEOPLE, set())
 
 
-def read_whole(nodes):
-    names = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
-    return names & {"identity_member", "identity_link", "identity_memberkey"}
+def read_whole(nodes, tables=("identity_member", "identity_link", "identity_memberkey")):
+    return {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"} & {*tables}
 
 
 def test_keys_follow_the_profile_whoever_writes_it(acme, okta):
@@ -112,3 +106,45 @@ def test_keys_follow_the_profile_whoever_writes_it(acme, okta):
     assert talk.get(f'/Users?filter=displayName eq "{"X" * 900}"').body["totalResults"] == 1
     assert talk.get(f'/Users?filter=displayName eq "{"x" * 899}y"').body["totalResults"] == 0
     assert talk.get(f'/Users?filter=not (displayName eq "{"x" * 900}")').body["totalResults"] == 0
+
+
+def test_what_a_write_asks_is_led_by_an_index_however_many_people_there_are(idp, eraser):
+    everybody = [each["id"] for each in idp.get(f"/Users?count={PEOPLE}").body["Resources"]]
+    group = idp.create_group("All", *everybody[1:])["id"]
+    eraser.execute("ANALYZE")
+    person, first = f"/Users/{everybody[0]}", [{"value": everybody[0]}]
+    acts = {
+        "create": lambda: idp.post("/Users", {"userName": "new@example.org", "externalId": "new"}),
+        "put": lambda: idp.put(person, {"userName": "other@example.org"}),
+        "suspend": lambda: idp.patch(person, {"op": "replace", "value": {"active": False}}),
+        "one more": lambda: idp.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": first}),
+        "one less": lambda: idp.patch(
+            f"/Groups/{group}", {"op": "remove", "path": "members", "value": first}
+        ),
+    }
+    with tenancy.everywhere("the organization of the test"):
+        organization = Directory.objects.get().organization_id
+    for name, act in acts.items():
+        sent = []
+
+        def note(execute, sql, parameters, many, context, sent=sent):
+            sent.append((sql, parameters))
+            return execute(sql, parameters, many, context)
+
+        with connection.execute_wrapper(note):
+            assert act().status < 300, name
+        assert len(sent) > 1
+        for sql, parameters in sent:
+            if "identity_token_owner" not in sql:
+                plan = tenancy.read(organization, f"EXPLAIN (FORMAT JSON) {sql}", parameters)[0][0]
+                tables = ("identity_member", "identity_link", "identity_membership", "identity_activeperiod")
+                assert not read_whole(nodes_of(plan[0]["Plan"]), tables), (name, sql)
+
+
+def nodes_of(plan):
+    waiting, nodes = [plan], []
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        waiting += node.get("Plans", [])
+    return nodes
