@@ -4,16 +4,13 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from hmac import compare_digest
 
-import orjson
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from audit.schema import ORGANIZATION_SETTING
-from identity import directory_settings, operators, rows, tenancy
+from identity import directory_settings, operators, tenancy, token_owner
 from identity.directory_settings import TOKEN_DAYS_MAX
 from identity.errors import Invalid
 from identity.models import Directory, Member, Organization, Token
@@ -23,7 +20,6 @@ from identity.roles import CAPABILITIES
 _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32
 _LENGTH_MAX = 200
-_UNDERSTOOD_MAX = 1000  # a few kilobytes each
 _AGE_DAYS_DEFAULT = 365
 _OVERLAP_MAX = timedelta(days=30)
 _USE_NOTED_EVERY = timedelta(minutes=1)
@@ -225,47 +221,21 @@ def find(secret: str, asking: Statement | None = None) -> Found | None:
     constant time, before anything is answered.
     """
     prefix, _, rest = secret.rpartition("_") if len(secret) <= _LENGTH_MAX else ("", "", "")
-    head = secret[: 4 + _PREFIX_LENGTH]
+    head = prefix_of(secret)
     if not rest or not prefix or not secret.startswith(("rcd_", "rcm_")):
         return None
     digest = _digest(secret)
-    if asking is None:
-        found, answer = tenancy.connection.ask(Statement(_LOOK_UP, [head]))[0], None
-    else:
-        speaking = Statement(_LOOK_UP_AND_SPEAK, [f"\\x{digest.hex()}", asking.plan, head])
-        found, answer = tenancy.connection.ask(speaking, asking)
-    if not found:
+    token, answer = token_owner.looked_up(head, digest, asking)
+    if token is None:
         return None
-    written: tuple[str, ...] = found[0][:4]
-    # A member may be told their groups by whoever has them in hand; a directory's objects are read by all, and changed by nobody.
-    token = _of_directory(*written) if written[3] else _understood(*written)
     if not compare_digest(bytes(token.digest), digest):
         return None
     return Found(token, token.organization, _refusal(token), answer)
 
 
-# It precedes every request of a machine.
-_LOOK_UP = "SELECT token, organization, member, directory FROM identity_token_owner(%s)"
-_LOOK_UP_AND_SPEAK = f"""SELECT token, organization, member, directory,
-       set_config('{ORGANIZATION_SETTING}', CASE WHEN token->>'digest' = %s THEN token->>'organization_id' ELSE '' END, true),
-       set_config('{tenancy.DIRECTORY_SETTING}', COALESCE(token->>'directory_id', ''), true),
-       set_config('{tenancy.TOKEN_SETTING}', token->>'id', true), set_config('plan_cache_mode', %s, true)
-  FROM identity_token_owner(%s)"""  # noqa: S608 - constants
-
-
-def _understood(token: str, organization: str, member: str | None, directory: str | None) -> Token:
-    """Return the token, with its organization and its owner, of rows as JSON."""
-    found = rows.loaded(Token, orjson.loads(token))
-    found.organization = rows.loaded(Organization, orjson.loads(organization))
-    found.member = rows.loaded(Member, orjson.loads(member)) if member else None
-    found.directory = rows.loaded(Directory, orjson.loads(directory)) if directory else None
-    if found.directory is not None:
-        found.directory.organization = found.organization
-    return found
-
-
-# What was read is read anew for each request; only what the very same text means is remembered.
-_of_directory = lru_cache(maxsize=_UNDERSTOOD_MAX)(_understood)
+def prefix_of(secret: str) -> str:
+    """Return the part of a secret by which its token is known."""
+    return secret[: 4 + _PREFIX_LENGTH]
 
 
 def note_use(token: Token) -> None:

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from identity import directory_settings
+from identity import directory_settings, tokens
 from identity.models import Token
 from scim.errors import Code, ScimError
 
@@ -65,11 +65,8 @@ def check(token: Token) -> None:
 
 def is_waiting(request: HttpRequest) -> bool:
     """Tell whether the token that was sent was refused a moment ago for its number: nothing is read for it before it is counted."""
-    if not _waiting:
-        return False
     sent = request.META.get("HTTP_AUTHORIZATION", "").rpartition(" ")[2]
-    now = time.monotonic()
-    return any(sent.startswith(prefix) and now < until for prefix, until in list(_waiting.items()))
+    return _waiting.get(tokens.prefix_of(sent), 0.0) > time.monotonic()
 
 
 def wait_seconds(name: str, requests: int, seconds: int) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from identity import directories, tenancy, tokens
+from identity import directories, tenancy, token_owner, tokens
 from identity.postgresql.flush import Statement
 from tests.conftest import SETUP
 from tests.scim.talk import Scim
@@ -19,7 +19,7 @@ def test_only_the_true_secret_has_anything_read(okta, jane, gus):
     assert tokens.find(wrong, NAMES) is None
     # Also where somebody forgot to compare the digest, nothing was read.
     digest = "\\x" + bytes(tokens._digest(wrong)).hex()
-    speaking = Statement(tokens._LOOK_UP_AND_SPEAK, [digest, "auto", okta.secret[:16]])
+    speaking = Statement(token_owner.LOOK_UP_AND_SPEAK, [digest, "auto", okta.secret[:16]])
     known, read = tenancy.connection.ask(speaking, NAMES)
     assert (len(known), read) == (1, [])
     assert tokens.find("rcd_000000000000_nobody", NAMES) is None
