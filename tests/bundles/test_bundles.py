@@ -160,18 +160,20 @@ def test_an_entry_that_commits_late_is_counted_and_comes_with_the_next_bundle(ac
             with tenancy.change(acme):
                 members.provision(acme, user_name="late@acme.example", actor=SETUP)
                 opened.set()
-                go_on.wait(20)
+                go_on.wait()
         finally:
             connections.close_all()
 
     thread = threading.Thread(target=late)
     thread.start()
     assert opened.wait(10)
-    bundle = bundles.ask(acme, actor=SETUP)
-    writer.write(str(acme.pk), str(bundle.pk))
-    first = contents(archive(fresh(bundle)))
-    go_on.set()
-    thread.join(20)
+    try:
+        bundle = bundles.ask(acme, actor=SETUP)
+        writer.write(str(acme.pk), str(bundle.pk))
+        first = contents(archive(fresh(bundle)))
+    finally:
+        go_on.set()
+        thread.join(20)
     assert first["members.jsonl"] == []
     second = contents(archive(written(acme)))
     assert [row["user_name"] for row in second["members.jsonl"]] == ["late@acme.example"]
