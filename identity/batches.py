@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, record_all
-from identity import alarms, arrivals, exits, first_defaults, members, tenancy
+from identity import alarms, arrivals, credential_ends, first_defaults, members, tenancy
 from identity.arrivals import Newcomer
 from identity.models import ActivePeriod, Directory, Member, Organization
 
@@ -171,7 +171,7 @@ def suspend(
             cursor.execute(
                 _SUSPEND, {"organization": organization.pk, "ids": list(names), "now": now, "reason": reason}
             )
-        ended = exits.end_credentials_of(organization.pk, names, actor=actor, reason="suspended")
+        ended = credential_ends.end_credentials_of(organization.pk, names, actor=actor, reason="suspended")
         counted = Counter((kind, owner) for kind, _, owner in ended)
         for member in gone:
             member.state, member.state_reason, member.suspended_at = Member.State.SUSPENDED, reason, now

@@ -4,20 +4,18 @@ Each function works on a member whose row the caller has locked, in the caller's
 members.change, members.offboard and the jobs all end here.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, Subject, record, record_all, record_with, with_entries
-from identity import alarms, grants, mail, receipts, reviews, roles, tenancy
+from identity import alarms, credential_ends, grants, mail, receipts, reviews, roles, tenancy
 from identity.models import (
     ActivePeriod,
     Directory,
@@ -31,20 +29,6 @@ from identity.models import (
     Session,
     Token,
 )
-
-# "session" or "token", its id, and whose it was.
-_Ended = tuple[str, UUID, UUID]
-_ENDED: Final = """ended AS (
-  UPDATE identity_session SET ended_at = %(now)s, end_reason = %(reason)s
-   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND ended_at IS NULL RETURNING id, member_id
-), revoked AS (
-  UPDATE identity_token SET revoked_at = %(now)s
-   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND revoked_at IS NULL RETURNING id, member_id
-)"""
-_END_CREDENTIALS: Final = f"""
-WITH {_ENDED}
-SELECT 'session', id, member_id FROM ended UNION ALL SELECT 'token', id, member_id FROM revoked
-"""  # noqa: S608 - built from constants alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +71,7 @@ WITH gone AS (
 ), period AS (
   UPDATE identity_activeperiod SET ended_at = %(now)s
    WHERE organization_id = %(organization)s AND member_id = %(member)s AND ended_at IS NULL
-), {_ENDED}
+), {credential_ends.ENDED}
 SELECT ARRAY(SELECT id FROM ended), ARRAY(SELECT id FROM revoked), {alarms.DUTIES}
 """  # noqa: S608 - built from constants alone
 _LET_IN: Final = with_entries("""
@@ -129,7 +113,9 @@ def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
         data={"reason": reason, "sessions": len(session_ids), "tokens": len(token_ids)},
     )
     names = {member.pk: member.user_name}
-    record_all([*_lines_of(ended, member.organization_id, names, actor, "suspended"), suspended])
+    record_all(
+        [*credential_ends.lines_of(ended, member.organization_id, names, actor, "suspended"), suspended]
+    )
     alarms.gone(member, alarms.duties_of_leaver(member, *duties), actor=actor)
 
 
@@ -166,7 +152,7 @@ def offboard_locked(
             "ends_at",
         ]
     )
-    session_ids, token_ids = end_credentials(member, actor=actor, reason="offboarded")
+    session_ids, token_ids = credential_ends.end_credentials(member, actor=actor, reason="offboarded")
     ended_grants = list(grants.open_grants(member))
     grants.end(member, ended_grants, actor=actor)
     ended_roles = list(
@@ -250,65 +236,6 @@ def let_in_locked(member: Member, *, actor: Actor, event: Event, reason: str) ->
     member.suspended_at = member.offboarded_at = None
     member.version += 1
     member.changed_at = now
-
-
-def end_credentials(member: Member, *, actor: Actor, reason: str) -> tuple[list[UUID], list[UUID]]:
-    """End every session and revoke every token of the member; returns their ids. Expired ones are closed too, so none is left open."""
-    ended = end_credentials_of(
-        member.organization_id, {member.pk: member.user_name}, actor=actor, reason=reason
-    )
-    return [id_ for kind, id_, _ in ended if kind == "session"], [
-        id_ for kind, id_, _ in ended if kind == "token"
-    ]
-
-
-def end_credentials_of(
-    organization_id: UUID, names: Mapping[UUID, str], *, actor: Actor, reason: str
-) -> list[_Ended]:
-    """Do so for many members, given by id with their user names; returns ("session" or "token", its id, the member's)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _END_CREDENTIALS,
-            {
-                "now": timezone.now(),
-                "reason": reason,
-                "organization": organization_id,
-                "members": list(names),
-            },
-        )
-        ended: list[_Ended] = cursor.fetchall()
-    record_all(_lines_of(ended, organization_id, names, actor, reason))
-    return ended
-
-
-def _lines_of(
-    ended: Iterable[_Ended], organization_id: UUID, names: Mapping[UUID, str], actor: Actor, reason: str
-) -> list[Line]:
-    events = {"session": Event.SESSION_END, "token": Event.TOKEN_REVOKE}
-    return [
-        Line(
-            events[kind], organization_id, actor, Subject(kind, str(id_), names[member_id]),
-            data={"reason": reason, "member": str(member_id)},
-        )
-        for kind, id_, member_id in ended
-    ]  # fmt: skip
-
-
-def end_sessions(member: Member, *, actor: Actor, reason: str) -> list[UUID]:
-    """End every open session of the member and return their ids."""
-    sessions = Session.objects.filter(
-        organization=member.organization_id, member=member, ended_at__isnull=True
-    )
-    session_ids = list(sessions.values_list("pk", flat=True))
-    sessions.update(ended_at=timezone.now(), end_reason=reason)
-    record_all(
-        Line(
-            Event.SESSION_END, member.organization_id, actor, Subject("session", str(session_id), member.user_name),
-            data={"reason": reason, "member": str(member.pk)},
-        )
-        for session_id in session_ids
-    )  # fmt: skip
-    return session_ids
 
 
 def _shut_out(member: Member, state: str, reason: str) -> None:

@@ -12,7 +12,18 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_with, with_entries
-from identity import alarms, arrivals, exits, first_defaults, links, matching, passwords, rows, tenancy
+from identity import (
+    alarms,
+    arrivals,
+    credential_ends,
+    exits,
+    first_defaults,
+    links,
+    matching,
+    passwords,
+    rows,
+    tenancy,
+)
 from identity.arrivals import Newcomer
 from identity.errors import Conflict, Offboarded
 from identity.exits import Receipt
@@ -224,7 +235,7 @@ def set_password(member: Member, password: str, *, actor: Actor) -> None:
         passwords.check(locked, password)
         locked.password = make_password(passwords.normal(password))
         locked.save(update_fields=["password"])
-        exits.end_sessions(locked, actor=actor, reason="password")
+        credential_ends.end_sessions(locked, actor=actor, reason="password")
         record(
             Event.MEMBER_PASSWORD,
             organization_id=locked.organization_id,

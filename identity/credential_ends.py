@@ -1,0 +1,87 @@
+"""Ending what somebody comes in by: sessions and tokens, of one member or of many, each with its entry."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from audit.events import Event
+from audit.record import Actor, Line, Subject, record_all
+from identity.models import Member, Session
+
+# "session" or "token", its id, and whose it was.
+Ended = tuple[str, UUID, UUID]
+# For statements with %(organization)s, %(members)s, %(now)s and %(reason)s: `ended` are sessions, `revoked` tokens.
+ENDED: Final = """ended AS (
+  UPDATE identity_session SET ended_at = %(now)s, end_reason = %(reason)s
+   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND ended_at IS NULL RETURNING id, member_id
+), revoked AS (
+  UPDATE identity_token SET revoked_at = %(now)s
+   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND revoked_at IS NULL RETURNING id, member_id
+)"""
+_END: Final = f"""
+WITH {ENDED}
+SELECT 'session', id, member_id FROM ended UNION ALL SELECT 'token', id, member_id FROM revoked
+"""  # noqa: S608 - built from constants alone
+
+
+def end_credentials(member: Member, *, actor: Actor, reason: str) -> tuple[list[UUID], list[UUID]]:
+    """End every session and revoke every token of the member; returns their ids. Expired ones are closed too, so none is left open."""
+    ended = end_credentials_of(
+        member.organization_id, {member.pk: member.user_name}, actor=actor, reason=reason
+    )
+    return [id_ for kind, id_, _ in ended if kind == "session"], [
+        id_ for kind, id_, _ in ended if kind == "token"
+    ]
+
+
+def end_credentials_of(
+    organization_id: UUID, names: Mapping[UUID, str], *, actor: Actor, reason: str
+) -> list[Ended]:
+    """Do so for many members, given by id with their user names; returns ("session" or "token", its id, the member's)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _END,
+            {
+                "now": timezone.now(),
+                "reason": reason,
+                "organization": organization_id,
+                "members": list(names),
+            },
+        )
+        ended: list[Ended] = cursor.fetchall()
+    record_all(lines_of(ended, organization_id, names, actor, reason))
+    return ended
+
+
+def lines_of(
+    ended: Iterable[Ended], organization_id: UUID, names: Mapping[UUID, str], actor: Actor, reason: str
+) -> list[Line]:
+    """Return the entries about what ended; `names` are the user names of those whose it was."""
+    events = {"session": Event.SESSION_END, "token": Event.TOKEN_REVOKE}
+    return [
+        Line(
+            events[kind], organization_id, actor, Subject(kind, str(id_), names[member_id]),
+            data={"reason": reason, "member": str(member_id)},
+        )
+        for kind, id_, member_id in ended
+    ]  # fmt: skip
+
+
+def end_sessions(member: Member, *, actor: Actor, reason: str) -> list[UUID]:
+    """End every open session of the member and return their ids."""
+    sessions = Session.objects.filter(
+        organization=member.organization_id, member=member, ended_at__isnull=True
+    )
+    session_ids = list(sessions.values_list("pk", flat=True))
+    sessions.update(ended_at=timezone.now(), end_reason=reason)
+    record_all(
+        Line(
+            Event.SESSION_END, member.organization_id, actor, Subject("session", str(session_id), member.user_name),
+            data={"reason": reason, "member": str(member.pk)},
+        )
+        for session_id in session_ids
+    )  # fmt: skip
+    return session_ids
