@@ -143,7 +143,7 @@ def test_what_can_only_be_read_in_one_go_is_cut_off_in_the_middle(hr, script):
 
     script.pages = Endless()
     made = sync_runs.ask(hr.directory, actor=SETUP)
-    worked(made, minutes=239.99)
+    worked(made, minutes=239.95)  # three seconds are left: enough to stage something on a busy machine
     made = go_on(made)
     assert (made.state, made.fault) == ("failed", "run_spent")
     assert "in one go" in made.fault_sentence
