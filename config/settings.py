@@ -53,6 +53,9 @@ ROLLCALL_SIGN_IN_DETAIL_DAYS = env.integer("ROLLCALL_SIGN_IN_DETAIL_DAYS", 30, l
 # How long the archive of an organization can be downloaded.
 ROLLCALL_BUNDLE_DAYS = env.integer("ROLLCALL_BUNDLE_DAYS", 7, least=1, most=90)
 
+# How long the lines of a directory run's plan are kept once the run is over; they name people.
+ROLLCALL_PLAN_DAYS = env.integer("ROLLCALL_PLAN_DAYS", 90, least=1, most=3650)
+
 # From scheduling the deletion of an organization to its beginning, at least; PostgreSQL itself holds a day.
 ROLLCALL_DELETION_DAYS = env.integer("ROLLCALL_DELETION_DAYS", 30, least=1, most=365)
 

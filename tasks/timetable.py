@@ -32,6 +32,7 @@ TIMETABLE: Final = (
     Every(60, "tasks.jobs.directories.due"),
     Every(300, "tasks.jobs.directories.expired"),
     Every(3600, "tasks.jobs.directories.forget_staged"),
+    Every(900, "tasks.jobs.directories.forget_plans"),
     Every(10, "tasks.jobs.bundles.due"),
     Every(300, "tasks.jobs.bundles.expired"),
     Every(60, "tasks.jobs.deletions.carry_out"),

@@ -7,11 +7,12 @@ from kombu.exceptions import OperationalError
 from identity import sync_runs, tenancy
 from identity.models import Pull, Run
 from tasks.celery import app
-from tasks.sync import claim, staging
+from tasks.sync import claim, old_plans, staging
 from tasks.sync.attend import ACTOR
 from tasks.sync.work import work
 
 BATCH = 500
+PLAN_BATCHES = 20  # in one go: 200,000 lines
 
 log = structlog.get_logger("rollcall.sync")
 
@@ -58,3 +59,16 @@ def forget_staged() -> int:
     """Forget what was read for runs that somebody cancelled or nobody approved; answers how many rows."""
     with tenancy.everywhere("what was read for runs that are over"):
         return staging.forget()
+
+
+@app.task(name="tasks.jobs.directories.forget_plans")
+def forget_plans() -> int:
+    """Forget the lines of plans whose time is over; answers how many."""
+    forgotten = 0
+    for _ in range(PLAN_BATCHES):
+        with tenancy.everywhere("plans of runs that are long over"):
+            lines = old_plans.forget()
+        forgotten += lines
+        if lines < old_plans.BATCH:
+            break
+    return forgotten

@@ -14,7 +14,7 @@ from identity import (
     sync_wake,
     tenancy,
 )
-from identity.models import Member, Run, Session
+from identity.models import Member, Run, Session, Step
 from saml import connections
 from saml.models import Attempt, IdpCertificate, MetadataFetch, SpentAssertion
 from scim import burst_guard, bursts
@@ -69,6 +69,13 @@ def forget_staged(world: World) -> Due:
     for run in _held(world):
         sync_runs.cancel(run, actor=SETUP)
     return Due("SELECT 1 FROM tasks_stagedperson FOR UPDATE", lambda: world.number(StagedPerson), 0)
+
+
+def forget_plans(world: World) -> Due:
+    for run in _held(world):
+        sync_runs.cancel(run, actor=SETUP)
+    world.behind_the_triggers("UPDATE identity_run SET ended_at = now() - interval '91 days'")
+    return Due("SELECT 1 FROM identity_step FOR UPDATE", lambda: world.number(Step), 0)
 
 
 def refresh_metadata(world: World) -> Due:
@@ -188,6 +195,7 @@ CASES = {
     "tasks.jobs.directories.due": due,
     "tasks.jobs.directories.expired": expired,
     "tasks.jobs.directories.forget_staged": forget_staged,
+    "tasks.jobs.directories.forget_plans": forget_plans,
     "tasks.jobs.connections.refresh_metadata": refresh_metadata,
     "tasks.jobs.connections.fetch_metadata": fetch_metadata,
     "tasks.jobs.connections.forget_metadata": forget_metadata,
