@@ -197,9 +197,11 @@ class PlanView(RunsView):
     needs = {"GET": ("directories.read", "members.read")}
 
     @describe("run_plan", gives=Plan, asks=PlanPage)
-    def get(self, _request: Request, **_: Any) -> Response:
-        """List what is to happen, and what became of it."""
+    def get(self, request: Request, **_: Any) -> Response | StreamingHttpResponse:
+        """List what is to happen, and what became of it. Whoever accepts text/csv alone gets the whole plan as a file."""
         run, query = self.run(), self.asked(PlanPage)
+        if request.headers.get("Accept", "").partition(";")[0].strip().lower() == "text/csv":
+            return _as_csv(run)
         rows = Step.objects.filter(organization=self.organization, run=run, number__gt=query["after"])
         if "state" in query:
             rows = rows.filter(state=query["state"])
@@ -218,15 +220,7 @@ class PlanCsv(RunsView):
     @extend_schema(operation_id="run_plan_csv", responses={(200, "text/csv"): OpenApiTypes.STR})
     def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
         """Download the whole plan as CSV (RFC 4180)."""
-        run = self.run()
-        return StreamingHttpResponse(
-            _rows(run),
-            content_type="text/csv; charset=utf-8",
-            headers={
-                "Content-Disposition": f'attachment; filename="plan-{run.pk}.csv"',
-                "Cache-Control": "no-store",
-            },
-        )
+        return _as_csv(self.run())
 
 
 class Approve(RunsView):
@@ -254,6 +248,17 @@ class Cancel(RunsView):
     def post(self, _request: Request, **_: Any) -> Response:
         """End the run: what it has applied stays, the rest does not happen."""
         return Response(ShownSyncRun(sync_runs.cancel(self.run(), actor=self.actor)).data)
+
+
+def _as_csv(run: Run) -> StreamingHttpResponse:
+    return StreamingHttpResponse(
+        _rows(run),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="plan-{run.pk}.csv"',
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 def _rows(run: Run) -> Iterator[str]:

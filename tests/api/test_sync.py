@@ -12,7 +12,7 @@ from django.utils import timezone
 from identity import members, pulls, tenancy, tokens
 from identity.models import Member, Pull
 from tasks.sync import work
-from tests.api.client import bearer, token_of
+from tests.api.client import Api, bearer, token_of
 from tests.conftest import SETUP
 
 MAPPING = {"external_id": "No", "user_name": "Login", "title": "Title"}
@@ -133,6 +133,12 @@ def test_a_plan_is_downloaded_without_formulas(api, path, held):
     answer = api.get(f"{path}/runs/{run['id']}/plan.csv")
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert [row["name"] for row in rows] == ["amy", "'=cmd()", "cyd"]
+    taking = Api({**api.headers, "Accept": "text/csv"}, api.client)
+    asked = taking.get(f"{path}/runs/{run['id']}/plan")
+    assert asked["Content-Type"] == "text/csv; charset=utf-8"
+    assert list(csv.DictReader(io.StringIO(b"".join(asked.streaming_content).decode()))) == rows
+    refused = taking.get(f"{path}/runs/999999/plan")
+    assert (refused.status_code, refused["Content-Type"]) == (404, "application/problem+json")
 
 
 def test_another_plan_or_an_old_one_is_not_approved(api, path, held):
