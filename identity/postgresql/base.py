@@ -16,6 +16,7 @@ from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from psycopg.pq import TransactionStatus
 
 from identity.postgresql.flush import PASSING, Channel, Rows, Statement
+from identity.postgresql.preparing import OwnPreparedOnly
 
 _BEGIN: Final = Statement("BEGIN")
 _COMMIT: Final = Statement("COMMIT")
@@ -64,6 +65,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._queued: list[Statement] = []
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Open a connection on which psycopg leaves alone what it has not prepared itself."""
+        made = super().get_new_connection(conn_params)
+        OwnPreparedOnly.guard(made)
+        return made
 
     def ahead(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> None:
         """Queue a statement whose answer nobody reads: it travels with the next one, in its transaction."""

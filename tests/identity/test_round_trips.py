@@ -275,3 +275,32 @@ def test_what_is_prepared_outlives_a_rollback(acme):
     questions()
     sql = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%|| ''y''%%' AND name LIKE 'rollcall%%'"
     assert one(sql) == (1,)
+
+
+def prepared():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_prepared_statements")
+        return {name for (name,) in cursor.fetchall()}
+
+
+@pytest.mark.parametrize("act", ["DROP TABLE passing", "ALTER TABLE passing ADD COLUMN b int"])
+def test_psycopg_has_the_server_forget_only_what_it_has_prepared_itself(act, db):
+    ours = Statement("SELECT 41 + %s::int", (1,))
+    for _ in range(3):
+        connection.ask(ours)
+    for _ in range(8):
+        one("SELECT 1 + %s::int", 2)
+    kept = {name for name in prepared() if name.startswith("rollcall_")}
+    assert kept
+    assert {name for name in prepared() if name.startswith("_pg3_")}
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE passing (a int)")
+        cursor.execute(act)
+    assert one("SELECT 1") == (1,)
+    assert kept <= prepared()
+    assert not {name for name in prepared() if name.startswith("_pg3_")}
+    with transaction.atomic():
+        assert one("SELECT 1") == (1,)
+        assert connection.ask(ours) == [[(42,)]]
+    for _ in range(8):
+        assert one("SELECT 1 + %s::int", 2) == (3,)
