@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from audit.record import plain
 from identity.errors import Invalid
 from identity.models import Run
-from identity.profile import check_length, check_user_name, email_of, key_of
+from identity.profile import NAME_BYTES_MAX, check_length, check_user_name, email_of, key_of
 from tasks.connectors.interface import Group, Page, Person, Unreadable
 
 # How many of those that cannot be read are kept with their reasons, for people to look at.
@@ -193,6 +193,12 @@ def _write_groups(
 ) -> None:
     groups: dict[str, tuple[str, str]] = {}
     for group in page.groups:
+        # Whoever reads people with their groups names the same ones on every page.
+        if (
+            said.get(group.external_id) == (group.members, group.display_name)
+            and group.external_id not in groups
+        ):
+            continue
         try:
             _check_group(group)
         except (Invalid, UnicodeError) as refusal:
@@ -234,6 +240,8 @@ def _write_page(cursor: Any, run: Run, page: Page, seen: Sequence[str], bad: lis
 
 def _check_id(text: str, what: str) -> None:
     """Refuse what cannot be kept or looked up by. Raises Invalid, UnicodeError."""
+    if text.isascii() and len(text) <= NAME_BYTES_MAX and "\0" not in text:
+        return
     check_length(text, "external_id", what)
     text.encode()
 
@@ -253,6 +261,8 @@ def _ids(ids: Iterable[str], bad: list[Unreadable]) -> list[str]:
 
 def _is_text(text: str) -> bool:
     """Tell whether PostgreSQL can keep it."""
+    if text.isascii():
+        return "\0" not in text
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:
