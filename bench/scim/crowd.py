@@ -8,8 +8,6 @@ import psycopg
 from acts import Scene, person
 from client import Peer
 
-LARGE = 100_000
-PEERS_LEAST = 1000
 PEOPLE_ID = "SELECT member_id::text FROM identity_link WHERE directory_id = %s AND external_id LIKE 'x%%' ORDER BY member_id"
 
 # uuidv7() grows from row to row, so ids are in the order of creation, as the product makes them.
@@ -68,15 +66,7 @@ def bring_in(connection: psycopg.Connection, people: int, first: int = 0) -> Non
         )  # no triggers: they would look at each row
         connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
         connection.execute("SET LOCAL synchronous_commit = off")
-        # Built anew in one go, the index on profiles takes a tenth of the time.
-        index = connection.execute(
-            "SELECT indexdef FROM pg_indexes WHERE indexname = 'member_profile'"
-        ).fetchone()
-        if index and people > LARGE:
-            connection.execute("DROP INDEX member_profile")
         connection.execute(statements)
-        if index and people > LARGE:
-            connection.execute(str(index[0]))
     connection.execute("VACUUM ANALYZE")
     connection.execute("CHECKPOINT")
     print(f"{people:,} people came in {time.monotonic() - begun:.0f} s", flush=True)

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -75,7 +74,6 @@ class Member(AbstractBaseUser, TenantModel):
             models.Index("organization", Lower("display_name"), "id", name="member_display_name"),
             models.Index(fields=["ends_at"], condition=Q(ends_at__isnull=False), name="member_ends_at"),
             models.Index(fields=["suspended_at"], condition=Q(state="suspended"), name="member_suspended_at"),
-            GinIndex(fields=["profile"], name="member_profile", opclasses=["jsonb_path_ops"]),
         )
 
     def __str__(self) -> str:
