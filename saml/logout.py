@@ -11,7 +11,7 @@ from audit.events import Event
 from audit.record import Actor, record
 from identity import sessions, tenancy
 from identity.models import Session
-from saml import attempts, build, signatures, spent, times, trust
+from saml import attempts, build, encryption, signatures, spent, times, trust
 from saml.build import Message, new_id
 from saml.connections import actor_of, find, subject_of
 from saml.decryption import decrypt
@@ -39,7 +39,8 @@ class LogoutRequest:
 def begin(session: Session, *, actor: Actor, reason: str = "signed_out") -> Message | None:
     """End our own session, and return the LogoutRequest for the identity provider that opened it, if it takes one.
 
-    A session that did not come by SAML, or whose identity provider knows no logout, just ends.
+    A session that did not come by SAML, or whose identity provider knows no logout, just ends; so does one whose NameID is to be
+    encrypted while the identity provider publishes no key for that: its name is told to nobody on the way.
     """
     sessions.end(session, actor=actor, reason=reason)
     connection = find(session.connection_id) if session.connection_id else None
@@ -52,6 +53,11 @@ def begin(session: Session, *, actor: Actor, reason: str = "signed_out") -> Mess
         _name_id_of(session),
         [session.session_index] if session.session_index else [],
     )
+    if connection.encrypt_name_id:
+        key = encryption.key_of(ready.snapshot)
+        if key is None:
+            return None
+        document = encryption.hide_name_id(document, key)
     return build.send(
         document, connection.slo_url, connection.slo_binding, field="SAMLRequest", key=ready.signing
     )

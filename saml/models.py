@@ -37,6 +37,7 @@ class Connection(TenantModel):
     skew_seconds = models.PositiveIntegerField(default=60)
     sign_requests = models.BooleanField(default=True)
     force_authn = models.BooleanField(default=False)
+    encrypt_name_id = models.BooleanField(default=False, db_default=False)
     name_id_format = models.TextField(blank=True)
     authn_contexts = ArrayField(models.TextField(), default=list)
     join = models.TextField(choices=Join.choices, default=Join.ANYONE)

@@ -238,6 +238,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "destination_waived": _flag,
     "sign_requests": _flag,
     "force_authn": _flag,
+    "encrypt_name_id": _flag,
     "sha1_until": _moment,
     "skew_seconds": _skew,
     "name_id_format": _text,

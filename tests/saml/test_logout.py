@@ -8,14 +8,18 @@ from lxml import etree
 
 from audit.record import Actor
 from demo.idp_keys import encrypt, key_pair
-from demo.idp_logout import logout_request, logout_response
+from demo.idp_logout import idp_metadata, logout_request, logout_response
 from demo.idp_messages import TestIdp, form_value, redirect_query
 from identity import sessions, tenancy
 from identity.models import Session
-from saml import logout, trust
+from saml import connections, logout, trust
+from saml.decryption import decrypt
 from saml.names import SAMLP
+from saml.refusals import Refused
+from saml.snapshot import DecryptionKey
 from tests.conftest import SETUP, join
-from tests.saml.door import Browser, connect, entries, prove, request_of
+from tests.saml.documents import IDP
+from tests.saml.door import NOTHING, Browser, connect, entries, prove, request_of
 
 pytestmark = pytest.mark.usefixtures("db")
 ACTOR = Actor("member", "1", "jane")
@@ -227,6 +231,37 @@ def test_our_own_logout_ends_the_session_and_asks_the_identity_provider(acme, br
     query = redirect_query(browser.idp, "SAMLResponse", answer)
     response = browser.client.get(f"{browser.path('sls')}?{query}")
     assert (response.status_code, b"You are signed out" in response.content) == (200, True)
+
+
+def hiding(organization, *encryption):
+    """Give a session of a connection that hides names, whose metadata tells of these keys to encrypt to."""
+    prove(organization, "acme.example")
+    document = idp_metadata(IDP, encryption=encryption).decode()
+    given = {"idp_metadata_xml": document, "encrypt_name_id": True}
+    made = connections.create(
+        organization, actor=SETUP, name="IdP", defaults=NOTHING, active=True, activate_untested=True, **given
+    )
+    Browser(made).sign_in()
+    return open_sessions_with_members(organization)[0]
+
+
+def test_our_own_logout_hides_the_name_where_the_connection_wants_it(acme):
+    theirs = key_pair("to-encrypt-to")
+    root = request_of(logout.begin(hiding(acme, theirs), actor=ACTOR).url)
+    assert b"jane" not in etree.tostring(root)
+    assert root.find("{urn:oasis:names:tc:SAML:2.0:assertion}NameID") is None
+    [hidden] = root.findall("{urn:oasis:names:tc:SAML:2.0:assertion}EncryptedID")
+    # Schema order (core 3.7.1): who is meant stands before the indexes of sessions.
+    assert [child.tag.rpartition("}")[2] for child in root] == ["Issuer", "EncryptedID", "SessionIndex"]
+    opened = etree.fromstring(decrypt(hidden, (DecryptionKey("", theirs.private),), cbc=False))
+    assert (opened.text, opened.get("Format").rpartition(":")[2]) == ("jane@acme.example", "emailAddress")
+    with pytest.raises(Refused):
+        decrypt(hidden, (DecryptionKey("", key_pair("somebody else").private),), cbc=False)
+
+
+def test_a_name_that_cannot_be_hidden_is_told_to_nobody(acme):
+    assert logout.begin(hiding(acme), actor=ACTOR) is None
+    assert open_sessions(acme) == []
 
 
 def test_our_own_logout_works_without_saml(acme, db):
