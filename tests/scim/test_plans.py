@@ -10,6 +10,7 @@ from tests.scim.talk import Scim
 
 pytestmark = pytest.mark.usefixtures("db")
 PEOPLE = 2000
+LED = ("identity_member", "identity_link", "identity_membership", "identity_activeperiod")
 
 
 @pytest.fixture
@@ -113,6 +114,9 @@ def test_what_a_write_asks_is_led_by_an_index_however_many_people_there_are(idp,
     # Where one group is most of the table, walking the table is right: so each has a twentieth of it.
     groups = [idp.create_group(f"Team {place}", *everybody[place + 1 :: 20]) for place in range(20)]
     group = groups[0]["id"]
+    # Other tests on this database have left their pages in tables and indexes, and the planner counts them.
+    for table in LED:
+        eraser.execute(f"VACUUM (FULL, ANALYZE) {table}")
     eraser.execute("ANALYZE")
     person, first = f"/Users/{everybody[0]}", [{"value": everybody[0]}]
     acts = {
@@ -136,11 +140,15 @@ def test_what_a_write_asks_is_led_by_an_index_however_many_people_there_are(idp,
         with connection.execute_wrapper(note):
             assert act().status < 300, name
         assert len(sent) > 1
+        with connection.cursor() as cursor:
+            # As on a disk without arms: in a small table of any state, an index is then worth its while.
+            cursor.execute("SET random_page_cost = 1.1")
         for sql, parameters in sent:
             if "identity_token_owner" not in sql:
                 plan = tenancy.read(organization, f"EXPLAIN (FORMAT JSON) {sql}", parameters)[0][0]
-                tables = ("identity_member", "identity_link", "identity_membership", "identity_activeperiod")
-                assert not read_whole(nodes_of(plan[0]["Plan"]), tables), (name, sql)
+                assert not read_whole(nodes_of(plan[0]["Plan"]), LED), (name, sql)
+        with connection.cursor() as cursor:
+            cursor.execute("RESET random_page_cost")
 
 
 def nodes_of(plan):
