@@ -8,6 +8,7 @@ import psycopg
 from acts import Scene, person
 from client import Peer
 
+PEERS_LEAST = 1000
 PEOPLE_ID = "SELECT member_id::text FROM identity_link WHERE directory_id = %s AND external_id LIKE 'x%%' ORDER BY member_id"
 
 # uuidv7() grows from row to row, so ids are in the order of creation, as the product makes them.
