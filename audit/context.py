@@ -1,7 +1,7 @@
 """Where a change comes from: the request or job that is running, carried beside the call and not through it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
@@ -25,11 +25,15 @@ def current() -> Context:
 
 
 @contextmanager
-def bind(**values: str) -> Iterator[Context]:
-    """Set the named fields of the context for the duration of the block; the others stay."""
-    context = replace(_current.get(), **values)
+def within(context: Context) -> Iterator[Context]:
+    """Make this the context for the duration of the block."""
     token = _current.set(context)
     try:
         yield context
     finally:
         _current.reset(token)
+
+
+def bind(**values: str) -> AbstractContextManager[Context]:
+    """Set the named fields of the context for the duration of a block; the others stay."""
+    return within(replace(_current.get(), **values))

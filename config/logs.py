@@ -12,6 +12,8 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from audit import context
+
 SECRET: Final = "[secret]"  # noqa: S105 - what stands in place of one
 PERSONAL: Final = "[personal]"
 
@@ -74,9 +76,19 @@ def clean(text: str) -> str:
     return text
 
 
+def of_whom(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Name the request or job that a line is of, as the record does."""
+    here = context.current()
+    if here.request_id:
+        event.setdefault("request_id", here.request_id)
+        event.setdefault("source", here.source)
+    return event
+
+
 def _processors() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
+        of_whom,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),

@@ -6,20 +6,16 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from structlog.contextvars import bound_contextvars
 
 from audit import context
-from config import metrics
+from config import metrics, request_lines
 
 # What a proxy or a client may hand us: nothing that could break a log line or fill a column.
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 USER_AGENT_LENGTH: Final = 300
 DOORS: Final = (("/scim/", "scim"), ("/saml2/", "saml"), ("/api/", "api"))
-
-log = structlog.get_logger("rollcall.request")
 
 
 class RequestContextMiddleware:
@@ -31,33 +27,34 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with the request id in X-Request-ID."""
         begun = time.perf_counter()
-        given = request.headers.get("X-Request-ID", "")
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
         door = source(request.path_info)
-        known = {
-            "request_id": request_id,
-            "ip": client_address(request),
-            "user_agent": request.headers.get("User-Agent", "")[:USER_AGENT_LENGTH],
-            "source": door,
-        }
-        with context.bind(**known), bound_contextvars(request_id=request_id, source=door):
+        known = context.Context(
+            source=door,
+            request_id=request_id,
+            ip=client_address(request),
+            user_agent=request.META.get("HTTP_USER_AGENT", "")[:USER_AGENT_LENGTH],
+        )
+        with context.within(known):
             response = self.get_response(request)
-            self._tell(request, response, door, time.perf_counter() - begun)
+        self._tell(request, response, known, time.perf_counter() - begun)
         response["X-Request-ID"] = request_id
         return response
 
     @staticmethod
-    def _tell(request: HttpRequest, response: HttpResponse, door: str, seconds: float) -> None:
+    def _tell(request: HttpRequest, response: HttpResponse, known: context.Context, seconds: float) -> None:
         # The route and not the path: paths carry ids, and an unknown path is anybody's text.
         match = request.resolver_match
         route = (match.view_name or match.route) if match else "unknown"
-        metrics.count_request(door, route, response.status_code, seconds)
-        log.info(
-            "request",
-            method=request.method,
-            route=route,
-            status=response.status_code,
-            milliseconds=round(seconds * 1000, 1),
+        metrics.count_request(known.source, route, response.status_code, seconds)
+        request_lines.write(
+            str(request.method),
+            route,
+            response.status_code,
+            seconds,
+            request_id=known.request_id,
+            source=known.source,
         )
 
 

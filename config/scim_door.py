@@ -6,9 +6,10 @@ from typing import Final, cast
 from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
-from django.urls import resolve
+from django.urls import Resolver404, ResolverMatch
 
 from config.middleware import RequestContextMiddleware
+from scim.urls import app_name, urlpatterns
 
 BASE: Final = "/scim/v2"
 _View = Callable[[HttpRequest], HttpResponse]
@@ -19,7 +20,7 @@ class ScimDoor:
 
     def __init__(self, get_response: _View) -> None:
         self.get_response = get_response
-        self.answer = RequestContextMiddleware(cast("_View", convert_exception_to_response(self._answered)))
+        self.known = RequestContextMiddleware(cast("_View", convert_exception_to_response(_viewed)))
         self.headers = {
             # JSON is nothing else, whatever a browser takes it for, and people's data is kept by no cache.
             "X-Content-Type-Options": "nosniff",
@@ -31,23 +32,42 @@ class ScimDoor:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer SCIM here."""
-        path = request.path_info
-        if path != BASE and not path.startswith(BASE + "/"):
-            return self.get_response(request)
+        return self.answered(request) if leads_here(request.path_info) else self.get_response(request)
+
+    def answered(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer to a request of SCIM."""
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
             return self.get_response(request)  # which sends the caller to https
-        response = self.answer(request)
-        if not response.has_header("Content-Length"):
-            response.headers["Content-Length"] = str(len(response.content))
+        response = self.known(request)
+        headers = response.headers
+        if "Content-Length" not in headers:
+            headers["Content-Length"] = str(len(response.content))
         for name, value in self.headers.items():
-            response.headers[name] = value
+            headers[name] = value
         if settings.SECURE_HSTS_SECONDS and request.is_secure():
-            response.headers["Strict-Transport-Security"] = self.transport
+            headers["Strict-Transport-Security"] = self.transport
         return response
 
-    def _answered(self, request: HttpRequest) -> HttpResponse:
-        # Nothing here is made of the name we were called by. It is checked all the same, as everywhere: DisallowedHost becomes 400.
-        request.get_host()
-        match = request.resolver_match = resolve(request.path_info)
-        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
-        return response
+
+def leads_here(path: str) -> bool:
+    """Tell whether an address is one of SCIM's."""
+    return path.startswith(BASE) and (len(path) == len(BASE) or path[len(BASE)] == "/")
+
+
+def _viewed(request: HttpRequest) -> HttpResponse:
+    # Nothing here is made of the name we were called by. It is checked all the same, as everywhere: DisallowedHost becomes 400.
+    request.get_host()
+    match = request.resolver_match = _resolved(request.path_info)
+    response: HttpResponse = match.func(request, **match.kwargs)
+    return response
+
+
+def _resolved(path: str) -> ResolverMatch:
+    """Return what Django's `resolve` would, which tries every address of the server and keeps account of what it tried."""
+    rest = path[len(BASE) + 1 :]
+    for each in urlpatterns:
+        if found := each.pattern.regex.search(rest):
+            return ResolverMatch(
+                each.callback, (), found.groupdict(), each.name, app_names=[app_name], namespaces=[app_name]
+            )
+    raise Resolver404({"path": path})

@@ -306,9 +306,11 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 
 # --- Logs and metrics ----------------------------------------------------------------------------------
 
+ROLLCALL_LOG_FORMAT = env.choice(
+    "ROLLCALL_LOG_FORMAT", ("json", "text"), "text" if ROLLCALL_DEBUG else "json"
+)
 LOGGING = logs.configure(
-    env.choice("ROLLCALL_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
-    env.choice("ROLLCALL_LOG_FORMAT", ("json", "text"), "text" if ROLLCALL_DEBUG else "json"),
+    env.choice("ROLLCALL_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"), ROLLCALL_LOG_FORMAT
 )
 if env.given("PROMETHEUS_MULTIPROC_DIR"):
     # prometheus_client reads it by itself when the counters are made, and fails without the directory.

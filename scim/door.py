@@ -135,6 +135,8 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
 def read_query(request: HttpRequest) -> dict[str, str]:
     """Return the parameters by their names in lower case; lists of attributes may come in several. ScimError parameter_wrong."""
     found: dict[str, str] = {}
+    if not request.META.get("QUERY_STRING"):
+        return found
     for written, values in request.GET.lists():
         name = written.lower()
         for value in values:
@@ -158,14 +160,15 @@ def _is_utf8(query: str) -> bool:
 
 def call_of(request: HttpRequest, *, with_body: bool = False) -> Call:
     """Return what a request asks. What its body is understood as is noticed for the log of requests."""
+    meta = request.META
     call = Call(
         caller(request),
         body=read_body(request) if with_body else {},
         query=read_query(request),
-        query_string=request.META.get("QUERY_STRING", ""),
-        user_agent=request.headers.get("User-Agent", ""),
-        if_match=request.headers.get("If-Match"),
-        if_none_match=request.headers.get("If-None-Match"),
+        query_string=meta.get("QUERY_STRING", ""),
+        user_agent=meta.get("HTTP_USER_AGENT", ""),
+        if_match=meta.get("HTTP_IF_MATCH"),
+        if_none_match=meta.get("HTTP_IF_NONE_MATCH"),
     )
     request.scim_understood = call.understood  # type: ignore[attr-defined]  # it lives as long as the request
     return call

@@ -34,5 +34,5 @@ urlpatterns = [
     re_path(r"^Me/?$", me.Me.as_view(), name="me"),
     re_path(r"^Bulk/?$", bulk.Bulk.as_view(), name="bulk"),
     re_path(r"^\.search/?$", search.RootSearch.as_view(), name="search"),
-    re_path(r"^.*$", discovery.Nowhere.as_view(), name="nowhere"),
+    re_path(r"^", discovery.Nowhere.as_view(), name="nowhere"),
 ]

@@ -15,7 +15,9 @@ from typing import Any, Final
 import structlog
 from celery import Celery, Task
 from celery.signals import setup_logging
-from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.contextvars import bound_contextvars
+
+from audit import context
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -31,19 +33,16 @@ class Job(Task):
 
     def apply_async(self, *args: Any, headers: dict[str, Any] | None = None, **options: Any) -> Any:
         """Send the job off with the request id of the running request or job."""
-        request_id = get_contextvars().get("request_id")
-        if request_id:
+        if request_id := context.current().request_id:
             headers = {**(headers or {}), REQUEST_HEADER: request_id}
         return super().apply_async(*args, headers=headers, **options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the job in its own context."""
-        from audit import context  # the settings must be loaded before models are
-
         request_id = (self.request.headers or {}).get(REQUEST_HEADER) or self.request.id or str(uuid.uuid4())
         with (
             context.bind(request_id=request_id, source="system", ip="", user_agent=""),
-            bound_contextvars(request_id=request_id, job=self.name),
+            bound_contextvars(job=self.name),
         ):
             begun, started_at, result = time.perf_counter(), datetime.now(UTC), None
             try:

@@ -7,6 +7,7 @@ import logging
 import pytest
 import structlog
 
+from audit import context
 from config import logs
 
 SECRETS = [
@@ -76,7 +77,7 @@ def test_fields_are_masked_by_name_at_any_depth(written):
 
 
 def test_what_a_reader_needs_stays(written):
-    with structlog.contextvars.bound_contextvars(request_id="01931b7e-4a5b-7c3d-8e9f-0a1b2c3d4e5f"):
+    with context.bind(request_id="01931b7e-4a5b-7c3d-8e9f-0a1b2c3d4e5f"):
         structlog.get_logger("rollcall.test").info("request", route="scim:users", status=201, method="POST")
     (line,) = written()
     del line["timestamp"]
@@ -86,6 +87,7 @@ def test_what_a_reader_needs_stays(written):
         "logger": "rollcall.test",
         "method": "POST",
         "request_id": "01931b7e-4a5b-7c3d-8e9f-0a1b2c3d4e5f",
+        "source": "system",
         "route": "scim:users",
         "status": 201,
     }

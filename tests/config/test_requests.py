@@ -1,5 +1,7 @@
 """Each request is known by an id, its caller's true address and its door."""
 
+import json
+import logging
 import uuid
 
 import pytest
@@ -7,6 +9,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from audit import context
+from config import request_lines
 from config.middleware import RequestContextMiddleware, client_address, source
 
 
@@ -70,3 +73,53 @@ def test_the_door_follows_from_the_path(path, door):
 def test_only_our_own_proxies_are_believed(settings, proxies, forwarded, address):
     settings.ROLLCALL_TRUSTED_PROXIES = proxies
     assert client_address(RequestFactory().get("/", headers={"X-Forwarded-For": forwarded})) == address
+
+
+@pytest.fixture
+def lines_wanted():
+    """Have lines of the level INFO written."""
+    logger = logging.getLogger(request_lines.LOGGER)
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    yield
+    logger.setLevel(before)
+
+
+@pytest.mark.usefixtures("lines_wanted")
+def test_each_request_leaves_one_line_without_its_address(ask, settings, capsys):
+    settings.ROLLCALL_LOG_FORMAT = "json"
+    response, _ = ask("/api/v1/members/jane@acme.example?token=secret")
+    (line,) = capsys.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert said.pop("milliseconds") >= 0
+    assert said.pop("timestamp").endswith("Z")
+    assert said == {
+        "event": "request", "level": "info", "logger": "rollcall.request", "method": "GET", "route": "unknown",
+        "status": 200, "source": "api", "request_id": response["X-Request-ID"],
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("lines_wanted")
+def test_a_developer_reads_the_same_as_text(ask, settings, capsys):
+    settings.ROLLCALL_LOG_FORMAT = "text"
+    response, _ = ask()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "[info     ] request                        [rollcall.request] method=GET milliseconds=" in line
+    assert line.endswith(f"request_id={response['X-Request-ID']} route=unknown source=api status=200")
+
+
+@pytest.mark.usefixtures("lines_wanted")
+def test_a_token_sent_as_request_id_is_in_no_line(ask, settings, capsys):
+    settings.ROLLCALL_LOG_FORMAT = "json"
+    ask(**{"X-Request-ID": "rcd_0123456789ab_secretsecretsecret"})
+    assert "secretsecret" not in capsys.readouterr().err
+
+
+def test_where_only_warnings_are_wanted_requests_leave_no_line(ask, capsys):
+    logger = logging.getLogger(request_lines.LOGGER)
+    logger.setLevel(logging.WARNING)
+    try:
+        ask()
+    finally:
+        logger.setLevel(logging.NOTSET)
+    assert capsys.readouterr().err == ""

@@ -1,8 +1,14 @@
 """SCIM is answered before anything that is there for browsers, and everything else is not."""
 
+import orjson
 import pytest
-from django.test import Client
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import connection
+from django.test import Client, RequestFactory
 
+from config.chunked import WholeBody
+from config.scim_wsgi import ScimFirst
+from config.wsgi import application
 from tests.scim.talk import Scim
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -49,3 +55,74 @@ def test_a_name_that_is_not_ours_is_refused(okta):
         "/scim/v2/Users", headers={"Authorization": f"Bearer {okta.secret}", "Host": "elsewhere.example"}
     )
     assert answer.status_code == 400
+
+
+def asked(
+    path: str, secret: str, *, server: ScimFirst | WholeBody = application, **environ: str
+) -> tuple[str, dict[str, str], bytes]:
+    """Ask the application that granian serves."""
+    said: list[tuple[str, list[tuple[str, str]]]] = []
+    given = {"HTTP_AUTHORIZATION": f"Bearer {secret}", "HTTP_HOST": "testserver", **environ}
+    request = RequestFactory().get(path, **given).environ
+    body = b"".join(server(request, lambda status, headers: said.append((status, headers))))
+    ((status, headers),) = said
+    return status, dict(headers), body
+
+
+def test_the_server_takes_scim_to_its_door_past_djangos_handler(okta):
+    person = (
+        Scim(okta)
+        .post("/Users", {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "jane"})
+        .body
+    )
+    status, headers, body = asked(f"/scim/v2/Users/{person['id']}", okta.secret)
+    by_middleware = Scim(okta).get(f"/Users/{person['id']}")
+    assert status == "200 OK"
+    assert orjson.loads(body) == by_middleware.body
+    own = {"X-Request-ID"}
+    assert {name: value for name, value in headers.items() if name not in own} == {
+        name: value for name, value in by_middleware.headers.items() if name not in own
+    }
+
+
+def test_what_is_not_scims_goes_to_djangos_handler(okta):
+    assert asked("/scim/v2s", okta.secret)[0] == "404 Not Found"
+    assert asked("/healthz", okta.secret)[2] == b"ok\n"
+
+
+def test_past_djangos_handler_too_nobody_is_let_in_or_crashes(okta):
+    assert asked("/scim/v2/Users", "rcd_wrong")[0] == "401 Unauthorized"
+    assert asked("/scim/v2/Users", okta.secret, HTTP_HOST="elsewhere.example")[0] == "400 Bad Request"
+    for path in (
+        "/scim/v2",
+        "/scim/v2/",
+        "/scim/v2/nothing",
+        "/scim/v2/Users/a%0Ab",
+        "/scim/v2/a%0Ab",
+        "/scim/v2/%ff",
+    ):
+        status, headers, body = asked(path, okta.secret)
+        assert (status, headers["Content-Type"]) == ("404 Not Found", "application/scim+json"), path
+        assert orjson.loads(body)["status"] == "404"
+
+
+def test_past_djangos_handler_too_scim_is_sent_to_https(okta, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    status, headers, _ = asked("/scim/v2/Users?count=1", okta.secret, server=ScimFirst(WSGIHandler()))
+    assert (status, headers["Location"]) == (
+        "301 Moved Permanently",
+        "https://testserver/scim/v2/Users?count=1",
+    )
+
+
+def test_a_broken_connection_is_given_back_after_the_request(okta):
+    """The next request opens another one, as behind Django's handler."""
+    connection.ensure_connection()
+    connection.connection.pgconn.finish()
+    connection.errors_occurred = True
+    connection.in_atomic_block, before = False, connection.in_atomic_block
+    try:
+        asked("/scim/v2/nothing", okta.secret)
+        assert connection.connection is None
+    finally:
+        connection.in_atomic_block = before
