@@ -68,16 +68,22 @@ def product(data: Path) -> Iterator[Peer]:
     command = [sys.executable, "manage.py", "up", "--empty", "--port", str(port), "--data", str(data)]
     environment = {"ROLLCALL_OPERATOR_TOKEN": TOKEN, "ROLLCALL_WEB_WORKERS": str(WORKERS)}
     with running(command, port, data / "bench.log", environment):
-        api = Peer("product", port, "/api/v1", TOKEN)
-        slug = f"bench-{int(time.time())}"
-        wanted = {"name": "Bench", "slug": slug, "access_model": "company_shop"}
-        api.asked("POST", "/organizations", wanted, (201,))
-        path = f"/organizations/{slug}/directories"
-        directory = api.asked("POST", path, {"kind": "scim", "name": "bench", "idp": "generic"}, (201,))["id"]
-        off = {"rate_limit": None, "burst_guard": None, "request_log_days": 0}
-        api.asked("PATCH", f"{path}/{directory}", {"settings": off})
-        token = api.asked("POST", f"{path}/{directory}/tokens", {}, (201,))["token"]
+        token = directory_of(Peer("product", port, "/api/v1", TOKEN))
         yield Peer("Rollcall", port, "/scim/v2", token)
+
+
+def directory_of(api: Peer, *, is_logged: bool = False) -> str:
+    """Make an organization with a directory, without limit and guard, and return a token of it."""
+    slug = f"bench-{int(time.time())}"
+    wanted = {"name": "Bench", "slug": slug, "access_model": "company_shop"}
+    api.asked("POST", "/organizations", wanted, (201,))
+    path = f"/organizations/{slug}/directories"
+    directory = api.asked("POST", path, {"kind": "scim", "name": "bench", "idp": "generic"}, (201,))["id"]
+    off: dict[str, object] = {"rate_limit": None, "burst_guard": None}
+    api.asked(
+        "PATCH", f"{path}/{directory}", {"settings": off if is_logged else off | {"request_log_days": 0}}
+    )
+    return str(api.asked("POST", f"{path}/{directory}/tokens", {}, (201,))["token"])
 
 
 @contextmanager

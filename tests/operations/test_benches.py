@@ -23,3 +23,21 @@ def test_the_bench_of_scim_measures_the_product_and_says_what_it_cannot() -> Non
     )  # fmt: skip
     assert few.returncode == 2
     assert "the peers need 1000 people" in few.stderr
+
+
+def test_the_bench_of_the_processor_measures_what_writes_cost() -> None:
+    command = [
+        sys.executable,
+        "bench/scim/processor.py",
+        "create,add100",
+        "--members",
+        "1200",
+        "--rounds",
+        "1",
+    ]
+    ran = subprocess.run(
+        [*command, "--requests", "3"],
+        cwd=ROOT, env=bare_environment(), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert [line.split()[0] for line in ran.stdout.splitlines() if "WAL" in line] == ["create", "add100"]
