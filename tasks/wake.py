@@ -1,7 +1,8 @@
 """Wake-ups after a commit: the sequencer, so that an entry has its place within a second, and who reads a directory or metadata.
 
 Many commits share one wake-up of the sequencer: it runs a moment after it was sent, and a process that commits in that moment need
-not even ask whether one is on its way.
+not even ask whether one is on its way. When that can't be known it asks, but not with each commit: one question, put a moment later by a
+thread, is good for all commits until then.
 
 Only a convenience: the timetable's tick finds whatever no wake-up was sent for. So a request pays next to nothing
 for a broker that is down, and nothing is lost.
@@ -9,6 +10,8 @@ for a broker that is down, and nothing is lost.
 
 import time
 from collections.abc import Callable
+from contextvars import copy_context
+from threading import Timer
 from typing import Final
 from uuid import UUID
 
@@ -29,11 +32,14 @@ GATHER_SECONDS: Final = 0.3  # from the sequencer's wake-up to its run
 QUIET_SECONDS: Final = (
     0.2  # how long whoever knows of one sends none: less than that, since the clocks of machines differ
 )
+PAUSE_SECONDS: Final = 0.05  # from one question of a process to its next
 REST_SECONDS: Final = 5.0  # how long a broker that did not answer is left alone
 
 log = structlog.get_logger("rollcall.wake")
 _rest_until = 0.0
 _quiet_until = 0.0
+_asked_at = 0.0
+_asks_at = 0.0
 
 
 @app.task(name="tasks.wake.sequence")
@@ -48,9 +54,17 @@ def sequence() -> int:
 
 
 def wake() -> None:
-    """Send the sequencer one wake-up, unless one is on its way. Never raises."""
-    if time.monotonic() >= _quiet_until:
+    """Have the sequencer sent one wake-up, unless one is on its way. Never raises."""
+    global _asks_at  # noqa: PLW0603 - one clock a process; a race costs one more question
+    now = time.monotonic()
+    # Whoever is to ask does so after this commit.
+    if now < _quiet_until or now < _asks_at:
+        return
+    if now >= _asked_at + PAUSE_SECONDS:
         _send(_to_the_sequencer)
+    else:
+        _asks_at = now + PAUSE_SECONDS
+        Timer(PAUSE_SECONDS, copy_context().run, [_send, _to_the_sequencer]).start()
 
 
 def wake_directory(organization_id: UUID, directory_id: UUID) -> None:
@@ -64,8 +78,9 @@ def wake_for_metadata() -> None:
 
 
 def _to_the_sequencer(broker: "redis.Redis") -> None:
-    global _quiet_until  # noqa: PLW0603 - one clock a process; a race costs one more question
+    global _quiet_until, _asked_at  # noqa: PLW0603 - as above
     begun, age = time.monotonic(), 0.0
+    _asked_at = begun
     if broker.set(KEY, "1", nx=True, px=KEY_MILLISECONDS):
         sequence.apply_async(retry=False, expires=60, countdown=GATHER_SECONDS)
     else:

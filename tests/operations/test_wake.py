@@ -1,11 +1,13 @@
 """Waking the sequencer: one wake-up for many commits, with the request's id, and next to nothing when the broker is down."""
 
 import json
+import threading
 import time
+from functools import partial
 
 import pytest
-from structlog.contextvars import bound_contextvars
 
+from audit import context
 from tasks import wake
 from tasks.broker import client
 from tasks.celery import REQUEST_HEADER
@@ -16,12 +18,20 @@ from tests.conftest import join
 @pytest.fixture
 def broker(settings, monkeypatch):
     """Give the emptied broker of this test process."""
+    _asked_by_now()
     connection = client(settings.REDIS_URL)
     connection.flushdb()
-    monkeypatch.setattr(wake, "_rest_until", 0.0)
-    monkeypatch.setattr(wake, "_quiet_until", 0.0)
+    for clock in ("_rest_until", "_quiet_until", "_asked_at", "_asks_at"):
+        monkeypatch.setattr(wake, clock, 0.0)
     yield connection
     connection.flushdb()
+
+
+def _asked_by_now():
+    """Wait for the threads that ask later."""
+    for each in threading.enumerate():
+        if isinstance(each, threading.Timer):
+            each.join()
 
 
 def test_many_commits_send_one_wake_up(broker, acme):
@@ -35,6 +45,7 @@ def test_a_commit_after_the_sequencer_began_wakes_it_again(broker, acme, monkeyp
     broker.delete(QUEUE)
     wake.sequence()
     monkeypatch.setattr(wake, "_quiet_until", 0.0)
+    monkeypatch.setattr(wake, "_asked_at", 0.0)
     join(acme, "bob@acme.example")
     assert broker.llen(QUEUE) == 1
 
@@ -47,7 +58,7 @@ def test_a_wake_up_that_was_sent_a_moment_ago_waits_for_more_and_nobody_asks_for
     wake._quiet_until = time.monotonic() + 60  # as long as a test may take
     wake.wake()
     assert broker.llen(QUEUE) == 1
-    wake._quiet_until = time.monotonic()
+    wake._quiet_until = wake._asked_at = 0.0
     wake.wake()
     assert broker.llen(QUEUE) == 2
 
@@ -57,10 +68,28 @@ def test_a_wake_up_of_another_process_keeps_this_one_quiet_as_long_as_it_waits(b
     wake.wake()
     assert wake._quiet_until - time.monotonic() <= wake.QUIET_SECONDS
     broker.set(wake.KEY, "1", px=wake.KEY_MILLISECONDS - 250)
-    wake._quiet_until = 0.0
+    wake._quiet_until = wake._asked_at = 0.0
     wake.wake()
     assert wake._quiet_until < time.monotonic()  # its run may begin any moment: the next commit asks again
     assert broker.llen(QUEUE) == 0
+
+
+def test_commits_in_the_moment_of_the_run_share_one_question_which_comes_after_them(broker, monkeypatch):
+    asked = []
+    monkeypatch.setattr(wake, "_to_the_sequencer", partial(_noted, asked, wake._to_the_sequencer))
+    broker.set(wake.KEY, "1", px=wake.KEY_MILLISECONDS - 250)  # its run may begin any moment
+    wake._asked_at = time.monotonic() + 60  # a moment ago, as long as a test may take
+    for _ in range(100):
+        wake.wake()
+    broker.delete(wake.KEY)  # it has begun, and may have missed the last of them
+    assert broker.llen(QUEUE) == 0
+    _asked_by_now()
+    assert broker.llen(QUEUE) == len(asked) == 1
+
+
+def _noted(asked, really, broker):
+    asked.append(broker)
+    really(broker)
 
 
 def test_a_lost_wake_up_is_not_lost_for_long(broker):
@@ -69,7 +98,7 @@ def test_a_lost_wake_up_is_not_lost_for_long(broker):
 
 
 def test_the_request_id_goes_on_into_the_job(broker):
-    with bound_contextvars(request_id="edge-0123456789"):
+    with context.bind(request_id="edge-0123456789"):
         wake.wake()
     message = json.loads(broker.lindex(QUEUE, 0))
     assert message["headers"][REQUEST_HEADER] == "edge-0123456789"
@@ -78,7 +107,7 @@ def test_the_request_id_goes_on_into_the_job(broker):
 
 def test_a_dead_broker_is_left_alone_for_a_while(broker, settings, acme):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    wake._quiet_until = 0.0
+    wake._quiet_until = wake._asked_at = 0.0
     join(acme, "bob@acme.example")  # a dead broker refuses nothing
     assert wake._rest_until > 0
     before = wake._rest_until
