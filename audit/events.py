@@ -45,6 +45,7 @@ class Event(StrEnum):
     MEMBER_CHANGE = "member.change"
     MEMBER_LINK = "member.link"
     MEMBER_UNLINK = "member.unlink"
+    MEMBER_MOVE = "member.move"
     MEMBER_SUSPEND = "member.suspend"
     MEMBER_REACTIVATE = "member.reactivate"
     MEMBER_OFFBOARD = "member.offboard"
@@ -70,6 +71,7 @@ class Event(StrEnum):
     GROUP_CREATE = "group.create"
     GROUP_CHANGE = "group.change"
     GROUP_DELETE = "group.delete"
+    GROUP_MOVE = "group.move"
     GROUP_MEMBER_ADD = "group.member_add"
     GROUP_MEMBER_REMOVE = "group.member_remove"
     GROUP_MEMBER_PENDING = "group.member_pending"
@@ -101,6 +103,7 @@ class Event(StrEnum):
 
     DIRECTORY_CREATE = "directory.create"
     DIRECTORY_CHANGE = "directory.change"
+    DIRECTORY_MOVE = "directory.move"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of an event
     TOKEN_ROTATE = "token.rotate"  # noqa: S105 - the name of an event
     TOKEN_HAND_OVER = "token.hand_over"  # noqa: S105 - the name of an event

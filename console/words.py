@@ -65,12 +65,12 @@ IDPS: Final = {
 # What each step of a directory's plan does, and why it is what it is.
 RUN_ACTIONS: Final = {
     "create": "Create", "link": "Link", "update": "Change", "rename": "Rename", "suspend": "Suspend", "reactivate": "Reactivate",
-    "skip": "Leave alone", "group_create": "Create group", "group_rename": "Rename group", "group_end": "End group",
-    "members": "Change members",
+    "skip": "Leave alone", "group_create": "Create group", "group_link": "Link group", "group_rename": "Rename group",
+    "group_end": "End group", "members": "Change members",
 }  # fmt: skip
 RUN_REASONS: Final = {
     "absent": "no longer listed", "signal": "the directory says so", "newer_news": "changed here by newer news",
-    "changed_since": "changed since the plan was made",
+    "changed_since": "changed since the plan was made", "moved_away": "moved to another directory",
 }  # fmt: skip
 ACCESS_MODELS: Final = {
     "portfolio_asset": "Portfolios › assets",

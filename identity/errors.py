@@ -46,6 +46,12 @@ class ExternalIdTaken(Refusal):
     code = "external_id_taken"
 
 
+class MovedAway(Refusal):
+    """An administrator moved this person to another directory: this one's word about them counts no more."""
+
+    code = "moved_away"
+
+
 class NameTaken(Refusal):
     """Another group, role, directory … has this name."""
 

@@ -10,9 +10,12 @@ from identity.profile import check_length
 
 def make(member: Member, directory: Directory, external_id: str | None) -> None:
     """Say that this member is that person of the directory; the caller records it. Raises ExternalIdTaken by constraint."""
-    dead = Link.objects.filter(organization=member.organization_id, directory=directory, member=member)
-    if dead.exists():
-        dead.update(external_id=external_id, tombstoned_at=None, linked_at=timezone.now())
+    rows = Link.objects.filter(organization=member.organization_id, directory=directory, member=member)
+    known = rows.first()
+    if known is not None:
+        if external_id is None and known.tombstoned_at is None:
+            external_id = known.external_id
+        rows.update(external_id=external_id, tombstoned_at=None, moved_at=None, linked_at=timezone.now())
         return
     Link(
         organization_id=member.organization_id,
@@ -33,5 +36,6 @@ def rename(member: Member, directory: Directory, external_id: str | None) -> dic
     if external_id is not None:
         check_length(external_id, "external_id", "An external id")
     before, row.external_id = row.external_id, external_id
-    row.save(update_fields=["external_id"])
+    row.moved_at = None
+    row.save(update_fields=["external_id", "moved_at"])
     return {"external_id": [before, external_id]}

@@ -2,7 +2,8 @@
 
 In order: the directory's external id › the user name among the directory's own people › the user name or the e-mail of
 a member whom no directory knows yet, if the e-mail lies in a domain that the organization has proved. Anything else is a
-stranger: a directory never adopts somebody else's account.
+stranger: a directory never adopts somebody else's account. Whom an administrator moved here (identity.moves) is expected under
+each of these; whom one moved away from here is nobody whom this directory may speak of.
 """
 
 import json
@@ -15,17 +16,18 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Exists, OuterRef
 
 from identity import domains, tenancy
-from identity.errors import EmailTaken, ExternalIdTaken, Offboarded, UserNameTaken
+from identity.errors import EmailTaken, ExternalIdTaken, MovedAway, Offboarded, UserNameTaken
 from identity.models import Directory, Link, Member, Organization
 from identity.profile import is_same, key_of
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The member that this person is; `needs_link`: the directory has not known them so far."""
+    """The member that this person is; `needs_link`: the directory has not known them so far. `awaited`: they were moved to it."""
 
     member: Member
     needs_link: bool = False
+    awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ _PROSPECT = """
 SELECT EXISTS (SELECT 1 FROM identity_member WHERE organization_id = organization.id AND user_name_key = %(key)s)
     OR EXISTS (SELECT 1 FROM identity_link WHERE organization_id = organization.id AND directory_id = %(directory)s::uuid
                   AND external_id = %(external_id)s::text AND tombstoned_at IS NULL)
+    OR EXISTS (SELECT 1 FROM identity_link WHERE organization_id = organization.id AND directory_id = %(directory)s::uuid
+                  AND external_id = %(external_id)s::text AND moved_at IS NOT NULL)
     OR (%(directory)s::uuid IS NOT NULL AND %(email)s <> ''
         AND EXISTS (SELECT 1 FROM identity_member WHERE organization_id = organization.id AND email_key = %(email)s)),
        EXISTS (SELECT 1 FROM identity_pendingmembership WHERE organization_id = organization.id AND directory_id = %(directory)s::uuid
@@ -80,9 +84,11 @@ def find(
     """Return the member that this person already is, locked, or None for a newcomer.
 
     Raises ExternalIdTaken or UserNameTaken for an active one (that would be a second creation), EmailTaken where several could be
-    meant, and Offboarded for one whom an administrator has put out.
+    meant, Offboarded for one whom an administrator has put out, and MovedAway for one who belongs to another directory now.
     """
     if directory is not None:
+        if external_id:
+            _refuse_moved_away(organization, directory, external_id)
         linked = _linked(organization, directory, external_id, user_name)
         if linked is not None:
             return linked
@@ -93,7 +99,7 @@ def find(
         .first()
     )
     if member is None:
-        return _by_email(organization, email) if directory is not None else None
+        return _by_email(organization, directory, email) if directory is not None else None
     adoptable = directory is not None and email and domains.has_proved(organization.pk, email)
     named = is_same(user_name, member.user_name)
     if not (adoptable and named and any(is_same(email, text) for text in (member.email, member.user_name))):
@@ -105,11 +111,12 @@ def find(
     return Known(member, needs_link=True)
 
 
-def met_by_email(organization: Organization, emails: Collection[str]) -> set[str]:
-    """Return those of the addresses (folded) by which a directory's newcomer would be somebody who is here: `_by_email` for many."""
-    linked = Link.objects.filter(organization=organization, member=OuterRef("pk"), tombstoned_at__isnull=True)
+def met_by_email(organization: Organization, directory: Directory, emails: Collection[str]) -> set[str]:
+    """Return those of the addresses (folded) by which the directory's newcomer would be somebody who is here: `_by_email` for many."""
     here = (
-        Member.objects.filter(~Exists(linked), organization=organization, email_key__in=emails)
+        Member.objects.filter(
+            ~_bound(organization, directory), organization=organization, email_key__in=emails
+        )
         .filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
         .exclude(state=Member.State.OFFBOARDED)
     )
@@ -117,8 +124,10 @@ def met_by_email(organization: Organization, emails: Collection[str]) -> set[str
     return {email for email in found if domains.has_proved(organization.pk, email)}
 
 
-def _by_email(organization: Organization, email: str) -> Known | None:
-    """Return the one member without a directory who has this address, if it lies in a proved domain. Raises EmailTaken for several.
+def _by_email(organization: Organization, directory: Directory, email: str) -> Known | None:
+    """Return the one member whom no directory has, or this one awaits, by their address, if it lies in a proved domain.
+
+    Raises EmailTaken for several.
 
     Whoever came by sign-in or by hand may be called by another name here. A directory's people are not looked at: identity
     providers push second accounts with the same mailbox, and these are members of their own. Nor is anybody with a password: they
@@ -126,10 +135,9 @@ def _by_email(organization: Organization, email: str) -> Known | None:
     """
     if not email or not domains.has_proved(organization.pk, email):
         return None
-    linked = Link.objects.filter(organization=organization, member=OuterRef("pk"), tombstoned_at__isnull=True)
     found = list(
         Member.objects.select_for_update(of=("self",))
-        .filter(~Exists(linked), organization=organization, email_key=key_of(email))
+        .filter(~_bound(organization, directory), organization=organization, email_key=key_of(email))
         .filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
         .exclude(state=Member.State.OFFBOARDED)[:2]
     )
@@ -139,7 +147,26 @@ def _by_email(organization: Organization, email: str) -> Known | None:
     if found and not is_same(email, found[0].email):
         message = "Somebody here has an address that only looks like this one: compare them letter by letter."
         raise EmailTaken(message, field="email")
-    return Known(found[0], needs_link=True) if found else None
+    if not found:
+        return None
+    awaited = Link.objects.filter(organization=organization, directory=directory, member=found[0])
+    return Known(found[0], needs_link=True, awaited=awaited.filter(tombstoned_at__isnull=True).exists())
+
+
+def _bound(organization: Organization, directory: Directory) -> Exists:
+    """Whether a member (the outer row) is a directory's; whom this one awaits without an id is not yet."""
+    live = Link.objects.filter(organization=organization, member=OuterRef("pk"), tombstoned_at__isnull=True)
+    return Exists(live.exclude(directory=directory, moved_at__isnull=False, external_id__isnull=True))
+
+
+def _refuse_moved_away(organization: Organization, directory: Directory, external_id: str) -> None:
+    moved = Link.objects.filter(
+        organization=organization, directory=directory, external_id=external_id, moved_at__isnull=False
+    )
+    if moved.filter(tombstoned_at__isnull=False).exists():
+        raise MovedAway(
+            "This person was moved to another directory: this one's word about them counts no more. Move them back if it should."
+        )
 
 
 def _linked(
@@ -148,7 +175,13 @@ def _linked(
     links = Link.objects.filter(organization=organization, directory=directory, tombstoned_at__isnull=True)
     row = links.filter(external_id=external_id).first() if external_id else None
     if row is None:
-        row = links.filter(member__user_name_key=key_of(user_name)).order_by("-linked_at").first()
+        same_name = links.filter(member__user_name_key=key_of(user_name)).select_related("member")
+        # Of an offboarded one and whoever has their name now, it is the latter.
+        row = min(
+            same_name.order_by("-linked_at"),
+            key=lambda link: link.member.state == Member.State.OFFBOARDED,
+            default=None,
+        )
         if row is not None and row.external_id and external_id:
             # The name is the same, the directory's own id is not: another person.
             member = Member.objects.get(pk=row.member_id)
@@ -162,6 +195,8 @@ def _linked(
     if member.state == Member.State.OFFBOARDED:
         message = "An administrator offboarded this person: only an administrator can reinstate them, in the console or by the API."
         raise Offboarded(message)
+    if row.moved_at is not None:
+        return Known(member, needs_link=True, awaited=True)
     if member.state == Member.State.ACTIVE:
         if external_id and row.external_id == external_id:
             message = "A member of this directory already has this external id."

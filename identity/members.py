@@ -326,8 +326,8 @@ def _take_back(
         actor=actor,
         user_name=user_name,
         profile=profile or None,
-        # A directory that adopts a suspended local member doesn't thereby let them in again.
-        active=active if not known.needs_link else None,
+        # A directory that adopts a suspended member doesn't thereby let them in again; whom it shall have from now on it may shut out.
+        active=None if known.needs_link and (active or not known.awaited) else active,
         directory=directory,
         external_id=external_id if external_id is not None else UNSET,
     )

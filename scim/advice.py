@@ -59,6 +59,10 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     "offboarded": {
         "": "An administrator put this person out for good. Take them out of the application's assignment, or reinstate them in Rollcall.",
     },
+    "moved_away": {
+        "": "An administrator moved this person to another directory of the organization: unassign them from the application here. If that "
+        "was a mistake, move them back in Rollcall.",
+    },
     "last_administrator": {
         "": "Make somebody else administrator in Rollcall first; then repeat the deactivation.",
     },

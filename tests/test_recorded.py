@@ -26,6 +26,7 @@ from identity import (
     mail,
     mappings,
     members,
+    moves,
     organizations,
     pulls,
     resources,
@@ -46,6 +47,7 @@ from identity.grants import GrantSpec
 from identity.group_batches import Formed, Move
 from identity.mappings import Mapping
 from identity.models import Group, OutgoingMail, Resource, ReviewItem
+from identity.move_plan import Groups, Wanted
 from identity.people_plan import Person
 from identity.review_scope import Scope
 from identity.reviews import Decided
@@ -55,6 +57,14 @@ from tests.conftest import SETUP
 
 ADA = Actor("member", "0197-ada", "Ada Admin")
 OPERATOR = Actor("operator", "0197-ada", "Ada Admin")
+
+
+def two_directories(acme):
+    """Give two directories of which the first has Kim and a group."""
+    one, other = (directories.create(acme, name=name, actor=ADA) for name in ("Okta", "LDAP"))
+    groups.create(acme, display_name="Staff", directory=one, actor=ADA)
+    members.provision(acme, user_name="kim", directory=one, actor=ADA)
+    return one, other
 
 
 def a_group(acme, jane):
@@ -302,6 +312,19 @@ VERBS = {
             for joins in (True, False)
         ],
         ["group.create", "group.member_add", "group.change", "group.member_remove", "group.change"],
+    ),
+    "moves.move": (
+        lambda acme, jane: moves.move(*two_directories(acme), Wanted(groups=Groups.MOVE), actor=ADA),
+        [
+            "directory.create",
+            "directory.create",
+            "group.create",
+            "member.create",
+            "member.move",
+            "group.move",
+            "directory.move",
+            "directory.move",
+        ],
     ),
     "own_schemas.define": (
         lambda acme, jane: a_schema(acme, ADA),

@@ -26,6 +26,7 @@ TABLE: Final[dict[type[errors.Refusal], tuple[int, str]]] = {
     errors.UserNameTaken: (409, "The user name is taken"),
     errors.EmailTaken: (409, "The e-mail address is taken"),
     errors.ExternalIdTaken: (409, "The external id is taken"),
+    errors.MovedAway: (409, "The person was moved to another directory"),
     errors.NameTaken: (409, "The name is taken"),
     errors.Conflict: (409, "Somebody else was faster"),
     errors.NotSuspended: (409, "The organization is not suspended"),

@@ -29,7 +29,8 @@ class Link(TenantModel):
     """The word that a member is that person of the directory. A directory sees and alters only members with a live link.
 
     A tombstone says that the directory itself deleted the person: late news must not resurrect them.
-    `source_version` is the directory's own version of what it last told us, where it has one.
+    `source_version` is the directory's own version of what it last told us, where it has one. `moved_at` (identity.moves): somebody moved
+    the person to this directory, which has not told of them since; with a tombstone, away from it, and its word about them counts no more.
     """
 
     directory = reference("identity.Directory", "links")
@@ -38,6 +39,7 @@ class Link(TenantModel):
     source_version = models.TextField(blank=True)
     linked_at = models.DateTimeField()
     tombstoned_at = models.DateTimeField(null=True)
+    moved_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (
@@ -48,7 +50,14 @@ class Link(TenantModel):
             ),
             models.UniqueConstraint(fields=["organization", "directory", "member"], name="link_member"),
         )
-        indexes = (models.Index(fields=["organization", "member"], name="link_by_member"),)
+        indexes = (
+            models.Index(fields=["organization", "member"], name="link_by_member"),
+            models.Index(
+                fields=["organization", "directory", "external_id"],
+                condition=Q(moved_at__isnull=False),
+                name="link_moved",
+            ),
+        )
 
 
 class DirectorySize(TenantModel):

@@ -9,7 +9,10 @@ from identity.models.tenant import TenantModel, reference
 
 
 class Group(TenantModel):
-    """A SCIM group, or one of the organization's own (without a directory)."""
+    """A SCIM group, or one of the organization's own (without a directory).
+
+    `moved_at`: somebody moved it to this directory (identity.moves), which has not told of it since.
+    """
 
     directory = reference("identity.Directory", "groups", null=True)
     display_name = models.TextField()
@@ -20,6 +23,7 @@ class Group(TenantModel):
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    moved_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import mail, sync_runs
+from identity import mail, moves, sync_runs
 from identity.models import Member, Pull, RoleAssignment, Run, Step
 from identity.roles import ADMINISTRATOR
 from tasks.connectors.faults import Fault, RateLimited, Unreachable
@@ -21,7 +21,7 @@ _BACK_OFF_FIRST: Final = timedelta(seconds=30)
 _BACK_OFF_MAX: Final = timedelta(hours=1)
 _WAIT_SECONDS_MAX: Final = 6 * 3600.0
 # Whom it would be no use to read again for: their reason does not pass by itself.
-_SETTLED: Final = ("offboarded", "older_news", "tombstoned")
+_SETTLED: Final = ("moved_away", "offboarded", "older_news", "tombstoned")
 _TOLD_MAX: Final = 20
 
 
@@ -86,7 +86,11 @@ def after_apply(run: Run) -> None:
     values: dict[str, Any] = {"scope": run.scope, "failures": 0, "succeeded_at": run.ended_at}
     if not run.lacks:
         # Changes that could not be carried out would not be told again: then everything is read anew.
-        values["cookie"] = None if skipped.exclude(reason__in=_SETTLED).exists() else run.next_cookie
+        # Nor would it tell of whom it was given meanwhile.
+        is_behind = skipped.exclude(reason__in=_SETTLED).exists() or moves.has_come(
+            run.directory, run.created_at
+        )
+        values["cookie"] = None if is_behind else run.next_cookie
     Pull.objects.filter(organization=run.organization_id, directory=run.directory_id).update(**values)
     if run.applied:
         record(

@@ -35,6 +35,13 @@ def create(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     return steps
 
 
+def link(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
+    """Take the groups that were moved to this directory for those of the same names that it tells of."""
+    for step in steps:
+        groups.change(_group(run, step), actor=actor, external_id=step.external_id)
+    return steps
+
+
 def rename(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Give the groups their new names."""
     for step in steps:
@@ -74,7 +81,7 @@ def move(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
 
 
 ACTIONS: Final[dict[str, Callable[[Run, Sequence[Due], Actor], Done]]] = {
-    "group_create": create, "group_rename": rename, "members": move, "group_end": end,
+    "group_create": create, "group_link": link, "group_rename": rename, "members": move, "group_end": end,
 }  # fmt: skip
 
 

@@ -22,6 +22,13 @@ ON CONFLICT (directory_id, external_id) DO UPDATE
    SET member_id = excluded.member_id, digest = excluded.digest, names = excluded.names, version = excluded.version,
        member_version = excluded.member_version, gone_at = NULL
 """
+# Without a digest they are news to the next run, as whoever else changed: it shuts them out, and its guard counts them.
+_UNSETTLED: Final = """
+UPDATE tasks_known known SET digest = ''
+  FROM tasks_stagedperson staged
+ WHERE known.directory_id = %(directory)s AND known.external_id = ANY (%(external_ids)s) AND staged.run_id = %(run)s
+   AND staged.external_id = known.external_id AND staged.active IS FALSE
+"""
 # `names` stays: the member's profile is as it was, and what the directory filled in it is still the directory's.
 _SHUT: Final = """
 UPDATE tasks_known known
@@ -68,6 +75,12 @@ def keep_told(run: Run, steps: Sequence[Due]) -> None:
     )  # fmt: skip
 
 
+def keep_linked(run: Run, steps: Sequence[Due]) -> bool:
+    """Keep what the directory told of these members, but leave to the next run whom it says is inactive; tells whether there are any."""
+    keep_told(run, steps)
+    return bool(_execute(_UNSETTLED, run, external_ids=[step.external_id for step in steps]))
+
+
 def keep_shut(run: Run, steps: Sequence[Due], reason: str) -> None:
     """Keep that this directory has suspended them just now, so that it may let them in again."""
     _execute(
@@ -86,9 +99,10 @@ def settle(run: Run) -> None:
     _execute(_GONE, run)
 
 
-def _execute(statement: str, run: Run, **values: Any) -> None:
+def _execute(statement: str, run: Run, **values: Any) -> int:
     shared: dict[str, Any] = {
         "organization": run.organization_id, "directory": run.directory_id, "run": run.pk, "now": timezone.now(),
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(statement, {**shared, **values})
+        return cursor.rowcount

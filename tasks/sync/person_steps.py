@@ -81,7 +81,7 @@ def create(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Create newcomers with their links and first permissions; whoever is somebody here by now is left to the next run."""
     told = _told(run, steps)
     emails = {person.email_key for person in told.values() if person.email_key}
-    met = matching.met_by_email(run.directory.organization, emails)
+    met = matching.met_by_email(run.directory.organization, run.directory, emails)
     steps = [step for step in steps if told[step.external_id].email_key not in met]
     if not steps:
         return []
@@ -108,7 +108,10 @@ def link(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
             directory=run.directory, external_id=step.external_id,
         )  # fmt: skip
         step.member_id = done.member.pk
-    known.keep_told(run, steps)
+    if known.keep_linked(run, steps):
+        # Changes alone would not tell of them again.
+        run.next_cookie = None
+        run.save(update_fields=["next_cookie"])
     return steps
 
 

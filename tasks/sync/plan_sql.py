@@ -9,8 +9,8 @@ from typing import Final
 
 # Whose turn: whoever frees a name comes before whoever takes it.
 PLACES: Final = {
-    "suspend": 1, "rename": 1, "update": 2, "reactivate": 2, "link": 2, "create": 3, "group_create": 4, "group_rename": 4,
-    "members": 5, "group_end": 6,
+    "suspend": 1, "rename": 1, "update": 2, "reactivate": 2, "link": 2, "create": 3, "group_create": 4, "group_link": 4,
+    "group_rename": 4, "members": 5, "group_end": 6,
 }  # fmt: skip
 
 # Who was told of as before, or merely as being there. Rows of tasks_stagedperson say more and count before this.
@@ -52,8 +52,18 @@ PEOPLE: Final = (
     FROM existing
 ), newcomer AS (
   SELECT told.*, row_number() OVER (PARTITION BY user_name_key ORDER BY external_id) AS nth FROM told WHERE member_id IS NULL
+), awaited AS MATERIALIZED (
+  -- Whom somebody moved to this directory (identity.moves), which has not told of them since.
+  SELECT link.external_id, member.id AS member_id, member.version, member.state, member.user_name_key
+    FROM identity_link link JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = link.member_id
+   WHERE link.organization_id = %(organization)s AND link.directory_id = %(directory)s AND link.moved_at IS NOT NULL
+     AND link.tombstoned_at IS NULL
+), expected AS (
+  SELECT DISTINCT ON (user_name_key) * FROM awaited WHERE external_id IS NULL ORDER BY user_name_key, state = 'offboarded'
 ), met AS (
-  SELECT newcomer.*, member.id AS same_id, member.version AS same_version,
+  SELECT newcomer.*, COALESCE(handed.member_id, expected.member_id, member.id) AS same_id,
+         COALESCE(handed.version, expected.version, member.version) AS same_version,
+         COALESCE(handed.state, expected.state) AS awaited_as,
          newcomer.email_key <> '' AND newcomer.email_key IN (member.email_key, member.user_name_key) AND EXISTS (
            SELECT 1 FROM identity_domain domain WHERE domain.organization_id = %(organization)s AND domain.proved_at IS NOT NULL
               AND domain.name = split_part(newcomer.email_key, '@', 2))
@@ -61,6 +71,8 @@ PEOPLE: Final = (
            SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
               AND link.tombstoned_at IS NULL) AS adoptable
     FROM newcomer
+    LEFT JOIN awaited handed ON handed.external_id = newcomer.external_id
+    LEFT JOIN expected ON expected.user_name_key = newcomer.user_name_key AND handed.member_id IS NULL
     -- A name that its owner gives up in this very run is free.
     LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.user_name_key = newcomer.user_name_key
          AND member.state <> 'offboarded'
@@ -77,13 +89,18 @@ PEOPLE: Final = (
           AND domain.name = split_part(met.email_key, '@', 2))
      AND NOT EXISTS (
        SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
-          AND link.tombstoned_at IS NULL)
+          AND link.tombstoned_at IS NULL
+          AND (link.directory_id <> %(directory)s OR link.moved_at IS NULL OR link.external_id IS NOT NULL))
    GROUP BY met.external_id
 ), judged AS (
   SELECT met.*, mail.candidates, mail.member_id AS mail_id, mail.version AS mail_version,
-         CASE WHEN active IS FALSE THEN 'inactive'
+         CASE WHEN active IS FALSE AND awaited_as IS NULL THEN 'inactive'
               WHEN active IS NULL THEN 'status_unknown'
+              WHEN EXISTS (SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s
+                 AND link.directory_id = %(directory)s AND link.external_id = met.external_id AND link.moved_at IS NOT NULL
+                 AND link.tombstoned_at IS NOT NULL) THEN 'moved_away'
               WHEN nth > 1 THEN 'user_name_twice'
+              WHEN awaited_as = 'offboarded' THEN 'offboarded'
               -- Somebody who left here while the directory was being read must not come back under the same name.
               WHEN EXISTS (SELECT 1 FROM identity_member gone WHERE gone.organization_id = %(organization)s
                  AND gone.user_name_key = met.user_name_key
@@ -93,9 +110,9 @@ PEOPLE: Final = (
               WHEN EXISTS (SELECT 1 FROM identity_link link
                  JOIN identity_member gone ON gone.organization_id = %(organization)s AND gone.id = link.member_id
                 WHERE link.organization_id = %(organization)s AND link.external_id = met.external_id AND link.tombstoned_at IS NOT NULL
-                  AND (link.directory_id = %(directory)s OR gone.user_name_key = met.user_name_key
+                  AND link.moved_at IS NULL AND (link.directory_id = %(directory)s OR gone.user_name_key = met.user_name_key
                        OR (gone.email_key = met.email_key AND met.email_key <> ''))) THEN 'tombstoned'
-              WHEN same_id IS NOT NULL AND NOT adoptable THEN 'user_name_taken'
+              WHEN same_id IS NOT NULL AND awaited_as IS NULL AND NOT adoptable THEN 'user_name_taken'
               WHEN same_id IS NULL AND mail.candidates > 1 THEN 'email_taken'
               ELSE '' END AS verdict
     FROM met LEFT JOIN mail ON mail.external_id = met.external_id
@@ -165,15 +182,31 @@ SELECT gen_random_uuid(), %(organization)s, %(run)s, row_number() OVER (ORDER BY
 """
 )
 
+# Groups that were moved to this directory are met by their names: by the first of several.
+_EXPECTED: Final = """
+expected AS (
+  SELECT DISTINCT ON (grp.id) grp.id, grp.display_name AS had_name, staged.external_id
+    FROM identity_group grp
+    JOIN tasks_stagedgroup staged ON staged.run_id = %(run)s AND staged.word <> 'removed' AND staged.display_name = grp.display_name
+   WHERE grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s AND grp.moved_at IS NOT NULL
+     AND grp.external_id IS NULL AND grp.ended_at IS NULL
+     AND NOT EXISTS (SELECT 1 FROM identity_group known WHERE known.organization_id = %(organization)s
+                        AND known.directory_id = %(directory)s AND known.external_id = staged.external_id AND known.ended_at IS NULL)
+   ORDER BY grp.id, staged.external_id
+)"""
+
 # Beside each other: whom the pages named for a group, and who of the directory's people is in it. Only what differs is kept. A person
 # counts as known if they are, or are about to be. Whom this directory does not know, it does not remove.
 MOVES: Final = (
     "WITH "  # noqa: S608
     + _SEEN
+    + ","
+    + _EXPECTED
     + """, named AS (
-  SELECT staged.external_id AS group_key, staged.word, grp.id AS group_id FROM tasks_stagedgroup staged
+  SELECT staged.external_id AS group_key, staged.word, COALESCE(grp.id, expected.id) AS group_id FROM tasks_stagedgroup staged
     LEFT JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
          AND grp.external_id = staged.external_id AND grp.ended_at IS NULL
+    LEFT JOIN expected ON expected.external_id = staged.external_id
    WHERE staged.run_id = %(run)s AND staged.word IN ('all', 'changes')
 ), said AS MATERIALIZED (
   SELECT row.group_key, row.member_key, row.departed IS NOT DISTINCT FROM 'true' AS departed, page.number * 1000000000 + row.place AS place
@@ -234,24 +267,31 @@ SELECT %(organization)s, %(run)s, group_key, member_key, present FROM (
 """
 )
 
-GROUPS: Final = """
-WITH moved AS (
+GROUPS: Final = (
+    "WITH "  # noqa: S608
+    + _EXPECTED
+    + """, moved AS (
   SELECT group_key, count(*) FILTER (WHERE present) AS joining, count(*) FILTER (WHERE NOT present) AS leaving,
          sha256(convert_to(string_agg((CASE WHEN present THEN '+' ELSE '-' END) || member_key, E'\\n' ORDER BY member_key COLLATE
            "C"), 'UTF8')) AS digest
     FROM tasks_stagedmembership WHERE run_id = %(run)s
    GROUP BY group_key
 ), told AS (
-  SELECT named.external_id, named.word, named.display_name, grp.id AS group_id, grp.display_name AS had_name
+  SELECT named.external_id, named.word, named.display_name, COALESCE(grp.id, expected.id) AS group_id,
+         COALESCE(grp.display_name, expected.had_name) AS had_name, expected.id IS NOT NULL AS is_expected
     FROM tasks_stagedgroup named
     LEFT JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
          AND grp.external_id = named.external_id AND grp.ended_at IS NULL
+    LEFT JOIN expected ON expected.external_id = named.external_id
    WHERE named.run_id = %(run)s
 ), verdict AS (
   SELECT external_id, display_name AS label, group_id, 'group_create' AS action, '' AS reason, sha256(convert_to(display_name,
     'UTF8')) AS digest,
          '{}'::jsonb AS fields
     FROM told WHERE group_id IS NULL AND word <> 'removed'
+  UNION ALL
+  SELECT external_id, display_name, group_id, 'group_link', '', sha256(convert_to(display_name, 'UTF8')), '{}'::jsonb
+    FROM told WHERE is_expected
   UNION ALL
   SELECT external_id, display_name, group_id, 'group_rename', '', sha256(convert_to(display_name, 'UTF8')),
          jsonb_build_object('display_name', jsonb_build_array(had_name, display_name))
@@ -268,7 +308,7 @@ WITH moved AS (
     FROM identity_group grp
     LEFT JOIN tasks_missinggroup missing ON missing.directory_id = %(directory)s AND missing.external_id = grp.external_id
    WHERE grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s AND grp.ended_at IS NULL AND %(complete)s AND %(whole)s
-     AND NOT EXISTS (SELECT 1 FROM told WHERE told.external_id = grp.external_id)
+     AND grp.external_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM told WHERE told.external_id = grp.external_id)
      AND (%(rescoped)s OR COALESCE(missing.missing_runs, 0) + 1 >= %(absent_runs)s OR missing.missing_since <= %(absent_before)s)
 ), placed AS (
   SELECT verdict.*, (%(places)s::jsonb ->> action)::smallint AS place FROM verdict
@@ -280,6 +320,7 @@ SELECT gen_random_uuid(), %(organization)s, %(run)s,
        place, action, external_id, label, group_id, digest, fields, reason, %(state)s
   FROM placed
 """
+)
 
 # The next who are to join or leave these groups, taken out of the table: people who were created meanwhile are known by now.
 TAKE: Final = """
