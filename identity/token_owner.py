@@ -1,6 +1,5 @@
 """Finds a token with its organization and its owner by its prefix, and has asked, by the same flush, what is asked in their name."""
 
-from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -10,28 +9,51 @@ from identity import rows, tenancy
 from identity.models import Directory, Member, Organization, Token
 from identity.postgresql.flush import Rows, Statement
 
-UNDERSTOOD_MAX: Final = 1000  # a few kilobytes each
+KNOWN_MAX: Final = 1000  # a few kilobytes each
+OF_DIRECTORY: Final = "rcd_"
 # It precedes every request of a machine.
-_LOOK_UP = "SELECT token, organization, member, directory FROM identity_token_owner(%s)"
-LOOK_UP_AND_SPEAK = f"""SELECT token, organization, member, directory,
-       set_config('{ORGANIZATION_SETTING}', CASE WHEN token->>'digest' = %s THEN token->>'organization_id' ELSE '' END, true),
-       set_config('{tenancy.DIRECTORY_SETTING}', COALESCE(token->>'directory_id', ''), true),
-       set_config('{tenancy.TOKEN_SETTING}', token->>'id', true), set_config('plan_cache_mode', %s, true)
-  FROM identity_token_owner(%s)"""  # noqa: S608 - constants
+_STAMPED = "SELECT stamp FROM identity_token_stamp(%s, %s)"
+STAMPED_AND_SPEAK = f"""SELECT stamp, set_config('{ORGANIZATION_SETTING}', CASE WHEN is_true THEN organization::text ELSE '' END, true),
+       set_config('{tenancy.DIRECTORY_SETTING}', COALESCE(directory::text, ''), true),
+       set_config('{tenancy.TOKEN_SETTING}', token::text, true), set_config('plan_cache_mode', %s, true)
+  FROM identity_token_stamp(%s, %s)"""  # noqa: S608 - constants
+_WHOLE = "SELECT token, organization, member, directory FROM identity_token_owner(%s)"
+_WHOLE_AND_STAMP = """SELECT o.token, o.organization, o.member, o.directory, s.stamp
+  FROM identity_token_owner(%s) o, identity_token_stamp(%s, '') s"""
+
+# The tokens of directories by prefix and stamp, which is another one after every change of a row: what PostgreSQL has not told anew in
+# this very request is not used. These objects are read by all, and changed by nobody.
+_known: dict[tuple[str, str], Token] = {}
 
 
 def looked_up(prefix: str, digest: bytes, asking: Statement | None) -> tuple[Token | None, Rows | None]:
     """Return the token of a prefix, whose digest the caller compares, and the rows of `asking`, which are none for another digest."""
+    if not prefix.startswith(OF_DIRECTORY):
+        # A member may be told their groups by whoever has them in hand, so each request reads its own.
+        found = tenancy.connection.ask(Statement(_WHOLE, [prefix]))[0]
+        return (_understood(*found[0]) if found else None), None
     if asking is None:
-        found, answer = tenancy.connection.ask(Statement(_LOOK_UP, [prefix]))[0], None
+        found, answer = tenancy.connection.ask(Statement(_STAMPED, [prefix, digest]))[0], None
     else:
-        speaking = Statement(LOOK_UP_AND_SPEAK, [f"\\x{digest.hex()}", asking.plan, prefix])
-        found, answer = tenancy.connection.ask(speaking, asking)
+        found, answer = tenancy.connection.ask(
+            Statement(STAMPED_AND_SPEAK, [asking.plan, prefix, digest]), asking
+        )
     if not found:
         return None, None
-    written: tuple[str, ...] = found[0][:4]
-    # A member may be told their groups by whoever has them in hand; a directory's objects are read by all, and changed by nobody.
-    return (_of_directory(*written) if written[3] else _understood(*written)), answer
+    return _known.get((prefix, found[0][0])) or _read(prefix), answer
+
+
+def _read(prefix: str) -> Token | None:
+    """Read the rows of a token, and remember what they mean."""
+    found = tenancy.connection.ask(Statement(_WHOLE_AND_STAMP, [prefix, prefix]))[0]
+    if not found:
+        return None
+    *written, stamp = found[0]
+    token = _understood(*written)
+    if len(_known) >= KNOWN_MAX:
+        _known.clear()
+    _known[prefix, stamp] = token
+    return token
 
 
 def _understood(token: str, organization: str, member: str | None, directory: str | None) -> Token:
@@ -43,7 +65,3 @@ def _understood(token: str, organization: str, member: str | None, directory: st
     if found.directory is not None:
         found.directory.organization = found.organization
     return found
-
-
-# What was read is read anew for each request; only what the very same text means is remembered.
-_of_directory = lru_cache(maxsize=UNDERSTOOD_MAX)(_understood)

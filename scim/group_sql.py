@@ -18,26 +18,12 @@ _DIRECT = """
   SELECT json_agg(json_build_object('value', g.id, 'display', g.display_name, 'type', 'direct') ORDER BY g.id)
     FROM identity_membership ms JOIN identity_group g ON g.organization_id = ms.organization_id AND g.id = ms.group_id
    WHERE ms.organization_id = {0}.organization_id AND ms.member_id = {0}.{1} AND ms.ended_at IS NULL AND g.ended_at IS NULL{2}"""
-_THROUGH_OTHERS = f"""
-  WITH RECURSIVE way AS (
-    SELECT ms.group_id, 0 AS steps FROM identity_membership ms
-     WHERE ms.organization_id = {{0}}.organization_id AND ms.member_id = {{0}}.{{1}} AND ms.ended_at IS NULL
-     UNION
-    SELECT inside.parent_id, way.steps + 1 FROM way
-      JOIN identity_nesting inside ON inside.organization_id = {{0}}.organization_id AND inside.child_id = way.group_id
-           AND inside.ended_at IS NULL
-     WHERE way.steps < {_DEPTH_MAX})
-  SELECT json_agg(json_build_object('value', g.id, 'display', g.display_name, 'type',
-                  CASE WHEN ms.steps = 0 THEN 'direct' ELSE 'indirect' END) ORDER BY g.id)
-    FROM (SELECT group_id, min(steps) AS steps FROM way GROUP BY group_id) ms
-    JOIN identity_group g ON g.organization_id = {{0}}.organization_id AND g.id = ms.group_id
-   WHERE g.ended_at IS NULL{{2}}"""  # noqa: S608 - built from constants alone
 # Where no group is in another, which is mostly so, nobody pays for looking; and it is looked once for all people of a page.
 _GROUPS = f"""(CASE WHEN EXISTS (SELECT FROM identity_nesting n WHERE n.organization_id = {ORGANIZATION} AND n.ended_at IS NULL)
-  THEN ({_THROUGH_OTHERS}) ELSE ({_DIRECT}) END)::text"""
-OF_USER: Final = _GROUPS.format("m", "id", f" AND g.directory_id = {DIRECTORY}")
+  THEN scim_groups_of({{0}}.organization_id, {{0}}.{{1}}, {{3}}) ELSE ({_DIRECT}) END)::text"""
+OF_USER: Final = _GROUPS.format("m", "id", f" AND g.directory_id = {DIRECTORY}", DIRECTORY)
 # Of a member without a directory to look through: all of them, from `m`.
-OF_MEMBER: Final = _GROUPS.format("m", "id", "")
+OF_MEMBER: Final = _GROUPS.format("m", "id", "", "NULL")
 
 _PEOPLE = """(
   SELECT string_agg(ms.member_id::text, ',' ORDER BY ms.member_id)

@@ -200,7 +200,7 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     chosen = projection.compiled(GROUPS, wish.attributes, wish.excluded)
     page = queries.groups(who, wish, members=shown_of(chosen))
     base = base_url()
-    shown = [chosen(resources.group(row, base)) for row in page.rows]
+    shown = [chosen(resources.group(row, base, as_text=chosen.is_whole)) for row in page.rows]
     return protocol.listing(
         shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(page, GROUPS, wish)
     )
@@ -290,6 +290,7 @@ def shown_of(chosen: Projection) -> Members:
 
 def one(call: Call, row: GroupRow, status: int = 200) -> HttpResponse:
     """Answer with one group, its version and address."""
-    shown = resources.group(row, base_url())
+    chosen = call.choice(GROUPS)
+    shown = resources.group(row, base_url(), as_text=chosen.is_whole)
     headers = {"ETag": protocol.etag(row.version), "Location": shown["meta"]["location"]}
-    return reply(call.choice(GROUPS)(shown), status, headers)
+    return reply(chosen(shown), status, headers)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
 from django.http import HttpRequest, HttpResponse
 
 from identity import members, tenancy
@@ -25,7 +24,7 @@ from scim.call import is_known, names
 from scim.door import Door, person, read_body, read_query, reply
 from scim.errors import Code, ScimError
 from scim.group_sql import OF_MEMBER
-from scim.resources import UserRow
+from scim.resources import UserRow, read_user
 
 # By what people are known and let in (names, addresses, certificates) and what their employer says of them is not for them to say:
 # whoever could set their own e-mail address could become somebody else at the next sign-in.
@@ -33,7 +32,7 @@ OWN: Final = frozenset({
     "nickName", "preferredLanguage", "locale", "timezone", "profileUrl", "photos", "phoneNumbers", "ims", "addresses",
 })  # fmt: skip
 _SELF = f"""
-SELECT m.id, m.user_name, m.profile, m.state = 'active', m.version, m.created_at, m.changed_at, NULL::text, {OF_MEMBER}
+SELECT m.id::text, m.user_name, m.profile, m.state = 'active', m.version, m.created_at::text, m.changed_at::text, NULL::text, {OF_MEMBER}
   FROM identity_member m WHERE m.organization_id = %s AND m.id = %s"""  # noqa: S608 - built from constants alone
 
 
@@ -84,7 +83,7 @@ class Me(Door):
 
 def _row(who: Person) -> UserRow:
     row = tenancy.read(who.organization, _SELF, [who.organization.pk, who.member.pk])[0]
-    return UserRow._make((*row[:2], orjson.loads(row[2]), *row[3:8], row[8] and orjson.loads(row[8]), ""))
+    return read_user(row)
 
 
 def _changed(request: HttpRequest, wanted: Callable[[dict[str, Any]], dict[str, Any]]) -> UserRow:

@@ -1,5 +1,6 @@
 """/Users: people, from a request to the verbs of identity and back."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -189,8 +190,13 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     chosen = projection.compiled(kind, wish.attributes, wish.excluded)
     page = queries.users(who, wish, kind, groups=chosen.shows("groups"))
     base = base_url()
-    rows = held_access.added(who.organization.pk, page.rows, chosen)
-    shown = [chosen(resources.user(row, base, kind)) for row in rows]
+    shown: Sequence[object]
+    if chosen.is_whole and not following.follows(who.directory):
+        shown = [resources.user_written(row, base) for row in page.rows]
+    else:
+        seen = following.seen(who.directory, [resources.read_user(row) for row in page.rows])
+        rows = held_access.added(who.organization.pk, seen, chosen)
+        shown = [chosen(resources.user(row, base, kind)) for row in rows]
     return protocol.listing(
         shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(page, kind, wish)
     )

@@ -53,7 +53,7 @@ OTHERS = {
     r"(api/v1/jobs|jobs/|mail/)": OPERATORS,
     r"(api/v1/)?deletions(/<uuid:deletion>(\.json|/|/proof)?|/)?": OPERATORS,
     r"api/v1/me/(session|sessions|sessions/<uuid:session>)": OWN,
-    r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$).*": OWN,
+    r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$|$).*": OWN,
     r"scim/v2/\^(Roles|Entitlements|Me).*": OWN,
     r"saml2/<uuid:connection_id>/\w+": PROTOCOL,
     r"sign-(in|out).*": PUBLIC,
