@@ -18,6 +18,7 @@ from redis.retry import Retry
 
 from identity import directory_settings, tokens
 from identity.models import Token
+from scim import allowance
 from scim.errors import Code, ScimError
 
 CONNECT_SECONDS: Final = 0.1
@@ -28,16 +29,20 @@ NOTES_SECONDS: Final = 60.0
 _NOTED_TOKENS_MAX: Final = 10_000
 
 # Generic cell rate algorithm (ITU-T I.371): one number a token, the time at which it would be idle. Valkey's own clock decides, and the
-# script is one step, so web machines need not agree about anything. KEYS: the number. ARGV: microseconds a request costs, and those
-# that may be saved up. Returns 0, or the microseconds to wait.
+# script is one step, so web machines need not agree about anything. KEYS: the number. ARGV: microseconds a request costs, those
+# that may be saved up, and how many requests are wanted: all of them, or where that is too many, one. Returns the microseconds to wait
+# or 0, how many were taken, and how many more could be.
 _SCRIPT: Final = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local idle = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + ARGV[1]
+local before = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local wanted = tonumber(ARGV[3])
+if before + wanted * ARGV[1] - ARGV[2] - now > 0 then wanted = 1 end
+local idle = before + wanted * ARGV[1]
 local wait = idle - ARGV[2] - now
-if wait > 0 then return math.ceil(wait) end
+if wait > 0 then return {math.ceil(wait), 0, 0} end
 redis.call('SET', KEYS[1], string.format('%.0f', idle), 'PX', math.ceil((idle - now) / 1000))
-return 0
+return {0, wanted, math.floor(-wait / ARGV[1])}
 """
 
 log = structlog.get_logger("rollcall.scim")
@@ -74,17 +79,22 @@ def wait_seconds(name: str, requests: int, seconds: int) -> int:
     global _rest_until  # noqa: PLW0603 - one circuit a process; a race costs one more try
     if time.monotonic() < _rest_until:
         return 0
+    # The limit is part of the key: under a new limit everybody begins anew.
+    key = f"rollcall:scim:rate:{name}:{requests}:{seconds}"
+    wanted = allowance.use(key)
+    if not wanted:
+        return 0
     saved = seconds * 1_000_000
     try:
-        # The limit is part of the key: under a new limit everybody begins anew.
-        wait: Any = _script(settings.REDIS_URL)(
-            keys=[f"rollcall:scim:rate:{name}:{requests}:{seconds}"], args=[saved // requests, saved]
-        )
+        answer: Any = _script(settings.REDIS_URL)(keys=[key], args=[saved // requests, saved, wanted])
     except redis.RedisError as error:
         _rest_until = time.monotonic() + REST_SECONDS
         log.warning("rate_limit_unreachable", error=type(error).__name__, rest_seconds=REST_SECONDS)
         return 0
-    return math.ceil(int(wait) / 1_000_000)
+    wait, taken, left = (int(each) for each in answer)
+    if taken:
+        allowance.took(key, taken, left)
+    return math.ceil(wait / 1_000_000)
 
 
 def may_note(token: Token, place: str) -> bool:

@@ -4,10 +4,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings as settings_of
 from django.db import connections
 
 from identity import directories, tokens
-from scim import throttle
+from scim import allowance, throttle
 from tests.conftest import SETUP
 from tests.scim.talk import Scim, entries
 
@@ -79,6 +80,45 @@ def test_the_whole_number_may_come_at_once(db, requests):
     waits = [throttle.wait_seconds(name, requests, 86_400) for _ in range(requests + 1)]
     assert waits[:-1] == [0] * requests
     assert waits[-1] > 0
+
+
+def test_a_token_that_hurries_asks_valkey_seldom_and_near_its_limit_each_time(db, monkeypatch):
+    name = f"hurry-{id(object())}"
+    asked = []
+    ask = throttle._script(settings_of.REDIS_URL)
+    monkeypatch.setattr(
+        throttle, "_script", lambda _: lambda keys, args: asked.append(args[2]) or ask(keys=keys, args=args)
+    )
+    monkeypatch.setattr(allowance, "HURRY_SECONDS", 60.0)
+    monkeypatch.setattr(allowance, "KEEP_SECONDS", 60.0)
+    waits = [throttle.wait_seconds(name, 1000, 86_400) for _ in range(1001)]
+    assert waits[:-1] == [0] * 1000, "none is lost to a token that uses what it takes"
+    assert waits[-1] > 0
+    assert asked[:7] == [1, 2, 4, 8, 16, 32, 32]
+    assert asked[-16:] == [1] * 16
+    assert len(asked) < 120
+
+
+def test_what_is_taken_in_advance_is_not_kept_for_long(db, monkeypatch):
+    name = f"slow-{id(object())}"
+    monkeypatch.setattr(allowance, "HURRY_SECONDS", 60.0)
+    for _ in range(4):
+        assert throttle.wait_seconds(name, 1000, 86_400) == 0
+    (held,) = [each for key, each in allowance._taken.items() if name in key]
+    assert held.unused == 3
+    held.at -= allowance.KEEP_SECONDS
+    assert throttle.wait_seconds(name, 1000, 86_400) == 0
+    assert held.unused == 7, "what was left of four is gone, and eight were taken, of which one is used"
+    held.at -= 61
+    assert throttle.wait_seconds(name, 1000, 86_400) == 0
+    assert (held.unused, held.next) == (0, 2), "who does not hurry takes one"
+
+
+def test_no_more_names_are_held_than_fit(db, monkeypatch):
+    monkeypatch.setattr(allowance, "NAMES_MAX", 3)
+    for number in range(8):
+        allowance.took(f"name-{number}", 1, 100)
+        assert len(allowance._taken) <= 3
 
 
 def test_a_dead_valkey_stops_nobody(okta, settings, monkeypatch):
