@@ -27,6 +27,7 @@ _LISTS = frozenset({"attributes", "excludedattributes"})
 _REPLACED = "\ufffd"
 _BODY_TYPES = ("application/scim+json", "application/json", "text/json")
 _CALLER = "scim_caller"
+_QUERY = "scim_query"
 _READS = frozenset({"GET", "HEAD"})
 
 
@@ -134,6 +135,9 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
 
 def read_query(request: HttpRequest) -> dict[str, str]:
     """Return the parameters by their names in lower case; lists of attributes may come in several. ScimError parameter_wrong."""
+    kept: dict[str, str] | None = getattr(request, _QUERY, None)
+    if kept is not None:
+        return kept  # for the question that was foreseen
     found: dict[str, str] = {}
     if not request.META.get("QUERY_STRING"):
         return found
@@ -147,6 +151,7 @@ def read_query(request: HttpRequest) -> dict[str, str]:
                 raise ScimError(Code.PARAMETER_WRONG, name=written, expected="given once")
             if _REPLACED in value and not _is_utf8(request.META["QUERY_STRING"]):
                 raise ScimError(Code.PARAMETER_WRONG, name=written, expected="text in UTF-8")
+    setattr(request, _QUERY, found)
     return found
 
 
