@@ -322,16 +322,18 @@ SELECT gen_random_uuid(), %(organization)s, %(run)s,
 """
 )
 
-# The next who are to join or leave these groups, taken out of the table: people who were created meanwhile are known by now.
+# The next who are to join or leave these groups, taken out of the table: people who were created meanwhile are known by now. All by their
+# own keys and places, one by one: what waits and who is known are large, and would be read from end to end for each batch.
 TAKE: Final = """
 WITH taken AS (
-  DELETE FROM tasks_stagedmembership WHERE run_id = %(run)s AND (group_key, member_key) IN (
-    SELECT group_key, member_key FROM tasks_stagedmembership WHERE run_id = %(run)s AND group_key = ANY (%(groups)s)
-     ORDER BY group_key, member_key LIMIT %(most)s)
+  DELETE FROM tasks_stagedmembership WHERE run_id = %(run)s AND ctid = ANY (ARRAY(
+    SELECT ctid FROM tasks_stagedmembership WHERE run_id = %(run)s AND group_key = ANY (%(groups)s)
+     ORDER BY group_key, member_key LIMIT %(most)s))
   RETURNING group_key, member_key, present
 )
 SELECT taken.group_key, known.member_id, taken.present FROM taken
-  LEFT JOIN tasks_known known ON known.directory_id = %(directory)s AND known.external_id = taken.member_key
+  LEFT JOIN LATERAL (
+    SELECT member_id FROM tasks_known WHERE directory_id = %(directory)s AND external_id = taken.member_key LIMIT 1) AS known ON true
  ORDER BY taken.group_key
 """
 
