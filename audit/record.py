@@ -74,6 +74,15 @@ class Line:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """Entries in the form in which they are sent, by `compose`."""
+
+    ids: list[UUID]
+    text: str
+    counts: Mapping[tuple[str, str, str], int]
+
+
 class OutsideTransactionError(RuntimeError):
     """An entry was written outside the transaction of its change: a bug of the caller."""
 
@@ -118,7 +127,7 @@ def record_all(lines: Iterable[Line]) -> list[UUID]:
 
     Nobody waits for its answer: it travels with the statement after it or with the commit.
     """
-    return _write(_connection.ahead, _ALONE, {}, list(lines))
+    return _write(_connection.ahead, _ALONE, {}, compose(list(lines)))
 
 
 def with_entries(change: str) -> str:
@@ -129,37 +138,48 @@ def with_entries(change: str) -> str:
     return _INSERT.replace("{change}", f"{change.strip()}, ")
 
 
-def record_with(statement: str, parameters: Mapping[str, Any], lines: Sequence[Line]) -> list[UUID]:
+def record_with(
+    statement: str, parameters: Mapping[str, Any], lines: Sequence[Line] | Composed
+) -> list[UUID]:
     """Make the change of a statement `with_entries` together with its entries, and return their ids.
 
     There must be entries. Raises OutsideTransactionError where no transaction is open.
     """
-    return _write(_connection.write, statement, parameters, lines)
+    return _write(
+        _connection.write, statement, parameters, lines if isinstance(lines, Composed) else compose(lines)
+    )
+
+
+def compose(lines: Sequence[Line]) -> Composed:
+    """Work out what entries will say, in the context of who calls; nothing is written yet. They happened now."""
+    ids = [uuid7() for _ in lines]
+    source = context.current().source
+    return Composed(
+        ids,
+        orjson.dumps(_rows(ids, lines)).decode(),
+        Counter((line.event.value, line.outcome, source) for line in lines),
+    )
 
 
 def _write(
     send: Callable[[str, Mapping[str, Any]], None],
     statement: str,
     parameters: Mapping[str, Any],
-    lines: Sequence[Line],
+    entries: Composed,
 ) -> list[UUID]:
     if not connection.in_atomic_block:
         message = "audit.record runs in the transaction of the change that it records; open one with identity.tenancy.of()."
         raise OutsideTransactionError(message)
-    if not lines:
+    if not entries.ids:
         return []
-    ids = [uuid7() for _ in lines]
-    send(statement, {**parameters, "lines": orjson.dumps(_rows(ids, lines)).decode()})
+    send(statement, {**parameters, "lines": entries.text})
     scheduled = {hook[1] for hook in connection.run_on_commit}
     for listener in _listeners:
         if listener not in scheduled:
             transaction.on_commit(listener)
-    if _tellers:
-        source = context.current().source
-        counts = Counter((line.event.value, line.outcome, source) for line in lines)
-        for teller in _tellers:
-            transaction.on_commit(partial(teller, counts))
-    return ids
+    for teller in _tellers:
+        transaction.on_commit(partial(teller, entries.counts))
+    return entries.ids
 
 
 def canonical(value: object) -> bytes:

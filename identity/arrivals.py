@@ -1,15 +1,15 @@
 """Newcomers, written: member, first active period, link, first-access row and entry in one statement, one or ten thousand alike."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
 
 from audit.ids import uuid7
-from audit.record import Line, record_with, with_entries
+from audit.record import Composed, Line, compose, record_with, with_entries
 from identity.models import Directory, FirstAccess, Member
 
 _INSERT: Final = with_entries("""
@@ -52,6 +52,15 @@ class Newcomer:
     external_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Newcomers and their entries, worked out: nothing is left but to write them."""
+
+    newcomers: Sequence[Newcomer]
+    values: Mapping[str, Any]
+    entries: Composed
+
+
 def insert(
     organization_id: UUID,
     newcomers: Sequence[Newcomer],
@@ -65,14 +74,25 @@ def insert(
     `origin` is where their first permissions come from. All of one organization, directory and moment. A constraint that refuses
     (a user name or external id in use) refuses all of them.
     """
+    write(work_out(organization_id, newcomers, lines, directory=directory, origin=origin))
+
+
+def work_out(
+    organization_id: UUID,
+    newcomers: Sequence[Newcomer],
+    lines: Sequence[Line],
+    *,
+    directory: Directory | None,
+    origin: str,
+) -> Ready:
+    """Do all of `insert` that needs no database."""
     rows = [
         {name: getattr(newcomer.member, name) for name in _COLUMNS}
         | {name: str(uuid7()) for name in ("period", "link", "stage")}
         | {"id": str(newcomer.member.pk), "external_id": newcomer.external_id}
         for newcomer in newcomers
     ]
-    count_tables(len(newcomers))
-    shared = {
+    values = {
         "organization": organization_id,
         "directory": directory.pk if directory else None,
         "defaults": FirstAccess.Stage.DEFAULTS.value,
@@ -81,8 +101,14 @@ def insert(
         # Not orjson's: people's profiles may hold whole numbers past 64 bits.
         "newcomers": json.dumps(rows, ensure_ascii=False, separators=(",", ":")),
     }
-    record_with(_INSERT, shared, lines)
-    for newcomer in newcomers:
+    return Ready(newcomers, values, compose(lines))
+
+
+def write(ready: Ready) -> None:
+    """Write newcomers who were worked out, as `insert` does."""
+    count_tables(len(ready.newcomers))
+    record_with(_INSERT, ready.values, ready.entries)
+    for newcomer in ready.newcomers:
         newcomer.member._state.adding = False  # noqa: SLF001 - Django's own mark of a row that exists
 
 

@@ -60,6 +60,14 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """Arrivals of an organization, worked out: good for as long as it wants addresses to be unique, or not."""
+
+    email_unique: bool
+    ready: arrivals.Ready
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What is to become of a member: another user name (None: the same), attributes put, and before that attributes dropped.
 
@@ -74,45 +82,54 @@ class Change:
 
 
 def create(
-    organization: Organization, arrivals_: Sequence[Arrival], *, actor: Actor, directory: Directory
+    organization: Organization,
+    arrivals_: Sequence[Arrival],
+    *,
+    actor: Actor,
+    directory: Directory,
+    prepared: Prepared | None = None,
 ) -> list[Member]:
     """Create members with their links and first permissions; the caller knows that they are newcomers (identity.matching).
 
-    Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken: then nobody is created.
+    `prepared` is what was made of the same arrivals beforehand. Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken: then nobody
+    is created.
     """
     with tenancy.change(organization):
         organization = Organization.objects.get(pk=organization.pk)
-        now = timezone.now()
-        lines: list[Line] = []
-        made: list[Newcomer] = []
-        for arrival in arrivals_:
-            member = Member(
-                organization=organization, password=members.unusable_password(), created_at=now, changed_at=now,
-                state=Member.State.ACTIVE,
-            )  # fmt: skip
-            changes = members.assign(
-                member, arrival.user_name, arrival.profile, email_unique=organization.email_unique
-            )
-            made.append(Newcomer(member, arrival.external_id))
-            lines.append(
-                _line(
-                    Event.MEMBER_CREATE,
-                    member,
-                    actor,
-                    {
-                        **changes,
-                        "external_id": [None, arrival.external_id],
-                        "state": [None, Member.State.ACTIVE.value],
-                    },
-                    {"directory": str(directory.pk)},
-                )
-            )
-        arrivals.insert(organization.pk, made, lines, directory=directory, origin="directory_default")
-        created = [newcomer.member for newcomer in made]
+        if prepared is None or prepared.email_unique != organization.email_unique:
+            prepared = prepare(organization, arrivals_, actor=actor, directory=directory)
+        arrivals.write(prepared.ready)
+        created = [newcomer.member for newcomer in prepared.ready.newcomers]
         first_defaults.give_directory_all(
             created, source=directory.defaults, fallback=organization.defaults, actor=actor
         )
     return created
+
+
+def prepare(
+    organization: Organization, arrivals_: Sequence[Arrival], *, actor: Actor, directory: Directory
+) -> Prepared:
+    """Work out what `create` writes, without a look at the database: a thread can do it while another batch is being written.
+
+    Raises Invalid.
+    """
+    now = timezone.now()
+    lines: list[Line] = []
+    made: list[Newcomer] = []
+    for arrival in arrivals_:
+        member = Member(
+            organization=organization, password=members.unusable_password(), created_at=now, changed_at=now, state=Member.State.ACTIVE,
+        )  # fmt: skip
+        changes = members.assign(
+            member, arrival.user_name, arrival.profile, email_unique=organization.email_unique
+        )
+        changes |= {
+            "external_id": [None, arrival.external_id], "state": [None, Member.State.ACTIVE.value],
+        }  # fmt: skip
+        made.append(Newcomer(member, arrival.external_id))
+        lines.append(_line(Event.MEMBER_CREATE, member, actor, changes, {"directory": str(directory.pk)}))
+    ready = arrivals.work_out(organization.pk, made, lines, directory=directory, origin="directory_default")
+    return Prepared(organization.email_unique, ready)
 
 
 def change(organization: Organization, changes: Sequence[Change], *, actor: Actor) -> dict[UUID, int]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from identity import tenancy
@@ -10,35 +11,43 @@ from identity.models import Run
 from tasks.sync import due, endings, group_steps, known, person_steps
 from tasks.sync.claim import Claim
 from tasks.sync.due import Due
+from tasks.sync.newcomers import Newcomers, Worked
 
-BATCH: Final = 500
+BATCH: Final = 1000
 CHANGED_SINCE: Final = "changed_since"
 
 
 def apply(claim: Claim, *, until: float) -> bool:
     """Do what waits; tells whether nothing is left. `until` is a reading of the monotonic clock. Raises LostClaim."""
-    while time.monotonic() < until:
-        with claim.hold() as run:
-            steps = due.following(run, BATCH)
-            if not steps:
-                known.settle(run)
-                endings.after_apply(run)
-                return True
-            _do(run, steps)
-            run.attempts = 0
-            run.save(update_fields=["applied", "skipped", "attempts"])
+    with ThreadPoolExecutor(1, thread_name_prefix="newcomers") as thread:
+        newcomers = Newcomers(thread)
+        while time.monotonic() < until:
+            with claim.hold() as run:
+                steps = due.following(run, BATCH)
+                if not steps:
+                    known.settle(run)
+                    endings.after_apply(run)
+                    return True
+                worked = newcomers.take(steps)
+                newcomers.expect(run, due.following(run, BATCH, skip=len(steps)), endings.actor_of(run))
+                _do(run, steps, worked)
+                run.attempts = 0
+                run.save(update_fields=["applied", "skipped", "attempts"])
     return False
 
 
-def _do(run: Run, steps: Sequence[Due]) -> None:
+def _do(run: Run, steps: Sequence[Due], worked: Future[Worked] | None = None) -> None:
     """Do the steps in one go; where one of them is refused, in halves, until the refusal is of that one alone."""
     action = steps[0].action
+    actor = endings.actor_of(run)
     try:
         with tenancy.change(run.organization_id):
-            if action in person_steps.ACTIONS:
-                done = person_steps.ACTIONS[action](run, steps, endings.actor_of(run))
+            if worked is not None:
+                done = person_steps.create_from(run, steps, actor, *worked.result())
+            elif action in person_steps.ACTIONS:
+                done = person_steps.ACTIONS[action](run, steps, actor)
             else:
-                done = group_steps.ACTIONS[action](run, steps, endings.actor_of(run))
+                done = group_steps.ACTIONS[action](run, steps, actor)
     except Refusal as refusal:
         if len(steps) == 1:
             due.left(run, steps, refusal.code)

@@ -13,7 +13,7 @@ _NEXT: Final = """
 SELECT number, action, external_id, label, member_id, group_id, version, reason FROM identity_step
  WHERE organization_id = %(organization)s AND run_id = %(run)s AND state IN ('waiting', 'held')
    AND (state = 'waiting' OR %(approved)s)
- ORDER BY place, number LIMIT %(most)s
+ ORDER BY place, number LIMIT %(most)s OFFSET %(skip)s
 """
 _DONE: Final = """
 UPDATE identity_step step SET state = 'applied', member_id = row.member_id
@@ -40,10 +40,10 @@ class Due:
     reason: str
 
 
-def following(run: Run, most: int) -> list[Due]:
-    """Return the next steps of one action, so many at most. An approval lets go on what was held."""
+def following(run: Run, most: int, *, skip: int = 0) -> list[Due]:
+    """Return the next steps of one action, so many at most, behind the first `skip`. An approval lets go on what was held."""
     values: dict[str, Any] = {
-        "organization": run.organization_id, "run": run.pk, "approved": run.approved_at is not None, "most": most,
+        "organization": run.organization_id, "run": run.pk, "approved": run.approved_at is not None, "most": most, "skip": skip,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_NEXT, values)

@@ -1,7 +1,7 @@
 """Steps about people: each action by the batch form of its verb. They return the steps that were done; the others had changed since."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +10,7 @@ from django.db import connection
 
 from audit.record import Actor
 from identity import batches, matching, members
-from identity.batches import Arrival, Change
+from identity.batches import Arrival, Change, Prepared
 from identity.models import Member, Run
 from tasks.models import Known
 from tasks.sync import known
@@ -21,6 +21,8 @@ SELECT external_id, user_name, email_key, profile::text FROM tasks_stagedperson
  WHERE run_id = %(run)s AND word = 'told' AND external_id = ANY (%(ids)s)
 """
 Done = Sequence[Due]
+# External id, user name, folded address, profile as JSON.
+Row = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +81,34 @@ def reactivate(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
 
 def create(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Create newcomers with their links and first permissions; whoever is somebody here by now is left to the next run."""
-    told = _told(run, steps)
+    return create_from(run, steps, actor, _told(run, steps), None)
+
+
+def create_from(
+    run: Run, steps: Sequence[Due], actor: Actor, told: Mapping[str, Told], prepared: Prepared | None
+) -> Done:
+    """Create them from what was read already, and `prepared` if it was made of all of them."""
     emails = {person.email_key for person in told.values() if person.email_key}
     met = matching.met_by_email(run.directory.organization, run.directory, emails)
-    steps = [step for step in steps if told[step.external_id].email_key not in met]
+    if met:
+        steps, prepared = [step for step in steps if told[step.external_id].email_key not in met], None
     if not steps:
         return []
-    arrivals = [
-        Arrival(told[step.external_id].user_name, told[step.external_id].profile, step.external_id)
-        for step in steps
-    ]
-    made = batches.create(run.directory.organization, arrivals, actor=actor, directory=run.directory)
+    made = batches.create(
+        run.directory.organization, arrivals_of(steps, told), actor=actor, directory=run.directory, prepared=prepared
+    )  # fmt: skip
     for step, member in zip(steps, made, strict=True):
         step.member_id = member.pk
     known.keep_told(run, steps)
     return steps
+
+
+def arrivals_of(steps: Sequence[Due], told: Mapping[str, Told]) -> list[Arrival]:
+    """Return the steps' newcomers as they are created."""
+    return [
+        Arrival(told[step.external_id].user_name, told[step.external_id].profile, step.external_id)
+        for step in steps
+    ]
 
 
 def link(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
@@ -134,13 +149,23 @@ def _changes(run: Run, steps: Sequence[Due]) -> list[Change]:
     ]  # fmt: skip
 
 
-def _told(run: Run, steps: Sequence[Due]) -> dict[str, Told]:
+def read_told(run: Run, steps: Sequence[Due]) -> list[Row]:
+    """Read what the run was told of the steps' people."""
     with connection.cursor() as cursor:
         cursor.execute(_TOLD, {"run": run.pk, "ids": [step.external_id for step in steps]})
-        return {
-            external_id: Told(user_name, email_key, json.loads(profile))
-            for external_id, user_name, email_key, profile in cursor.fetchall()
-        }
+        return cursor.fetchall()
+
+
+def told_of(rows: Sequence[Row]) -> dict[str, Told]:
+    """Return that by external id."""
+    return {
+        external_id: Told(user_name, email_key, json.loads(profile))
+        for external_id, user_name, email_key, profile in rows
+    }
+
+
+def _told(run: Run, steps: Sequence[Due]) -> dict[str, Told]:
+    return told_of(read_told(run, steps))
 
 
 def _versions(steps: Sequence[Due]) -> dict[UUID, int]:
