@@ -104,6 +104,8 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "directory_create": "directories.write",
     "directory_change": "directories.write",
     "directory_heard": "directories.read",
+    "directory_move": ("directories.write", "members.write", "members.read"),
+    "directory_drift": ("directories.read", "members.read"),
     "pull_choose": "directories.write",
     "pull_create": "directories.write",
     "pull_test": "directories.write",

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from console import directories
+from console import directories, moves
 from console.access import Visit
 from console.answers import done, page
 from console.paging import PAGE_ROWS, cut, decode
@@ -73,7 +73,9 @@ def _page(
     after = (decode(asked.get("after", ""), 1) or [""])[0]
     begun = after.isdecimal()
     read = list((steps.filter(number__gt=int(after)) if begun else steps).order_by("number")[: PAGE_ROWS + 1])
+    taken = [step.member_id for step in read if step.reason == "user_name_taken"]
     shown: dict[str, Any] = {
+        "owners": moves.owners(directory, taken),
         "directory": directory,
         "pulled": True,
         "here": "directory",

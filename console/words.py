@@ -72,6 +72,13 @@ RUN_REASONS: Final = {
     "absent": "no longer listed", "signal": "the directory says so", "newer_news": "changed here by newer news",
     "changed_since": "changed since the plan was made", "moved_away": "moved to another directory",
 }  # fmt: skip
+DIFFERENCES: Final = {
+    "missing": "no longer listed there", "suspended_here": "suspended here", "offboarded_here": "offboarded here",
+    "active_here": "let in here again", "changed_here": "changed here since", "held": "waits in a plan that is held",
+    "user_name_taken": "somebody here has this user name", "email_taken": "several here have this address",
+    "user_name_twice": "two there have this user name", "status_unknown": "it does not say whether they are active",
+    "tombstoned": "deleted, here or by a push", "older_news": "older than what is known",
+}  # fmt: skip
 ACCESS_MODELS: Final = {
     "portfolio_asset": "Portfolios › assets",
     "company_shop": "Companies › shops › shop countries",

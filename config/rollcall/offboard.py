@@ -1,14 +1,13 @@
 """`manage.py rollcall offboard`: people by name, list or CSV; it shows what would end, and with --yes it ends it."""
 
-import sys
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import OutputWrapper
 
 from audit.record import Actor
-from identity import csv_import, leaving, organizations, tenancy
+from config.rollcall import listed
+from identity import leaving, organizations, tenancy
 from identity.errors import Invalid
 from identity.leaving import Leaver
 
@@ -43,7 +42,7 @@ def run(out: OutputWrapper, actor: Actor, **options: Any) -> int:
     """Print the preview and do it if told to. Answers 0 if done or nothing is to do, 1 if a name is at fault, 2 if only shown."""
     with tenancy.everywhere("an operator names an organization"):
         organization = organizations.by_slug_or_id(options["organization"])
-    names = [*options["names"], *(csv_import.names(_text(options["file"])) if options["file"] else [])]
+    names = [*options["names"], *(listed.names(options["file"]) if options["file"] else [])]
     if not names:
         raise Invalid("Name somebody, or give a --file.", field="names")
     leavers = leaving.preview(organization, list(dict.fromkeys(names)))
@@ -93,11 +92,3 @@ def _heir(leaver: Leaver) -> Any:
     if leaver.problem or leaver.member is None:
         raise Invalid(f"{leaver.named}: {leaver.problem}.", field="hand_over_to")
     return leaver.member.pk
-
-
-def _text(file: str) -> str:
-    try:
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return raw.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"{file} cannot be read as UTF-8: {error}", field="file") from error

@@ -277,6 +277,12 @@ def run_reason(code: str) -> str:
 
 
 @register.filter
+def difference(code: str) -> str:
+    """Say how a directory and we differ about somebody."""
+    return words.DIFFERENCES.get(code) or run_reason(code)
+
+
+@register.filter
 def run_fields(fields: list[str] | dict[str, Any]) -> str:
     """Say what a step changes: the attributes that differ, or how many join and leave."""
     if isinstance(fields, dict):

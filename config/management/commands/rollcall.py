@@ -14,7 +14,18 @@ from audit.record import Actor
 from identity.errors import Refusal
 
 # One module of `config/rollcall/` each. It has HELP, add_arguments(parser), and run(out, actor, **options) → exit code.
-SUBCOMMANDS: Final = ("offboard", "export", "plan", "apply", "schema", "sync", "bundle", "verify", "delete")
+SUBCOMMANDS: Final = (
+    "offboard",
+    "move",
+    "export",
+    "plan",
+    "apply",
+    "schema",
+    "sync",
+    "bundle",
+    "verify",
+    "delete",
+)
 
 
 class Command(BaseCommand):
