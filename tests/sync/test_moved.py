@@ -200,8 +200,8 @@ def test_a_move_in_the_middle_of_an_apply_waits_for_its_batch_and_stands(acme, h
     begun, go = threading.Event(), threading.Event()
     real = apply._do
 
-    def slow(made, some):
-        real(made, some)
+    def slow(*given):
+        real(*given)
         begun.set()
         assert go.wait(30)
 
