@@ -247,7 +247,7 @@ def reactivate(
 def _locked(organization: Organization, member_ids: Iterable[UUID]) -> list[Member]:
     """Lock the members in the order of their ids, so that two batches never wait for each other."""
     return list(
-        Member.objects.select_for_update()
+        Member.objects.select_for_update(no_key=True)
         .filter(organization=organization, pk__in=list(member_ids))
         .order_by("pk")
     )

@@ -46,7 +46,7 @@ class Rows:
         people, things = set(people), set(things)
         ids = {who for who in people if isinstance(who, UUID)}
         names = {key_of(who) for who in people if isinstance(who, str)}
-        rows = Member.objects.select_for_update() if lock else Member.objects.all()
+        rows = Member.objects.select_for_update(no_key=True) if lock else Member.objects.all()
         present = rows.filter(
             Q(pk__in=ids) | Q(user_name_key__in=names), organization=organization_id
         ).exclude(state=Member.State.OFFBOARDED)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, Subject, record, record_all, record_with, with_entries
-from identity import alarms, credential_ends, grants, mail, receipts, reviews, roles, tenancy
+from identity import alarms, credential_ends, grants, mail, memberships, receipts, reviews, roles, tenancy
 from identity.models import (
     ActivePeriod,
     Directory,
@@ -290,28 +290,29 @@ def _withdraw_invitations(member: Member, actor: Actor) -> list[UUID]:
 
 
 def _leave_groups(member: Member, actor: Actor) -> list[str]:
-    memberships = list(
+    memberships.hold_groups_of(member.organization_id, [member.pk])
+    seats = list(
         Membership.objects.filter(
             organization=member.organization_id, member=member, ended_at__isnull=True
         ).select_related("group")
     )
-    if not memberships:
+    if not seats:
         return []
     now = timezone.now()
-    Membership.objects.filter(
-        organization=member.organization_id, pk__in=[membership.pk for membership in memberships]
-    ).update(ended_at=now)
+    Membership.objects.filter(organization=member.organization_id, pk__in=[seat.pk for seat in seats]).update(
+        ended_at=now
+    )
     Group.objects.filter(
-        organization=member.organization_id, pk__in=[membership.group_id for membership in memberships]
+        organization=member.organization_id, pk__in=[seat.group_id for seat in seats]
     ).update(version=F("version") + 1, changed_at=now)
     record_all(
         Line(
             Event.GROUP_MEMBER_REMOVE, member.organization_id, actor, _subject(member),
-            changes={"group": [membership.group.display_name, None]}, data={"group": str(membership.group_id)},
+            changes={"group": [seat.group.display_name, None]}, data={"group": str(seat.group_id)},
         )
-        for membership in memberships
+        for seat in seats
     )  # fmt: skip
-    return sorted(membership.group.display_name for membership in memberships)
+    return sorted(seat.group.display_name for seat in seats)
 
 
 def _subject(member: Member) -> Subject:

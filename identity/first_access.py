@@ -84,7 +84,7 @@ def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool 
         if _is_settled(member):
             # Each later sign-in: what was applied once stays applied, so nothing need be locked to know it.
             return Applied()
-        member = Member.objects.select_for_update().get(pk=member.pk)
+        member = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
         return _apply(member, wanted, actor, final=final)
 
 
@@ -115,7 +115,7 @@ def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:
 
     What an administrator has spoken about since stays as they said.
     """
-    Member.objects.select_for_update().get(pk=member.pk)
+    Member.objects.select_for_update(no_key=True).get(pk=member.pk)
     given_grants, refused_grants = give_grants(member, wanted.grants or (), Origin.INVITATION, actor)
     given_roles, refused_roles = give_roles(member, wanted.roles or (), Origin.INVITATION, actor)
     return Applied(given_grants, given_roles, refused_grants, refused_roles)

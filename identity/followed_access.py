@@ -33,7 +33,7 @@ def follow(member: Member, wanted: Wanted, *, actor: Actor) -> Followed:
     a retired resource is not spoken of. Raises Offboarded, LastAdministrator.
     """
     with tenancy.change(member.organization_id):
-        member = Member.objects.select_for_update().get(pk=member.pk)
+        member = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
         if member.state == Member.State.OFFBOARDED:
             message = "This member is offboarded: reinstate them before giving access."
             raise Offboarded(message)
@@ -55,7 +55,7 @@ def fall_silent(
     theirs and stay, as do what an administrator holds and the role `sparing`. Raises LastAdministrator.
     """
     with tenancy.change(member.organization_id):
-        member = Member.objects.select_for_update().get(pk=member.pk)
+        member = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
         given = grants.open_grants(member).filter(held=False, origin=Origin.ASSERTED) if grants_too else []
         assigned = (
             first_access.open_roles(member).filter(held=False, origin=Origin.ASSERTED) if roles_too else []

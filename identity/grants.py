@@ -174,7 +174,7 @@ def open_grants(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN201
 
 
 def _locked(member: Member) -> Member:
-    locked = Member.objects.select_for_update().get(pk=member.pk)
+    locked = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
     if locked.state == Member.State.OFFBOARDED:
         message = "This member is offboarded: reinstate them before giving access."
         raise Invalid(message)

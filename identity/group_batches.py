@@ -125,6 +125,7 @@ def move(organization: Organization, moves: Iterable[Move], *, actor: Actor) -> 
     leaving = [move_ for move_ in moves if not move_.joins]
     with tenancy.change(organization):
         arrivals.count_tables(len(joining))
+        memberships.hold(organization.pk, None, {str(move_.member_id) for move_ in joining})
         locked = _locked(organization, {move_.group_id for move_ in moves})
         left = _rows(_REMOVE, organization, leaving)
         joined = _rows(_ADD, organization, joining)

@@ -59,7 +59,9 @@ def create(
             subject_of(group),
             changes={"display_name": [None, name], "external_id": [None, external_id]},
         )
-        record_all([line, *memberships.add(group, list(members), actor).lines])
+        named = list(members)
+        memberships.hold(organization.pk, group.directory_id, named)
+        record_all([line, *memberships.add(group, named, actor).lines])
         if directory is not None and external_id:
             join_pending(group, directory, [external_id], actor=actor)
     return group
@@ -83,7 +85,10 @@ def change(
     are parked as pending and join when they arrive. The version grows by one if anything changed. Raises Invalid, NameTaken,
     ExternalIdTaken, Conflict, NotFound, GroupCycle, TooMany.
     """
+    joining, wanted = list(add), None if replace is None else list(replace)
     with tenancy.change(group.organization_id):
+        memberships.hold(group.organization_id, group.directory_id, joining)
+        memberships.hold(group.organization_id, group.directory_id, wanted or (), outside=group.pk)
         locked = lock(group)
         if expected_version is not None and locked.version != expected_version:
             message = f"The group is of version {locked.version} by now: read it again."
@@ -94,9 +99,9 @@ def change(
             display_name=display_name,
             external_id=external_id,
             profile=profile,
-            add=add,
+            add=joining,
             remove=remove,
-            replace=replace,
+            replace=wanted,
         )
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import alarms, deadlines, exits, members, tenancy, tokens
+from identity import alarms, deadlines, exits, members, memberships, tenancy, tokens
 from identity.errors import Invalid, NotFound, TooMany
 from identity.exits import Receipt
 from identity.models import Member, Organization, Token
@@ -76,12 +76,14 @@ def offboard(
     with tenancy.change(organization):
         # In one order, so that two lists at once don't wait for each other.
         found = list(
-            Member.objects.select_for_update()
+            Member.objects.select_for_update(no_key=True)
             .filter(organization=organization, pk__in=member_ids)
             .order_by("pk")
         )
         if len(found) != len(set(member_ids)):
             raise NotFound("One of these members is not here.", field="members")
+        if at is None:
+            memberships.hold_groups_of(organization.pk, [member.pk for member in found])
         heir = _heir(organization, hand_over_to)
         last = despite_last_administrator
         outcome = []

@@ -93,7 +93,7 @@ def find(
         if linked is not None:
             return linked
     member = (
-        Member.objects.select_for_update()
+        Member.objects.select_for_update(no_key=True)
         .filter(organization=organization, user_name_key=key_of(user_name))
         .exclude(state=Member.State.OFFBOARDED)
         .first()
@@ -136,7 +136,7 @@ def _by_email(organization: Organization, directory: Directory, email: str) -> K
     if not email or not domains.has_proved(organization.pk, email):
         return None
     found = list(
-        Member.objects.select_for_update(of=("self",))
+        Member.objects.select_for_update(no_key=True, of=("self",))
         .filter(~_bound(organization, directory), organization=organization, email_key=key_of(email))
         .filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
         .exclude(state=Member.State.OFFBOARDED)[:2]
@@ -191,7 +191,7 @@ def _linked(
             raise UserNameTaken(message, field="user_name")
     if row is None:
         return None
-    member = Member.objects.select_for_update().get(pk=row.member_id)
+    member = Member.objects.select_for_update(no_key=True).get(pk=row.member_id)
     if member.state == Member.State.OFFBOARDED:
         message = "An administrator offboarded this person: only an administrator can reinstate them, in the console or by the API."
         raise Offboarded(message)

@@ -33,7 +33,7 @@ from identity.profile import check_length, check_user_name, differences, display
 
 _Unset = Literal["unset"]
 UNSET: _Unset = "unset"
-_LOCK: Final = "SELECT to_jsonb(member)::text FROM identity_member member WHERE id = %s FOR UPDATE"
+_LOCK: Final = "SELECT to_jsonb(member)::text FROM identity_member member WHERE id = %s FOR NO KEY UPDATE"
 _SAVED: Final = (
     "id", "organization_id", "user_name", "user_name_key", "email", "email_key", "email_claim", "display_name", "version", "changed_at",
 )  # fmt: skip

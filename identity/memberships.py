@@ -15,6 +15,28 @@ from identity.models import Group, PendingMembership
 
 _PENDING_LENGTH_MAX = 500
 
+# FOR SHARE: whoever is leaving holds their own row, and we wait to see it. In one order, as everybody who locks several people.
+_HOLD = """
+SELECT 1 FROM identity_member member
+ WHERE member.organization_id = %(organization)s AND member.id IN (
+     SELECT unnest(%(members)s::uuid[])
+      UNION ALL
+     SELECT link.member_id FROM identity_link link
+      WHERE link.organization_id = %(organization)s AND link.directory_id = %(directory)s AND link.external_id = ANY (%(values)s))
+   AND NOT EXISTS (
+     SELECT 1 FROM identity_membership seat WHERE seat.organization_id = %(organization)s AND seat.group_id = %(group)s
+        AND seat.member_id = member.id AND seat.ended_at IS NULL)
+ ORDER BY member.id FOR SHARE OF member
+"""
+# By the order of their ids, so that two people who leave at once never wait for each other. What was ended meanwhile is not ended again.
+_HOLD_GROUPS = """
+SELECT 1 FROM identity_group held
+ WHERE held.organization_id = %(organization)s AND held.id IN (
+     SELECT group_id FROM identity_membership
+      WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND ended_at IS NULL)
+ ORDER BY held.id FOR NO KEY UPDATE
+"""
+
 # One statement: who of the named is a member that this group may hold, and who of those is new.
 _ADD = """
 WITH named AS (SELECT DISTINCT unnest(%(members)s::uuid[]) AS member_id),
@@ -66,6 +88,27 @@ def ids(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
         except (ValueError, AttributeError, TypeError):
             strange.append(str(value))
     return found, strange
+
+
+def hold(
+    organization_id: UUID, directory_id: UUID | None, values: Iterable[str], *, outside: UUID | None = None
+) -> None:
+    """Keep those who are named for a group from leaving until the transaction ends; with `outside`, only who is not in this group yet.
+
+    People first, then groups: whoever leaves holds their own row and waits for their groups. So this comes before the group is locked, or
+    two would wait for each other; and without it somebody who is just being offboarded would be put into the group for good.
+    """
+    members, strange = ids(values)
+    if members or strange:
+        parameters = {
+            "organization": organization_id, "directory": directory_id, "members": members, "values": strange, "group": outside,
+        }  # fmt: skip
+        tenancy.connection.ahead(_HOLD, parameters)
+
+
+def hold_groups_of(organization_id: UUID, members: Iterable[UUID]) -> None:
+    """Lock the groups of people who leave, whose own rows are locked, so that what they are in can be read and ended."""
+    tenancy.connection.ahead(_HOLD_GROUPS, {"organization": organization_id, "members": list(members)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class _Reading:
         # Settings of the organization may have changed since the caller read it.
         organization = Organization.objects.get(pk=organization.pk)
         mine = Q(organization=organization)
-        rows = Member.objects.select_for_update() if lock else Member.objects.all()
+        rows = Member.objects.select_for_update(no_key=True) if lock else Member.objects.all()
         present = rows.filter(mine).exclude(state=Member.State.OFFBOARDED)
         keys = [key_of(person.user_name) for person in people]
         # In one order, so that two lists at once don't wait for each other.

@@ -25,7 +25,7 @@ def close(review: Review, *, actor: Actor) -> Review:
             "member"
         )
         list(
-            Member.objects.select_for_update()
+            Member.objects.select_for_update(no_key=True)
             .filter(organization=review.organization_id, pk__in=subjects)
             .order_by("pk")
         )

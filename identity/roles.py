@@ -218,7 +218,7 @@ def _named(organization_id: UUID, names: set[str]) -> dict[str, Role]:
 
 
 def _locked(member: Member) -> Member:
-    locked = Member.objects.select_for_update().get(pk=member.pk)
+    locked = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
     if locked.state == Member.State.OFFBOARDED:
         message = "This member is offboarded: reinstate them before giving roles."
         raise Invalid(message)

@@ -47,7 +47,7 @@ def start(
     """
     with tenancy.change(member.organization_id):
         # The member's row alone: locking the organization's too would queue, and deadlock, its sign-ins.
-        locked = Member.objects.select_for_update(of=("self",)).select_related("organization")
+        locked = Member.objects.select_for_update(no_key=True, of=("self",)).select_related("organization")
         return start_locked(locked.get(pk=member.pk), actor=actor, saml=saml, not_after=not_after)
 
 

@@ -132,7 +132,7 @@ def _check_break_glass(organization: Organization) -> None:
             raise Invalid(message, field="break_glass")
         return
     member = (
-        Member.objects.select_for_update()
+        Member.objects.select_for_update(no_key=True)
         .filter(organization=organization, pk=organization.break_glass_id)
         .first()
     )

@@ -82,7 +82,7 @@ def issue(
     with tenancy.change(owner.organization_id):
         epoch = 0
         if isinstance(owner, Member):
-            owner = Member.objects.select_for_update().get(pk=owner.pk)
+            owner = Member.objects.select_for_update(no_key=True).get(pk=owner.pk)
             if not owner.is_active:
                 message = "Only an active member can have a token."
                 raise Invalid(message)
@@ -148,7 +148,7 @@ def hand_over(member: Member, heir: Member, *, actor: Actor) -> list[Token]:
     """
     with tenancy.change(member.organization_id):
         # Both rows in one order, so that two hand-overs at once don't wait for each other.
-        locked = {row.pk: row for row in Member.objects.select_for_update().filter(
+        locked = {row.pk: row for row in Member.objects.select_for_update(no_key=True).filter(
             organization=member.organization_id, pk__in=[member.pk, heir.pk]).order_by("pk")}  # fmt: skip
         owner = locked.get(heir.pk)
         if owner is None or owner.pk == member.pk or not owner.is_active:

@@ -28,7 +28,7 @@ SELECT to_jsonb(member),
   FROM saml_subjectlink AS link
   JOIN identity_member AS member ON member.organization_id = link.organization_id AND member.id = link.member_id
  WHERE link.organization_id = %(organization)s AND link.connection_id = %(connection)s AND name_id_digest = %(digest)s
-   FOR UPDATE OF member
+   FOR NO KEY UPDATE OF member
 """
 _ALL = """
 SELECT (SELECT to_jsonb(member) FROM saml_subjectlink AS link

@@ -66,11 +66,11 @@ def follow_groups(connection: Connection, member: Member, said: tuple[str, ...] 
     wanted = set(own.filter(display_name_key__in=[key_of(name) for name in said or ()]))
     brought = set(own.filter(pk__in=seats.filter(connection_id=connection.pk).values("group_id")))
     # In one order, so that two sign-ins at once wait for each other and do not lock each other out.
-    for group in sorted(brought - wanted, key=lambda group: group.pk):
-        groups.change(group, remove=[str(member.pk)], actor=actor)
     present = set(seats.values_list("group_id", flat=True))
-    for group in sorted(wanted, key=lambda group: group.pk):
-        if group.pk not in present:
+    for group in sorted(brought | wanted, key=lambda group: group.pk):
+        if group not in wanted:
+            groups.change(group, remove=[str(member.pk)], actor=actor)
+        elif group.pk not in present:
             groups.change(group, add=[str(member.pk)], actor=actor)
             seats.filter(group=group).update(connection_id=connection.pk)
 

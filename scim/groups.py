@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from identity import group_changes, groups, nesting, tenancy
+from identity import group_changes, groups, memberships, nesting, tenancy
 from identity.models import Group as GroupOfMembers
 from identity.models import Membership
 from identity.nesting import Place
@@ -136,6 +136,7 @@ def replace(call: Call, resource_id: str) -> HttpResponse:
     call.understood.append(wanted)
     changes = Changes(wanted.members is not None, added=dict.fromkeys(wanted.members or ()))
     with tenancy.whole(who.organization):
+        memberships.hold(who.organization.pk, who.directory.pk, changes.added, outside=uuid_of(resource_id))
         row, group = locked(who, uuid_of(resource_id))
         call.check_match(row.version)
         change(who, row, group, {"externalId": row.external_id} | wanted.attributes, changes, wanted.notices)
@@ -152,6 +153,8 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
     others = [each for each in wanted.operations if each.attribute is not MEMBERS]
     is_quiet = answers_quietly(call)
     with tenancy.whole(who.organization):
+        outside = uuid_of(resource_id) if changes.replaced else None
+        memberships.hold(who.organization.pk, who.directory.pk, changes.added, outside=outside)
         row, group = locked(who, uuid_of(resource_id))
         call.check_match(row.version)
         before = {"displayName": row.display_name} | (

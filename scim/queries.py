@@ -119,14 +119,16 @@ def user(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow | None
 
 def locked_user(who: Caller, member_id: UUID) -> tuple[UserRow, Member] | None:
     """Return one person of the directory with the member that they are, whose row is held until the transaction ends."""
-    sql = f"SELECT {_USER.format('l')}{OF_USER}, to_jsonb(m)::text{_USERS_FROM} AND l.member_id = %s FOR UPDATE OF m"
+    sql = f"SELECT {_USER.format('l')}{OF_USER}, to_jsonb(m)::text{_USERS_FROM} AND l.member_id = %s FOR NO KEY UPDATE OF m"
     found = who.read(Statement(sql, [member_id]))
     if not found:
         return None
-    *shown, member = found[0]
-    return following.seen(who.directory, [read_user(tuple(shown))])[0], rows.loaded(
-        Member, json.loads(member)
-    )
+    *shown, written = found[0]
+    member = rows.loaded(Member, json.loads(written))
+    # Whoever waited for the row sees the member as they are by now, but the link as it was: it may have been buried meanwhile.
+    if member.state == Member.State.OFFBOARDED and user(who, member_id, groups=False) is None:
+        return None
+    return following.seen(who.directory, [read_user(tuple(shown))])[0], member
 
 
 def group_asked(group_id: UUID, *, members: Members = "ids") -> Statement:

@@ -1,0 +1,161 @@
+"""Somebody leaves while groups change: no two wait for each other, nobody who is out stays in a group, nothing is told twice."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from audit.models import Entry
+from identity import group_batches, groups, leaving, members, tenancy
+from identity.models import Member, Membership, Organization
+from tests.conftest import SETUP
+from tests.scim.talk import Scim
+
+PATIENCE_SECONDS = 30
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+
+
+class Beside:
+    """Work on connections of its own, one after the other begun and each waited for until PostgreSQL has it wait."""
+
+    def __init__(self, eraser: Any, pool: ThreadPoolExecutor) -> None:
+        self.eraser, self.pool = eraser, pool
+
+    def begin(self, work: Callable[[], Any], *, waiting: int) -> "Future[Any]":
+        """Start the work, and return once so many transactions wait for another one."""
+
+        def whole() -> Any:
+            try:
+                return work()
+            finally:
+                connections.close_all()
+
+        future = self.pool.submit(whole)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not future.done() and self.eraser.execute(WAITING).fetchone()[0] < waiting:
+            assert time.monotonic() < deadline, "nobody waits"
+            time.sleep(0.01)
+        return future
+
+
+@pytest.fixture
+def beside(eraser) -> Iterator[Beside]:
+    with ThreadPoolExecutor(4) as pool:
+        yield Beside(eraser, pool)
+
+
+@pytest.fixture
+def staff(acme, okta):
+    return groups.create(acme, display_name="Staff", directory=okta.directory, actor=SETUP)
+
+
+def person(organization: Organization, okta: Any, name: str) -> Member:
+    return members.provision(
+        organization, user_name=name, external_id=f"x-{name}", directory=okta.directory, actor=SETUP
+    ).member
+
+
+def seats(member: Member) -> int:
+    with tenancy.of(member.organization_id):
+        return Membership.objects.filter(member=member, ended_at__isnull=True).count()
+
+
+def told(member: Member, event: str) -> int:
+    with tenancy.of(member.organization_id):
+        return Entry.objects.filter(event=event, subject_kind="member", subject_id=str(member.pk)).count()
+
+
+WAYS_IN: dict[str, Callable[[Any, Any, Member], Any]] = {
+    "change": lambda okta, staff, who: groups.change(staff, add=[str(who.pk)], actor=SETUP),
+    "replace": lambda okta, staff, who: groups.change(staff, replace=[str(who.pk)], actor=SETUP),
+    "external id": lambda okta, staff, who: groups.change(staff, add=["x-leaver"], actor=SETUP),
+    "create": lambda okta, staff, who: groups.create(
+        staff.organization, display_name="New", directory=okta.directory, members=[str(who.pk)], actor=SETUP
+    ),
+    "batch": lambda okta, staff, who: group_batches.move(
+        staff.organization, [group_batches.Move(staff.pk, who.pk, joins=True)], actor=SETUP
+    ),
+    "scim patch": lambda okta, staff, who: Scim(okta).patch(
+        f"/Groups/{staff.pk}", {"op": "add", "path": "members", "value": [{"value": str(who.pk)}]}
+    ),
+    "scim put": lambda okta, staff, who: Scim(okta).put(
+        f"/Groups/{staff.pk}", {"displayName": "Staff", "members": [{"value": str(who.pk)}]}
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+def test_who_leaves_at_the_same_moment_is_not_put_into_a_group(acme, okta, staff, beside, way):
+    leaver = person(acme, okta, "leaver")
+    with tenancy.change(acme):
+        members.offboard(leaver, actor=SETUP)
+        joining = beside.begin(lambda: WAYS_IN[way](okta, staff, leaver), waiting=1)
+    joining.result(PATIENCE_SECONDS)
+    assert (seats(leaver), told(leaver, "group.member_add")) == (0, 0)
+
+
+@pytest.mark.parametrize("way", sorted(WAYS_IN.keys() - {"create"}))
+def test_leaving_and_being_put_into_a_group_do_not_lock_each_other_out(acme, okta, staff, beside, way):
+    leaver = person(acme, okta, "leaver")
+    groups.change(staff, add=[str(leaver.pk)], actor=SETUP)
+    with tenancy.change(acme):
+        groups.lock(staff)
+        joining = beside.begin(lambda: WAYS_IN[way](okta, staff, leaver), waiting=1)
+        going = beside.begin(lambda: members.offboard(leaver, actor=SETUP), waiting=2)
+    joining.result(PATIENCE_SECONDS)
+    going.result(PATIENCE_SECONDS)
+    assert seats(leaver) == 0
+    assert told(leaver, "group.member_add") == told(leaver, "group.member_remove")
+
+
+def test_leaving_and_being_taken_out_of_a_group_is_told_once(acme, okta, staff, beside):
+    leaver = person(acme, okta, "leaver")
+    groups.change(staff, add=[str(leaver.pk)], actor=SETUP)
+    with tenancy.change(acme):
+        groups.change(staff, remove=[str(leaver.pk)], actor=SETUP)
+        going = beside.begin(lambda: members.offboard(leaver, actor=SETUP), waiting=1)
+    receipt = going.result(PATIENCE_SECONDS)
+    assert (receipt.groups, told(leaver, "group.member_remove")) == ([], 1)
+
+
+def test_people_who_leave_by_lists_at_once_wait_for_each_other_in_one_order(acme, okta, beside):
+    first, last = (
+        groups.create(acme, display_name=name, directory=okta.directory, actor=SETUP) for name in "AB"
+    )
+    people = [person(acme, okta, f"leaver{number}") for number in range(4)]
+    for number, (group, other) in enumerate([(first, last), (last, first)]):
+        groups.change(group, add=[str(people[2 * number].pk)], actor=SETUP)
+        groups.change(other, add=[str(people[2 * number + 1].pk)], actor=SETUP)
+    lists = [[each.pk for each in people[:2]], [each.pk for each in people[2:]]]
+    with tenancy.change(acme):
+        groups.lock(first)
+        begun = [
+            beside.begin(lambda ids=ids: leaving.offboard(acme, ids, actor=SETUP), waiting=number)
+            for number, ids in enumerate(lists, 1)
+        ]
+    for each in begun:
+        each.result(PATIENCE_SECONDS)
+    assert [seats(each) for each in people] == [0, 0, 0, 0]
+
+
+def test_a_deletion_that_comes_second_finds_nobody(acme, okta, beside):
+    leaver = person(acme, okta, "leaver")
+    with tenancy.change(acme):
+        members.offboard(leaver, tombstone=okta.directory, actor=SETUP)
+        later = [
+            beside.begin(work, waiting=number)
+            for number, work in enumerate(
+                [
+                    lambda: Scim(okta).delete(f"/Users/{leaver.pk}"),
+                    lambda: Scim(okta).patch(
+                        f"/Users/{leaver.pk}", {"op": "replace", "path": "active", "value": True}
+                    ),
+                    lambda: Scim(okta).put(f"/Users/{leaver.pk}", {"userName": "leaver"}),
+                ],
+                1,
+            )
+        ]
+    assert [each.result(PATIENCE_SECONDS).status for each in later] == [404, 404, 404]
