@@ -93,6 +93,7 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "": "The base address ends with /scim/v2, nothing behind it.",
     },
     "media_type": {"": "Send bodies as application/scim+json."},
+    "content_encoding": {"": "Switch the compression of requests off."},
     "too_many_requests": {
         "": "Nothing is lost: the client comes back. Raise rate_limit in the settings of the directory if this goes on.",
     },

@@ -2,12 +2,12 @@
 
 import base64
 import binascii
-import json
 import math
 import re
 from datetime import datetime
 from typing import Any
 
+from scim import protocol
 from scim.errors import Code, ScimError
 from scim.operations import Notices
 from scim.schemas.attribute import Attribute
@@ -124,11 +124,14 @@ def _unwrapped(attribute: Attribute, value: dict[str, Any], notices: Notices, pa
         return value
     text = value.get("value")
     if isinstance(text, str) and text.startswith("{"):
+        # As strict as with a body, or a NUL and a thousand brackets would come in by this way.
         try:
-            inside = json.loads(text)
-        except ValueError:
+            inside = protocol.read_object(text.encode())
+        except ScimError as error:
+            if error.code is not Code.BODY_NOT_JSON:
+                raise
             return value
-        if isinstance(inside, dict) and isinstance(inside.get("value"), str):
+        if isinstance(inside.get("value"), str):
             notices.add("coerced", path, "an object written as text")
             value = {**value, **inside}
     if "displayName" in value and "display" not in value:

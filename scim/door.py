@@ -26,6 +26,8 @@ _LISTS = frozenset({"attributes", "excludedattributes"})
 # What Django reads in place of what is no UTF-8.
 _REPLACED = "\ufffd"
 _BODY_TYPES = ("application/scim+json", "application/json", "text/json")
+# A few packed bytes can be gigabytes; no client is known that packs what it sends.
+_BODY_CODINGS = ("identity", "")
 _CALLER = "scim_caller"
 _QUERY = "scim_query"
 _READS = frozenset({"GET", "HEAD"})
@@ -123,6 +125,8 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
     kind = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind not in _BODY_TYPES:
         raise ScimError(Code.MEDIA_TYPE)
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in _BODY_CODINGS:
+        raise ScimError(Code.CONTENT_ENCODING, {"Accept-Encoding": "identity"})
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit() and int(length) > protocol.BODY_BYTES_MAX:
         raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)

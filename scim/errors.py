@@ -39,6 +39,7 @@ class Code(StrEnum):
     BODY_CHARACTER = "body_character"
     NAMED_TWICE = "named_twice"
     MEDIA_TYPE = "media_type"
+    CONTENT_ENCODING = "content_encoding"
     MALFORMED = "malformed"
     CRASHED = "crashed"
     PATCH_EMPTY = "patch_empty"
@@ -115,6 +116,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.BODY_CHARACTER: Kind(400, "invalidValue", "The text holds a character that cannot be stored (NUL or half of a pair)."),
     Code.NAMED_TWICE: Kind(400, "invalidSyntax", "“{path}” is given twice, under two spellings; send it once."),
     Code.MEDIA_TYPE: Kind(415, None, "Send the body as application/scim+json."),
+    Code.CONTENT_ENCODING: Kind(415, None, "Send the body as it is, neither compressed nor otherwise encoded."),
     Code.MALFORMED: Kind(400, "invalidSyntax", "The request cannot be read; see that it goes to the right host, with few parameters."),
     Code.CRASHED: Kind(500, None, "Something went wrong here; it is in the server’s log. Send the request again later."),
     Code.PATCH_EMPTY: Kind(400, "invalidSyntax", "“Operations” must be a list with at least one operation."),

@@ -1,5 +1,6 @@
 """Hostile input: a clean 4xx in SCIM's form, nothing changed, nothing crashed."""
 
+import gzip
 from typing import Any
 from urllib.parse import quote
 
@@ -150,10 +151,38 @@ def test_other_media_types_are_refused(idp):
     assert accepted.status_code == 201
 
 
+def test_a_packed_body_is_refused(idp):
+    packed = gzip.compress(b'{"userName":"a"}')
+    for body, coding in ((packed, "gzip"), (b'{"userName":"a"}', "br"), (packed, "GZIP, identity")):
+        answer = idp.send("POST", "/Users", body, **{"Content-Encoding": coding})
+        assert (answer.status, answer.code) == (415, "content_encoding")
+        assert answer.headers["Accept-Encoding"] == "identity"
+    assert idp.send("POST", "/Users", b'{"userName":"a"}', **{"Content-Encoding": "identity"}).status == 201
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "code"),
+    [
+        ('{"value":' * 3000, 400, "body_too_deep"),
+        ('{"value":"x","id":' + "[" * 30 + "]" * 30 + "}", 400, "body_too_deep"),
+        ('{"value":"x\\u0000"}', 400, "body_character"),
+        ('{"value":"\\ud800"}', 400, "body_character"),
+        ("{" * 5000, 400, "value_too_long"),
+        ('{"value":"x","value":"y"}', 201, ""),
+        ("{not JSON", 201, ""),
+    ],
+)
+def test_json_within_text_is_read_as_strictly_as_a_body(idp, text, status, code):
+    answer = idp.post("/Users", {"userName": "a", "roles": [{"value": text}]})
+    assert (answer.status, answer.code) == (status, code)
+    if status == 201:
+        assert answer.body["roles"] == [{"value": text}]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("DELETE", "/Users"), ("PUT", "/Groups"), ("POST", "/Schemas"), ("PATCH", "/ServiceProviderConfig"), ("GET", "/.search"),
-     ("TRACE", "/Users"), ("POST", "/Users/x")],
+     ("TRACE", "/Users"), ("POST", "/Users/x"), ("POST", ""), ("PUT", "/")],
 )  # fmt: skip
 def test_a_method_that_is_not_possible_is_refused(idp, method, path):
     answer = idp.send(method, path)
