@@ -146,6 +146,9 @@ def _text(attribute: Attribute, value: Any, notices: Notices, path: str) -> str 
         value = str(value)
     if not isinstance(value, str):
         raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type])
+    if attribute.trimmed and value != value.strip():
+        notices.add("coerced", path, "blanks at its ends left out")
+        value = value.strip()
     limit = BINARY_CHARACTERS_MAX if attribute.type == "binary" else TEXT_CHARACTERS_MAX
     if len(value) > limit:
         raise ScimError(Code.VALUE_TOO_LONG, path=path, limit=limit)

@@ -30,6 +30,8 @@ class Attribute:
     sub_attributes: tuple["Attribute", ...] = ()
     # Whether the canonical values are the only ones: an organization's own list is meant, the RFC's lists only suggest.
     closed: bool = False
+    # Whether blanks at its ends are no part of it: what people and groups are found by is kept without them.
+    trimmed: bool = False
     # What a required attribute is where a client says nothing of it.
     default: Any = None
     by_name: dict[str, "Attribute"] = field(init=False, repr=False)

@@ -21,5 +21,8 @@ GROUP = Schema(
     "urn:ietf:params:scim:schemas:core:2.0:Group",
     "Group",
     "A group of people",
-    (Attribute("displayName", "The group's name.", required=True, uniqueness="server"), MEMBERS),
+    (
+        Attribute("displayName", "The group's name.", required=True, uniqueness="server", trimmed=True),
+        MEMBERS,
+    ),
 )

@@ -52,7 +52,7 @@ USER = Schema(
     "User",
     "A person",
     (
-        Attribute("userName", "The name the person signs in with.", required=True, uniqueness="server"),
+        Attribute("userName", "The name the person signs in with.", required=True, uniqueness="server", trimmed=True),
         _NAME,
         Attribute("displayName", "The name shown to others."),
         Attribute("nickName", "What the person is called casually."),

@@ -157,3 +157,10 @@ def test_removing_all_members_then_adding_is_a_replacement() -> None:
     )
     changes = membership.folded(read.operations)
     assert (changes.replaced, list(changes.added), list(changes.removed)) == (True, ["a"], [])
+
+
+def test_blanks_around_a_name_are_left_out_and_told():
+    body = {"schemas": [USERS.schema.id], "userName": " mei@example.org\t", "displayName": " Mei "}
+    read = normaliser.resource(body, USERS)
+    assert read.attributes == {"userName": "mei@example.org", "displayName": " Mei "}
+    assert [(each.code, each.path) for each in read.notices.found] == [("coerced", "userName")]
