@@ -33,8 +33,9 @@ class Call:
         return projection.chosen_by(kind, self.query)
 
     def check_match(self, version: int) -> None:
-        """Refuse with version_changed when If-Match is sent and names another version (RFC 7644 §3.14)."""
-        if self.if_match is not None and not names(self.if_match, version):
+        """Refuse with version_changed when If-Match names another version, or If-None-Match this one (RFC 7644 §3.14, RFC 9110 §13.1)."""
+        is_another = self.if_match is not None and not names(self.if_match, version)
+        if is_another or (self.if_none_match is not None and names(self.if_none_match, version)):
             raise ScimError(Code.VERSION_CHANGED)
 
     def knows(self, version: int | str) -> bool:
@@ -43,7 +44,7 @@ class Call:
 
 
 def names(header: str, version: int) -> bool:
-    """Tell whether an If-Match names the version: of a tag what comes before a dot, since the rest is nothing that a client writes."""
+    """Tell whether the condition of a change names the version: of a tag what is before a dot, since the rest no client writes."""
     # Some clients send the bare number, without the quotes.
     written = [*_TAG.findall(header), header.strip()]
     return header.strip() == "*" or any(each.partition(".")[0] == str(version) for each in written)

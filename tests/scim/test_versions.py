@@ -61,6 +61,20 @@ def test_if_match_asks_for_what_a_client_can_write(idp):
     assert idp.patch(path, change, **{"If-Match": 'W/"22.1"'}).status == 412
 
 
+def test_if_none_match_refuses_to_write_over_what_is_there(idp):
+    person, group = idp.create("mei@example.org"), idp.create_group("Ops")
+    for path, body in (
+        (f"/Users/{person['id']}", {"userName": "new"}),
+        (f"/Groups/{group['id']}", {"displayName": "New"}),
+    ):
+        known = idp.get(path).headers["ETag"]
+        for header in ("*", known):
+            assert idp.put(path, body, **{"If-None-Match": header}).status == 412
+            assert idp.delete(path, **{"If-None-Match": header}).status == 412
+        assert idp.get(path).headers["ETag"] == known
+        assert idp.put(path, body, **{"If-None-Match": 'W/"99"'}).status == 200
+
+
 def test_without_groups_shown_groups_do_not_count(idp):
     person = idp.create("mei@example.org")["id"]
     path = f"/Users/{person}?attributes=userName"
