@@ -143,8 +143,7 @@ class Running:
         while group.bulk_id not in walked:
             walked.add(group.bulk_id)
             group = self.creators[min(self.missing(group))]
-        message = f"The group of bulkId “{group.bulk_id}” would be in itself."
-        group.refusal = ScimError(Code.GROUP_CYCLE, message=message)
+        group.refusal = ScimError(Code.BULK_CIRCLE, bulk_id=group.bulk_id)
         return group
 
     def is_ready(self, operation: Operation) -> bool:
@@ -221,7 +220,8 @@ class Running:
         """Keep a refusal as the result, and in the record."""
         self.errors_left -= 1
         keep_refusal(error, self.call.who, operation.method, f"/Bulk{operation.path}")
-        location = None if operation.method == "POST" else self.location(operation)
+        is_there = (operation.method, operation.kind) in _OTHERS and operation.resource_id
+        location = self.location(operation) if is_there else None
         operation.result = _result(operation, error.status, location, None) | {"response": error.document()}
 
     def location(self, operation: Operation) -> str:

@@ -91,6 +91,7 @@ class Code(StrEnum):
     TOO_MANY_REQUESTS = "too_many_requests"
     BULK_OPERATION = "bulk_operation"
     BULK_REFERENCE = "bulk_reference"
+    BULK_CIRCLE = "bulk_circle"
 
 
 # scimType is from RFC 7644 §3.12, table 9, and is left out where the table knows none.
@@ -169,6 +170,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.TOO_MANY_REQUESTS: Kind(429, None, "Too many requests; wait {seconds} seconds."),
     # Bulk
     Code.BULK_OPERATION: Kind(400, "invalidSyntax", "Bulk operation {index} cannot be read: {why}."),
+    Code.BULK_CIRCLE: Kind(409, "invalidValue", "The group of bulkId “{bulk_id}” would be in itself; send it without that member."),
     Code.BULK_REFERENCE: Kind(409, "invalidValue", "The bulkId “{bulk_id}” could not be resolved."),
 }  # fmt: skip
 

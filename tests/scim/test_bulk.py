@@ -104,9 +104,10 @@ def test_groups_in_a_circle_are_refused_and_not_made(idp):
         post("u"),
         post("g", "/Groups", displayName="G", members=[{"value": "bulkId:u"}]),
     )
-    assert [each["status"] for each in results] == ["409", "400", "409", "400", "201", "201"]
+    # RFC 7644 §3.7.1: what cannot be resolved is a conflict.
+    assert [each["status"] for each in results] == ["409", "409", "409", "409", "201", "201"]
     refused = [each["response"]["detail"].rpartition("[")[2] for each in results[:4]]
-    assert refused == ["bulk_reference]", "group_cycle]", "bulk_reference]", "group_cycle]"]
+    assert refused == ["bulk_reference]", "bulk_circle]", "bulk_reference]", "bulk_circle]"]
     assert [each["displayName"] for each in idp.get("/Groups").body["Resources"]] == ["G"]
 
 
@@ -127,6 +128,19 @@ def test_what_fails_stands_alone_and_is_recorded(idp, acme):
         "user_name_taken",
         "bulk_reference",
     ]
+
+
+def test_what_names_no_resource_has_no_location(idp):
+    person = idp.create("mei@example.org")["id"]
+    unread = [
+        {"method": "GET", "path": f"/Users/{person}"},
+        {"method": "PUT", "path": "/Users", "data": {}},
+        "text",
+        {"method": "DELETE"},
+    ]
+    results = send(idp, *unread, {"method": "PUT", "path": f"/Users/{person}", "data": []})
+    assert [each["status"] for each in results] == ["400"] * 5
+    assert [each.get("location") for each in results] == [None] * 4 + [f"{BASE}/Users/{person}"]
 
 
 def test_fail_on_errors_stops(idp):
