@@ -33,6 +33,7 @@ urlpatterns = [
     re_path(r"^Entitlements/(?P<resource_id>.+?)/?$", governance.Entitlement.as_view(), name="entitlement"),
     re_path(r"^Me/?$", me.Me.as_view(), name="me"),
     re_path(r"^Bulk/?$", bulk.Bulk.as_view(), name="bulk"),
+    re_path(r"^$", search.Root.as_view(), name="root"),
     re_path(r"^\.search/?$", search.RootSearch.as_view(), name="search"),
     re_path(r"^", discovery.Nowhere.as_view(), name="nowhere"),
 ]

@@ -235,6 +235,7 @@ def test_what_shows_the_callers_own_shows_nothing_of_others(acme, ada, jane, the
     secret = scim_client(gus.organization, "okta").secret
     headers = {"Authorization": f"Bearer {secret}"}
     for path in (
+        "/scim/v2",
         "/scim/v2/Users",
         "/scim/v2/Groups",
         "/scim/v2/Roles",

@@ -1,7 +1,7 @@
 """Lists through the door: filters over the real database, sorting, paging, /.search."""
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -269,6 +269,18 @@ def test_search_at_the_root_walks_over_both_types(idp):
     found = [each["id"] for page in pages for each in page["Resources"]]
     assert len(set(found)) == 4
     assert found[-1] == group
+
+
+def test_a_get_at_the_root_asks_for_both_types(idp):
+    group = idp.create_group("Ops")["id"]
+    for base in ("", "/"):
+        assert len(idp.get(base).body["Resources"]) == 4
+        asked = {"filter": f'id eq "{group}" or userName sw "mei"', "attributes": ["id"], "startIndex": 1}
+        query = urlencode(asked | {"attributes": "id"})
+        assert idp.get(f"{base}?{query}").body == idp.post("/.search", asked).body
+    assert idp.get('/?filter=displayName%20eq%20"Ops"').body["Resources"][0]["id"] == group
+    assert idp.get('/?filter=nothing%20eq%20"x"').code == "filter_unknown"
+    assert idp.get("/?cursor").code == "parameter_wrong"
 
 
 @pytest.mark.parametrize(
