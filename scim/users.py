@@ -175,7 +175,9 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
         row, member = locked(who, uuid_of(resource_id))
         call.check_match(row.version)
         # Beyond the directory's budget a deletion can still be taken back: the person is out, and an administrator decides.
-        if burst_guard.note_deletion(who.directory, row.id, is_active=row.active, actor=who.actor):
+        if burst_guard.note_deletion(
+            who.directory, row.id, is_active=row.active, arrived=row.created_at, actor=who.actor
+        ):
             members.suspend(member, actor=who.actor, reason="deleted by the directory, held")
         else:
             members.offboard(

@@ -55,6 +55,36 @@ def test_leavers_within_the_budget_are_nobodys_business(acme, okta):
     assert entries(acme, event="sync.hold") == []
 
 
+def test_who_is_made_and_deleted_at_once_was_a_try(acme, okta):
+    scim = guarded(okta)
+    for number in range(5):
+        first, second = scim.create(f"first{number}")["id"], scim.create(f"second{number}")["id"]
+        assert [scim.delete(f"/Users/{each}").status for each in (second, first)] == [204, 204]
+        assert [scim.get(f"/Users/{each}").status for each in (first, second)] == [404, 404]
+    assert bursts_of(acme) == []
+
+
+def test_who_is_deleted_while_others_came_later_is_counted(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    for each in ids[:3]:
+        assert scim.delete(f"/Users/{each}").status == 204
+    (burst,) = bursts_of(acme)
+    with tenancy.of(acme):
+        assert bursts.summary(burst) == {"delete": 2, "delete_held": 1}
+
+
+def test_who_has_been_here_for_a_while_is_counted_though_nobody_came_later(acme, okta, eraser):
+    scim = guarded(okta)
+    ids = people(scim, 4)
+    eraser.execute("SET session_replication_role = replica")
+    eraser.execute("UPDATE identity_member SET created_at = created_at - interval '6 minutes'")
+    eraser.execute("RESET session_replication_role")
+    for each in reversed(ids):
+        assert scim.delete(f"/Users/{each}").status == 204
+    assert len(bursts_of(acme)) == 1
+
+
 def test_both_limits_must_be_exceeded(acme, okta):
     scim = guarded(okta, {"members": 2, "percent": 50, "seconds": 3600})
     ids = people(scim)
