@@ -14,7 +14,7 @@ from console.access import Visit
 from console.answers import SeeOther, address, done, page, refuse, tell
 from console.forms import Form
 from console.members import find
-from identity import alarms, deadlines, exits, grants, leaving, members
+from identity import alarms, deadlines, exits, grants, leaving, members, returns
 from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own, refuse_stronger_roles
 from identity.models import Member, Organization
@@ -149,7 +149,7 @@ def offboard(visit: Visit, member: UUID) -> HttpResponse:
 def reinstate(visit: Visit, member: UUID) -> HttpResponse:
     """Bring an offboarded member back."""
     found = find(visit, member)
-    former_grants, former_roles = exits.former_access(found)
+    former_grants, former_roles = returns.former_access(found)
     form = ReinstateForm(visit.posted)
     if form.is_valid():
         with_access = form.cleaned_data["with_access"] == "yes"

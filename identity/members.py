@@ -21,6 +21,7 @@ from identity import (
     links,
     matching,
     passwords,
+    returns,
     rows,
     tenancy,
 )
@@ -224,7 +225,7 @@ def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = 
         if locked.state == Member.State.SUSPENDED:
             _reactivate_locked(locked, actor=actor, reason=reason)
         elif locked.state == Member.State.OFFBOARDED:
-            exits.reinstate_locked(locked, actor=actor, with_access=with_access, reason=reason)
+            returns.reinstate_locked(locked, actor=actor, with_access=with_access, reason=reason)
     return locked
 
 
@@ -380,4 +381,4 @@ def _reactivate_locked(member: Member, *, actor: Actor, reason: str) -> None:
     if member.state == Member.State.OFFBOARDED:
         message = "An administrator offboarded this person: only an administrator can reinstate them, in the console or by the API."
         raise Offboarded(message, field="active")
-    exits.let_in_locked(member, actor=actor, event=Event.MEMBER_REACTIVATE, reason=reason)
+    returns.let_in_locked(member, actor=actor, event=Event.MEMBER_REACTIVATE, reason=reason)

@@ -14,9 +14,9 @@ from identity.api.permissions import require
 from identity.api.shapes import Flag, Moment, Reason, Strict
 from identity.api.view import describe
 from identity.errors import Offboarded
-from identity.exits import former_access
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Member
+from identity.returns import former_access
 
 
 class Leave(Reason):

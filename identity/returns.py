@@ -1,0 +1,65 @@
+"""Letting somebody in again: the way back from a suspension or an offboarding.
+
+Each function works on a member whose row the caller has locked, in the caller's transaction, as in identity.exits.
+"""
+
+from typing import Final
+
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.events import Event
+from audit.ids import uuid7
+from audit.record import Actor, Line, Subject, record_with, with_entries
+from identity import grants, roles
+from identity.models import Grant, Member, RoleAssignment
+
+_LET_IN: Final = with_entries("""
+back AS (
+  UPDATE identity_member SET state = 'active', state_reason = '', version = version + 1, changed_at = %(now)s, suspended_at = NULL,
+         offboarded_at = NULL
+   WHERE organization_id = %(organization)s AND id = %(member)s
+), period AS (
+  INSERT INTO identity_activeperiod (id, organization_id, member_id, started_at)
+  VALUES (%(period)s, %(organization)s, %(member)s, %(now)s)
+)""")
+
+
+def former_access(member: Member) -> tuple[list[Grant], list[RoleAssignment]]:
+    """Return the grants and role assignments that the member's offboarding ended; nothing unless they are offboarded now."""
+    if member.offboarded_at is None:
+        return [], []
+    ended = Q(organization=member.organization_id, member=member, ended_at__gte=member.offboarded_at)
+    lost_grants = Grant.objects.filter(ended).select_related("resource__kind").order_by("pk")
+    lost_roles = RoleAssignment.objects.filter(ended).select_related("role").order_by("pk")
+    return list(lost_grants), list(lost_roles)
+
+
+def reinstate_locked(member: Member, *, actor: Actor, with_access: bool, reason: str) -> None:
+    """Let an offboarded member in again; `with_access` gives back, as an administrator's own, what the offboarding ended."""
+    lost_grants, lost_roles = former_access(member)
+    let_in_locked(member, actor=actor, event=Event.MEMBER_REINSTATE, reason=reason)
+    if not with_access:
+        return
+    grants.give(member, [(grant.resource, grant.permission) for grant in lost_grants], "admin", actor=actor)
+    roles.give(member, [held.role for held in lost_roles], "admin", actor=actor)
+
+
+def let_in_locked(member: Member, *, actor: Actor, event: Event, reason: str) -> None:
+    """Make the member active again and open a new active period."""
+    before = member.state
+    now = timezone.now()
+    line = Line(
+        event,
+        member.organization_id,
+        actor,
+        Subject("member", str(member.pk), member.user_name),
+        changes={"state": [before, Member.State.ACTIVE.value]},
+        data={"reason": reason},
+    )
+    values = {"organization": member.organization_id, "member": member.pk, "now": now, "period": uuid7()}
+    record_with(_LET_IN, values, [line])
+    member.state, member.state_reason = Member.State.ACTIVE, ""
+    member.suspended_at = member.offboarded_at = None
+    member.version += 1
+    member.changed_at = now
