@@ -14,7 +14,7 @@ from console.access import Visit
 from console.answers import page
 from console.forms import Form
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
-from saml import attempts, sign_in_log
+from saml import attempt_details, sign_in_log
 from saml.models import Attempt, Connection
 from saml.presets import preset
 from saml.refusals import CATALOGUE
@@ -131,7 +131,7 @@ def one(visit: Visit, attempt: UUID) -> HttpResponse:
         "advice": CATALOGUE.get(found.code),
         "where": product.where.get(found.code, ""),
         "product": product,
-        "name_id": attempts.name_id_of(found),
-        "attributes": sorted(attempts.attributes_of(found).items()),
+        "name_id": attempt_details.name_id_of(found),
+        "attributes": sorted(attempt_details.attributes_of(found).items()),
     }
     return page(visit, "sign_in_attempt.html", values)

@@ -13,7 +13,7 @@ from console.connections import find
 from console.forms import Form
 from identity.errors import Refusal
 from identity.models import Kind
-from saml import attempts, connections
+from saml import attempt_details, connections
 from saml.attributes import KNOWN_NAMES, NAME_ID, PERMISSIONS, read_person
 from saml.models import Attempt, Connection
 from saml.presets import preset
@@ -48,7 +48,7 @@ def edit(visit: Visit, connection: UUID) -> HttpResponse:
     """Show what the last test brought and how it is read now, and change the mapping."""
     found = find(visit, connection)
     attempt = _last_test(found)
-    received = attempts.attributes_of(attempt) if attempt else {}
+    received = attempt_details.attributes_of(attempt) if attempt else {}
     fields = _fields(visit)
     form = MappingForm(
         visit.posted,
@@ -96,7 +96,7 @@ def _choices(
     connection: Connection, name: str, received: dict[str, list[str]], attempt: Attempt | None
 ) -> list[tuple[str, str]]:
     options = [("", "By its usual names")]
-    name_id = attempts.name_id_of(attempt) if attempt else None
+    name_id = attempt_details.name_id_of(attempt) if attempt else None
     options.append((json.dumps([NAME_ID]), f"NameID{_sample([name_id.value] if name_id else [])}"))
     options += [(json.dumps([raw]), f"{raw}{_sample(values)}") for raw, values in sorted(received.items())]
     chosen = connection.attribute_mapping.get(name)
@@ -113,7 +113,7 @@ def _reads(
     connection: Connection, received: dict[str, list[str]], attempt: Attempt | None
 ) -> list[tuple[str, str]]:
     """Return (what, value) of the person whom the last test brought, as the saved mapping reads them."""
-    name_id = attempts.name_id_of(attempt) if attempt else None
+    name_id = attempt_details.name_id_of(attempt) if attempt else None
     if name_id is None:
         return []
     try:

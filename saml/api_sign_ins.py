@@ -15,7 +15,7 @@ from identity.api.organization import OrganizationView
 from identity.api.paging import Page
 from identity.api.shapes import Moment, Query
 from identity.api.view import describe
-from saml import attempts, sign_in_log
+from saml import attempt_details, sign_in_log
 from saml.models import Attempt
 from saml.presets import preset
 from saml.refusals import CATALOGUE
@@ -87,7 +87,7 @@ class OneSignIn(SignIn):
 
     def get_attributes(self, attempt: Any) -> dict[str, list[str]]:
         """Return raw attribute name → values."""
-        return attempts.attributes_of(attempt)
+        return attempt_details.attributes_of(attempt)
 
 
 class SignIns(OrganizationView):

@@ -1,31 +1,27 @@
 """Sign-in attempts: the store of open requests, the guard against replays, and the sign-in log, in one table."""
 
 import hashlib
-import json
 import secrets as random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hmac import compare_digest
 from typing import Any
-from uuid import UUID
 
 import orjson
-from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from audit import context
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import rows, secrets, tenancy
+from identity import rows, tenancy
 from identity.models import Member, Session
-from saml import tested
+from saml import attempt_details, tested
 from saml.build import new_id
 from saml.connections import actor_of
 from saml.models import Attempt, Connection
 from saml.refusals import Refused
 from saml.snapshot import PendingRequest
-from saml.statements import NameID
 from saml.verify import VerifiedAssertion
 
 LIFETIME = timedelta(minutes=15)
@@ -122,7 +118,7 @@ def succeed(
     attempt.outcome = Attempt.Outcome.SUCCEEDED
     attempt.member, attempt.user_name, attempt.session_id = member, member.user_name, session.pk
     attempt.signed_by = verified.signed_by
-    attempt.name_id_sealed = _seal(attempt, "name_id", asdict(verified.name_id))
+    attempt.name_id_sealed = attempt_details.sealed(attempt, "name_id", asdict(verified.name_id))
     _finish(attempt, steps)
     _record(Event.SIGN_IN_SUCCEED, connection, attempt, actor_of(connection), data=data)
     return attempt
@@ -230,41 +226,6 @@ def close_incomplete(attempt: Attempt, *, actor: Actor) -> bool:
     return True
 
 
-def forget_details(older_than: datetime, limit: int) -> int:
-    """Erase what is kept of the attributes and NameIDs of attempts that ended before then; answers of how many.
-
-    A session that is open keeps its NameID: signing out at the identity provider needs it. An entry is not needed: the log line stays.
-    """
-    open_session = Session.objects.filter(
-        organization=OuterRef("organization"), pk=OuterRef("session_id"), ended_at__isnull=True
-    )
-    kept = Q(attributes_sealed__isnull=False) | Q(name_id_sealed__isnull=False)
-    with tenancy.everywhere("what old sign-in attempts brought"):
-        due = Attempt.objects.filter(kept, finished_at__lt=older_than).exclude(
-            Q(outcome=Attempt.Outcome.SUCCEEDED, purpose=Attempt.Purpose.LOGIN) & Exists(open_session)
-        )
-        ended = Attempt.objects.filter(
-            pk__in=list(due.order_by("finished_at").values_list("pk", flat=True)[:limit])
-        )
-        return ended.update(attributes_sealed=None, name_id_sealed=None)
-
-
-def name_id_of(attempt: Attempt) -> NameID | None:
-    """Return the NameID that the attempt brought, with format and qualifiers, or None."""
-    opened = _open(attempt, "name_id", attempt.name_id_sealed)
-    return NameID(**opened) if opened else None
-
-
-def attributes_of(attempt: Attempt) -> dict[str, list[str]]:
-    """Return the attributes received, where they are kept: for failed and test sign-ins."""
-    return _open(attempt, "attributes", attempt.attributes_sealed) or {}
-
-
-def opened(organization_id: UUID, attempt_id: UUID, name: str, sealed: bytes) -> Any:
-    """Return what is sealed in an attempt's `name`: name_id or attributes. Raises UnsealError."""
-    return json.loads(secrets.open_(organization_id, f"saml_attempt:{attempt_id}:{name}", sealed))
-
-
 def _new(connection: Connection, purpose: str) -> Attempt:
     now, where = timezone.now(), context.current()
     return Attempt(
@@ -280,8 +241,8 @@ def _new(connection: Connection, purpose: str) -> Attempt:
 
 def _keep(attempt: Attempt, verified: VerifiedAssertion) -> None:
     attempt.signed_by = verified.signed_by
-    attempt.name_id_sealed = _seal(attempt, "name_id", asdict(verified.name_id))
-    attempt.attributes_sealed = _seal(attempt, "attributes", verified.attributes)
+    attempt.name_id_sealed = attempt_details.sealed(attempt, "name_id", asdict(verified.name_id))
+    attempt.attributes_sealed = attempt_details.sealed(attempt, "attributes", verified.attributes)
 
 
 def _finish(attempt: Attempt, steps: list[str]) -> None:
@@ -313,16 +274,6 @@ def _record(event: Event, connection: Connection, attempt: Attempt, actor: Actor
         data=data | more.pop("data", {}),
         **more,
     )
-
-
-def _seal(attempt: Attempt, name: str, value: Any) -> bytes:
-    return secrets.seal(
-        attempt.organization_id, f"saml_attempt:{attempt.pk}:{name}", json.dumps(value).encode()
-    )
-
-
-def _open(attempt: Attempt, name: str, sealed: Any) -> Any:
-    return opened(attempt.organization_id, attempt.pk, name, bytes(sealed)) if sealed else None
 
 
 def _digest(nonce: str) -> bytes:

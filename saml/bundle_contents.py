@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from identity.bundle_contents import File, add, leave_out
-from saml import attempts
+from saml import attempt_details
 from saml.models import (
     Attempt,
     Connection,
@@ -38,4 +38,4 @@ def register() -> None:
 
 
 def _opened(name: str, organization_id: UUID, row_id: UUID, sealed: bytes) -> Any:
-    return attempts.opened(organization_id, row_id, name, sealed)
+    return attempt_details.opened(organization_id, row_id, name, sealed)

@@ -16,7 +16,7 @@ from audit.record import Actor
 from identity import sessions, tenancy
 from identity.errors import Forbidden, Invalid, NotFound
 from identity.models import Member, Organization, Session
-from saml import attempts, people, subjects
+from saml import attempt_details, attempts, people, subjects
 from saml.attributes import Person, read_person
 from saml.models import Attempt, Connection, SubjectLink
 from saml.presets import preset
@@ -147,13 +147,13 @@ def _links(connection: Connection) -> QuerySet[SubjectLink]:
 
 
 def _read(attempt: Attempt) -> tuple[NameID, Person]:
-    name_id = attempts.name_id_of(attempt)
+    name_id = attempt_details.name_id_of(attempt)
     if name_id is None:
         raise Invalid("What came back is no longer kept: begin again.")
     connection = attempt.connection
     product = preset(connection.idp_preset)
     person = read_person(
-        attempts.attributes_of(attempt),
+        attempt_details.attributes_of(attempt),
         name_id.value,
         name_id.format,
         connection.attribute_mapping,

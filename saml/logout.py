@@ -11,7 +11,7 @@ from audit.events import Event
 from audit.record import Actor, record
 from identity import sessions, tenancy
 from identity.models import Session
-from saml import attempts, build, encryption, signatures, spent, times, trust
+from saml import attempt_details, build, encryption, signatures, spent, times, trust
 from saml.build import Message, new_id
 from saml.connections import actor_of, find, subject_of
 from saml.decryption import decrypt
@@ -195,7 +195,7 @@ def _name_id_of(session: Session) -> NameID:
     """Return the NameID as it came, with format and qualifiers: AD FS compares them all."""
     with tenancy.of(session.organization_id):
         attempt = Attempt.objects.filter(organization=session.organization_id, session_id=session.pk).first()
-        stored = attempts.name_id_of(attempt) if attempt else None
+        stored = attempt_details.name_id_of(attempt) if attempt else None
         return stored or NameID(sessions.name_id_of(session))
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from audit.record import Actor
 from identity import browser, tenancy
-from saml import attempts, connections, logout, metadata, sign_in, tested, trial, trust, wire
+from saml import attempt_details, attempts, connections, logout, metadata, sign_in, tested, trial, trust, wire
 from saml.build import Message
 from saml.models import Attempt, Connection
 from saml.presets import preset
@@ -176,8 +176,8 @@ def _tested(request: HttpRequest, connection: Connection, attempt: Attempt) -> H
             "passed": tested.counts(connections.get(connection.organization, connection.pk)),
             "advice": CATALOGUE.get(attempt.code),
             "where": preset(connection.idp_preset).where.get(attempt.code, ""),
-            "name_id": attempts.name_id_of(attempt),
-            "attributes": sorted(attempts.attributes_of(attempt).items()),
+            "name_id": attempt_details.name_id_of(attempt),
+            "attributes": sorted(attempt_details.attributes_of(attempt).items()),
         }
     return render(request, "saml/tested.html", values)
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from audit.record import Actor
 from identity import tenancy
-from saml import attempts
+from saml import attempt_details, attempts
 from saml.models import Attempt, SpentAssertion
 from tasks.celery import app
 
@@ -31,7 +31,7 @@ def incomplete() -> int:
 def forget_details() -> int:
     """Erase the attributes and NameIDs that sign-in attempts brought, when they have been kept for long enough; answers of how many."""
     kept = timedelta(days=settings.ROLLCALL_SIGN_IN_DETAIL_DAYS)
-    return attempts.forget_details(timezone.now() - kept, BATCH * 10)
+    return attempt_details.forget_details(timezone.now() - kept, BATCH * 10)
 
 
 @app.task(name="tasks.jobs.sign_ins.spent")

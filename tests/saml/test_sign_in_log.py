@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit.models import Detail
 from identity import sessions, tenancy
 from identity.models import Session
-from saml import attempts
+from saml import attempt_details
 from saml.models import Attempt
 from tasks.jobs import sign_ins
 from tests.api.client import token_of
@@ -117,7 +117,9 @@ def test_the_console_filters_and_hands_out_files(acme, ada, api):
 def brought(acme):
     with tenancy.of(acme):
         rows = Attempt.objects.filter(organization=acme).order_by("started_at")
-        return [(bool(attempts.name_id_of(row)), bool(attempts.attributes_of(row))) for row in rows]
+        return [
+            (bool(attempt_details.name_id_of(row)), bool(attempt_details.attributes_of(row))) for row in rows
+        ]
 
 
 def test_what_was_brought_is_forgotten_in_time_and_the_line_stays(acme, settings):
