@@ -11,9 +11,9 @@ from django.urls import reverse
 from console.access import Visit
 from console.answers import SeeOther, page, tell
 from identity.errors import NotFound, Refusal
-from saml import linking, sign_in
+from saml import linking, start
 from saml.models import Connection, SubjectLink
-from saml.sign_in import SignInRefused
+from saml.outcomes import SignInRefused
 from saml.views import bind, send
 
 
@@ -53,7 +53,7 @@ def begin(visit: Visit, connection: UUID) -> HttpResponse:
     if reason := linking.refusal_to_begin(found, visit.member):
         return _refused(visit, reason)
     try:
-        message, attempt, nonce = sign_in.begin(found, reverse("my_link"), linker=visit.session)
+        message, attempt, nonce = start.begin(found, reverse("my_link"), linker=visit.session)
     except SignInRefused:
         return _refused(
             visit, "This connection is not ready. Ask an administrator to look at the sign-in log."

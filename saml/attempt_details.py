@@ -13,7 +13,7 @@ from saml.models import Attempt
 from saml.statements import NameID
 
 
-def sealed(attempt: Attempt, name: str, value: Any) -> bytes:
+def seal(attempt: Attempt, name: str, value: Any) -> bytes:
     """Return a value sealed for the attempt's `name`."""
     return secrets.seal(
         attempt.organization_id, f"saml_attempt:{attempt.pk}:{name}", json.dumps(value).encode()

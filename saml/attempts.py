@@ -118,7 +118,7 @@ def succeed(
     attempt.outcome = Attempt.Outcome.SUCCEEDED
     attempt.member, attempt.user_name, attempt.session_id = member, member.user_name, session.pk
     attempt.signed_by = verified.signed_by
-    attempt.name_id_sealed = attempt_details.sealed(attempt, "name_id", asdict(verified.name_id))
+    attempt.name_id_sealed = attempt_details.seal(attempt, "name_id", asdict(verified.name_id))
     _finish(attempt, steps)
     _record(Event.SIGN_IN_SUCCEED, connection, attempt, actor_of(connection), data=data)
     return attempt
@@ -241,8 +241,8 @@ def _new(connection: Connection, purpose: str) -> Attempt:
 
 def _keep(attempt: Attempt, verified: VerifiedAssertion) -> None:
     attempt.signed_by = verified.signed_by
-    attempt.name_id_sealed = attempt_details.sealed(attempt, "name_id", asdict(verified.name_id))
-    attempt.attributes_sealed = attempt_details.sealed(attempt, "attributes", verified.attributes)
+    attempt.name_id_sealed = attempt_details.seal(attempt, "name_id", asdict(verified.name_id))
+    attempt.attributes_sealed = attempt_details.seal(attempt, "attributes", verified.attributes)
 
 
 def _finish(attempt: Attempt, steps: list[str]) -> None:

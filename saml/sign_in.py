@@ -4,76 +4,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
-from uuid import UUID
 
 from django.db import IntegrityError
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 
-from audit.record import Actor
 from identity import errors, first_access, invitations, members, sessions, tenancy
 from identity.first_access import Applied, Wanted
 from identity.grants import GrantSpec
-from identity.models import Member, Session
+from identity.models import Member
 from identity.sessions import SamlOrigin
-from saml import attempts, build, following, linking, people, spent, stolen_keys, trial, trust
+from saml import attempts, following, linking, people, spent, stolen_keys, trial, trust
 from saml.attempts import Claim
 from saml.attributes import Person, read_person
-from saml.build import Message, RequestWishes
 from saml.connections import actor_of
 from saml.models import Attempt, Connection
+from saml.outcomes import Held, Repeated, SignedIn, SignInRefused, Tested
 from saml.people import Match
 from saml.presets import preset
 from saml.refusals import CATALOGUE, Refused
+from saml.start import check_active, check_configured, safe_target
 from saml.verify import Trace, VerifiedAssertion, verify
 from saml.xml import read_response
 
 HOME = "/"
-TARGET_CHARACTERS_MAX = 2000
 # What the domain refuses, in the words of the sign-in log.
 _CODES = {"offboarded": "user_inactive", "forbidden": "user_inactive", "invalid": "attribute_invalid"}
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A session has begun. `cookie` is its value, and `target` the path to go to."""
-
-    session: Session
-    cookie: str
-    target: str
-    request_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Repeated:
-    """The same form came twice from the same browser; the first one counts, and this one just moves on."""
-
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """A test sign-in is over: nothing was made, and the attempt tells what would have been."""
-
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Somebody came back to be linked: nobody is signed in, and their own page asks whether this is them."""
-
-    target: str
-    request_id: str
-
-
-class SignInRefused(Exception):
-    """A sign-in that was refused, and written down: `reference` is the attempt's id, which the person may tell."""
-
-    def __init__(self, attempt: Attempt) -> None:
-        super().__init__(attempt.code)
-        self.attempt = attempt
-        self.reference: UUID = attempt.pk
-        self.code = attempt.code
 
 
 @dataclass(slots=True)
@@ -85,47 +40,6 @@ class _Course:
     person: Person | None = None
     trace: Trace = field(default_factory=Trace)
     steps: list[str] = field(default_factory=list)
-
-
-def begin(
-    connection: Connection, target: str, tester: Actor | None = None, linker: Session | None = None
-) -> tuple[Message, Attempt, str]:
-    """Write an attempt and return the AuthnRequest that goes with it, the attempt, and the nonce for the browser.
-
-    `tester`: who asked for a test sign-in, which a connection that is off may serve too. `linker`: the session of a member
-    who links themselves. Raises SignInRefused for a connection that is off or unfinished.
-    """
-    try:
-        _check_configured(connection)
-        if tester is None:
-            _check_active(connection)
-            _check_start(connection)
-        ready = trust.ready(connection)
-        _check_addressed(ready)
-    except Refused as refused:
-        raise _refuse(connection, _Course(), refused) from refused
-    if linker is not None:
-        actor = Actor("member", str(linker.member_id), linker.member.user_name)
-        purpose = Attempt.Purpose.LINK
-        attempt, nonce = attempts.start(
-            connection, target=target, purpose=purpose, actor=actor, session=linker
-        )
-    elif tester is None:
-        attempt, nonce = attempts.start(connection, target=target)
-    else:
-        attempt, nonce = attempts.start(connection, target="", purpose=Attempt.Purpose.TEST, actor=tester)
-    wishes = RequestWishes(
-        connection.force_authn, connection.name_id_format, tuple(connection.authn_contexts)
-    )
-    document = build.authn_request(ready.snapshot, attempt.request_id or "", wishes)
-    message = build.send(
-        document,
-        connection.sso_url,
-        connection.sso_binding,
-        field="SAMLRequest",
-        key=ready.signing if connection.sign_requests else None,
-    )
-    return message, attempt, nonce
 
 
 def receive(
@@ -148,46 +62,14 @@ def receive(
     return outcome
 
 
-def safe_target(target: str) -> str:
-    """Return the path if it is one of ours, else an empty text: nobody is sent elsewhere from here."""
-    if (
-        not target
-        or len(target) > TARGET_CHARACTERS_MAX
-        or not target.startswith("/")
-        or not target.isprintable()
-    ):
-        return ""
-    return target if url_has_allowed_host_and_scheme(target, allowed_hosts=None) else ""
-
-
-def _check_configured(connection: Connection) -> None:
-    if not connection.idp_entity_id:
-        raise Refused("not_configured")
-
-
-def _check_active(connection: Connection) -> None:
-    if not connection.active:
-        raise Refused("connection_inactive")
-
-
-def _check_start(connection: Connection) -> None:
-    if not connection.organization.start_here:
-        raise Refused("start_elsewhere")
-
-
-def _check_addressed(ready: trust.Ready) -> None:
-    if not ready.snapshot.signing_keys or not ready.snapshot.sso_url:
-        raise Refused("not_configured")
-
-
 def _verify(
     connection: Connection, encoded: str, nonces: Mapping[str, str], course: _Course, now: datetime
 ) -> VerifiedAssertion:
-    _check_configured(connection)
+    check_configured(connection)
     response = read_response(encoded)
     course.claim = attempts.find(connection, response.root.get("InResponseTo"), nonces)
     if course.claim is None or not trial.is_trial(course.claim.attempt):
-        _check_active(connection)
+        check_active(connection)
     request = course.claim.request if course.claim else None
     course.verified = verify(response, trust.ready(connection).snapshot, request, now, course.trace)
     return course.verified

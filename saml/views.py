@@ -16,12 +16,24 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from audit.record import Actor
 from identity import browser, tenancy
-from saml import attempt_details, attempts, connections, logout, metadata, sign_in, tested, trial, trust, wire
+from saml import (
+    attempt_details,
+    attempts,
+    connections,
+    logout,
+    metadata,
+    sign_in,
+    start,
+    tested,
+    trial,
+    trust,
+    wire,
+)
 from saml.build import Message
 from saml.models import Attempt, Connection
+from saml.outcomes import Repeated, SignedIn, SignInRefused, Tested
 from saml.presets import preset
 from saml.refusals import CATALOGUE, Refused
-from saml.sign_in import Repeated, SignedIn, SignInRefused, Tested
 
 View = Callable[[HttpRequest, Connection], HttpResponse]
 
@@ -73,8 +85,8 @@ def login(request: HttpRequest, connection: Connection) -> HttpResponse:
     """Write the attempt down, bind it to this browser, and send the browser to the identity provider."""
     asked = request.GET.get("next") or request.GET.get("RelayState") or ""
     try:
-        message, attempt, nonce = sign_in.begin(
-            connection, sign_in.safe_target(asked), _tester(request, connection)
+        message, attempt, nonce = start.begin(
+            connection, start.safe_target(asked), _tester(request, connection)
         )
     except SignInRefused as refused:
         return _refused(request, refused.reference)
