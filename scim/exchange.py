@@ -1,7 +1,7 @@
 """What a logged request keeps under seal: query, headers, bodies and answer, bounded, and none of their secrets."""
 
 import zlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +14,14 @@ from scim.operations import Operation
 
 RAW_BYTES_MAX: Final = 256 * 1024
 ANSWER_BYTES_MAX: Final = 16 * 1024
-HEADERS: Final = ("Content-Type", "Accept", "If-Match", "If-None-Match", "User-Agent")
+# By the names that WSGI has for them (PEP 3333).
+HEADERS: Final = {
+    "CONTENT_TYPE": "Content-Type",
+    "HTTP_ACCEPT": "Accept",
+    "HTTP_IF_MATCH": "If-Match",
+    "HTTP_IF_NONE_MATCH": "If-None-Match",
+    "HTTP_USER_AGENT": "User-Agent",
+}
 HEADER_CHARACTERS_MAX: Final = 500
 _PLAIN: Final = b"\0"
 _PACKED: Final = b"\1"
@@ -63,7 +70,7 @@ def normalised(wanted: Patch | Resource) -> Any:
 def seal(organization_id: UUID, row_id: UUID, exchange: Exchange) -> bytes:
     """Return the exchange sealed for this row of the request log."""
     # Packed first: what is sealed can no longer be made smaller, and PostgreSQL would try.
-    plain = orjson.dumps(asdict(exchange))
+    plain = orjson.dumps(exchange)
     packed = _PACKED + zlib.compress(plain, 1) if len(plain) >= _PACK_FROM_BYTES else _PLAIN + plain
     return secrets.seal(organization_id, _place(row_id), packed)
 

@@ -117,7 +117,7 @@ def _is_kept(seen: Seen, token: Token) -> bool:
 
 def _write(request: HttpRequest, seen: Seen, token: Token, response: HttpResponseBase | None) -> None:
     row_id = uuid7()
-    agent = request.headers.get("User-Agent", "")[:_USER_AGENT_CHARACTERS_MAX]
+    agent = request.META.get("HTTP_USER_AGENT", "")[:_USER_AGENT_CHARACTERS_MAX]
     query = request.META.get("QUERY_STRING", "")
     answer = b"" if response is None or response.streaming else getattr(response, "content", b"")
     # The door lays it down with the request; a PATCH adds notices while it is applied.
@@ -151,9 +151,9 @@ def _body(request: HttpRequest, seen: Seen) -> bytes:
 
 def _headers(request: HttpRequest) -> dict[str, str]:
     return {
-        name: request.headers[name][: exchange.HEADER_CHARACTERS_MAX]
-        for name in exchange.HEADERS
-        if name in request.headers
+        name: request.META[key][: exchange.HEADER_CHARACTERS_MAX]
+        for key, name in exchange.HEADERS.items()
+        if request.META.get(key)
     }
 
 
