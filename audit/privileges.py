@@ -13,6 +13,8 @@ _READ_ONLY = (
     "audit_ending",
     "django_migrations",
     "identity_directorysize",
+    "identity_stretch",
+    "identity_stretchstep",
 )
 
 

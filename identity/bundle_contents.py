@@ -49,6 +49,8 @@ from identity.models import (
     SecondFactor,
     Session,
     Step,
+    Stretch,
+    StretchStep,
     Token,
 )
 
@@ -179,5 +181,7 @@ leave_out(
         KeptAnswer: "answers of the REST API, kept sealed for a day for callers who repeat themselves",
         MemberKey: "an index over members.jsonl",
         RecoveryCode: "digests of credentials",
+        Stretch: "a count of externals.jsonl, piece by piece",
+        StretchStep: "what came and went since those were counted",
     }
 )

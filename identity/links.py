@@ -1,10 +1,12 @@
 """Links: the word that a member is that person of a directory, under the directory's own id for them."""
 
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
-from identity.models import Directory, Link, Member
+from identity import tenancy
+from identity.models import Directory, Link, Member, StretchStep
 from identity.profile import check_length
 
 
@@ -39,3 +41,15 @@ def rename(member: Member, directory: Directory, external_id: str | None) -> dic
     row.moved_at = None
     row.save(update_fields=["external_id", "moved_at"])
     return {"external_id": [before, external_id]}
+
+
+def with_steps() -> list[tuple[UUID, UUID]]:
+    """Return the directories, each behind its organization, in whose lists people came or went since their stretches were counted."""
+    with tenancy.everywhere("lists in which people came or went"):
+        return list(StretchStep.objects.values_list("organization_id", "directory_id").distinct())
+
+
+def count_stretches(organization_id: UUID, directory_id: UUID) -> int:
+    """Count the stretches again in which people came or went, and return how many did; 0 where somebody else is at it."""
+    sql = "SELECT identity_count_stretches(%s, %s)"
+    return int(tenancy.read(organization_id, sql, [organization_id, directory_id])[0][0])

@@ -123,8 +123,10 @@ def page(catalogue: Catalogue, organization_id: UUID, wish: Wish) -> Page:
     counted = f"SELECT count(*){source}" if wish.tree is not None or not catalogue.total else catalogue.total
     chosen = list(parameters)
     question = f"{catalogue.kind.name}\n{wish.tree}\n{wish.sort_by.lower()}\n{wish.descending}"
+    total = None
     if wish.cursor:
-        condition, more = order.after(ordering.read(wish.cursor, question))
+        key, total = ordering.read(wish.cursor, question)
+        condition, more = order.after(key)
         source += f" AND {condition}"
         parameters += more
     offset = wish.start - 1 if wish.cursor is None else 0
@@ -133,11 +135,12 @@ def page(catalogue: Catalogue, organization_id: UUID, wish: Wish) -> Page:
     rows = tenancy.read(organization_id, sql, [*parameters, wish.count + 1, offset])
     has_more = len(rows) > wish.count
     del rows[wish.count :]
+    if not wish.cursor:
+        total = tenancy.read(organization_id, counted, chosen)[0][0]
     following = None
     if has_more and rows and wish.cursor is not None:
-        following = ordering.written(Key(rows[-1][-1], rows[-1][3]), question)
+        following = ordering.written(Key(rows[-1][-1], rows[-1][3]), question, total)
     items = [Item._make(row[:4]) for row in rows]
-    total = None if wish.cursor else tenancy.read(organization_id, counted, chosen)[0][0]
     return Page(items, total, following)
 
 

@@ -17,7 +17,7 @@ RFC 7643, RFC 7644 and RFC 9865. What is our own beside them:
 The members of a large group, page by page
   GET {base}/Groups/{{id}}/members?count=500&cursor=
   A ListResponse whose Resources are values of "members": value, $ref, type, and display where attributes=display
-  asks for it. The first page tells totalResults; nextCursor of a page is the cursor of the next one. At most
+  asks for it. totalResults is as of the first page; nextCursor of a page is the cursor of the next one. At most
   {page} come on a page. Whoever is in the group from the first page to the last is listed once. The ETag is the
   group's: where it differs between two pages, the group changed meanwhile. filter, sortBy and startIndex are refused.
   GET {base}/Groups/{{id}}?excludedAttributes=members reads a group without its members.

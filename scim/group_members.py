@@ -5,6 +5,7 @@ costs what the first does.
 """
 
 from typing import Any, Final
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
@@ -44,7 +45,7 @@ _GROUPS: Final = (
 _COUNT: Final = """SELECT
   (SELECT count(*) FROM identity_membership WHERE organization_id = %(organization)s AND group_id = %(group)s AND ended_at IS NULL)
   + (SELECT count(*) FROM identity_nesting WHERE organization_id = %(organization)s AND parent_id = %(group)s AND ended_at IS NULL)"""
-_FIRST: Final = "00000000-0000-0000-0000-000000000000"
+_FIRST: Final = Key(None, UUID(int=0))
 # Asked for with these, the answer would be another one than what was asked for.
 _NOT_HERE: Final = ("filter", "sortby", "sortorder", "startindex")
 
@@ -73,19 +74,20 @@ class GroupMembers(Door):
 
 def _page(call: Call, group: GroupRow, wish: Wish) -> dict[str, object]:
     question = f"members of {group.id}"
-    after = ordering.read(wish.cursor, question).id if wish.cursor else _FIRST
+    after, total = ordering.read(wish.cursor, question) if wish.cursor else (_FIRST, None)
     is_named = "display" in {
         name.strip().lower().removeprefix("members.") for name in wish.attributes.split(",")
     }
     organization = call.who.organization
     values: dict[str, Any] = {
-        "organization": organization.pk, "group": group.id, "after": after, "limit": wish.count + 1,
+        "organization": organization.pk, "group": group.id, "after": after.id, "limit": wish.count + 1,
     }  # fmt: skip
     rows = tenancy.read(organization, _statement(is_named=is_named), values)
     has_more = len(rows) > wish.count
     del rows[wish.count :]
-    total = tenancy.read(organization, _COUNT, values)[0][0] if not wish.cursor else None
-    cursor = ordering.written(Key(None, rows[-1][0]), question) if has_more and rows else None
+    if not wish.cursor:
+        total = tenancy.read(organization, _COUNT, values)[0][0]
+    cursor = ordering.written(Key(None, rows[-1][0]), question, total) if has_more and rows else None
     return protocol.listing([_shown(*row) for row in rows], total, None, nextCursor=cursor)
 
 

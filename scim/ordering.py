@@ -27,6 +27,7 @@ _TYPES = {
     "number": "numeric",
 }
 _CURSOR_CHARACTERS_MAX = 8192
+_TOTAL_MAX = 2**40
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +96,31 @@ def order(words: Vocabulary, last: str, sort_by: str, *, descending: bool) -> Or
     return Order(column, last, descending)
 
 
-def written(key: Key, question: str) -> str:
-    """Return the cursor that stands for a key; `question` is what was asked, since it means nothing to another question."""
+def written(key: Key, question: str, total: int | None) -> str:
+    """Return the cursor that stands for a key; `question` is what was asked, since it means nothing to another question.
+
+    `total` is what the first page told, for the next ones to repeat.
+    """
     return (
-        base64.urlsafe_b64encode(orjson.dumps([digest(question), key.value, str(key.id)]))
+        base64.urlsafe_b64encode(orjson.dumps([digest(question), key.value, str(key.id), total]))
         .decode()
         .rstrip("=")
     )
 
 
-def read(cursor: str, question: str) -> Key:
-    """Return the key that a cursor of ours stands for. ScimError cursor_wrong."""
+def read(cursor: str, question: str) -> tuple[Key, int | None]:
+    """Return the key that a cursor of ours stands for, and the total. ScimError cursor_wrong."""
     try:
         padded = cursor[:_CURSOR_CHARACTERS_MAX] + "=" * (-len(cursor) % 4)
-        asked, value, last = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        asked, value, last, total = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         key = Key(value, UUID(last))
     except (ValueError, TypeError, AttributeError, binascii.Error):
         raise ScimError(Code.CURSOR_WRONG) from None
     is_value = value is None or (isinstance(value, str) and "\0" not in value)
-    if not is_value or asked != digest(question):
+    is_total = total is None or (type(total) is int and 0 <= total <= _TOTAL_MAX)
+    if not is_value or not is_total or asked != digest(question):
         raise ScimError(Code.CURSOR_WRONG)
-    return key
+    return key, total
 
 
 def digest(question: str) -> str:

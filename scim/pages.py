@@ -2,10 +2,13 @@
 
 Pages are led by a cursor (RFC 9865) or counted by startIndex. Both go on behind the last row that was shown: a cursor names it, for
 startIndex it is remembered for a while (scim.models.Walk), so that a walker loses nobody and the last page costs what the first does.
+Who jumps to where nobody has been skips whole stretches of the list (identity.models.Stretch) and counts off what is left.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from identity.postgresql.flush import Statement
 from identity.tenancy import DIRECTORY, ORGANIZATION, TOKEN
@@ -21,13 +24,30 @@ from scim.schemas import ResourceType
 REMEMBERED_SECONDS: Final = 3600
 # Two who walk side by side with one token go on from whichever place is nearer to the beginning: shown twice is better than never.
 BESIDE_SECONDS: Final = 120
+# A list that is walked by cursor is counted so far; RFC 9865 (§2) lets larger totals be left out.
+COUNTED_MAX: Final = 10_000
+_COUNTED: Final = f"""SELECT CASE WHEN n <= {COUNTED_MAX} THEN n END
+  FROM (SELECT count(*) AS n FROM (SELECT {{}} LIMIT {COUNTED_MAX + 1}) AS walked) AS known"""  # noqa: S608 - a constant
 # Statements of which any values want the same plan.
 GENERIC: Final = "force_generic_plan"
 _NAMES_OF_ONE: Final = frozenset({"id", "username", "externalid"})
 _REMEMBERED: Final = f"""
-SELECT value, last, total FROM scim_walk
+SELECT value, last, total, NULL::bigint FROM scim_walk
  WHERE organization_id = {ORGANIZATION} AND token_id = {TOKEN} AND question = %s AND start = %s
    AND noted_at > now() - make_interval(secs => {REMEMBERED_SECONDS})"""  # noqa: S608 - constants
+# The last stretch that begins at or before a number of rows, and how many rows are before it: only where nothing is remembered.
+_SKIPPED: Final = f"""
+WITH noted AS MATERIALIZED ({_REMEMBERED})
+SELECT * FROM noted
+ UNION ALL
+SELECT * FROM (
+  SELECT NULL::text, place, NULL::bigint, before::bigint FROM (
+    SELECT place, is_step, sum(people) OVER (ORDER BY place, is_step ROWS UNBOUNDED PRECEDING) - people AS before FROM (
+      SELECT first AS place, people, FALSE AS is_step FROM {{stretches}}
+       UNION ALL
+      SELECT member_id, difference, TRUE FROM {{steps}}) AS told
+  ) AS counted WHERE NOT is_step AND before <= %s AND NOT EXISTS (SELECT FROM noted) ORDER BY place DESC LIMIT 1
+) AS skipped"""  # noqa: S608 - constants
 _REMEMBER: Final = f""", kept AS (
   INSERT INTO scim_walk (id, organization_id, directory_id, token_id, question, start, value, last, total, noted_at)
   SELECT gen_random_uuid(), {ORGANIZATION}, {DIRECTORY}, {TOKEN}, %s, %s, value, last, total, now() FROM page, counted
@@ -37,17 +57,20 @@ _REMEMBER: Final = f""", kept AS (
    WHERE scim_walk.noted_at < now() - make_interval(secs => {BESIDE_SECONDS}) OR {{nearer}}
 )"""  # noqa: S608 - constants
 
-# First the keys, then what belongs to them: else all would be read for those who are skipped, too. A page that is not full tells the
-# total by itself.
+# First the keys, then what belongs to them: else all would be read for those who are skipped, too.
 _PAGE: Final = """
 WITH page (row, external_id, place, value, last) AS MATERIALIZED (
   SELECT {keys}, row_number() OVER (ORDER BY {order.sql}), {order.value}, {order.last}{source} AND {after}
    ORDER BY {order.sql} LIMIT {more}{offset}
 ), counted (total) AS MATERIALIZED (
-  SELECT CASE WHEN (SELECT count(*) FROM page) IN (0, {more}) THEN ({total}) END
+  SELECT CASE WHEN {unknown} THEN ({total}) END
 ){remember}
 SELECT counted.total, page.place, page.value, page.last, {selected}
   FROM counted LEFT JOIN (page {joined}) ON TRUE ORDER BY page.place"""
+
+
+# A page that is counted, and not full, tells the total by itself.
+_UNKNOWN: Final = "(SELECT count(*) FROM page) IN (0, {0})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +78,8 @@ class Listing:
     """What can be listed, in SQL.
 
     `source` is FROM and WHERE, of organization and directory; `narrow` as much of it as gives the rows' `keys`, without the alias `wide`.
-    `selected` is read of `joined`, beside which `page.row` and `page.external_id` are those keys. `total` counts all of them more cheaply
-    than counting, if given.
+    `selected` is read of `joined`, beside which `page.row` and `page.external_id` are those keys. `kept` gives the SQL of a total that need
+    not be counted, "" where it must be. `stretches` and `steps` are FROM and WHERE of how the whole list, in its own order, is divided.
     """
 
     words: Vocabulary
@@ -66,12 +89,14 @@ class Listing:
     keys: tuple[str, str]
     selected: str
     joined: str
-    total: str = ""
+    kept: Callable[[Filter | None], str] = lambda _: ""
+    stretches: str = ""
+    steps: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The rows as selected; `total` is None behind a cursor; `last` is the key to go on from, None at the end."""
+    """The rows as selected; `total` is None where cursors lead through more than are counted; `last` is the key to go on from, or None."""
 
     rows: list[tuple[Any, ...]]
     total: int | None
@@ -80,9 +105,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a page begins: behind `after`, or else behind `offset` rows. `total` is what was counted when the walk began."""
+    """Where a page begins: behind `after`, or else `offset` rows behind the row `since`, or the first one.
+
+    `total` is what was counted when the walk began.
+    """
 
     after: Key | None = None
+    since: UUID | None = None
     offset: int = 0
     total: int | None = None
 
@@ -91,7 +120,7 @@ def asked_first(listing: Listing, order: Order, wish: Wish) -> Statement:
     """Return the statement that `found` begins with. ScimError of filter and cursor."""
     if wish.count or wish.cursor is not None:
         place = _given(listing, wish)
-        return _asked_of(listing, order, wish, place) if place else _remembered(listing, wish)
+        return _asked_of(listing, order, wish, place) if place else _remembered(listing, order, wish)
     return _counting(listing, wish)
 
 
@@ -101,19 +130,22 @@ def found(who: Caller, listing: Listing, order: Order, wish: Wish) -> Found:
         return Found([], who.read(_counting(listing, wish))[0][0], None)
     place = _given(listing, wish)
     if place is None:
-        noted = who.read(_remembered(listing, wish))
-        place = _Place(Key(*noted[0][:2]), total=noted[0][2]) if noted else _Place(offset=wish.start - 1)
+        noted = who.read(_remembered(listing, order, wish))
+        place = _noted(noted[0], wish) if noted else _Place(offset=wish.start - 1)
     return _cut(who.read(_asked_of(listing, order, wish, place)), wish)
+
+
+def _noted(row: tuple[Any, ...], wish: Wish) -> _Place:
+    value, last, total, before = row
+    if before is None:
+        return _Place(Key(value, last), total=total)
+    return _Place(since=last, offset=wish.start - 1 - before)
 
 
 def _asked_of(listing: Listing, order: Order, wish: Wish, place: _Place) -> Statement:
     source, chosen = _source(listing, wish, order.sql)
-    total, counted = _total(listing, wish, source, chosen)
-    if wish.cursor:
-        total, counted = "NULL::bigint", []
-    elif wish.tree is not None and place.total is not None:
-        total, counted = "%s::bigint", [place.total]
-    after, key = order.after(place.after) if place.after is not None else ("TRUE", [])
+    total, counted = _total(listing, wish, source, chosen, place)
+    after, key = _behind(order, place)
     end = place.offset + wish.count
     remember, kept = "", []
     if wish.cursor is None:
@@ -125,12 +157,18 @@ def _asked_of(listing: Listing, order: Order, wish: Wish, place: _Place) -> Stat
     sql = _PAGE.format(
         keys=", ".join(listing.keys), order=order, source=source, after=after, total=total, remember=remember,
         selected=listing.selected, joined=listing.joined, more=wish.count + 1,
-        offset=" OFFSET %s" if place.offset else "",
+        unknown="TRUE" if wish.cursor else _UNKNOWN.format(wish.count + 1), offset=" OFFSET %s" if place.offset else "",
     )  # fmt: skip
     offset = [place.offset] if place.offset else []
     # Whoever begins, or goes on from a key, wants the same walk along an index whatever the key is; so does who names one person.
     is_usual = not (place.offset or order.column) and (wish.tree is None or _names_one(wish.tree))
     return Statement(sql, [*chosen, *key, *offset, *counted, *kept], GENERIC if is_usual else "auto")
+
+
+def _behind(order: Order, place: _Place) -> tuple[str, list[Any]]:
+    if place.after is not None:
+        return order.after(place.after)
+    return (f"{order.last} >= %s", [place.since]) if place.since is not None else ("TRUE", [])
 
 
 def _names_one(tree: Filter) -> bool:
@@ -147,14 +185,20 @@ def _source(listing: Listing, wish: Wish, order: str = "") -> tuple[str, list[An
     return (listing.narrow if is_narrow else listing.source) + condition, chosen
 
 
-def _total(listing: Listing, wish: Wish, source: str, chosen: list[Any]) -> tuple[str, list[Any]]:
-    if wish.tree is None and listing.total:
-        return listing.total, []
+def _total(
+    listing: Listing, wish: Wish, source: str, chosen: list[Any], place: _Place
+) -> tuple[str, list[Any]]:
+    if kept := listing.kept(wish.tree):
+        return kept, []
+    if place.total is not None or wish.cursor:
+        return "%s::bigint", [place.total]
+    if wish.cursor is not None:
+        return _COUNTED.format(source), chosen
     return f"SELECT count(*){source}", chosen
 
 
 def _counting(listing: Listing, wish: Wish) -> Statement:
-    return Statement(*_total(listing, wish, *_source(listing, wish)))
+    return Statement(*_total(listing, wish, *_source(listing, wish), _Place()))
 
 
 def question_of(kind: ResourceType, wish: Wish) -> str:
@@ -164,16 +208,18 @@ def question_of(kind: ResourceType, wish: Wish) -> str:
 
 def _given(listing: Listing, wish: Wish) -> _Place | None:
     """Return where the page begins, None where somebody must have noted it."""
-    if wish.cursor is not None:
-        return _Place(
-            ordering.read(wish.cursor, question_of(listing.words.kind, wish)) if wish.cursor else None
-        )
-    return _Place() if wish.start == 1 else None
+    if wish.cursor:
+        key, total = ordering.read(wish.cursor, question_of(listing.words.kind, wish))
+        return _Place(key, total=total)
+    return _Place() if wish.cursor is not None or wish.start == 1 else None
 
 
-def _remembered(listing: Listing, wish: Wish) -> Statement:
-    question = ordering.digest(question_of(listing.words.kind, wish))
-    return Statement(_REMEMBERED, [question, wish.start], GENERIC)
+def _remembered(listing: Listing, order: Order, wish: Wish) -> Statement:
+    asked = [ordering.digest(question_of(listing.words.kind, wish)), wish.start]
+    if not listing.stretches or wish.tree is not None or order.column is not None or order.descending:
+        return Statement(_REMEMBERED, asked, GENERIC)
+    sql = _SKIPPED.format(stretches=listing.stretches, steps=listing.steps)
+    return Statement(sql, [*asked, wish.start - 1], GENERIC)
 
 
 def _cut(rows: list[tuple[Any, ...]], wish: Wish) -> Found:
@@ -182,12 +228,9 @@ def _cut(rows: list[tuple[Any, ...]], wish: Wish) -> Found:
     has_more = len(shown) > wish.count
     del shown[wish.count :]
     last = Key(shown[-1][2], shown[-1][3]) if has_more and shown else None
-    start = wish.start if wish.cursor is None else 1
-    if wish.cursor:
-        total = None
-    elif has_more:
+    if wish.cursor is None and has_more:
         # Whoever walks until the total is reached must not stop before the end because others were deleted meanwhile.
-        total = max(total, start + wish.count)
-    elif shown:
-        total = start - 1 + len(shown)
+        total = max(total, wish.start + wish.count)
+    elif not wish.cursor and shown and not has_more:
+        total = (wish.start if wish.cursor is None else 1) - 1 + len(shown)
     return Found([row[4:] for row in shown], total, last)

@@ -17,6 +17,8 @@ from identity.tenancy import DIRECTORY, ORGANIZATION
 from scim import following, held_access, ordering, pages
 from scim.address import base_url
 from scim.authentication import Caller
+from scim.filter.ast import Comparison, Filter, Present
+from scim.filter.match import comparable
 from scim.filter.sql import Column, Keys, Vocabulary, literal
 from scim.group_sql import GROUPS_OF_USER, MEMBERS, MEMBERS_OF_GROUP, NOTHING, OF_USER, Members
 from scim.ordering import Key, Order
@@ -38,9 +40,14 @@ _GROUPS_SHOWN = _SHOWN.format("identity_group", ORGANIZATION, "g")
 _LINKS_FROM = f"""
   FROM identity_link l
  WHERE l.organization_id = {ORGANIZATION} AND l.directory_id = {DIRECTORY} AND l.tombstoned_at IS NULL"""
-# How many those are, without counting: a million would be a long walk along an index.
-_USERS_TOTAL = f"""SELECT COALESCE(sum(people), 0)::bigint FROM identity_directorysize
+# How many those are, and how many of them are active, without counting: a million would be a long walk along an index.
+_USERS_TOTAL = f"""SELECT COALESCE(sum({{}}), 0)::bigint FROM identity_directorysize
  WHERE organization_id = {ORGANIZATION} AND directory_id = {DIRECTORY}"""  # noqa: S608 - constants
+_MINE = f"WHERE organization_id = {ORGANIZATION} AND directory_id = {DIRECTORY}"
+_STRETCHES = f"identity_stretch {_MINE}"
+_STEPS = f"identity_stretchstep {_MINE}"
+# What everybody has.
+_ALWAYS_THERE = frozenset({"id", "userName", "active"})
 # Ids and times as text: Python reads them faster than psycopg does, and a list does not read them at all.
 _USER = """m.id::text, m.user_name, m.profile, m.state = 'active', m.version, m.created_at::text, m.changed_at::text, {0}.external_id, """
 _GROUPS_FROM = f"""
@@ -158,7 +165,7 @@ Row = TypeVar("Row", ReadUser, GroupRow)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """A page of results. `total` is None where a cursor goes on; `last` is the key to go on from, None at the end."""
+    """A page of results. `total` is None where cursors lead through very many; `last` is the key to go on from, None at the end."""
 
     rows: list[Row]
     total: int | None
@@ -169,7 +176,27 @@ def _listing(wish: Wish, words: Vocabulary, *, groups: bool) -> tuple[Listing, O
     shown = _USER.format("page") + (OF_USER if groups else NOTHING)
     order = ordering.order(words, "l.member_id", wish.sort_by, descending=wish.descending)
     keys = ("l.member_id", "l.external_id")
-    return Listing(words, _USERS_FROM, _LINKS_FROM, "m", keys, shown, _USERS_SHOWN, _USERS_TOTAL), order
+    listing = Listing(
+        words, _USERS_FROM, _LINKS_FROM, "m", keys, shown, _USERS_SHOWN, _users_total, _STRETCHES, _STEPS
+    )
+    return listing, order
+
+
+def _users_total(tree: Filter | None) -> str:
+    """Return the SQL of how many people fulfil a filter, where PostgreSQL keeps that number; "" elsewhere."""
+    if tree is None:
+        return _USERS_TOTAL.format("people")
+    if not isinstance(tree, Comparison | Present):
+        return ""
+    place = USERS.find(tree.path)
+    if place is None or place.extension is not None or place.attribute is None or place.sub is not None:
+        return ""
+    if isinstance(tree, Present):
+        return _USERS_TOTAL.format("people") if place.attribute.name in _ALWAYS_THERE else ""
+    if place.attribute.name != "active" or tree.value is None:
+        return ""
+    is_active = comparable(tree, place.attribute) == (tree.operator == "eq")
+    return _USERS_TOTAL.format("active" if is_active else "people - active")
 
 
 def users_asked(wish: Wish, *, groups: bool = True) -> Statement:
@@ -237,4 +264,4 @@ def next_cursor(page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:
     """Return the cursor for the page after this one, where cursors are used at all (RFC 9865 §2)."""
     if wish.cursor is None or page.last is None:
         return None
-    return ordering.written(page.last, pages.question_of(kind, wish))
+    return ordering.written(page.last, pages.question_of(kind, wish), page.total)

@@ -215,7 +215,8 @@ def found(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow:
 def locked(who: Caller, member_id: UUID) -> tuple[UserRow, Member]:
     """Return one person of the directory and the member, locked for the transaction. ScimError as above."""
     both = queries.locked_user(who, member_id)
-    if both is None:
+    # Whoever waited for the lock of somebody who was being deleted found the link as it was before.
+    if both is None or (both[1].state == Member.State.OFFBOARDED and queries.user(who, member_id) is None):
         raise ScimError(Code.NOT_FOUND, what="person")
     return both
 

@@ -46,6 +46,7 @@ TIMETABLE: Final = (
     Every(3600, "tasks.jobs.sign_ins.forget_details"),
     Every(60, "tasks.jobs.scim.watch_bursts"),
     Every(60, "tasks.jobs.scim.carry_out_bursts"),
+    Every(60, "tasks.jobs.scim.count_stretches"),
     Every(3600, "tasks.jobs.scim.forget_requests"),
     Every(3600, "tasks.jobs.credentials.expiring_tokens"),
 )  # fmt: skip

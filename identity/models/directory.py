@@ -1,4 +1,4 @@
-"""Places people come from, and who came from where."""
+"""Places people come from, who came from where, and how many they are."""
 
 from django.db import models
 from django.db.models import Q
@@ -61,13 +61,47 @@ class Link(TenantModel):
 
 
 class DirectorySize(TenantModel):
-    """A part of how many live links a directory has: the sum over its rows is exact in every snapshot.
+    """A part of how many live links a directory has, and how many of those people are active: the sums are exact in every snapshot.
 
-    PostgreSQL keeps it (migration 0017). Each transaction adds to a row that no other one is at, so that newcomers don't queue for one.
+    PostgreSQL keeps it (migrations 0017, 0036). Each transaction adds to a row that no other one is at, so that newcomers don't queue.
     """
 
     directory = reference("identity.Directory", "sizes")
     people = models.BigIntegerField()
+    active = models.BigIntegerField(default=0)
 
     class Meta:
         indexes = (models.Index(fields=["organization", "directory"], name="directory_size"),)
+
+
+class Stretch(models.Model):
+    """A piece of a directory's list, in the order of ids: so many live links as `people` were at `first` and behind, before the next piece.
+
+    With the steps since then it is exact in every snapshot. Whoever jumps into the list skips whole stretches.
+    """
+
+    pk = models.CompositePrimaryKey("organization_id", "directory_id", "first")
+    organization_id = models.UUIDField()
+    directory_id = models.UUIDField()
+    first = models.UUIDField()
+    people = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.people} from {self.first}"
+
+
+class StretchStep(models.Model):
+    """A live link that came (1) or went (-1) since its stretch was counted: writers only add rows, and never wait for one another.
+
+    PostgreSQL writes it with the link, and `identity_count_stretches` takes it away (migration 0036).
+    """
+
+    pk = models.CompositePrimaryKey("organization_id", "directory_id", "id")
+    organization_id = models.UUIDField()
+    directory_id = models.UUIDField()
+    id = models.UUIDField()
+    member_id = models.UUIDField()
+    difference = models.SmallIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.difference} at {self.member_id}"

@@ -72,6 +72,8 @@ class Member(AbstractBaseUser, TenantModel):
             models.Index(fields=["organization", "email_key"], name="member_email_key"),
             models.Index(fields=["organization", "changed_at", "id"], name="member_changed"),
             models.Index("organization", Lower("display_name"), "id", name="member_display_name"),
+            # Few, as a rule: whoever asks for them need not look at everybody else.
+            models.Index(fields=["organization", "id"], condition=~Q(state="active"), name="member_inactive"),
             models.Index(fields=["ends_at"], condition=Q(ends_at__isnull=False), name="member_ends_at"),
             models.Index(fields=["suspended_at"], condition=Q(state="suspended"), name="member_suspended_at"),
         )

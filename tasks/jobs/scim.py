@@ -1,4 +1,4 @@
-"""What SCIM leaves to the clock: bursts to count and to carry out, requests to forget."""
+"""What SCIM leaves to the clock: bursts to count and to carry out, lists to divide, requests to forget."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import directory_settings, tenancy
+from identity import directory_settings, links, tenancy
 from identity.models import Directory
 from scim import burst_guard, bursts, pages
 from scim.models import Burst, Departure, LoggedRequest, Walk
@@ -44,6 +44,12 @@ def carry_out_bursts() -> int:
             Burst.objects.filter(decided_at__isnull=False, done_at__isnull=True).order_by("decided_at")
         )
     return sum(bursts.carry_out(burst, most=BATCH) for burst in due)
+
+
+@app.task(name="tasks.jobs.scim.count_stretches")
+def count_stretches() -> int:
+    """Count again how the lists of directories are divided where people came or went; answers how many did."""
+    return sum(links.count_stretches(*each) for each in links.with_steps())
 
 
 @app.task(name="tasks.jobs.scim.forget_requests")

@@ -82,12 +82,11 @@ def test_a_walk_loses_nobody_while_others_come_and_go(idp, acme, ops):
     assert len(seen) == len(set(seen))
 
 
-def test_only_the_first_page_counts(idp, ops):
+def test_the_total_is_counted_once_and_goes_along(idp, ops):
     group = ops[0]
     first = idp.get(f"/Groups/{group}/members?count=2").body
     second = idp.get(f"/Groups/{group}/members?count=2&cursor={first['nextCursor']}").body
-    assert first["totalResults"] == 6
-    assert "totalResults" not in second
+    assert (first["totalResults"], second["totalResults"]) == (6, 6)
     assert idp.get(f"/Groups/{group}/members?count=0").body["Resources"] == []
 
 
@@ -132,7 +131,7 @@ def test_a_strangers_group_is_not_found(acme, globex, ops, entra):
 def test_the_cost_of_a_page_does_not_grow_with_the_group(idp, acme, okta, ops, eraser):
     """By the plan: each half of the page is read along its index, from the key on, and no further than the page."""
     crowd_memberships(eraser, acme.pk)
-    values = {"organization": acme.pk, "group": ops[0], "after": _FIRST, "limit": 3}
+    values = {"organization": acme.pk, "group": ops[0], "after": _FIRST.id, "limit": 3}
     with tenancy.of(acme), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("EXPLAIN " + _statement(is_named=False), values)

@@ -14,7 +14,7 @@ from identity import (
     sync_wake,
     tenancy,
 )
-from identity.models import Member, Run, Session, Step
+from identity.models import Member, Run, Session, Step, Stretch, StretchStep
 from saml import connections
 from saml.models import Attempt, IdpCertificate, MetadataFetch, SpentAssertion
 from scim import burst_guard, bursts
@@ -184,6 +184,17 @@ def carry_out_bursts(world: World) -> Due:
     return Due(ROW.format("identity_member", last.pk), look, (6, 0, 1))
 
 
+def count_stretches(world: World) -> Due:
+    people(Scim(world.okta))
+
+    def look() -> Any:
+        kept = Stretch.objects.filter(directory_id=world.okta.directory.pk).values_list("people", flat=True)
+        with tenancy.of(world.acme):
+            return world.number(StretchStep), sum(kept)
+
+    return Due(TABLE.format("identity_stretch"), look, (0, 10))
+
+
 def forget_requests(world: World) -> Due:
     for _ in range(2):
         Scim(world.okta).get("/Users")
@@ -205,5 +216,6 @@ CASES = {
     "tasks.jobs.sign_ins.forget_details": forget_details,
     "tasks.jobs.scim.watch_bursts": watch_bursts,
     "tasks.jobs.scim.carry_out_bursts": carry_out_bursts,
+    "tasks.jobs.scim.count_stretches": count_stretches,
     "tasks.jobs.scim.forget_requests": forget_requests,
 }
