@@ -3,8 +3,10 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
+from datetime import UTC, datetime, timedelta
+from threading import Lock, local
 from typing import Any
+from urllib.parse import quote
 
 from client import Peer
 
@@ -43,24 +45,37 @@ class Scene:
     many: str = ""
     _has_walked: bool = False
     _walking: Lock = field(default_factory=Lock)
+    _cursors: local = field(default_factory=local)
 
     def acts(self) -> dict[str, Act]:
         """Return what can be measured here, by name."""
         acts: dict[str, Act] = {
             "get": self.get,
             "filter": self.filter,
+            "external": self.external,
+            "email": self.email,
+            "changed": self.changed,
             "list": self.list,
             "deep": self.deep,
+            "jump": self.jump,
+            "cursor": self.cursor,
+            "active": self.active,
             "group": self.group,
             "create": self.create,
             "put": self.put,
             "okta": self.patch_okta,
             "entra": self.patch_entra,
             "add100": self.add_100,
+            "groups": self.groups_of,
         }
         if self.ten and self.many:
-            acts |= {"one-10": self.one_more(self.ten), "one-100k": self.one_more(self.many)}
-        return acts
+            acts |= {
+                "bare": self.bare,
+                "one-10": self.one_more(self.ten),
+                "one-100k": self.one_more(self.many),
+            }
+        # At the end: those who are gone are read by nobody any more.
+        return acts | {"delete": self.delete}
 
     def id_of(self, number: int) -> str:
         """Return the id of a person, each in their turn."""
@@ -79,6 +94,27 @@ class Scene:
         found = self.peer.asked("GET", f"/Users?filter=userName%20eq%20%22{name}%22")
         _check(found["totalResults"] == 1 and found["Resources"][0]["userName"] == name, found)
 
+    def external(self, number: int) -> None:
+        """Find a person by externalId."""
+        number %= len(self.ids)
+        found = self._found(f'externalId eq "x{number}"')
+        _check(found["totalResults"] == 1 and found["Resources"][0]["externalId"] == f"x{number}", found)
+
+    def email(self, number: int) -> None:
+        """Find a person by one of their addresses."""
+        name = f"p{number % len(self.ids)}@bench.example"
+        found = self._found(f'emails.value eq "{name}"')
+        _check(found["totalResults"] == 1 and found["Resources"][0]["emails"][0]["value"] == name, found)
+
+    def changed(self, _: int) -> None:
+        """Ask who was changed since a moment ago, as an incremental import does: nobody."""
+        now = (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        found = self._found(f'meta.lastModified gt "{now}"')
+        _check(found["totalResults"] == 0, found)
+
+    def _found(self, written: str) -> Any:
+        return self.peer.asked("GET", f"/Users?filter={quote(written)}")
+
     def list(self, _: int) -> None:
         """Read the first page of a hundred."""
         self._page(1)
@@ -94,8 +130,24 @@ class Scene:
                     self._has_walked = True
         self._page(first + PAGE + number % (LAST_PAGES - 1) * PAGE)
 
-    def _page(self, start: int) -> None:
-        found = self.peer.asked("GET", f"/Users?startIndex={start}&count={PAGE}")
+    def jump(self, number: int) -> None:
+        """Read a page far back in the list where no walk has been."""
+        last = len(self.ids) - PAGE
+        self._page(last - number % (last // 10))
+
+    def cursor(self, _: int) -> None:
+        """Read a page by cursor, the next one each time, in a walk of its own for each client."""
+        place = self._cursors.__dict__.get("next", "")
+        found = self.peer.asked("GET", f"/Users?count={PAGE}&cursor={place}")
+        _check(len(found["Resources"]) == PAGE and found["totalResults"] >= len(self.ids), found)
+        self._cursors.__dict__["next"] = found.get("nextCursor", "")
+
+    def active(self, _: int) -> None:
+        """Read the first page of those who are active."""
+        self._page(1, "&filter=active%20eq%20true")
+
+    def _page(self, start: int, more: str = "") -> None:
+        found = self.peer.asked("GET", f"/Users?startIndex={start}&count={PAGE}{more}")
         shown = found["Resources"]
         _check(len(shown) == PAGE and found["totalResults"] >= len(self.ids), found)
         _check(all(each["userName"].endswith("@bench.example") for each in shown), found)
@@ -104,6 +156,21 @@ class Scene:
         """Read a group of a thousand."""
         found = self.peer.asked("GET", f"/Groups/{self.thousand}")
         _check(len(found["members"]) == THOUSAND, found)
+
+    def groups_of(self, number: int) -> None:
+        """Find the groups of a person."""
+        written = quote(f'members eq "{self.ids[number % THOUSAND]}"')
+        found = self.peer.asked("GET", f"/Groups?excludedAttributes=members&filter={written}")
+        _check(self.thousand in {str(each["id"]) for each in found["Resources"]}, found)
+
+    def bare(self, _: int) -> None:
+        """Read a group of a hundred thousand without its members."""
+        found = self.peer.asked("GET", f"/Groups/{self.many}?excludedAttributes=members")
+        _check(found["displayName"] == "Many" and "members" not in found, found)
+
+    def delete(self, number: int) -> None:
+        """Delete a person for good, another one each time."""
+        self.peer.asked("DELETE", f"/Users/{self.id_of(len(self.ids) // 2 + number)}", None, (204,))
 
     def create(self, _: int) -> None:
         """Create a person."""

@@ -44,8 +44,11 @@ SELECT '{organization}', (SELECT COALESCE(max(seq), 0) FROM audit_position WHERE
 INSERT INTO audit_head (organization_id, seq)
 SELECT '{organization}', max(seq) FROM audit_position WHERE organization_id = '{organization}'
     ON CONFLICT (organization_id) DO UPDATE SET seq = excluded.seq;
-INSERT INTO identity_directorysize (id, organization_id, directory_id, people)
-SELECT uuidv7(), '{organization}', '{directory}', count(*) FROM crowd;
+INSERT INTO identity_directorysize (id, organization_id, directory_id, people, active)
+SELECT uuidv7(), '{organization}', '{directory}', count(*), count(*) FROM crowd;
+INSERT INTO identity_stretchstep (id, organization_id, directory_id, member_id, difference)
+SELECT uuidv7(), '{organization}', '{directory}', id, 1 FROM crowd LIMIT 1;
+SELECT identity_count_stretches('{organization}', '{directory}');
 DROP TABLE crowd;
 """
 _MEMBERS = """

@@ -7,19 +7,29 @@ from pathlib import Path
 from client import Rate
 
 Results = dict[str, dict[str, dict[int, Rate]]]
+OURS, FEW = "Rollcall", "with 10,000"
 TITLES = {
     "get": "GET a person",
     "filter": "filter by userName",
+    "external": "filter by externalId",
+    "email": "filter by e-mail",
+    "changed": "filter by lastModified",
     "list": "list page of 100",
     "deep": "the same at the end of the list",
+    "jump": "the same by a jump to the last tenth",
+    "cursor": "the same by cursor",
+    "active": "the same of active eq true",
     "group": "GET a group of 1,000",
     "create": "POST a person",
     "put": "PUT a person",
     "okta": "PATCH active (Okta)",
     "entra": "PATCH active (Entra)",
     "add100": "add 100 members",
+    "groups": "groups by members eq",
+    "bare": "GET a group of 100,000 without members",
     "one-10": "one more in a group of 10",
     "one-100k": "one more in a group of 100,000",
+    "delete": "DELETE a person",
 }
 PEERS = ("scim2-server", "django-scim2")
 
@@ -27,28 +37,60 @@ PEERS = ("scim2-server", "django-scim2")
 def written(results: Results, members: int, peers_members: int, seconds: float, load: float) -> str:
     """Return the table in Markdown: our rates with 1 and 16 clients, how far from the floors, how far from the better peer."""
     hello = results["hello"]["hello"]
+    peers = f"{peers_members:,} in the peers, " if any(peer in results for peer in PEERS) else ""
     lines = [
-        f"""{members:,} members, {peers_members:,} in the peers, {os.cpu_count()} cores, {seconds / 60:.0f} minutes; load average at the end
+        f"""{members:,} members, {peers}{os.cpu_count()} cores, {seconds / 60:.0f} minutes; load average at the end
 {load:.1f}. Hello: {hello[1].per_second:,.0f}/s with one client, {hello[16].per_second:,.0f}/s with 16.""",
         "",
+    ]
+    lines += _sizes(results, members) if FEW in results else _peers(results)
+    return "\n".join(lines)
+
+
+def _peers(results: Results) -> list[str]:
+    lines = [
         "| request | 1 client | 16 clients | median / p95 at 16 | hello ÷ | pgbench ÷ | scim2-server | django-scim2 | × the better peer |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name, title in TITLES.items():
-        mine = results["Rollcall"].get(name)
-        if not mine:
-            continue
-        rate = mine[16].per_second
-        floor = results.get("pgbench", {}).get(name, {}).get(16)
+    for name, rates in _measured(results):
         peers = [results.get(peer, {}).get(name, {}).get(16) for peer in PEERS]
         best = max((peer.per_second for peer in peers if peer), default=0.0)
         lines.append(
-            f"| {title} | {mine[1].per_second:,.0f}/s | {rate:,.0f}/s | {mine[16].median_ms:.1f} / {mine[16].slow_ms:.1f} ms"
-            f" | {hello[16].per_second / rate:.1f} | {f'{floor.per_second / rate:.1f}' if floor else ''}"
+            f"{_own(results, name, rates)}"
             f" | {' | '.join(f'{peer.per_second:,.0f}/s' if peer else '' for peer in peers)}"
-            f" | {f'{rate / best:.1f}' if best else ''} |"
+            f" | {f'{rates[16].per_second / best:.1f}' if best else ''} |"
         )
-    return "\n".join(lines)
+    return lines
+
+
+def _sizes(results: Results, members: int) -> list[str]:
+    titles = "| request | 1 client | 16 clients | median / p95 at 16 | hello ÷ | pgbench ÷ | with 10,000: 1 client | 16 clients"
+    lines = [
+        f"{titles} | time of {members:,} ÷ 10,000 |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, rates in _measured(results):
+        few = results[FEW].get(name)
+        than = [few[clients].per_second / rates[clients].per_second for clients in (1, 16)] if few else []
+        lines.append(
+            f"{_own(results, name, rates)}"
+            f" | {' | '.join(f'{few[clients].per_second:,.0f}/s' if few else '' for clients in (1, 16))}"
+            f" | {' / '.join(f'{each:.2f}' for each in than)} |"
+        )
+    return lines
+
+
+def _measured(results: Results) -> list[tuple[str, dict[int, Rate]]]:
+    return [(name, results[OURS][name]) for name in TITLES if results[OURS].get(name)]
+
+
+def _own(results: Results, name: str, rates: dict[int, Rate]) -> str:
+    rate, floor = rates[16], results.get("pgbench", {}).get(name, {}).get(16)
+    return (
+        f"| {TITLES[name]} | {rates[1].per_second:,.0f}/s | {rate.per_second:,.0f}/s | {rate.median_ms:.1f} / {rate.slow_ms:.1f} ms"
+        f" | {results['hello']['hello'][16].per_second / rate.per_second:.1f}"
+        f" | {f'{floor.per_second / rate.per_second:.1f}' if floor else ''}"
+    )
 
 
 def put(file: Path, text: str, members: int) -> None:
