@@ -141,8 +141,11 @@ def restore(group: Group, *, actor: Actor) -> Group:
 
 def join_pending(
     newcomer: Member | Group, directory: Directory, values: Iterable[str], *, actor: Actor
-) -> None:
-    """Let the member or group into the groups for which the directory named it before it arrived (by id or external id)."""
+) -> bool:
+    """Let the member or group into the groups for which the directory named it before it arrived (by id or external id).
+
+    Tells whether any waited.
+    """
     named = [value for value in values if value]
     with tenancy.change(newcomer.organization_id):
         waiting = PendingMembership.objects.filter(
@@ -157,6 +160,7 @@ def join_pending(
             group = Group.objects.filter(pk=group_id, ended_at__isnull=True).first()
             if group is not None:
                 change(group, actor=actor, add=[str(newcomer.pk)])
+        return bool(group_ids)
 
 
 def awaited(group: Group) -> list[str]:

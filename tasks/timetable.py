@@ -47,6 +47,7 @@ TIMETABLE: Final = (
     Every(60, "tasks.jobs.scim.watch_bursts"),
     Every(60, "tasks.jobs.scim.carry_out_bursts"),
     Every(60, "tasks.jobs.scim.count_stretches"),
+    Every(60, "tasks.jobs.scim.let_in_late"),
     Every(3600, "tasks.jobs.scim.forget_requests"),
     Every(3600, "tasks.jobs.credentials.expiring_tokens"),
 )  # fmt: skip

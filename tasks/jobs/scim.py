@@ -1,4 +1,4 @@
-"""What SCIM leaves to the clock: bursts to count and to carry out, lists to divide, requests to forget."""
+"""What SCIM leaves to the clock: bursts to count and to carry out, lists to divide, latecomers, requests to forget."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import directory_settings, links, tenancy
+from identity import directory_settings, late_members, links, tenancy
 from identity.models import Directory
 from scim import burst_guard, bursts, pages
 from scim.models import Burst, Departure, LoggedRequest, Walk
@@ -50,6 +50,13 @@ def carry_out_bursts() -> int:
 def count_stretches() -> int:
     """Count again how the lists of directories are divided where people came or went; answers how many did."""
     return sum(links.count_stretches(*each) for each in links.with_steps())
+
+
+@app.task(name="tasks.jobs.scim.let_in_late")
+def let_in_late() -> int:
+    """Let those into groups who arrived while the groups were told to await them; answers how many."""
+    actor = Actor("job", "let_in_late", "members named as they arrived")
+    return sum(late_members.let_in(each, actor=actor) for each in late_members.due(BATCH))
 
 
 @app.task(name="tasks.jobs.scim.forget_requests")

@@ -14,7 +14,8 @@ import pytest
 
 from config.embedded.state import free_port
 from identity import tenancy
-from identity.models import Group, Membership, Nesting, PendingMembership
+from identity.models import Group, Link, Member, Membership, Nesting, PendingMembership
+from tasks.jobs import scim as jobs
 from tests.conftest import ROOT
 from tests.scim.talk import PATCH, Scim
 
@@ -119,3 +120,35 @@ def test_people_and_groups_named_before_they_come_all_join(acme, okta, idp, addr
     with tenancy.of(acme):
         assert Nesting.objects.filter(ended_at__isnull=True).count() == 10
         assert not PendingMembership.objects.exists()
+
+
+def test_who_arrives_while_a_group_is_told_to_await_them_joins_it(acme, okta, idp, address, eraser):
+    """Neither request can see the other: the newcomer is held behind the look at who waits, until the group is through."""
+    group = idp.create_group("Ops")["id"]
+    newcomer = [("POST", "/Users", {"userName": "late@example.org", "externalId": "late"})]
+    with ThreadPoolExecutor(1) as pool:
+        with eraser.transaction():
+            eraser.execute("LOCK TABLE identity_activeperiod IN SHARE MODE")
+            creating = pool.submit(at_once, address, okta.secret, newcomer)
+            while not eraser.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+                assert not creating.done()
+            named = ("PATCH", f"/Groups/{group}", operation("add", "late"))
+            assert at_once(address, okta.secret, [named]) == [200]
+        assert creating.result(PATIENCE_SECONDS) == [201]
+    assert members_of(group, acme) == set()
+    assert (jobs.let_in_late(), jobs.let_in_late()) == (1, 0)
+    with tenancy.of(acme):
+        assert members_of(group, acme) == {str(Member.objects.get(user_name="late@example.org").pk)}
+        assert not PendingMembership.objects.exists()
+
+
+def test_of_deletions_at_once_one_is_done_and_the_others_find_nobody(acme, okta, idp, address):
+    people = [idp.create(f"p{number}@example.org")["id"] for number in range(6)]
+    group = idp.create_group("Ops", *people)["id"]
+    statuses = at_once(
+        address, okta.secret, [("DELETE", f"/Users/{each}", None) for each in people for _ in range(AT_ONCE)]
+    )
+    assert sorted(statuses) == [204] * len(people) + [404] * len(people) * (AT_ONCE - 1)
+    assert members_of(group, acme) == set()
+    with tenancy.of(acme):
+        assert Link.objects.filter(tombstoned_at__isnull=False).count() == len(people)

@@ -14,7 +14,7 @@ from identity import (
     sync_wake,
     tenancy,
 )
-from identity.models import Member, Run, Session, Step, Stretch, StretchStep
+from identity.models import Member, Membership, PendingMembership, Run, Session, Step, Stretch, StretchStep
 from saml import connections
 from saml.models import Attempt, IdpCertificate, MetadataFetch, SpentAssertion
 from scim import burst_guard, bursts
@@ -195,6 +195,23 @@ def count_stretches(world: World) -> Due:
     return Due(TABLE.format("identity_stretch"), look, (0, 10))
 
 
+def let_in_late(world: World) -> Due:
+    scim = Scim(world.okta)
+    group = scim.create_group("Ops", "late-0", "late-1")["id"]
+    ids = [scim.create(f"late-{number}@example.org")["id"] for number in range(2)]
+    for number, each in enumerate(ids):
+        # As if each had been given their name while the group was written.
+        world.behind_the_triggers(
+            f"UPDATE identity_link SET external_id = 'late-{number}' WHERE member_id = '{each}'"  # noqa: S608
+        )
+
+    def look() -> Any:
+        inside = world.number(Membership, group=group, ended_at__isnull=True)
+        return inside, world.number(PendingMembership), world.count("group.member_add")
+
+    return Due(ROW.format("identity_group", group), look, (2, 0, 2))
+
+
 def forget_requests(world: World) -> Due:
     for _ in range(2):
         Scim(world.okta).get("/Users")
@@ -217,5 +234,6 @@ CASES = {
     "tasks.jobs.scim.watch_bursts": watch_bursts,
     "tasks.jobs.scim.carry_out_bursts": carry_out_bursts,
     "tasks.jobs.scim.count_stretches": count_stretches,
+    "tasks.jobs.scim.let_in_late": let_in_late,
     "tasks.jobs.scim.forget_requests": forget_requests,
 }
