@@ -7,6 +7,7 @@ import uuid
 
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
+_RANDOM = (1 << 62) - 1
 _lock = threading.Lock()
 _last_tick = 0
 
@@ -18,11 +19,22 @@ def uuid7() -> uuid.UUID:
     of one verb keep their order. Across processes the order is only as good as the clocks: nothing may rely on it
     (readers page the record by `seq`).
     """
+    return uuid7s(1)[0]
+
+
+def uuid7s(count: int) -> list[uuid.UUID]:
+    """Return so many of them, growing, by one call of the system: a batch of rows wants thousands."""
     global _last_tick  # noqa: PLW0603 - the clock of the process: two keys in one tick must still grow
-    tick = time.time_ns() * 4096 // 1_000_000
+    now = time.time_ns() * 4096 // 1_000_000
     with _lock:
-        tick = max(tick, _last_tick + 1)
-        _last_tick = tick
-    milliseconds, fraction = divmod(tick, 4096)
-    random = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
-    return uuid.UUID(int=(milliseconds & (1 << 48) - 1) << 80 | _VERSION | fraction << 64 | _VARIANT | random)
+        first = max(now, _last_tick + 1)
+        _last_tick = first + count - 1
+    random = os.urandom(8 * count)
+    made = []
+    for place in range(count):
+        milliseconds, fraction = divmod(first + place, 4096)
+        bits = int.from_bytes(random[8 * place : 8 * place + 8], "big") & _RANDOM
+        made.append(
+            uuid.UUID(int=(milliseconds & (1 << 48) - 1) << 80 | _VERSION | fraction << 64 | _VARIANT | bits)
+        )
+    return made

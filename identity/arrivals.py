@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit.ids import uuid7
+from audit.ids import uuid7s
 from audit.record import Composed, Line, compose, record_with, with_entries
 from identity.models import Directory, FirstAccess, Member
 
@@ -86,10 +86,11 @@ def work_out(
     origin: str,
 ) -> Ready:
     """Do all of `insert` that needs no database."""
+    keys = iter(map(str, uuid7s(3 * len(newcomers))))
     rows = [
         {name: getattr(newcomer.member, name) for name in _COLUMNS}
-        | {name: str(uuid7()) for name in ("period", "link", "stage")}
         | {"id": str(newcomer.member.pk), "external_id": newcomer.external_id}
+        | {"period": next(keys), "link": next(keys), "stage": next(keys)}
         for newcomer in newcomers
     ]
     values = {
