@@ -5,12 +5,11 @@ refusal is of the whole batch: nothing of it is left.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
@@ -19,8 +18,12 @@ from identity import arrivals, group_changes, groups, memberships, tenancy
 from identity.errors import NotFound
 from identity.memberships import subject_of
 from identity.models import Directory, Group, Organization, PendingMembership
+from identity.postgresql.flush import Statement
 from identity.profile import key_of
+from identity.tenancy import connection
 
+# So many move by one statement: their entries are worked out while PostgreSQL is at the next so many.
+_PART: Final = 500
 # Who of the named are members that the groups may hold (identity.memberships has the same for one group), and who of those is new.
 _ADD = """
 WITH named AS (
@@ -77,6 +80,12 @@ class Move:
     joins: bool
 
 
+class _Moved(NamedTuple):
+    group_id: UUID
+    member_id: UUID
+    user_name: str
+
+
 def create(
     organization: Organization, formed: Sequence[Formed], *, actor: Actor, directory: Directory
 ) -> list[Group]:
@@ -127,39 +136,57 @@ def move(organization: Organization, moves: Iterable[Move], *, actor: Actor) -> 
         arrivals.count_tables(len(joining))
         memberships.hold(organization.pk, None, {str(move_.member_id) for move_ in joining})
         locked = _locked(organization, {move_.group_id for move_ in moves})
-        left = _rows(_REMOVE, organization, leaving)
-        joined = _rows(_ADD, organization, joining)
-        if not left and not joined:
-            return 0
-        lines = [
-            memberships.line(
-                Event.GROUP_MEMBER_REMOVE,
-                locked[group],
-                actor,
-                member,
-                name,
-                [locked[group].display_name, None],
-            )
-            for group, member, name in left
-        ]
-        lines += [
-            memberships.line(
-                Event.GROUP_MEMBER_ADD, locked[group], actor, member, name, [None, locked[group].display_name]
-            )
-            for group, member, name in joined
-        ]
-        added, removed = Counter(row[0] for row in joined), Counter(row[0] for row in left)
+        removed = _move(_REMOVE, Event.GROUP_MEMBER_REMOVE, organization, leaving, locked, actor)
+        added = _move(_ADD, Event.GROUP_MEMBER_ADD, organization, joining, locked, actor)
         changed = sorted(added.keys() | removed.keys())
-        _execute(_GROW, {"organization": organization.pk, "groups": changed, "now": timezone.now()})
-        lines += [
+        if not changed:
+            return 0
+        values = {"organization": organization.pk, "groups": changed, "now": timezone.now()}
+        connection.ahead(_GROW, values)
+        record_all(
             Line(
                 Event.GROUP_CHANGE, organization.pk, actor, subject_of(locked[group]),
                 data={"added": added[group], "removed": removed[group]},
             )
             for group in changed
-        ]  # fmt: skip
-        record_all(lines)
-    return len(left) + len(joined)
+        )  # fmt: skip
+    return added.total() + removed.total()
+
+
+def _move(
+    statement: str,
+    event: Event,
+    organization: Organization,
+    moves: Sequence[Move],
+    locked: Mapping[UUID, Group],
+    actor: Actor,
+) -> Counter[UUID]:
+    """Move them part by part, and record one part while PostgreSQL is at the next; returns how many moved, by group."""
+    counted: Counter[UUID] = Counter()
+    moved: list[_Moved] = []
+
+    def record_moved() -> None:
+        record_all(
+            memberships.line(event, locked[group], actor, member, name, _names(event, locked[group]))
+            for group, member, name in moved
+        )
+
+    for first in range(0, len(moves), _PART):
+        part = moves[first : first + _PART]
+        values = {
+            "organization": organization.pk, "groups": [move_.group_id for move_ in part],
+            "members": [move_.member_id for move_ in part], "now": timezone.now(),
+        }  # fmt: skip
+        [rows] = connection.ask(Statement(statement, values), meanwhile=record_moved)
+        moved = [_Moved(*row) for row in rows]
+        counted.update(each.group_id for each in moved)
+    record_moved()
+    return counted
+
+
+def _names(event: Event, group: Group) -> list[str | None]:
+    """Return in which group somebody is before and after."""
+    return [None, group.display_name] if event is Event.GROUP_MEMBER_ADD else [group.display_name, None]
 
 
 def _locked(organization: Organization, group_ids: Iterable[UUID]) -> dict[UUID, Group]:
@@ -173,19 +200,3 @@ def _locked(organization: Organization, group_ids: Iterable[UUID]) -> dict[UUID,
     if len(locked) < len(wanted):
         raise NotFound("The group is not there any more.")
     return locked
-
-
-def _rows(statement: str, organization: Organization, moves: Sequence[Move]) -> list[tuple[UUID, UUID, str]]:
-    if not moves:
-        return []
-    values = {
-        "organization": organization.pk, "groups": [move_.group_id for move_ in moves],
-        "members": [move_.member_id for move_ in moves], "now": timezone.now(),
-    }  # fmt: skip
-    return _execute(statement, values)
-
-
-def _execute(statement: str, values: dict[str, Any]) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []

@@ -15,7 +15,7 @@ from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from psycopg.pq import TransactionStatus
 
-from identity.postgresql.flush import PASSING, Channel, Rows, Statement
+from identity.postgresql.flush import PASSING, Channel, Meanwhile, Rows, Statement
 from identity.postgresql.preparing import OwnPreparedOnly
 
 _BEGIN: Final = Statement("BEGIN")
@@ -86,10 +86,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         else:
             self.ask(Statement(sql, parameters))
 
-    def ask(self, *statements: Statement) -> list[Rows]:
+    def ask(self, *statements: Statement, meanwhile: Meanwhile = None) -> list[Rows]:
         """Return the rows of each statement, by one round trip and in one transaction. Raises Django's errors of the database.
 
-        Who watches statements (`execute_wrapper`, `queries`) sees the last one, which is what was asked; the others tell for whom.
+        `meanwhile` is done while PostgreSQL works: it may queue statements (`ahead`), and ask none. Who watches statements
+        (`execute_wrapper`, `queries`) sees the last one, which is what was asked; the others tell for whom.
         """
         self.validate_no_broken_transaction()
         self.close_if_health_check_failed()
@@ -97,21 +98,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.queries_logged:
             self.queries_log.append({"sql": statements[-1].sql, "time": ""})
         if not self.execute_wrappers:
-            return self._asked(statements)
-        asked: Any = lambda *_: self._asked(statements)  # noqa: E731 - as a wrapper calls it
+            return self._asked(statements, meanwhile)
+        asked: Any = lambda *_: self._asked(statements, meanwhile)  # noqa: E731 - as a wrapper calls it
         for wrapper in reversed(self.execute_wrappers):
             asked = partial(wrapper, asked)
         rows: list[Rows] = asked(statements[-1].sql, statements[-1].parameters, False, {"connection": self})
         return rows
 
-    def _asked(self, statements: Sequence[Statement]) -> list[Rows]:
+    def _asked(self, statements: Sequence[Statement], meanwhile: Meanwhile = None) -> list[Rows]:
         queued, self._queued = self._queued, []
         if not self.autocommit and self._status == TransactionStatus.IDLE:
             queued = [_BEGIN, *queued]
         with self.wrap_database_errors:
             if self._channel is None or self._channel.connection is not self.connection:
                 self._channel = Channel(self.connection)
-            return self._channel.ask([*queued, *statements])[len(queued) :]
+            return self._channel.ask([*queued, *statements], meanwhile)[len(queued) :]
 
     def flush(self) -> None:
         """Have everything queued done, and raise what any of it was refused for."""

@@ -7,7 +7,7 @@ them; libpq itself (psycopg.pq) takes 20 µs of the processor.
 import re
 import select
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +25,7 @@ _PLACEHOLDER: Final = re.compile(r"%(?:%|s|\((\w+)\)s)")
 _AUTO: Final = PyFormat.AUTO
 
 Rows = list[tuple[Any, ...]]
+Meanwhile = Callable[[], object] | None
 # A statement as the server knows it: the types of its parameters are part of it.
 _Key = tuple[str, tuple[int, ...]]
 # What each answer is to: None to a question, else to the preparation of a statement under that name (b"": to its end).
@@ -63,15 +64,16 @@ class Channel:
         self._names: OrderedDict[_Key, bytes | None] = OrderedDict()
         self._made = 0
 
-    def ask(self, statements: Sequence[Statement]) -> list[Rows]:
+    def ask(self, statements: Sequence[Statement], meanwhile: Meanwhile = None) -> list[Rows]:
         """Return the rows of each statement. What is sent together is one transaction, unless one is open already.
 
-        Raises psycopg's errors: of the first statement that is refused, and then none of them has been done.
+        `meanwhile` is done while PostgreSQL works; it may not ask anything on this connection. Raises psycopg's errors: of the first
+        statement that is refused, and then none of them has been done.
         """
         ready = [self._ready(each) for each in statements]
         was_idle = self._pgconn.transaction_status == TransactionStatus.IDLE
         try:
-            return self._answers(ready)
+            return self._answers(ready, meanwhile)
         except psycopg.errors.InvalidSqlStatementName:
             # Somebody has had the server forget them all. Where nothing is done yet: once more.
             self._names.clear()
@@ -79,9 +81,9 @@ class Channel:
                 raise
             if self._pgconn.transaction_status != TransactionStatus.IDLE:
                 self._pgconn.exec_(b"ROLLBACK")
-            return self._answers(ready)
+            return self._answers(ready, None)
 
-    def _answers(self, ready: Sequence[_Ready]) -> list[Rows]:
+    def _answers(self, ready: Sequence[_Ready], meanwhile: Meanwhile) -> list[Rows]:
         preparing: _Preparing = []
         self._pgconn.enter_pipeline_mode()
         is_clean = False
@@ -89,9 +91,14 @@ class Channel:
             for each in ready:
                 self._send(each, preparing)
             self._pgconn.pipeline_sync()
-            results = self._results()
-            self._pgconn.exit_pipeline_mode()
-            is_clean = True
+            self._send_all()
+            try:
+                if meanwhile is not None:
+                    meanwhile()
+            finally:
+                results = self._results()
+                self._pgconn.exit_pipeline_mode()
+                is_clean = True
         finally:
             if not is_clean:
                 # Answers may still come, and nobody could tell to what: the next request opens another connection.
@@ -133,15 +140,18 @@ class Channel:
                 self._pgconn.send_query_params(b"DEALLOCATE " + name, None)
                 preparing.append((key, b""))
 
-    def _results(self) -> list[PGresult]:
-        """Return a result for each thing that was sent."""
+    def _send_all(self) -> None:
         pgconn, waiting = self._pgconn, select.poll()
         waiting.register(pgconn.socket, select.POLLIN | select.POLLOUT)
         while pgconn.flush():
             # The server may want to be read from before it reads on.
             if any(what & select.POLLIN for _, what in waiting.poll()):
                 pgconn.consume_input()
-        waiting.modify(pgconn.socket, select.POLLIN)
+
+    def _results(self) -> list[PGresult]:
+        """Return a result for each thing that was sent."""
+        pgconn, waiting = self._pgconn, select.poll()
+        waiting.register(pgconn.socket, select.POLLIN)
         found: list[PGresult] = []
         while True:
             while pgconn.is_busy():

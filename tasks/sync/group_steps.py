@@ -15,7 +15,7 @@ from tasks.sync.due import Due
 
 Done = Sequence[Due]
 # How many join or leave in one transaction.
-MOVES: Final = 2000
+MOVES: Final = 4000
 _NAME: Final = """
 UPDATE identity_step step SET group_id = row.group_id FROM unnest(%(keys)s::text[], %(groups)s::uuid[]) AS row (external_id, group_id)
  WHERE step.organization_id = %(organization)s AND step.run_id = %(run)s AND step.action = 'members' AND step.external_id = row.external_id

@@ -209,6 +209,29 @@ def test_a_question_joins_the_transaction_that_is_open(jane):
     assert asked("SELECT user_name FROM identity_member") == []
 
 
+def test_what_is_done_meanwhile_is_done_once_and_what_it_queues_travels_with_the_next(acme, jane):
+    seen = []
+
+    def meanwhile():
+        seen.append(status())
+        connection.ahead("UPDATE identity_member SET version = 7 WHERE id = %s", [jane.pk])
+
+    with tenancy.of(acme), pytest.raises(IntegrityError, match="Unrecorded"):
+        version = Statement("SELECT version FROM identity_member WHERE id = %s", [jane.pk])
+        assert connection.ask(version, meanwhile=meanwhile) == [[(1,)]]
+        assert asked(*version[:2]) == [(7,)]
+        # The transaction was under way, and the guard of the record looks at what was queued as at anything else.
+        assert seen == [TransactionStatus.ACTIVE]
+        connection.ask(Statement("SET CONSTRAINTS ALL IMMEDIATE"))
+
+
+def test_where_what_is_done_meanwhile_fails_the_connection_is_as_good_as_before(acme, jane):
+    with tenancy.of(acme):
+        with pytest.raises(ZeroDivisionError):
+            connection.ask(Statement("SELECT pg_sleep(0.01)"), meanwhile=lambda: 1 / 0)
+        assert asked("SELECT user_name FROM identity_member") == [("jane@acme.example",)]
+
+
 def test_a_connection_that_ends_while_it_is_asked_is_not_used_again(db, eraser):
     pid = one("SELECT pg_backend_pid()")[0]
     eraser.execute("SELECT pg_terminate_backend(%s)", [pid])
