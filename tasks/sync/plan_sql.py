@@ -76,8 +76,17 @@ PEOPLE: Final = (
     -- A name that its owner gives up in this very run is free.
     LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.user_name_key = newcomer.user_name_key
          AND member.state <> 'offboarded'
-         AND NOT EXISTS (SELECT 1 FROM existing WHERE existing.member_id = member.id AND existing.user_name_key <> existing.had_key
-                            AND existing.state = 'active' AND existing.active)
+         AND member.id NOT IN (SELECT member_id FROM existing WHERE user_name_key <> had_key AND state = 'active' AND active)
+), buried AS (
+  -- Another directory (a push beside this pull) deleted the same person. An id alone says nothing there: two directories may number
+  -- their people alike. A set of its own: no index leads from an id, without its directory, to its tombstones.
+  SELECT DISTINCT met.external_id
+    FROM met
+    JOIN identity_link link ON link.organization_id = %(organization)s AND link.external_id = met.external_id
+         AND link.tombstoned_at IS NOT NULL AND link.moved_at IS NULL
+    JOIN identity_member gone ON gone.organization_id = %(organization)s AND gone.id = link.member_id
+   WHERE link.directory_id = %(directory)s OR gone.user_name_key = met.user_name_key
+      OR (gone.email_key = met.email_key AND met.email_key <> '')
 ), mail AS (
   -- Whom only the address says: members whom no directory knows, and who have no password to a name that would change.
   SELECT met.external_id, count(*) AS candidates, CASE count(*) WHEN 1 THEN (array_agg(member.id))[1] END AS member_id,
@@ -102,20 +111,13 @@ PEOPLE: Final = (
               WHEN nth > 1 THEN 'user_name_twice'
               WHEN awaited_as = 'offboarded' THEN 'offboarded'
               -- Somebody who left here while the directory was being read must not come back under the same name.
-              WHEN EXISTS (SELECT 1 FROM identity_member gone WHERE gone.organization_id = %(organization)s
-                 AND gone.user_name_key = met.user_name_key
-                          AND gone.state = 'offboarded' AND gone.offboarded_at >= %(begun)s) THEN 'newer_news'
-              -- Another directory (a push beside this pull) deleted the same person. An id alone says nothing there: two directories may
-              -- number their people alike.
-              WHEN EXISTS (SELECT 1 FROM identity_link link
-                 JOIN identity_member gone ON gone.organization_id = %(organization)s AND gone.id = link.member_id
-                WHERE link.organization_id = %(organization)s AND link.external_id = met.external_id AND link.tombstoned_at IS NOT NULL
-                  AND link.moved_at IS NULL AND (link.directory_id = %(directory)s OR gone.user_name_key = met.user_name_key
-                       OR (gone.email_key = met.email_key AND met.email_key <> ''))) THEN 'tombstoned'
+              WHEN met.user_name_key IN (SELECT user_name_key FROM identity_member WHERE organization_id = %(organization)s
+                 AND state = 'offboarded' AND offboarded_at >= %(begun)s) THEN 'newer_news'
+              WHEN buried.external_id IS NOT NULL THEN 'tombstoned'
               WHEN same_id IS NOT NULL AND awaited_as IS NULL AND NOT adoptable THEN 'user_name_taken'
               WHEN same_id IS NULL AND mail.candidates > 1 THEN 'email_taken'
               ELSE '' END AS verdict
-    FROM met LEFT JOIN mail ON mail.external_id = met.external_id
+    FROM met LEFT JOIN mail ON mail.external_id = met.external_id LEFT JOIN buried ON buried.external_id = met.external_id
 ), meant AS (
   -- Of several with one mailbox one is the member who has it: whoever has the name too, else the first; the others are people of their own.
   SELECT judged.*, row_number() OVER (PARTITION BY COALESCE(same_id, mail_id), verdict ORDER BY same_id IS NULL, external_id) AS claim
