@@ -35,6 +35,8 @@ _EXPECTED = {
     "complex": "an object",
 }
 
+_NEVER_TEXT = frozenset({"boolean", "integer", "decimal", "dateTime"})
+
 
 def value_of(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any:
     """Return the value in the type of the attribute, None where it is unassigned; ScimError value_wrong otherwise.
@@ -86,6 +88,10 @@ def _one(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any:
     if isinstance(value, dict) and {key.lower() for key in value} & {"value"}:
         notices.add("coerced", path, "taken out of an object with “value”")
         value = next(held for key, held in value.items() if key.lower() == "value")
+    if isinstance(value, str) and not value.strip() and attribute.type in _NEVER_TEXT:
+        # What a template of OneLogin's makes of a field that is empty.
+        notices.add("coerced", path, "empty text taken as nothing")
+        value = None
     if value is None:
         return None
     return _SIMPLE[attribute.type](attribute, value, notices, path)

@@ -189,11 +189,11 @@ class _Reading:
             if value is not None:
                 yield from self.unknown(verb, written, value)
             return
-        if not explicit and (target.inner is not None or target.sub or target.attribute.sub):
-            self.notices.add("dotted_key", written)
         if place.attribute is None:
             yield from self.extension(verb, place, written, value)
             return
+        if not explicit and (target.inner is not None or target.sub or target.attribute.sub):
+            self.notices.add("dotted_key", written)
         if self.is_ours(place, written, explicit=explicit):
             return
         if target.inner is not None:

@@ -87,6 +87,8 @@ class Schema:
     name: str
     description: str
     attributes: tuple[Attribute, ...]
+    # What clients of SCIM 1 call it, in small letters.
+    former_ids: tuple[str, ...] = ()
     by_name: dict[str, Attribute] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -26,4 +26,6 @@ ENTERPRISE_USER = Schema(
             ),
         ),
     ),
+    # As OneLogin's older connector writes it.
+    former_ids=("urn:scim:schemas:extension:enterprise:2.0", "urn:scim:schemas:extension:enterprise:1.0"),
 )

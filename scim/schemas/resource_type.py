@@ -47,7 +47,9 @@ class ResourceType:
         object.__setattr__(self, "core", core)
         urns = {each.id.lower(): each for each in (self.schema, *self.extensions)}
         object.__setattr__(self, "urns", urns)
-        object.__setattr__(self, "longest_first", tuple(sorted(urns.items(), key=lambda each: -len(each[0]))))
+        former = {old: each for each in self.extensions for old in each.former_ids}
+        longest = sorted((former | urns).items(), key=lambda each: -len(each[0]))
+        object.__setattr__(self, "longest_first", tuple(longest))
         required = [each for each in self.schema.attributes if each.required]
         object.__setattr__(self, "required", tuple(each.name for each in required))
         object.__setattr__(self, "needed", tuple(each.name for each in required if each.default is None))
