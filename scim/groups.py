@@ -194,8 +194,8 @@ def answers_quietly(call: Call) -> bool:
     """
     if chooses(call):
         return False
-    name = profiles.seen_in(call.user_agent, call.query_string) or call.who.directory.idp
-    return profiles.profile_of(name).group_patch_answer == "empty"
+    speaking = profiles.speaking(call.user_agent, call.query_string, call.who.directory.idp)
+    return speaking.group_patch_answer == "empty"
 
 
 def listed(who: Caller, wish: Wish) -> dict[str, object]:

@@ -10,6 +10,8 @@ class Profile(NamedTuple):
     label: str
     # Entra wants no member list back; Okta and others read the body of a group's PATCH.
     group_patch_answer: Literal["empty", "body"] = "body"
+    # Whether a POST for somebody who is here under the same externalId is the same creation, sent once more because no answer came.
+    creates_again: bool = False
     # Part of the User-Agent that gives the client away.
     user_agent: str = ""
 
@@ -29,7 +31,7 @@ PROFILES: dict[str, Profile] = {
         Profile("google", "Google Workspace", user_agent="google-auto-provisioning"),
         Profile("authentik", "authentik", user_agent="authentik"),
         Profile("keycloak", "Keycloak", user_agent="keycloak"),
-        Profile("rippling", "Rippling", user_agent="rippling"),
+        Profile("rippling", "Rippling", creates_again=True, user_agent="rippling"),
     )
 }
 
@@ -37,6 +39,11 @@ PROFILES: dict[str, Profile] = {
 def profile_of(idp: str) -> Profile:
     """Return the profile chosen on a directory, the generic one where none is."""
     return PROFILES.get(idp, PROFILES["generic"])
+
+
+def speaking(user_agent: str, query: str, idp: str) -> Profile:
+    """Return the profile of the client that traffic gives away, else the one that is chosen on the directory."""
+    return profile_of(seen_in(user_agent, query) or idp)
 
 
 def seen_in(user_agent: str, query: str) -> str:
@@ -57,6 +64,7 @@ class Quirk(NamedTuple):
 
 # Notices that are no deviation: what became of something that was understood.
 NOTICES: dict[str, str] = {
+    "created_again": "Somebody who is here under this externalId was created once more; they were brought to what was sent.",
     "member_pending": "Members of groups are named who are not here; they join when they arrive.",
     "held_by_administrator": "Access is given or taken on which an administrator has decided; the decision stays.",
     "unknown_access": "Roles or entitlements are named that do not exist here; nothing was given for them.",

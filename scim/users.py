@@ -6,7 +6,8 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 
 from identity import groups, members, tenancy
-from identity.models import Member, PendingMembership
+from identity.errors import ExternalIdTaken
+from identity.models import Link, Member, PendingMembership
 from identity.postgresql.flush import Statement
 from scim import (
     asserted,
@@ -16,6 +17,7 @@ from scim import (
     normaliser,
     own_values,
     patch,
+    profiles,
     projection,
     protocol,
     queries,
@@ -49,7 +51,15 @@ class Users(Door):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Create."""
-        return create(call_of(request, with_body=True))
+        call = call_of(request, with_body=True)
+        try:
+            return create(call)
+        except ExternalIdTaken:
+            if not profiles.speaking(
+                call.user_agent, call.query_string, call.who.directory.idp
+            ).creates_again:
+                raise
+            return created_again(call)
 
 
 class Search(Door):
@@ -121,6 +131,22 @@ def create(call: Call) -> HttpResponse:
         is_whole = given.created and not joined and not is_followed
         row = row_of(given.member, fields.external_id) if is_whole else found(who, given.member.pk)
     return one(call, row, 201)
+
+
+def created_again(call: Call) -> HttpResponse:
+    """Bring somebody who is here under the externalId to what a repeated creation says, and answer as it was answered."""
+    wanted = normaliser.resource(call.body, call.who.schemas.users)
+    known = Link.objects.filter(
+        organization=call.who.organization, directory=call.who.directory, tombstoned_at__isnull=True,
+        external_id=wanted.attributes.get("externalId"),
+    )  # fmt: skip
+    with tenancy.of(call.who.organization):
+        member_id = known.values_list("member_id", flat=True).first()
+    call.understood.clear()
+    answer = replace(call, str(member_id))
+    call.understood[-1].notices.add("created_again", "externalId")
+    answer.status_code = 201
+    return answer
 
 
 def read(call: Call, resource_id: str) -> HttpResponse:

@@ -5,6 +5,7 @@ import pytest
 from audit.models import Detail
 from identity import members, tenancy
 from identity.models import Member
+from scim.models import LoggedRequest
 from scim.schemas import ENTERPRISE_USER, USER
 from tests.conftest import SETUP, join, scim_client
 from tests.scim.talk import BASE, Scim, entries
@@ -218,3 +219,35 @@ def test_attributes_choose_what_is_shown(idp):
     assert idp.patch(f"/Users/{made['id']}?attributes=active", {"op": "replace", "value": {"title": "x"}}).body == {
         "schemas": [USER.id], "id": made["id"], "active": True,
     }  # fmt: skip
+
+
+def test_a_creation_that_rippling_sends_again_is_the_same_one(acme):
+    rippling = Scim(scim_client(acme, "rippling"))
+    sent = {"userName": "j.roy@example.io", "externalId": "emp_5512", "title": "Clerk"}
+    first = rippling.post("/Users", sent)
+    again = rippling.post("/Users", sent)
+    assert (again.status, again.body, again.headers["Location"]) == (
+        201,
+        first.body,
+        first.headers["Location"],
+    )
+    corrected = rippling.post("/Users", sent | {"userName": "jo.roy@example.io", "title": "Head"})
+    assert (corrected.status, corrected.body["id"]) == (201, first.body["id"])
+    assert (corrected.body["userName"], corrected.body["title"]) == ("jo.roy@example.io", "Head")
+    assert [each.event for each in entries(acme, event__startswith="member.")] == [
+        "member.create",
+        "member.change",
+    ]
+    with tenancy.of(acme):
+        notices = LoggedRequest.objects.order_by("-id").first().warnings
+    assert "created_again" in {each["code"] for each in notices}
+    rippling.create("ann@example.io", externalId="emp_1")
+    taken = rippling.post("/Users", {"userName": "ann@example.io", "externalId": "emp_5512"})
+    assert (taken.status, taken.code) == (409, "user_name_taken")
+
+
+def test_a_creation_that_anybody_else_sends_again_is_refused(idp):
+    sent = {"userName": "j.roy@example.io", "externalId": "emp_5512"}
+    assert [idp.post("/Users", sent).status for _ in range(2)] == [201, 409]
+    agent = {"User-Agent": "Rippling/1.0"}
+    assert idp.post("/Users", sent, **agent).status == 201
