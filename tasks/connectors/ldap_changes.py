@@ -27,6 +27,8 @@ def by_synchronisation(connector: LdapConnector, opened: Session, cookie: Json |
         raise Misconfigured(
             "Content synchronisation names people by entryUUID: leave the id attribute empty."
         )
+    bases = [base for base in (connector.base, connector.settings["groups_base_dn"]) if base]
+    incomplete = opened.referral(*bases)
     last: dict[str, Any] = dict(cookie or {})
     for batch in opened.refresh(
         connector.base,
@@ -46,7 +48,7 @@ def by_synchronisation(connector: LdapConnector, opened: Session, cookie: Json |
         if opened.whole and not whole:
             raise ResyncNeeded("The directory no longer knows which groups it deleted.")
         following["groups"] = opened.cookie
-    yield Page(end=End(whole=whole, cookie=following))
+    yield Page(end=End(whole=whole, cookie=following, incomplete=incomplete))
 
 
 def by_usn(connector: LdapConnector, opened: Session, cookie: Json | None) -> Iterator[Page]:

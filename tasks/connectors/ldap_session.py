@@ -65,6 +65,19 @@ class Session(SyncreplConsumer, SimpleLDAPObject):
                 return
             control.cookie = answered[0].cookie
 
+    def referral(self, *bases: str) -> str:
+        """Say why what lies below one of the bases is not all that there is: a part of it lies elsewhere. Empty where none does.
+
+        A search gives such a place whatever its filter is; content synchronisation gives it once, or not at all. Raises Fault.
+        """
+        try:
+            for base in bases:
+                for _ in self.pages(base, "(objectClass=referral)", ["1.1"], 1):
+                    pass
+        except CutOff as fault:
+            return fault.message
+        return ""
+
     def read(self, dn: str, attributes: Sequence[str]) -> Mapping[str, Sequence[bytes]]:
         """Return one entry's attributes. Raises Fault."""
         with faults():
@@ -179,6 +192,8 @@ _FAULTS: Final[tuple[tuple[tuple[type[ldap.LDAPError], ...], type[Fault], str], 
     ((ldap.CONFIDENTIALITY_REQUIRED, ldap.STRONG_AUTH_REQUIRED), Misconfigured,
      "The directory wants TLS: use an ldaps:// address or StartTLS."),
     ((ldap.NO_SUCH_OBJECT,), Misconfigured, "The base DN is not there, or the bind DN may not see it."),
+    ((ldap.REFERRAL,), Misconfigured,
+     "The directory refers to another server for the base DN or the bind DN, and nobody is asked there: name the server that holds them."),
     ((ldap.UNAVAILABLE_CRITICAL_EXTENSION,), Misconfigured,
      "The directory has no paging or no content synchronisation there: set changes to none, or load the overlay syncprov."),
     ((ldap.SIZELIMIT_EXCEEDED, ldap.ADMINLIMIT_EXCEEDED, ldap.TIMELIMIT_EXCEEDED), CutOff,
