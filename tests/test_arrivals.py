@@ -194,7 +194,7 @@ def _cases():
                 yield pytest.param(model, order, asserting, id=name)
 
 
-@pytest.mark.parametrize(("model", "order", "asserting"), _cases())
+@pytest.mark.parametrize(("model", "order", "asserting"), list(_cases()))
 def test_whatever_the_order_it_is_one_person_with_first_permissions_once(
     db, settings, opal, model, order, asserting
 ):
