@@ -1,5 +1,8 @@
 """What fails before or beside every view is answered in the words of whoever asked: SCIM's clients read no pages."""
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
@@ -7,6 +10,8 @@ from scim.door import reply
 from scim.errors import Code, ScimError
 
 _SCIM = "/scim/v2"
+# A restart of PostgreSQL takes about as long.
+_AWAY_SECONDS = 5
 
 
 def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -17,11 +22,13 @@ def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def crashed(request: HttpRequest) -> HttpResponse:
-    """Answer where a bug was met and logged: 500."""
+    """Answer where a bug was met and logged: 500; to SCIM, whose clients come again by themselves, 503 where the database was away."""
     if request.path.startswith(_SCIM):
+        if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+            return _scim(ScimError(Code.UNAVAILABLE, {"Retry-After": str(_AWAY_SECONDS)}))
         return _scim(ScimError(Code.CRASHED))
     return defaults.server_error(request)
 
 
 def _scim(error: ScimError) -> HttpResponse:
-    return reply(error.document(), error.status)
+    return reply(error.document(), error.status, error.headers)

@@ -99,6 +99,7 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     },
     "version_changed": {"": "Two writers changed the same thing. The client repeats it by itself."},
     "crashed": {"": "A fault of Rollcall's. Give the request's id to whoever runs it."},
+    "unavailable": {"": "The database was away. Nothing is lost: the client comes back."},
     # Findings of our own
     "never_heard": {
         "okta": "Provisioning › Integration: paste base address and token, Test API Credentials; then tick what To App is to do.",

@@ -42,6 +42,7 @@ class Code(StrEnum):
     CONTENT_ENCODING = "content_encoding"
     MALFORMED = "malformed"
     CRASHED = "crashed"
+    UNAVAILABLE = "unavailable"
     PATCH_EMPTY = "patch_empty"
     TOO_MANY_OPERATIONS = "too_many_operations"
     TOO_MANY_ATTRIBUTES = "too_many_attributes"
@@ -120,6 +121,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.CONTENT_ENCODING: Kind(415, None, "Send the body as it is, neither compressed nor otherwise encoded."),
     Code.MALFORMED: Kind(400, "invalidSyntax", "The request cannot be read; see that it goes to the right host, with few parameters."),
     Code.CRASHED: Kind(500, None, "Something went wrong here; it is in the server’s log. Send the request again later."),
+    Code.UNAVAILABLE: Kind(503, None, "The database cannot be reached just now; send the request again in a moment."),
     Code.PATCH_EMPTY: Kind(400, "invalidSyntax", "“Operations” must be a list with at least one operation."),
     Code.TOO_MANY_OPERATIONS: Kind(413, "tooMany", "A request holds at most {limit} operations."),
     Code.TOO_MANY_ATTRIBUTES: Kind(400, "invalidValue", "A request names at most {limit} attributes."),

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.db import OperationalError
 
 from tests.scim.talk import PATCH, Scim, entries
 
@@ -210,6 +211,13 @@ def test_what_django_refuses_and_what_crashes_is_answered_in_scims_form(idp, mon
     answer = idp.get("/Users")
     assert (answer.status, answer.body["status"], answer.code) == (500, "500", "crashed")
     assert answer.headers["Content-Type"] == "application/scim+json"
+
+    def away(*_):
+        raise OperationalError("the database system is starting up")
+
+    monkeypatch.setattr("scim.users.from_query", away)
+    answer = idp.get("/Users")
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "unavailable", "5")
     assert "<html" in idp.client.get("/nothing-of-scim", headers={"Host": "evil.example"}).content.decode()
 
 
