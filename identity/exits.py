@@ -142,26 +142,7 @@ def offboard_locked(
             "ends_at",
         ]
     )
-    session_ids, token_ids = credential_ends.end_credentials(member, actor=actor, reason="offboarded")
-    ended_grants = list(grants.open_grants(member))
-    grants.end(member, ended_grants, actor=actor)
-    ended_roles = list(
-        RoleAssignment.objects.filter(
-            organization=member.organization_id, member=member, ended_at__isnull=True
-        ).select_related("role")
-    )
-    roles.end(member, ended_roles, actor=actor)
-    invitation_ids = _withdraw_invitations(member, actor)
-    group_names = _leave_groups(member, actor)
-    reviews.pass_on(member.organization_id, member.pk, actor=actor)
-    ended: dict[str, Any] = {
-        "sessions": session_ids,
-        "tokens": token_ids,
-        "grants": [grant.pk for grant in ended_grants],
-        "roles": [held.role.name for held in ended_roles],
-        "invitations": invitation_ids,
-        "groups": group_names,
-    }
+    ended = _end_everything(member, actor)
     done_at = timezone.now()
     digest = receipts.keep(
         member, actor=actor, reason=reason, signalled_at=signalled_at, done_at=done_at, ended=ended
@@ -175,17 +156,41 @@ def offboard_locked(
         changes={"state": [before, Member.State.OFFBOARDED.value]},
         data={
             "reason": reason,
-            "sessions": len(session_ids),
-            "tokens": len(token_ids),
-            "grants": [str(grant.pk) for grant in ended_grants],
+            "sessions": len(receipt.sessions),
+            "tokens": len(receipt.tokens),
+            "grants": [str(grant_id) for grant_id in receipt.grants],
             "roles": receipt.roles,
-            "invitations": len(invitation_ids),
-            "groups": group_names,
+            "invitations": len(receipt.invitations),
+            "groups": receipt.groups,
             "receipt": digest,
         },
     )
     alarms.gone(member, duties, actor=actor)
     return receipt
+
+
+def _end_everything(member: Member, actor: Actor) -> dict[str, Any]:
+    """End what the member holds, and return it under the names of the receipt."""
+    session_ids, token_ids = credential_ends.end_credentials(member, actor=actor, reason="offboarded")
+    ended_grants = list(grants.open_grants(member))
+    grants.end(member, ended_grants, actor=actor)
+    ended_roles = list(
+        RoleAssignment.objects.filter(
+            organization=member.organization_id, member=member, ended_at__isnull=True
+        ).select_related("role")
+    )
+    roles.end(member, ended_roles, actor=actor)
+    invitation_ids = _withdraw_invitations(member, actor)
+    group_names = _leave_groups(member, actor)
+    reviews.pass_on(member.organization_id, member.pk, actor=actor)
+    return {
+        "sessions": session_ids,
+        "tokens": token_ids,
+        "grants": [grant.pk for grant in ended_grants],
+        "roles": [held.role.name for held in ended_roles],
+        "invitations": invitation_ids,
+        "groups": group_names,
+    }
 
 
 def _shut_out(member: Member, state: str, reason: str) -> None:
