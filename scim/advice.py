@@ -94,6 +94,7 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     },
     "media_type": {"": "Send bodies as application/scim+json."},
     "content_encoding": {"": "Switch the compression of requests off."},
+    "body_charset": {"": "Have the client write its requests in UTF-8."},
     "too_many_requests": {
         "": "Nothing is lost: the client comes back. Raise rate_limit in the settings of the directory if this goes on.",
     },

@@ -28,6 +28,7 @@ _REPLACED = "\ufffd"
 _BODY_TYPES = ("application/scim+json", "application/json", "text/json")
 # A few packed bytes can be gigabytes; no client is known that packs what it sends.
 _BODY_CODINGS = ("identity", "")
+_UTF_8 = ("", "utf-8", "utf8")
 _CALLER = "scim_caller"
 _QUERY = "scim_query"
 _READS = frozenset({"GET", "HEAD"})
@@ -122,8 +123,8 @@ def person(request: HttpRequest) -> Person:
 
 def read_body(request: HttpRequest) -> dict[str, Any]:
     """Return the JSON object that was sent. ScimError media_type, body_too_large, body_not_json, and so on."""
-    kind = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    if kind not in _BODY_TYPES:
+    kind, _, label = request.META.get("CONTENT_TYPE", "").partition(";")
+    if kind.strip().lower() not in _BODY_TYPES:
         raise ScimError(Code.MEDIA_TYPE)
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in _BODY_CODINGS:
         raise ScimError(Code.CONTENT_ENCODING, {"Accept-Encoding": "identity"})
@@ -134,7 +135,18 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
     if len(body) > protocol.BODY_BYTES_MAX:
         raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
     request_log.of(request).raw = body
+    # JSON is UTF-8 whatever a label says (RFC 8259 §8.1); but where the two would differ, somebody's name would be stored wrong.
+    if label and not body.isascii() and (charset := _charset(label)) not in _UTF_8:
+        raise ScimError(Code.BODY_CHARSET, charset=charset[:40])
     return protocol.read_object(body)
+
+
+def _charset(label: str) -> str:
+    for parameter in label.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"').lower()
+    return ""
 
 
 def read_query(request: HttpRequest) -> dict[str, str]:

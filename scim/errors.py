@@ -40,6 +40,7 @@ class Code(StrEnum):
     NAMED_TWICE = "named_twice"
     MEDIA_TYPE = "media_type"
     CONTENT_ENCODING = "content_encoding"
+    BODY_CHARSET = "body_charset"
     MALFORMED = "malformed"
     CRASHED = "crashed"
     UNAVAILABLE = "unavailable"
@@ -119,6 +120,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.NAMED_TWICE: Kind(400, "invalidSyntax", "“{path}” is given twice, under two spellings; send it once."),
     Code.MEDIA_TYPE: Kind(415, None, "Send the body as application/scim+json."),
     Code.CONTENT_ENCODING: Kind(415, None, "Send the body as it is, neither compressed nor otherwise encoded."),
+    Code.BODY_CHARSET: Kind(415, None, "The body says that it is in {charset}; send it in UTF-8, and say so or nothing."),
     Code.MALFORMED: Kind(400, "invalidSyntax", "The request cannot be read; see that it goes to the right host, with few parameters."),
     Code.CRASHED: Kind(500, None, "Something went wrong here; it is in the server’s log. Send the request again later."),
     Code.UNAVAILABLE: Kind(503, None, "The database cannot be reached just now; send the request again in a moment."),

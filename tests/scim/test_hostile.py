@@ -1,6 +1,7 @@
 """Hostile input: a clean 4xx in SCIM's form, nothing changed, nothing crashed."""
 
 import gzip
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -150,6 +151,37 @@ def test_other_media_types_are_refused(idp):
         headers=idp.headers,
     )
     assert accepted.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "status"),
+    [
+        ("", "Jürgen", 201),
+        ("; charset=UTF-8", "Jürgen", 201),
+        ('; version=1; charset="utf8"', "Jürgen", 201),
+        ("; charset=iso-8859-1", "Juergen", 201),  # where it makes no difference
+        ("; charset=iso-8859-1", "Jürgen", 415),
+        ("; charset=", "Jürgen", 201),
+        ("; charset=utf-16", "Jürgen", 415),
+    ],
+)
+def test_a_label_of_another_charset_is_refused_where_it_makes_a_difference(idp, label, name, status):
+    from django.test import Client
+
+    body = json.dumps({"userName": "a", "displayName": name}, ensure_ascii=False).encode()
+    kind = f"application/scim+json{label}"
+    answer = Client().generic("POST", "/scim/v2/Users", body, content_type=kind, headers=idp.headers)
+    assert answer.status_code == status
+    told = json.loads(answer.content)
+    if status == 201:
+        assert told["displayName"] == name
+    else:
+        assert told["detail"].endswith("[body_charset]")
+    # In the other charset itself, whether it is said or not.
+    answer = Client().generic(
+        "POST", "/scim/v2/Users", '{"userName":"ü"}'.encode("latin-1"), content_type=kind, headers=idp.headers
+    )
+    assert answer.status_code in {400, 415}
 
 
 def test_a_packed_body_is_refused(idp):
