@@ -79,7 +79,8 @@ class Listing:
 
     `source` is FROM and WHERE, of organization and directory; `narrow` as much of it as gives the rows' `keys`, without the alias `wide`.
     `selected` is read of `joined`, beside which `page.row` and `page.external_id` are those keys. `kept` gives the SQL of a total that need
-    not be counted, "" where it must be. `stretches` and `steps` are FROM and WHERE of how the whole list, in its own order, is divided.
+    not be counted, "" where it must be. `whole` is the source of the whole list in its own order, and `stretches` and `steps` are FROM and
+    WHERE of how that is divided; "" where the one is read like any other, and not divided.
     """
 
     words: Vocabulary
@@ -90,6 +91,7 @@ class Listing:
     selected: str
     joined: str
     kept: Callable[[Filter | None], str] = lambda _: ""
+    whole: str = ""
     stretches: str = ""
     steps: str = ""
 
@@ -144,6 +146,8 @@ def _noted(row: tuple[Any, ...], wish: Wish) -> _Place:
 
 def _asked_of(listing: Listing, order: Order, wish: Wish, place: _Place) -> Statement:
     source, chosen = _source(listing, wish, order.sql)
+    if listing.whole and wish.tree is None and order.column is None:
+        source = listing.whole
     total, counted = _total(listing, wish, source, chosen, place)
     after, key = _behind(order, place)
     end = place.offset + wish.count

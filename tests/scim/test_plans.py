@@ -81,6 +81,13 @@ def test_what_clients_look_for_is_led_by_an_index(idp):
     # A page reads no more people than it shows, and the total is not counted.
     nodes, found = plan_of(idp, "count=10")
     assert (found, read_whole(nodes)) == (PEOPLE, set())
+    # By directory and member: along all the organization's links a small directory would look through those of a large one, and a plan
+    # made for the one is kept for the other.
+    for query in ("count=10", "count=10&sortOrder=descending", "count=10&cursor="):
+        nodes, _ = plan_of(idp, query)
+        assert {node["Index Name"] for node in nodes if node.get("Relation Name") == "identity_link"} == {
+            "link_member"
+        }
 
 
 def read_whole(nodes, tables=("identity_member", "identity_link", "identity_memberkey")):
