@@ -28,11 +28,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Rate:
-    """What was measured: requests a second, the median and the 95th percentile in milliseconds."""
+    """What was measured: requests a second, the median and the 95th percentile in milliseconds.
+
+    `processor_ms` is what a request cost the processor, in all processes of the server, where that was looked at.
+    """
 
     per_second: float
     median_ms: float
     slow_ms: float
+    processor_ms: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ def main() -> None:
         Path(os.devnull).open("w") as nowhere,
         redirect_stderr(nowhere),  # the line of each request is written, and read by nobody
     ):
+        sequencer.run()
         crowd.bring_in(database, options.members)
         scene = crowd.scene(database, scim, groups=WARM + options.rounds * options.requests)
         for name, act in scene.acts().items():

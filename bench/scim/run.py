@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
@@ -114,7 +115,11 @@ def _rates(results: table.Results, name: str, acts: dict[str, Act], only: list[s
         try:
             act(0)  # connections, plans, and the walk that leads to the end of the list
             for concurrency in CONCURRENCY:
-                rates[concurrency] = measured(act, concurrency, seconds, start)
+                taken, begun = servers.processor_seconds(), time.monotonic()
+                rate = measured(act, concurrency, seconds, start)
+                count = rate.per_second * (time.monotonic() - begun)
+                cost = (servers.processor_seconds() - taken) / count
+                rates[concurrency] = replace(rate, processor_ms=cost * 1000)
                 start = _after(start, rates[concurrency], seconds)
         except SystemExit as wrong:
             if name in (table.OURS, table.FEW):

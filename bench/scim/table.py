@@ -64,19 +64,22 @@ def _peers(results: Results) -> list[str]:
 
 
 def _sizes(results: Results, members: int) -> list[str]:
-    titles = "| request | 1 client | 16 clients | median / p95 at 16 | hello ÷ | pgbench ÷ | with 10,000: 1 client | 16 clients"
     lines = [
-        f"{titles} | time of {members:,} ÷ 10,000 |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"""Time and processor are those of {members:,} members ÷ those of 10,000, by 16 clients; the processor's in all processes of the
+server, in milliseconds a request.""",
+        "",
+        "| request | 1 client | 16 clients | median / p95 at 16 | hello ÷ | pgbench ÷ | 10,000: 1 client | 16 | time | processor |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, rates in _measured(results):
         few = results[FEW].get(name)
-        than = [few[clients].per_second / rates[clients].per_second for clients in (1, 16)] if few else []
-        lines.append(
-            f"{_own(results, name, rates)}"
-            f" | {' | '.join(f'{few[clients].per_second:,.0f}/s' if few else '' for clients in (1, 16))}"
-            f" | {' / '.join(f'{each:.2f}' for each in than)} |"
-        )
+        cells = [f"{rates[16].processor_ms:.1f}"]
+        if few:
+            costs = rates[16].processor_ms, few[16].processor_ms
+            cells = [f"{few[clients].per_second:,.0f}/s" for clients in (1, 16)]
+            cells.append(f"{few[16].per_second / rates[16].per_second:.2f}")
+            cells.append(f"{costs[0]:.1f} ÷ {costs[1]:.1f} = {costs[0] / costs[1]:.2f}")
+        lines.append(f"{_own(results, name, rates)} | {' | '.join([''] * (4 - len(cells)) + cells)} |")
     return lines
 
 
