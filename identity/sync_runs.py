@@ -62,19 +62,23 @@ def begin(pull: Pull, *, actor: Actor, dry_run: bool = False) -> Run:
 def start_due(organization_id: UUID, pull_id: UUID, *, actor: Actor) -> Run | None:
     """Put the scheduled run of a directory into the queue if it is still due; nothing while another is on its way."""
     with tenancy.of(organization_id):
-        pull = (
-            Pull.objects.select_for_update(of=("self",), skip_locked=True)
-            .select_related("directory")
-            .filter(pk=pull_id, due_at__lte=timezone.now(), paused_at__isnull=True, directory__active=True)
-            .first()
+        due = Pull.objects.filter(
+            pk=pull_id, due_at__lte=timezone.now(), paused_at__isnull=True, directory__active=True
         )
+        pull = due.select_related("directory").first()
         if pull is None:
             return None
-        Pull.objects.filter(pk=pull.pk).update(due_at=timezone.now() + timedelta(minutes=pull.every_minutes))
+        following = timezone.now() + timedelta(minutes=pull.every_minutes)
+        # The run before how its directory is pulled, as whoever asks and whoever works take them: none waits for the other for ever.
         try:
-            return begin(pull, actor=actor)
+            run = begin(pull, actor=actor)
         except Conflict:
-            return None
+            run = None
+        if not due.update(due_at=following) and run is not None:
+            # Paused at this moment, or begun by another and over already.
+            run.delete()
+            run = None
+    return run
 
 
 def approve(run: Run, plan_hash: str, *, actor: Actor) -> Run:
