@@ -39,6 +39,18 @@ SELECT EXISTS (
      WHERE member.organization_id = %(organization)s AND member.user_name_key = %(key)s))
 """
 )
+_LACKED: Final = """
+SELECT EXISTS (
+  SELECT 1 FROM tasks_known known
+    JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id AND member.state = 'active'
+   WHERE known.directory_id = %(directory)s AND known.missing_since IS NOT NULL
+) OR EXISTS (
+  SELECT 1 FROM tasks_missinggroup missing
+    JOIN identity_group grp ON grp.organization_id = %(organization)s AND grp.directory_id = %(directory)s
+     AND grp.external_id = missing.external_id AND grp.ended_at IS NULL
+   WHERE missing.directory_id = %(directory)s
+)
+"""
 _COUNT: Final = (
     _SEEN  # noqa: S608
     + """
@@ -83,12 +95,22 @@ def _open(claim: Claim) -> tuple[Connector, Run]:
             run.scope = pull_settings.scope_of(run.directory)
             # The news is as old as this: who changes here from now on has newer ones.
             run.started_at = run.phase_at = now
-            # Another population than the cookie speaks of is read from the beginning.
-            run.cookie = pull.cookie if pull.scope == run.scope else None
+            # Another population than the cookie speaks of is read from the beginning; and so is whoever was missing once, since changes
+            # alone, or a file that is as it was, would never tell whether they are missing still.
+            is_news_enough = pull.scope == run.scope and not _lacked(run)
+            run.cookie = pull.cookie if is_news_enough else None
         run.save(update_fields=["state", "staged", "unreadable", "scope", "started_at", "phase_at", "cookie"])
         kind = BY_KIND[run.directory.kind]
         file = pulls.file_of(pull) if kind.takes_file else None
         return kind(run.directory.settings, pulls.credentials_of(pull), file=file), run
+
+
+def _lacked(run: Run) -> bool:
+    """Tell whether the last complete listing lacked somebody who is in here, or a group."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LACKED, {"organization": run.organization_id, "directory": run.directory_id})
+        found: bool = cursor.fetchone()[0]
+    return found
 
 
 def _keep(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> None:

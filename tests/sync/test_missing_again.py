@@ -1,0 +1,70 @@
+"""Whoever a complete listing lacked is looked for once more, also where a directory tells changes alone or its file stays the same."""
+
+from identity import members, pulls, tenancy
+from identity.models import Group, Member
+from tests.conftest import SETUP
+from tests.sync.conftest import ADA
+from tests.sync.scripted import crowd, listing, pull_of, run, settle, states
+from tests.sync.test_work import MAPPING
+
+
+def file_of(*numbers, team="all"):
+    rows = "".join(f"{number},u{number},{team}\n" for number in numbers)
+    return f"No,Login,Teams\n{rows}".encode()
+
+
+def test_a_file_that_stays_the_same_is_a_listing_each_time_while_somebody_is_missing(acme, script):
+    pull = pulls.create(acme, kind="csv", name="HR", settings={"mapping": MAPPING}, actor=SETUP)
+    pulls.put_file(pull, file_of(*range(10)), "hr.csv", actor=SETUP)
+    settle(pull, ADA)
+    pulls.put_file(pull, file_of(*range(9)), "hr.csv", actor=SETUP)
+    assert run(pull).counts == {}
+    again = run(pull)
+    assert (again.whole, again.counts) == (True, {"suspend": 1})
+    assert states(pull)["9"] == "suspended"
+    # From then on nothing is to be looked for, and the file is not read.
+    assert (run(pull).whole, run(pull).staged) == (False, 0)
+
+
+def test_so_is_a_file_that_lacks_a_group(acme, script):
+    pull = pulls.create(acme, kind="csv", name="HR", settings={"mapping": MAPPING}, actor=SETUP)
+    pulls.put_file(pull, file_of(1, team="board"), "hr.csv", actor=SETUP)
+    settle(pull, ADA)
+    pulls.put_file(pull, file_of(1, team=""), "hr.csv", actor=SETUP)
+    assert run(pull).counts == {}
+    assert run(pull).counts == {"group_end": 1}
+    with tenancy.of(acme):
+        assert not Group.objects.filter(ended_at=None).exists()
+    assert run(pull).whole is False
+
+
+def test_a_directory_that_tells_changes_alone_is_read_as_a_whole_again(acme, script):
+    pull = pull_of(acme)
+    listing(*crowd(10), cookie={"delta": 1})
+    settle(pull, ADA)
+    # It was read anew, as after a cookie that it no longer knew, and somebody was not there.
+    with tenancy.of(acme):
+        pull.cookie = None
+        pull.save(update_fields=["cookie"])
+    listing(*crowd(9), cookie={"delta": 2})
+    assert run(pull).counts == {}
+    assert run(pull).counts == {"suspend": 1}
+    assert script.asked[-1][1] is None
+    listing(whole=False, cookie={"delta": 3})
+    run(pull)
+    assert script.asked[-1][1] == {"delta": 2}
+
+
+def test_whoever_is_out_here_already_is_not_looked_for(acme, script):
+    pull = pull_of(acme)
+    listing(*crowd(10), cookie={"delta": 1})
+    settle(pull, ADA)
+    with tenancy.of(acme):
+        pull.cookie = None
+        pull.save(update_fields=["cookie"])
+        gone = Member.objects.get(user_name="p09@acme.example")
+    listing(*crowd(9), cookie={"delta": 2})
+    run(pull)
+    members.offboard(gone, actor=SETUP)
+    run(pull)
+    assert script.asked[-1][1] == {"delta": 2}
