@@ -7,7 +7,8 @@ from uuid import UUID
 from identity import tenancy
 from scim import asserted, ordering
 from scim.address import base_url
-from scim.filter.sql import Column, Vocabulary, compiled, literal
+from scim.filter.sql import compiled
+from scim.filter.vocabulary import Column, Vocabulary, literal
 from scim.ordering import Key, Order
 from scim.paging import Wish
 from scim.schemas import ENTITLEMENTS, ROLES, ResourceType

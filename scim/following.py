@@ -17,7 +17,7 @@ from identity.grants import GrantSpec
 from identity.models import Directory, Member
 from scim import asserted
 from scim.errors import Code, ScimError
-from scim.filter.sql import Column, Rows
+from scim.filter.vocabulary import Column, Rows
 from scim.operations import Notices
 from scim.resources import UserRow
 from scim.schemas import ACCESS_USER, ENTITLEMENTS

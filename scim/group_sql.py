@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from identity.tenancy import DIRECTORY, ORGANIZATION
 from scim.address import base_url
-from scim.filter.sql import Column, Rows, literal
+from scim.filter.vocabulary import Column, Rows, literal
 
 # How much of a group's membership an answer shows.
 Members = Literal["none", "ids", "names"]

@@ -8,7 +8,7 @@ import orjson
 
 from identity import tenancy
 from scim.filter.own import SHOWN_TIME
-from scim.filter.sql import Column, Rows
+from scim.filter.vocabulary import Column, Rows
 from scim.following import GRANT_NAME, GRANT_VALUE, OPEN_GRANTS, OPEN_ROLES, ROLE_LABEL
 from scim.projection import Projection
 from scim.resources import UserRow

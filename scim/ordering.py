@@ -15,7 +15,7 @@ import orjson
 
 from scim.errors import Code, ScimError
 from scim.filter.grammar import attribute_path
-from scim.filter.sql import Column, Vocabulary
+from scim.filter.vocabulary import Column, Vocabulary
 
 _TYPES = {
     "text": "text",

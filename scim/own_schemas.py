@@ -16,7 +16,7 @@ from audit.record import Actor, Subject, record
 from identity import tenancy
 from identity.errors import Invalid
 from identity.models import Organization
-from scim.filter.sql import literal
+from scim.filter.vocabulary import literal
 from scim.models import ExtensionSchema
 from scim.schemas.attribute import Attribute
 from scim.schemas.definition import (

@@ -15,7 +15,8 @@ from identity.tenancy import DIRECTORY, ORGANIZATION, TOKEN
 from scim import ordering
 from scim.authentication import Caller
 from scim.filter.ast import Comparison, Filter
-from scim.filter.sql import Vocabulary, compiled
+from scim.filter.sql import compiled
+from scim.filter.vocabulary import Vocabulary
 from scim.ordering import Key, Order
 from scim.paging import Wish
 from scim.schemas import ResourceType

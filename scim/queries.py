@@ -19,7 +19,7 @@ from scim.address import base_url
 from scim.authentication import Caller
 from scim.filter.ast import Comparison, Filter, Present
 from scim.filter.match import comparable
-from scim.filter.sql import Column, Keys, Vocabulary, literal
+from scim.filter.vocabulary import Column, Keys, Vocabulary, literal
 from scim.group_sql import GROUPS_OF_USER, MEMBERS, MEMBERS_OF_GROUP, NOTHING, OF_USER, Members
 from scim.ordering import Key, Order
 from scim.pages import GENERIC, Listing
@@ -27,6 +27,7 @@ from scim.paging import Wish
 from scim.resources import GroupRow, ReadUser, UserRow, read_user
 from scim.schemas import GROUPS, USERS, ResourceType
 
+_MINE = f"WHERE organization_id = {ORGANIZATION} AND directory_id = {DIRECTORY}"
 # The members that a directory sees are those with a live link to it; the same people stand in its groups.
 _USERS_FROM = f"""
   FROM identity_link l JOIN identity_member m ON m.organization_id = l.organization_id AND m.id = l.member_id
@@ -48,7 +49,6 @@ _WALKED_FROM = f"""
 # How many those are, and how many of them are active, without counting: a million would be a long walk along an index.
 _USERS_TOTAL = f"""SELECT COALESCE(sum({{}}), 0)::bigint FROM identity_directorysize
  WHERE organization_id = {ORGANIZATION} AND directory_id = {DIRECTORY}"""  # noqa: S608 - constants
-_MINE = f"WHERE organization_id = {ORGANIZATION} AND directory_id = {DIRECTORY}"
 _STRETCHES = f"identity_stretch {_MINE}"
 _STEPS = f"identity_stretchstep {_MINE}"
 # What everybody has.
@@ -98,6 +98,10 @@ _USER_WORDS = Vocabulary(
         "l.member_id",
         _MEMBER_KEYS,
         KEY_CHARACTERS_MAX,
+        {
+            "userName": f"SELECT id FROM identity_member WHERE organization_id = {ORGANIZATION} AND user_name_key = %s",  # noqa: S608
+            "externalId": f"SELECT member_id FROM identity_link {_MINE} AND external_id = %s AND tombstoned_at IS NULL",  # noqa: S608
+        },
     ),
 )
 # Where a directory is followed, roles and entitlements are what people hold.

@@ -1,112 +1,20 @@
 """Filters as SQL: a tree to one boolean expression with parameters. Never wider than what was asked, never quietly empty."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import count
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from identity.profile import key_of
 from scim.errors import Code, ScimError
 from scim.filter import own
 from scim.filter.ast import And, AttributePath, Comparison, Filter, Literals, Not, Or, Present, ValuePath
 from scim.filter.match import comparable, moment, part
+from scim.filter.vocabulary import Column, Vocabulary, literal
 from scim.schemas.attribute import Attribute
 from scim.schemas.common import META
-from scim.schemas.resource_type import Place, ResourceType
+from scim.schemas.resource_type import Place
 
-_TYPED: dict[str, tuple[str, Literal["time", "number"]]] = {
-    "dateTime": ("timestamptz", "time"), "integer": ("numeric", "number"), "decimal": ("numeric", "number"),
-}  # fmt: skip
 _COMPARED = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-
-
-class Column(NamedTuple):
-    """Where a value is: an SQL expression, and how it is held.
-
-    text: as it is written; key: folded by identity.profile.key_of, and indexed; own_time: one of ours, finer than the
-    millisecond to which answers cut it; the others as PostgreSQL's types.
-    """
-
-    sql: str
-    held: Literal["text", "key", "uuid", "boolean", "time", "own_time", "number"] = "text"
-
-    def typed(self, attribute: Attribute) -> "Column":
-        """Return the column in the attribute's own type, where it is held as text; what cannot be read as such is no value."""
-        held = _TYPED.get(attribute.type)
-        if self.held != "text" or held is None:
-            return self
-        kind, name = held
-        return Column(
-            f"(CASE WHEN pg_input_is_valid({self.sql}, '{kind}') THEN ({self.sql})::{kind} END)", name
-        )
-
-
-class Rows(NamedTuple):
-    """A multi-valued attribute whose values are rows of their own: what to select from, and the column of each part."""
-
-    source: str
-    parts: Mapping[str, Column]
-
-
-class Keys(NamedTuple):
-    """Attributes whose texts can be looked up, folded and cut, in an index: their names, whose id it leads to, and its rows as `k`."""
-
-    names: frozenset[str]
-    owner: str
-    source: str
-    characters: int
-
-    def condition(self, operator: str, name: str) -> str:
-        """Return a condition that holds at least wherever the text, the one or two parameters, is found."""
-        folded = f"left(lower(%s), {self.characters})"
-        chosen = f"SELECT k.owner_id FROM {self.source} AND k.kind = '{name}'"  # noqa: S608 - built from tables alone
-        if operator == "eq":
-            # An array is looked up first and leads the rest; nobody goes through everybody because the planner takes a match for frequent.
-            return f"{self.owner} = ANY (ARRAY({chosen} AND k.key = {folded}))"
-        return f"{self.owner} IN ({chosen} AND k.key >= {folded} AND k.key < {folded} || chr(1114111))"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Vocabulary:
-    """Where the attributes of a resource type live; what is not named is in the JSON of `profile`.
-
-    `rows` has those of an extension under their URN, a colon and their name.
-    """
-
-    kind: ResourceType
-    columns: Mapping[str, Column]
-    rows: Mapping[str, Rows]
-    profile: str
-    keys: Keys | None = None
-
-    def rows_of(self, place: Place) -> Rows | None:
-        """Return where the values of a multi-valued attribute are rows, None for any other."""
-        assert place.attribute is not None  # noqa: S101 - callers have found an attribute
-        name = place.attribute.name
-        return self.rows.get(name if place.extension is None else f"{place.extension}:{name}")
-
-    def column(self, place: Place) -> Column:
-        """Return where a single value is, or the first of several (for sorting)."""
-        assert place.attribute is not None  # noqa: S101 - callers have found an attribute
-        name = place.attribute.name if place.sub is None else f"{place.attribute.name}.{place.sub.name}"
-        if place.extension is None and name in self.columns:
-            return self.columns[name]
-        steps = [self.profile]
-        if place.extension is not None:
-            steps.append(literal(place.extension))
-        steps.append(literal(place.attribute.name))
-        if place.attribute.multi_valued:
-            steps.append("0")
-        if place.sub is not None and not place.attribute.is_plain_list:
-            steps.append(literal(place.sub.name))
-        return Column("->".join(steps[:-1]) + "->>" + steps[-1])
-
-    def json(self, place: Place) -> str:
-        """Return the JSON of an attribute of several values or parts, or of a part of several values."""
-        assert place.attribute is not None  # noqa: S101 - callers have found an attribute
-        extension = f"->{literal(place.extension)}" if place.extension is not None else ""
-        part = f"->{literal(place.sub.name)}" if place.sub is not None and place.sub.is_plain_list else ""
-        return f"{self.profile}{extension}->{literal(place.attribute.name)}{part}"
 
 
 def compiled(tree: Filter, vocabulary: Vocabulary) -> tuple[str, list[Any]]:
@@ -131,7 +39,8 @@ class _Writing:
         """Write a filter of the resource."""
         if isinstance(tree, And | Or):
             word = " AND " if isinstance(tree, And) else " OR "
-            return "(" + word.join([self.filter(each) for each in tree.terms]) + ")"
+            looked_up = self.any_of(tree) if isinstance(tree, Or) else ""
+            return f"({looked_up}({word.join([self.filter(each) for each in tree.terms])}))"
         if isinstance(tree, Not):
             return _not(self.filter(tree.term))
         if isinstance(tree, ValuePath):
@@ -182,6 +91,26 @@ class _Writing:
         column = self.vocabulary.column(Place(place.extension, attribute, sub))
         looked_up = self.narrowed(place, tree) if sub is None else ""
         return f"({looked_up}{self.compare(tree, column, sub or attribute)})"
+
+    def any_of(self, tree: Or) -> str:
+        """Write who can be looked up where each term names one value, before the terms, which decide; no index leads an OR over tables."""
+        keys, chosen, values = self.vocabulary.keys, [], []
+        if keys is None:
+            return ""
+        for term in tree.terms:
+            if not (isinstance(term, Comparison) and term.operator == "eq" and isinstance(term.value, str)):
+                return ""
+            place = self.found(term.path)
+            if place.extension is not None or place.attribute is None:
+                return ""
+            if place.sub is not None and not (place.attribute.multi_valued and place.sub.name == "value"):
+                return ""
+            chosen.append(keys.chosen(place.attribute.name))
+            values.append(key_of(term.value) if place.attribute.name == "userName" else term.value)
+        if not all(chosen):
+            return ""
+        self.parameters.extend(values)
+        return f"{keys.is_among(chosen)} AND "
 
     def narrowed(self, place: Place, tree: Filter) -> str:
         """Write what can be looked up of a condition, before the condition itself, which decides; nothing where nothing can."""
@@ -303,11 +232,6 @@ class _Writing:
             self.parameters.append(str(value))
             return f"right({left}, length({right})) = {right}"
         return f'{left} COLLATE "C" {_COMPARED[operator]} {right}'
-
-
-def literal(name: str) -> str:
-    """Return a name as an SQL literal in a statement with parameters; schemas, some of them an organization's own, decide it."""
-    return "'" + name.replace("'", "''").replace("%", "%%") + "'"
 
 
 def _not(written: str) -> str:

@@ -16,7 +16,8 @@ from scim2_models import Schema as TheirSchema
 from scim import normaliser
 from scim.errors import ScimError
 from scim.filter.grammar import parse
-from scim.filter.sql import Vocabulary, compiled
+from scim.filter.sql import compiled
+from scim.filter.vocabulary import Vocabulary
 from scim.patch import apply
 from scim.schemas import USER, definition
 from scim.schemas.attribute import Attribute, Schema
