@@ -16,7 +16,7 @@ from audit import context
 from audit.events import Event
 from audit.models import Entry
 from audit.record import Actor, Subject, record
-from identity.members import subject_of
+from identity.member_row import subject_of
 from identity.models import Member, Organization
 
 WINDOW: Final = timedelta(minutes=15)

@@ -20,7 +20,7 @@ from console.sign_in import LOCKED, wanted_page
 from identity import second_factors, sessions, tenancy
 from identity.browser import awaiting_of, remember
 from identity.errors import Refusal
-from identity.members import subject_of
+from identity.member_row import subject_of
 from identity.models import Session
 
 # A session that is open from now on, and its cookie.

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, record_all
-from identity import alarms, arrivals, credential_ends, first_defaults, members, tenancy
+from identity import alarms, arrivals, credential_ends, first_defaults, member_row, tenancy
 from identity.arrivals import Newcomer
 from identity.models import ActivePeriod, Directory, Member, Organization
 
@@ -118,9 +118,9 @@ def prepare(
     made: list[Newcomer] = []
     for arrival in arrivals_:
         member = Member(
-            organization=organization, password=members.unusable_password(), created_at=now, changed_at=now, state=Member.State.ACTIVE,
+            organization=organization, password=member_row.unusable_password(), created_at=now, changed_at=now, state=Member.State.ACTIVE,
         )  # fmt: skip
-        changes = members.assign(
+        changes = member_row.assign(
             member, arrival.user_name, arrival.profile, email_unique=organization.email_unique
         )
         changes |= {
@@ -149,7 +149,7 @@ def change(organization: Organization, changes: Sequence[Change], *, actor: Acto
             if member.version != asked.version or member.state == Member.State.OFFBOARDED:
                 continue
             kept = {name: value for name, value in member.profile.items() if name not in asked.drop}
-            changed = members.assign(
+            changed = member_row.assign(
                 member, asked.user_name, {**kept, **asked.put}, email_unique=email_unique
             )
             if changed:
@@ -260,4 +260,4 @@ def _line(
     changes: Mapping[str, Any],
     data: Mapping[str, Any] | None = None,
 ) -> Line:
-    return Line(event, member.organization_id, actor, members.subject_of(member), changes, data or {})
+    return Line(event, member.organization_id, actor, member_row.subject_of(member), changes, data or {})

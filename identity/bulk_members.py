@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, record_all
-from identity import arrivals, first_defaults, members, people_plan, roles, tenancy
+from identity import arrivals, first_defaults, member_row, people_plan, roles, tenancy
 from identity.arrivals import Newcomer
 from identity.handing_out import Holder
 from identity.models import Member, Organization
@@ -61,7 +61,7 @@ def _carry_out(organization: Organization, work: Work, actor: Actor) -> None:
         origin = Origin.ORGANIZATION_DEFAULT
         lines = [
             Line(
-                Event.MEMBER_CREATE, organization.pk, actor, members.subject_of(member),
+                Event.MEMBER_CREATE, organization.pk, actor, member_row.subject_of(member),
                 changes=changes | {"state": [None, member.state]},
             )
             for _, member, changes in work.newcomers
@@ -86,6 +86,8 @@ def _change(work: Work, actor: Actor) -> None:
         member.changed_at = now
     Member.objects.bulk_update([member for member, _ in work.changed], _CHANGING)
     record_all(
-        Line(Event.MEMBER_CHANGE, member.organization_id, actor, members.subject_of(member), changes=changes)
+        Line(
+            Event.MEMBER_CHANGE, member.organization_id, actor, member_row.subject_of(member), changes=changes
+        )
         for member, changes in work.changed
     )

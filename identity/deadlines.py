@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import alarms, exits, members, tenancy
+from identity import alarms, exits, member_row, tenancy
 from identity.errors import Invalid, Offboarded
 from identity.models import Member, Organization
 
@@ -24,7 +24,7 @@ def schedule_end(
             "This time has passed: choose one to come, or offboard the member now.", field="ends_at"
         )
     with tenancy.change(member.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         if locked.state == Member.State.OFFBOARDED:
             message = "This member is offboarded already."
             raise Offboarded(message)
@@ -38,7 +38,7 @@ def schedule_end(
             Event.MEMBER_SCHEDULE_END,
             organization_id=locked.organization_id,
             actor=actor,
-            subject=members.subject_of(locked),
+            subject=member_row.subject_of(locked),
             changes={"ends_at": [before, ends_at]},
         )
     return locked
@@ -47,7 +47,7 @@ def schedule_end(
 def offboard_if_due(member: Member, *, actor: Actor) -> bool:
     """Offboard the member if their end date has passed, as the locked row tells; tells whether it did."""
     with tenancy.change(member.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         if locked.ends_at is None or locked.ends_at > timezone.now():
             return False
         return not exits.offboard_locked(
@@ -58,7 +58,7 @@ def offboard_if_due(member: Member, *, actor: Actor) -> bool:
 def offboard_if_grace_ended(member: Member, *, actor: Actor) -> bool:
     """Offboard the member if they have been suspended for the organization's grace; tells whether it did."""
     with tenancy.change(member.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         grace = timedelta(days=Organization.objects.get(pk=locked.organization_id).grace_days)
         if locked.suspended_at is None or locked.suspended_at + grace > timezone.now():
             return False

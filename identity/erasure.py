@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import members, tenancy
+from identity import member_row, tenancy
 from identity.errors import Invalid
 from identity.models import (
     Invitation,
@@ -55,7 +55,7 @@ def on_erase(listener: Callable[[Member], None]) -> None:
 def erase(member: Member, *, actor: Actor, reason: str = "") -> Erased:
     """Forget who the offboarded member was. Cannot be undone. Raises Invalid for one who is not offboarded."""
     with tenancy.change(member.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         if locked.erased_at is not None:
             return Erased(locked.pk, already=True)
         if locked.state != Member.State.OFFBOARDED:
@@ -68,7 +68,7 @@ def erase(member: Member, *, actor: Actor, reason: str = "") -> Erased:
             Event.MEMBER_ERASE,
             organization_id=locked.organization_id,
             actor=actor,
-            subject=members.subject_of(locked),
+            subject=member_row.subject_of(locked),
             data={"reason": reason, "details": count},
         )
     return Erased(locked.pk, count)
@@ -77,7 +77,7 @@ def erase(member: Member, *, actor: Actor, reason: str = "") -> Erased:
 def erase_if_due(member: Member, *, actor: Actor) -> bool:
     """Erase the member if the organization's retention has passed since they were offboarded; tells whether it did."""
     with tenancy.change(member.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         days = Organization.objects.get(pk=locked.organization_id).retention_days
         if not days or locked.offboarded_at is None or locked.state != Member.State.OFFBOARDED:
             return False

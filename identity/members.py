@@ -1,17 +1,14 @@
 """Verbs on members: how a person comes in, changes, goes and comes back. Every path calls these."""
 
-import json
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
-from uuid import UUID
+from typing import Any, Literal
 
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
+from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, Line, Subject, record, record_with, with_entries
+from audit.record import Actor, Line, record
 from identity import (
     alarms,
     arrivals,
@@ -20,9 +17,9 @@ from identity import (
     first_defaults,
     links,
     matching,
+    member_row,
     passwords,
     returns,
-    rows,
     tenancy,
 )
 from identity.arrivals import Newcomer
@@ -30,22 +27,10 @@ from identity.errors import Conflict, Offboarded
 from identity.exits import Receipt
 from identity.handing_out import Holder, refuse_stronger_person
 from identity.models import Directory, Member, Organization
-from identity.profile import check_length, check_user_name, differences, display_name_of, email_of, key_of
+from identity.profile import check_length, check_user_name, email_of
 
 _Unset = Literal["unset"]
 UNSET: _Unset = "unset"
-_LOCK: Final = "SELECT to_jsonb(member)::text FROM identity_member member WHERE id = %s FOR NO KEY UPDATE"
-_SAVED: Final = (
-    "id", "organization_id", "user_name", "user_name_key", "email", "email_key", "email_claim", "display_name", "version", "changed_at",
-)  # fmt: skip
-_CHANGE: Final = with_entries("""
-changed AS (
-  UPDATE identity_member
-     SET user_name = %(user_name)s, user_name_key = %(user_name_key)s, profile = %(profile)s::jsonb, email = %(email)s,
-         email_key = %(email_key)s, email_claim = %(email_claim)s, display_name = %(display_name)s, version = %(version)s,
-         changed_at = %(changed_at)s
-   WHERE organization_id = %(organization_id)s AND id = %(id)s
-)""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +109,9 @@ def change(
     Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, Offboarded, Forbidden, and Conflict if `expected_version` differs.
     """
     with tenancy.change(member.organization_id):
-        locked = lock(member)
+        locked = member_row.lock(member)
         if expected_version is not None and locked.version != expected_version:
-            message = f"The member is of version {locked.version} by now: read it again."
-            raise Conflict(message)
+            raise Conflict(f"The member is of version {locked.version} by now: read it again.")
         return change_locked(
             locked,
             actor=actor,
@@ -154,14 +138,14 @@ def change_locked(
     holder: Holder | None = None,
 ) -> Member:
     """Do so to a member whose row the caller has locked and just read, in the caller's transaction (`tenancy.change` or `whole`)."""
-    known_as = known_by(locked)
-    changes = assign(locked, user_name, profile)
-    if holder is not None and known_by(locked) != known_as:
+    known_as = member_row.known_by(locked)
+    changes = member_row.assign(locked, user_name, profile)
+    if holder is not None and member_row.known_by(locked) != known_as:
         refuse_stronger_person(holder, locked, "user_name" if "user_name" in changes else "email")
     if directory is not None and external_id != UNSET:
         changes |= links.rename(locked, directory, external_id)
     if changes:
-        _save_profile(locked, actor, changes)
+        member_row.save(locked, actor, changes)
     if active is False and locked.state == Member.State.ACTIVE:
         exits.suspend_locked(locked, actor=actor, reason=reason)
     elif active is True and locked.state != Member.State.ACTIVE:
@@ -174,7 +158,7 @@ def suspend(
 ) -> Member:
     """Shut the member out; grants, roles and groups stay and are dormant. The grace period begins. Raises LastAdministrator."""
     with tenancy.change(member.organization_id):
-        locked = lock(member)
+        locked = member_row.lock(member)
         alarms.refuse_last_administrator(locked, actor=actor, despite=despite_last_administrator)
         if locked.state == Member.State.ACTIVE:
             exits.suspend_locked(locked, actor=actor, reason=reason)
@@ -184,7 +168,7 @@ def suspend(
 def reactivate(member: Member, *, actor: Actor, reason: str = "") -> Member:
     """Let a suspended member in again, with everything they had. Raises Offboarded."""
     with tenancy.change(member.organization_id):
-        locked = lock(member)
+        locked = member_row.lock(member)
         if locked.state != Member.State.ACTIVE:
             _reactivate_locked(locked, actor=actor, reason=reason)
     return locked
@@ -204,7 +188,7 @@ def offboard(
     """
     signalled_at = timezone.now()
     with tenancy.change(member.organization_id):
-        locked = lock(member)
+        locked = member_row.lock(member)
         alarms.refuse_last_administrator(locked, actor=actor, despite=despite_last_administrator)
         return exits.offboard_locked(
             locked, actor=actor, reason=reason, tombstone=tombstone, signalled_at=signalled_at
@@ -217,7 +201,7 @@ def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = 
     Raises UserNameTaken where somebody else has the user name by now, and Offboarded for one who was erased.
     """
     with tenancy.change(member.organization_id):
-        locked = lock(member)
+        locked = member_row.lock(member)
         if locked.erased_at is not None:
             raise Offboarded(
                 "This person was erased: nobody knows any more who they were. Bring them in anew."
@@ -232,7 +216,7 @@ def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = 
 def set_password(member: Member, password: str, *, actor: Actor) -> None:
     """Set the password for local sign-in and end every session of the member. Raises Invalid (identity.passwords)."""
     with tenancy.change(member.organization_id):
-        locked = lock(member)
+        locked = member_row.lock(member)
         passwords.check(locked, password)
         locked.password = make_password(passwords.normal(password))
         locked.save(update_fields=["password"])
@@ -241,26 +225,8 @@ def set_password(member: Member, password: str, *, actor: Actor) -> None:
             Event.MEMBER_PASSWORD,
             organization_id=locked.organization_id,
             actor=actor,
-            subject=subject_of(locked),
+            subject=member_row.subject_of(locked),
         )
-
-
-def known_by(member: Member) -> tuple[str, str]:
-    """Return by what a member is found at the door: whoever changes these can get in as them."""
-    return member.user_name_key, member.email_key
-
-
-def lock(member: Member | UUID) -> Member:
-    """Lock the member's row for the transaction and return it; the tenancy must be set."""
-    found = tenancy.asked(_LOCK, [member.pk if isinstance(member, Member) else member])
-    if not found:
-        raise Member.DoesNotExist
-    return rows.loaded(Member, json.loads(found[0][0]))
-
-
-def subject_of(member: Member) -> Subject:
-    """Return the member as the record names them."""
-    return Subject("member", str(member.pk), member.user_name)
 
 
 def _create(
@@ -276,29 +242,20 @@ def _create(
 ) -> Member:
     now = timezone.now()
     member = Member(
-        organization=organization, password=unusable_password(), created_at=now, changed_at=now,
+        organization=organization, password=member_row.unusable_password(), created_at=now, changed_at=now,
         state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
     )  # fmt: skip
-    changes = assign(member, user_name, profile, email_unique=seen.email_unique)
+    changes = member_row.assign(member, user_name, profile, email_unique=seen.email_unique)
     if directory is not None:
         changes["external_id"] = [None, external_id]
     line = Line(
-        Event.MEMBER_CREATE,
-        organization.pk,
-        actor,
-        subject_of(member),
-        changes=changes | {"state": [None, member.state]},
-        data={"directory": str(directory.pk)} if directory else {},
-    )
+        Event.MEMBER_CREATE, organization.pk, actor, member_row.subject_of(member), changes | {"state": [None, member.state]},
+        {"directory": str(directory.pk)} if directory else {},
+    )  # fmt: skip
     arrivals.insert(
         organization.pk, [Newcomer(member, external_id)], [line], directory=directory, origin=origin
     )
     return member
-
-
-def unusable_password() -> str:
-    """Return a password hash that no password has; unlike Django's own way it costs nothing."""
-    return UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20)
 
 
 def _take_back(
@@ -317,7 +274,7 @@ def _take_back(
             Event.MEMBER_LINK,
             organization_id=member.organization_id,
             actor=actor,
-            subject=subject_of(member),
+            subject=member_row.subject_of(member),
             data={"directory": str(directory.pk), "external_id": external_id or ""},
         )
     was_suspended = member.state == Member.State.SUSPENDED
@@ -333,48 +290,6 @@ def _take_back(
         external_id=external_id if external_id is not None else UNSET,
     )
     return Provisioned(member, revived=revived and not known.needs_link, linked=known.needs_link)
-
-
-def assign(
-    member: Member,
-    user_name: str | None,
-    profile: Mapping[str, Any] | None,
-    *,
-    email_unique: bool | None = None,
-) -> dict[str, list[Any]]:
-    """Set the fields and what derives from them on the object (not saved), and return what differs as {path: [old, new]}."""
-    changes: dict[str, list[Any]] = {}
-    email_key = member.email_key
-    if user_name is not None:
-        user_name = check_user_name(user_name)
-        if user_name != member.user_name:
-            changes["user_name"] = [member.user_name or None, user_name]
-            member.user_name, member.user_name_key = user_name, key_of(user_name)
-    if profile is not None:
-        changes |= differences(member.profile, profile)
-        member.profile = dict(profile)
-    if changes:
-        member.email = email_of(member.profile)
-        member.email_key = key_of(member.email)
-        member.display_name = display_name_of(member.profile, member.user_name)
-        if email_unique is None and member.email_key != email_key:
-            email_unique = Organization.objects.values_list("email_unique", flat=True).get(
-                pk=member.organization_id
-            )
-        # The claim to an address that stays is the organization's, which sets it for everybody when it begins or ends to want one.
-        if email_unique is not None:
-            member.email_claim = member.email_key if email_unique and member.email_key else None
-    return changes
-
-
-def _save_profile(member: Member, actor: Actor, changes: Mapping[str, Any]) -> None:
-    member.version += 1
-    member.changed_at = timezone.now()
-    values = {name: getattr(member, name) for name in _SAVED}
-    # Not orjson's: people's profiles may hold whole numbers past 64 bits.
-    values["profile"] = json.dumps(member.profile, ensure_ascii=False)
-    line = Line(Event.MEMBER_CHANGE, member.organization_id, actor, subject_of(member), changes=changes)
-    record_with(_CHANGE, values, [line])
 
 
 def _reactivate_locked(member: Member, *, actor: Actor, reason: str) -> None:

@@ -18,7 +18,7 @@ from audit.record import Actor, Line, record_all
 from identity import directories, group_batches, group_moves, tenancy
 from identity.group_batches import Move
 from identity.handing_out import Holder
-from identity.members import subject_of
+from identity.member_row import subject_of
 from identity.models import Directory, Link, Membership, Organization, Pull
 from identity.move_plan import Groups, Mover, Moves, Wanted, check, make
 

@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from django.db.models import Q
 from django.utils import timezone
 
-from identity import members
+from identity import member_row
 from identity.errors import EmailTaken, Forbidden, Invalid, Refusal, TooMany, UnknownRole, UserNameTaken
 from identity.handing_out import STRONGER, Holder, stronger_people
 from identity.models import Member, Organization, Role, RoleAssignment
@@ -146,11 +146,13 @@ class _Reading:
         """Make the member whom the line brings in, unwritten."""
         now = timezone.now()
         made = Member(
-            organization=self.organization, password=members.unusable_password(), created_at=now, changed_at=now,
+            organization=self.organization, password=member_row.unusable_password(), created_at=now, changed_at=now,
             state=Member.State.ACTIVE,
         )  # fmt: skip
         profile = with_short_forms({}, email=person.email, display_name=person.display_name)
-        changes = members.assign(made, person.user_name, profile, email_unique=self.organization.email_unique)
+        changes = member_row.assign(
+            made, person.user_name, profile, email_unique=self.organization.email_unique
+        )
         self.work.newcomers.append((person, made, changes))
         self.work.given += [(made, self.roles[name]) for name in dict.fromkeys(person.roles or ())]
         shown = changes if person.roles is None else changes | {"roles": [None, sorted(set(person.roles))]}
@@ -160,7 +162,7 @@ class _Reading:
         """Work out what the line changes about a member."""
         profile = with_short_forms(member.profile, email=person.email, display_name=person.display_name)
         version = member.version
-        changes = members.assign(member, None, profile, email_unique=self.organization.email_unique)
+        changes = member_row.assign(member, None, profile, email_unique=self.organization.email_unique)
         if changes:
             self.work.changed.append((member, changes))
         shown = dict(changes)

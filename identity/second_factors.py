@@ -20,7 +20,7 @@ from django_otp.oath import TOTP
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import mail, members, tenancy
+from identity import mail, member_row, tenancy
 from identity import secrets as sealing
 from identity.errors import Invalid
 from identity.models import Member, Organization, RecoveryCode, SecondFactor
@@ -101,7 +101,7 @@ def enrol(member: Member, sealed: str, code: str, *, actor: Actor) -> list[str]:
             "This is not the code that your app shows now. Check the clock of your device.", field="code"
         )
     with tenancy.change(member.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         mine = SecondFactor.objects.filter(organization=locked.organization_id, member=locked)
         renewed = bool(mine.delete()[0])
         row = SecondFactor(
@@ -114,7 +114,7 @@ def enrol(member: Member, sealed: str, code: str, *, actor: Actor) -> list[str]:
             Event.SECOND_FACTOR_ENROL,
             organization_id=locked.organization_id,
             actor=actor,
-            subject=members.subject_of(locked),
+            subject=member_row.subject_of(locked),
             data={"renewed": renewed, "recovery_codes": len(codes)},
         )
     return codes
@@ -123,7 +123,7 @@ def enrol(member: Member, sealed: str, code: str, *, actor: Actor) -> list[str]:
 def renew_codes(member: Member, *, actor: Actor) -> list[str]:
     """Give the member ten new recovery codes, told this once; the old ones are worth nothing. Raises Invalid without an app."""
     with tenancy.change(member.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         if of(locked) is None:
             raise Invalid("Set up an authenticator app first.")
         codes = _renew_codes(locked)
@@ -131,7 +131,7 @@ def renew_codes(member: Member, *, actor: Actor) -> list[str]:
             Event.SECOND_FACTOR_CODES,
             organization_id=locked.organization_id,
             actor=actor,
-            subject=members.subject_of(locked),
+            subject=member_row.subject_of(locked),
             data={"recovery_codes": len(codes)},
         )
     return codes
@@ -143,7 +143,7 @@ def spend(member: Member, code: str, *, actor: Actor) -> str:
     Two tries with the same code at once: the member's row is locked, so one of them finds it spent.
     """
     with tenancy.change(member.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         row = of(locked)
         if row is None or len(code) > _CODE_LENGTH_MAX:
             return ""
@@ -161,7 +161,7 @@ def remove(member: Member, *, actor: Actor, reason: str = "") -> bool:
     Where somebody else did it, the member is written to: it is what a thief would ask an administrator for.
     """
     with tenancy.change(member.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         if not SecondFactor.objects.filter(organization=locked.organization_id, member=locked).delete()[0]:
             return False
         RecoveryCode.objects.filter(organization=locked.organization_id, member=locked).delete()
@@ -169,7 +169,7 @@ def remove(member: Member, *, actor: Actor, reason: str = "") -> bool:
             Event.SECOND_FACTOR_REMOVE,
             organization_id=locked.organization_id,
             actor=actor,
-            subject=members.subject_of(locked),
+            subject=member_row.subject_of(locked),
             data={"reason": reason},
         )
         if actor.id != str(locked.pk) and locked.email:
@@ -226,7 +226,7 @@ def _spend_recovery(member: Member, code: str, actor: Actor) -> bool:
         Event.SECOND_FACTOR_RECOVERY,
         organization_id=member.organization_id,
         actor=actor,
-        subject=members.subject_of(member),
+        subject=member_row.subject_of(member),
         data={"left": mine.count()},
     )
     return True

@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Line, record_with, with_entries
-from identity import domains, invitations, members, tenancy
+from identity import domains, invitations, member_row, members, tenancy
 from identity.models import Invitation, Member
 from identity.models.access import Origin
 from identity.profile import exact, is_same, key_of
@@ -94,7 +94,7 @@ def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
         Event.MEMBER_LINK,
         connection.organization_id,
         actor_of(connection),
-        members.subject_of(member),
+        member_row.subject_of(member),
         data={"connection": str(connection.pk), "how": match.how},
     )
     values = {

@@ -8,7 +8,7 @@ from typing import cast
 from django.db import IntegrityError
 from django.utils import timezone
 
-from identity import errors, first_access, invitations, members, sessions, tenancy
+from identity import errors, first_access, invitations, member_row, sessions, tenancy
 from identity.first_access import Applied, Wanted
 from identity.grants import GrantSpec
 from identity.models import Member
@@ -157,7 +157,7 @@ def _take_in(
         followed = following.follow(connection, match.member, _wanted(person), applied.stages)
         refused_access = [*_refused_access(applied), *followed]
         if match.how != "created":
-            match = replace(match, member=members.lock(match.member))
+            match = replace(match, member=member_row.lock(match.member))
         return _sign_in(connection, course, verified, relay_target, match, refused_access)
 
 

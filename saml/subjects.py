@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import members, tenancy
+from identity import member_row, tenancy
 from identity.errors import Invalid, Offboarded
 from identity.models import Member
 from saml.models import Connection, SubjectLink
@@ -30,7 +30,7 @@ def link(connection: Connection, member: Member, name_id: str, *, actor: Actor) 
 def bind(connection: Connection, member: Member, digest: bytes, *, actor: Actor, how: str) -> SubjectLink:
     """Do what `link` does for what the person is recognized by (`people.digest_of`); `how` it came about stands in the record."""
     with tenancy.change(connection.organization_id):
-        locked = members.lock(member)
+        locked = member_row.lock(member)
         if locked.state == Member.State.OFFBOARDED:
             raise Offboarded("This member is offboarded: reinstate them before linking.")
         mine = SubjectLink.objects.filter(
@@ -50,7 +50,7 @@ def bind(connection: Connection, member: Member, digest: bytes, *, actor: Actor,
             Event.MEMBER_LINK,
             organization_id=connection.organization_id,
             actor=actor,
-            subject=members.subject_of(locked),
+            subject=member_row.subject_of(locked),
             data={"connection": str(connection.pk), "how": how},
         )
     return made
@@ -70,7 +70,7 @@ def unlink(connection: Connection, member_id: UUID, *, actor: Actor) -> bool:
             Event.MEMBER_UNLINK,
             organization_id=connection.organization_id,
             actor=actor,
-            subject=members.subject_of(found.member),
+            subject=member_row.subject_of(found.member),
             data={"connection": str(connection.pk)},
         )
     return True

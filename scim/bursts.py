@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import groups, links, members, tenancy
+from identity import groups, links, member_row, members, tenancy
 from identity.errors import Conflict, Refusal
 from identity.models import Directory, Group, Link, Member, Membership, Nesting
 from scim.models import Burst, Departure
@@ -136,7 +136,7 @@ def _one(burst: Burst, departure_id: UUID, decision: Burst.Decision, actor: Acto
 
 
 def _confirmed(departure: Departure, actor: Actor) -> str:
-    member = members.lock(departure.member_id)
+    member = member_row.lock(departure.member_id)
     if member.state != Member.State.SUSPENDED:
         return CHANGED_SINCE
     members.offboard(
@@ -150,7 +150,7 @@ def _undone(departure: Departure, actor: Actor) -> str:
         return _back_in_group(departure, actor)
     if departure.kind == Departure.Kind.UNNEST:
         return _nested_again(departure, actor)
-    member = members.lock(departure.member_id)
+    member = member_row.lock(departure.member_id)
     reason = _REASON[Burst.Decision.ROLL_BACK]
     left_as = _left_since(departure, member)
     if left_as == Member.State.SUSPENDED:
@@ -178,7 +178,7 @@ def _reinstated(departure: Departure, member: Member, actor: Actor, reason: str)
             Event.MEMBER_LINK,
             organization_id=member.organization_id,
             actor=actor,
-            subject=members.subject_of(member),
+            subject=member_row.subject_of(member),
             data={"directory": str(departure.directory_id), "external_id": link.external_id or ""},
         )
     for membership in former:

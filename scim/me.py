@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 
-from identity import members, tenancy
+from identity import member_row, members, tenancy
 from identity.models import Member
 from scim import (
     authentication,
@@ -90,7 +90,7 @@ def _changed(request: HttpRequest, wanted: Callable[[dict[str, Any]], dict[str, 
     """Change what is the person's own and return them. ScimError me_not_yours where anything else would differ, version_changed."""
     who = person(request)
     with tenancy.of(who.organization):
-        members.lock(who.member)
+        member_row.lock(who.member)
         row = _row(who)
         expected = request.headers.get("If-Match")
         if expected is not None and not names(expected, row.version):

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from psycopg.pq import TransactionStatus
 
-from identity import members, tenancy, tokens
+from identity import member_row, members, tenancy, tokens
 from identity.errors import UserNameTaken
 from identity.models import Directory, Member
 from identity.postgresql.flush import PREPARED_MAX, Statement
@@ -158,7 +158,7 @@ def test_whole_numbers_past_64_bits_stay_as_they_are(acme, jane):
     profile = {"externalNumber": 12345678901234567890123}
     made = members.provision(acme, actor=SETUP, user_name="big@acme.example", profile=profile).member
     with tenancy.change(acme):
-        assert members.lock(made).profile == profile
+        assert member_row.lock(made).profile == profile
     members.change(jane, profile=profile | {"title": "x"}, actor=SETUP)
     with tenancy.of(acme):
         assert Member.objects.get(pk=jane.pk).profile == profile | {"title": "x"}

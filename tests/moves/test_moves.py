@@ -7,7 +7,7 @@ import pytest
 
 from audit.events import Event
 from audit.record import record
-from identity import domains, erasure, grants, groups, members, moves, resources, roles, tenancy
+from identity import domains, erasure, grants, groups, member_row, members, moves, resources, roles, tenancy
 from identity import links as linking
 from identity.errors import Invalid, TooMany
 from identity.grants import GrantSpec
@@ -293,7 +293,10 @@ def test_whom_both_directories_have_stays_known_to_the_second(acme, okta, entra,
     with tenancy.change(acme):
         linking.make(people["a"], entra.directory, "e-a")
         record(
-            Event.MEMBER_LINK, organization_id=acme.pk, actor=SETUP, subject=members.subject_of(people["a"])
+            Event.MEMBER_LINK,
+            organization_id=acme.pk,
+            actor=SETUP,
+            subject=member_row.subject_of(people["a"]),
         )
     moves.move(okta.directory, entra.directory, Wanted({people["a"].pk: None}), actor=ADA)
     assert links(entra.directory) == {"a@acme.example": "e-a"}

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db import connections
 
-from identity import links, members, tenancy
+from identity import links, member_row, members, tenancy
 from identity.models import Link, Member, Stretch, StretchStep
 from tasks.jobs import scim as jobs
 from tests.conftest import SERVERS, SETUP, _named, join, scim_client
@@ -101,7 +101,7 @@ def test_the_active_are_counted_whatever_happens_to_people_and_links(acme, okta,
             members.Event.MEMBER_LINK,
             organization_id=acme.pk,
             actor=SETUP,
-            subject=members.subject_of(shared),
+            subject=member_row.subject_of(shared),
         )
     assert (agree(), agree(other.directory)) == ((3, 3), (1, 1))
     members.offboard(shared, actor=SETUP, reason="left")
@@ -190,7 +190,10 @@ def test_who_jumps_lands_where_counting_would_lead(acme, okta, idp, eraser, agre
         back = Member.objects.get(pk=everybody[1999])
         links.make(back, okta.directory, "back")
         members.record(
-            members.Event.MEMBER_LINK, organization_id=acme.pk, actor=SETUP, subject=members.subject_of(back)
+            members.Event.MEMBER_LINK,
+            organization_id=acme.pk,
+            actor=SETUP,
+            subject=member_row.subject_of(back),
         )
     lands()
     assert (jobs.count_stretches(), jobs.count_stretches()) == (1, 0)

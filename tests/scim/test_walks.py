@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from identity import links, members, tenancy, tokens
+from identity import links, member_row, members, tenancy, tokens
 from identity.models import DirectorySize, Link, Member
 from scim.models import Walk
 from tests.conftest import SETUP, scim_client
@@ -145,7 +145,10 @@ def test_the_total_is_kept_whatever_happens_to_links(acme, okta, idp):
     with tenancy.change(acme):
         links.make(back, okta.directory, "3")
         members.record(
-            members.Event.MEMBER_LINK, organization_id=acme.pk, actor=SETUP, subject=members.subject_of(back)
+            members.Event.MEMBER_LINK,
+            organization_id=acme.pk,
+            actor=SETUP,
+            subject=member_row.subject_of(back),
         )
     assert agree() == 8
     refused = idp.post("/Users", {"userName": "p5@example.org", "externalId": "other"})

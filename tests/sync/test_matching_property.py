@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings, strategies
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import domains, matching, members, pull_settings, sync_runs, tenancy
+from identity import domains, matching, member_row, pull_settings, sync_runs, tenancy
 from identity.errors import EmailTaken, UserNameTaken
 from identity.models import Link, Member, Step
 from tasks.models import StagedPerson
@@ -53,7 +53,7 @@ def _put(organization, directory, here, number):
     now = timezone.now()
     member = Member(
         organization=organization, user_name=here.user_name, user_name_key=here.user_name, email=here.email, email_key=here.email,
-        password="md5$x$y" if here.password else members.unusable_password(), state=here.state, created_at=now, changed_at=now,
+        password="md5$x$y" if here.password else member_row.unusable_password(), state=here.state, created_at=now, changed_at=now,
         suspended_at=now if here.state == "suspended" else None, offboarded_at=now if here.state == "offboarded" else None,
     )  # fmt: skip
     member.save(force_insert=True)

@@ -13,6 +13,7 @@ from identity import (
     domains,
     erasure,
     links,
+    member_row,
     members,
     organizations,
     pulls,
@@ -450,7 +451,7 @@ def test_9_a_local_person_in_the_directorys_group_stays(hr, acme, jane):
         from audit.events import Event
         from audit.record import record
 
-        record(Event.MEMBER_LINK, organization_id=acme.pk, actor=SETUP, subject=members.subject_of(jane))
+        record(Event.MEMBER_LINK, organization_id=acme.pk, actor=SETUP, subject=member_row.subject_of(jane))
         Membership(organization=acme, group=group, member=jane, started_at=timezone.now()).save(
             force_insert=True
         )
