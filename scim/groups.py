@@ -205,7 +205,7 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     base = base_url()
     shown = [chosen(resources.group(row, base, as_text=chosen.is_whole)) for row in page.rows]
     return protocol.listing(
-        shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(page, GROUPS, wish)
+        shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(who, page, GROUPS, wish)
     )
 
 

@@ -27,6 +27,7 @@ _TYPES = {
     "number": "numeric",
 }
 _CURSOR_CHARACTERS_MAX = 8192
+_PARTS = 5
 _TOTAL_MAX = 2**40
 
 
@@ -101,31 +102,47 @@ def order(words: Vocabulary, last: str, sort_by: str, *, descending: bool, withi
     return Order(column, last, descending)
 
 
-def written(key: Key, question: str, total: int | None) -> str:
+def written(key: Key, question: str, total: int | None, whose: UUID | None = None) -> str:
     """Return the cursor that stands for a key; `question` is what was asked, since it means nothing to another question.
 
-    `total` is what the first page told, for the next ones to repeat.
+    `total` is what the first page told, for the next ones to repeat; `whose` is the directory that it told so (`check_owner`).
     """
-    return (
-        base64.urlsafe_b64encode(orjson.dumps([digest(question), key.value, str(key.id), total]))
-        .decode()
-        .rstrip("=")
-    )
+    parts = [digest(question), key.value, str(key.id), total, digest(str(whose)) if whose else ""]
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
 
 
 def read(cursor: str, question: str) -> tuple[Key, int | None]:
     """Return the key that a cursor of ours stands for, and the total. ScimError cursor_wrong."""
+    asked, value, last, total, _ = _parts(cursor)
     try:
-        padded = cursor[:_CURSOR_CHARACTERS_MAX] + "=" * (-len(cursor) % 4)
-        asked, value, last, total = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         key = Key(value, UUID(last))
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+    except (ValueError, TypeError, AttributeError):
         raise ScimError(Code.CURSOR_WRONG) from None
     is_value = value is None or (isinstance(value, str) and "\0" not in value)
     is_total = total is None or (type(total) is int and 0 <= total <= _TOTAL_MAX)
     if not is_value or not is_total or asked != digest(question):
         raise ScimError(Code.CURSOR_WRONG)
     return key, total
+
+
+def check_owner(cursor: str | None, whose: UUID) -> None:
+    """Refuse another directory's cursor: it would tell that one's total, and may lead past everybody. ScimError cursor_wrong.
+
+    Apart from `read`, since what a cursor leads to is asked before anybody knows who asks.
+    """
+    if cursor and _parts(cursor)[4] != digest(str(whose)):
+        raise ScimError(Code.CURSOR_WRONG)
+
+
+def _parts(cursor: str) -> list[Any]:
+    try:
+        padded = cursor[:_CURSOR_CHARACTERS_MAX] + "=" * (-len(cursor) % 4)
+        found = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        raise ScimError(Code.CURSOR_WRONG) from None
+    if not isinstance(found, list) or len(found) != _PARTS:
+        raise ScimError(Code.CURSOR_WRONG)
+    return found
 
 
 def digest(question: str) -> str:

@@ -233,6 +233,7 @@ def users(who: Caller, wish: Wish, kind: ResourceType = USERS, *, groups: bool =
     words = _FOLLOWED_WORDS if following.follows(who.directory) else _USER_WORDS
     if kind is not USERS:
         words = replace(words, kind=kind)
+    ordering.check_owner(wish.cursor, who.directory.pk)
     found = pages.found(who, *_listing(wish, words, groups=groups), wish)
     return Page(found.rows, found.total, found.last)
 
@@ -262,6 +263,7 @@ def groups_asked(wish: Wish, *, members: Members = "ids") -> Statement:
 
 def groups(who: Caller, wish: Wish, *, members: Members = "ids") -> Page[GroupRow]:
     """Return a page of the directory's groups."""
+    ordering.check_owner(wish.cursor, who.directory.pk)
     found = pages.found(who, *_listing_of_groups(wish, members), wish)
     return Page([_group(row, members) for row in found.rows], found.total, found.last)
 
@@ -281,8 +283,8 @@ def _group(row: tuple[Any, ...], members: Members) -> GroupRow:
     )  # fmt: skip
 
 
-def next_cursor(page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:
+def next_cursor(who: Caller, page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:
     """Return the cursor for the page after this one, where cursors are used at all (RFC 9865 §2)."""
     if wish.cursor is None or page.last is None:
         return None
-    return ordering.written(page.last, pages.question_of(kind, wish), page.total)
+    return ordering.written(page.last, pages.question_of(kind, wish), page.total, who.directory.pk)

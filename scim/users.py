@@ -226,7 +226,7 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
         rows = held_access.added(who.organization.pk, seen, chosen)
         shown = [chosen(resources.user(row, base, kind)) for row in rows]
     return protocol.listing(
-        shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(page, kind, wish)
+        shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(who, page, kind, wish)
     )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.conftest import scim_client
 from tests.scim.talk import Scim
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -98,6 +99,8 @@ def forged(*values: Any) -> str:
         forged(1, 2, 3),
         forged("a", None, "b"),
         forged([], {}, None),
+        forged("a", None, "b", None, ""),
+        forged([], {}, None, [], {}),
     ],
 )
 def test_a_cursor_that_is_none_is_refused(idp, cursor):
@@ -110,3 +113,14 @@ def test_no_results_have_no_cursor(idp):
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": 7, "itemsPerPage": 0, "Resources": [],
     }  # fmt: skip
     assert "nextCursor" not in idp.get("/Users?cursor&count=7").body
+
+
+@pytest.mark.parametrize("kind", ["Users", "Groups"])
+def test_a_cursor_of_another_directory_is_refused(idp, acme, kind):
+    for name in ("A", "B", "C"):
+        idp.create_group(name)
+    cursor = quote(idp.get(f"/{kind}?cursor&count=2").body["nextCursor"])
+    other = Scim(scim_client(acme, "entra"))
+    answer = other.get(f"/{kind}?cursor={cursor}&count=2")
+    assert (answer.status, answer.code) == (400, "cursor_wrong")
+    assert idp.get(f"/{kind}?cursor={cursor}&count=2").status == 200
