@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
-from identity import tenancy
+from identity import rows, tenancy
 from identity.errors import Refusal
 from identity.models import Run
 from tasks.sync import due, endings, group_steps, known, person_steps
@@ -32,7 +32,7 @@ def apply(claim: Claim, *, until: float) -> bool:
                 newcomers.expect(run, due.following(run, BATCH, skip=len(steps)), endings.actor_of(run))
                 _do(run, steps, worked)
                 run.attempts = 0
-                run.save(update_fields=["applied", "skipped", "attempts"])
+                rows.update(run, "applied", "skipped", "attempts")
     return False
 
 

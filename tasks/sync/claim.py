@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
-from identity import sync_runs, tenancy
+from identity import rows, sync_runs, tenancy
 from identity.models import Run
 from tasks.sync import budget
 
@@ -66,7 +66,7 @@ class Claim:
                 raise LostClaim
             run.lease_until = timezone.now() + LEASE
             budget.note(run, self._elapsed())
-            run.save(update_fields=["lease_until", *budget.COLUMNS])
+            rows.update(run, "lease_until", *budget.COLUMNS)
             yield run
 
     def release(self) -> None:
@@ -105,5 +105,5 @@ def waiting(limit: int) -> list[tuple[UUID, UUID]]:
     now = timezone.now()
     with tenancy.everywhere("runs of directories that wait for a worker"):
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-        rows = Run.objects.filter(free, state__in=Run.OPEN, due_at__lte=now).order_by("due_at")
-        return list(rows.values_list("organization_id", "pk")[:limit])
+        found = Run.objects.filter(free, state__in=Run.OPEN, due_at__lte=now).order_by("due_at")
+        return list(found.values_list("organization_id", "pk")[:limit])

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.record import plain
-from identity import pull_settings, pulls
+from identity import pull_settings, pulls, rows
 from identity.models import Run
 from identity.profile import key_of
 from tasks.connectors import BY_KIND
@@ -119,7 +119,7 @@ def _keep(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> None
     run.unreadable = _more(run.unreadable, ({"place": item.place, "reason": item.reason} for item in bad))
     run.checkpoint = dict(page.checkpoint) if page.checkpoint is not None else None
     run.attempts = 0
-    run.save(update_fields=["staged", "unreadable", "checkpoint", "attempts"])
+    rows.update(run, "staged", "unreadable", "checkpoint", "attempts")
 
 
 def _finish(run: Run, connector: Connector, end: End) -> bool:

@@ -6,13 +6,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from django.db import connection
 from psycopg.types.json import Jsonb
 
 from audit.record import plain
 from identity.errors import Invalid
 from identity.models import Run
 from identity.profile import NAME_BYTES_MAX, check_length, check_user_name, email_of, key_of
+from identity.tenancy import connection
 from tasks.connectors.interface import Group, Page, Person, Unreadable
 
 # How many of those that cannot be read are kept with their reasons, for people to look at.
@@ -99,7 +99,7 @@ def write(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> list
     with connection.cursor() as cursor:
         seen = _write_people(cursor, run, page, bad)
         _write_groups(cursor, run, page, bad, groups_said)
-        _write_page(cursor, run, page, seen, bad)
+    _write_page(run, page, seen, bad)
     return bad
 
 
@@ -134,7 +134,7 @@ def _write_people(cursor: Any, run: Run, page: Page, bad: list[Unreadable]) -> l
             bad.append(_unreadable(external_id, refusal))
     rows |= {external_id: _removed(external_id) for external_id in _ids(page.removed, bad)}
     if same:
-        cursor.execute(_NO_NEWS, {"run": run.pk, "same": Jsonb(same, orjson.dumps)})
+        connection.ahead(_NO_NEWS, {"run": run.pk, "same": Jsonb(same, orjson.dumps)})
     if rows:
         cursor.execute(_TABLE)
         with cursor.copy("COPY page_person FROM STDIN") as copy:
@@ -150,7 +150,8 @@ def _readable(people: Iterable[Person], bad: list[Unreadable]) -> dict[str, tupl
     for person in people:
         try:
             _check_id(person.external_id, "An external id")
-            _check_id(person.version, "A version")
+            if person.version:
+                _check_id(person.version, "A version")
             told[person.external_id] = (person, digest_of(person))
         except (Invalid, UnicodeError) as refusal:
             bad.append(_unreadable(person.external_id, refusal))
@@ -223,7 +224,7 @@ def _check_group(group: Group) -> None:
         raise Invalid("A group needs an id and a name.")
 
 
-def _write_page(cursor: Any, run: Run, page: Page, seen: Sequence[str], bad: list[Unreadable]) -> None:
+def _write_page(run: Run, page: Page, seen: Sequence[str], bad: list[Unreadable]) -> None:
     memberships = [item for item in page.memberships if _is_text(item.group) and _is_text(item.member)]
     if len(memberships) < len(page.memberships):
         bad.append(Unreadable("memberships", "Text of some of them is no Unicode, or holds a NUL character."))
@@ -235,7 +236,7 @@ def _write_page(cursor: Any, run: Run, page: Page, seen: Sequence[str], bad: lis
         "departures": departures if any(departures) else [],
     }  # fmt: skip
     lists = {name: Jsonb(value, orjson.dumps) for name, value in values.items()}
-    cursor.execute(_PAGE, {"organization": run.organization_id, "run": run.pk, **lists})
+    connection.ahead(_PAGE, {"organization": run.organization_id, "run": run.pk, **lists})
 
 
 def _check_id(text: str, what: str) -> None:
