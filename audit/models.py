@@ -82,7 +82,8 @@ class Head(models.Model):
 class Unsequenced(models.Model):
     """Entries that wait for their `seq`. A trigger fills it, the sequencer's function empties it, nobody else may write.
 
-    `transaction_id` is what the guard looks for: an entry of the very transaction that changed an audited row.
+    `transaction_id` is what the guard looks for: an entry of the very transaction that changed an audited row. The table has the one index
+    that guard and sequencer go by, and no key besides.
     """
 
     entry_id = models.UUIDField(primary_key=True)
@@ -92,8 +93,9 @@ class Unsequenced(models.Model):
 
     class Meta:
         indexes = (
-            models.Index(fields=["organization_id", "entry_id"], name="unsequenced_organization"),
-            models.Index(fields=["transaction_id"], name="unsequenced_transaction"),
+            models.Index(
+                fields=["organization_id", "transaction_id", "entry_id"], name="unsequenced_in_order"
+            ),
         )
 
     def __str__(self) -> str:

@@ -63,7 +63,9 @@ class Member(AbstractBaseUser, TenantModel):
             ),
             # Filled only where the organization wants one member an address.
             models.UniqueConstraint(
-                fields=["organization", "email_claim"], condition=~Q(state="offboarded"), name="member_email"
+                fields=["organization", "email_claim"],
+                condition=~Q(state="offboarded") & Q(email_claim__isnull=False),
+                name="member_email",
             ),
         )
         indexes = (
