@@ -1,8 +1,10 @@
 """Verbs on directories: the places people come from."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from audit.events import Event
@@ -79,9 +81,12 @@ def change(directory: Directory, *, actor: Actor, **values: Any) -> Directory:
 
 
 def note_heard(directory: Directory) -> None:
-    """Remember when the directory last called, to the minute."""
+    """Remember when the directory last called, to the minute; within a transaction once that is through, as `tokens.note_use`."""
     now = timezone.now()
     if directory.last_heard_at is None or now - directory.last_heard_at >= _HEARD_NOTED_EVERY:
+        if tenancy.connection.in_atomic_block:
+            transaction.on_commit(partial(note_heard, directory))
+            return
         with tenancy.of(directory.organization_id):
             Directory.objects.filter(organization=directory.organization_id, pk=directory.pk).update(
                 last_heard_at=now

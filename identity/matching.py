@@ -19,6 +19,7 @@ from django.db.models.expressions import RawSQL
 from identity import domains, tenancy
 from identity.errors import EmailTaken, ExternalIdTaken, MovedAway, Offboarded, UserNameTaken
 from identity.models import Directory, Link, Member, Organization
+from identity.postgresql.flush import Rows, Statement
 from identity.profile import is_same, key_of
 
 
@@ -58,21 +59,35 @@ SELECT EXISTS (SELECT 1 FROM identity_member WHERE organization_id = organizatio
        organization.email_unique, organization.defaults::text
   FROM identity_organization organization WHERE organization.id = %(organization)s
 """
+_PROSPECT_OF_CALLER = _PROSPECT.replace("%(organization)s", tenancy.ORGANIZATION).replace(
+    "%(directory)s", tenancy.DIRECTORY
+)
 
 
 def prospect(
     organization_id: UUID, directory: Directory | None, external_id: str | None, user_name: str, email: str
 ) -> Prospect:
     """Look around for somebody who arrives under these names."""
-    values = {
+    values = _names(external_id, user_name, email) | {
         "organization": organization_id,
-        "key": key_of(user_name),
         "directory": directory.pk if directory else None,
-        "external_id": external_id,
-        "email": key_of(email),
     }
-    is_known, awaited, email_unique, defaults = tenancy.asked(_PROSPECT, values)[0]
+    return prospect_of(tenancy.asked(_PROSPECT, values))
+
+
+def prospect_asked(external_id: str | None, user_name: str, email: str) -> Statement:
+    """Return the question of `prospect` for a directory that asks (`tenancy.read_as`)."""
+    return Statement(_PROSPECT_OF_CALLER, _names(external_id, user_name, email), plan="force_generic_plan")
+
+
+def prospect_of(rows: Rows) -> Prospect:
+    """Return what the answer to it means."""
+    is_known, awaited, email_unique, defaults = rows[0]
     return Prospect(not is_known, awaited, email_unique, json.loads(defaults))
+
+
+def _names(external_id: str | None, user_name: str, email: str) -> dict[str, Any]:
+    return {"key": key_of(user_name), "external_id": external_id, "email": key_of(email)}
 
 
 def find(

@@ -47,7 +47,7 @@ class Provisioned:
     awaited: bool = False
 
 
-def provision(
+def provision(  # noqa: PLR0913 - so much can be said of a newcomer, all of it by name
     organization: Organization,
     *,
     actor: Actor,
@@ -59,12 +59,14 @@ def provision(
     defaults: Mapping[str, Any] | None = None,
     defaults_origin: str = "directory_default",
     onto: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+    seen: matching.Prospect | None = None,
 ) -> Provisioned:
     """Bring a person in: create the member, or revive or link the one that this person already is (identity.matching).
 
     `defaults` are the source's first permissions (a directory's own are taken by themselves). `onto` returns what the profile of one
-    who is here already comes to, given what it was; without it `profile` takes its place. Raises Invalid,
-    UserNameTaken, EmailTaken, ExternalIdTaken, and Offboarded where an administrator has put this person out.
+    who is here already comes to, given what it was; without it `profile` takes its place. `seen` is what there was under these names
+    a moment ago, where the caller has asked. Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, and Offboarded where an
+    administrator has put this person out.
     """
     user_name = check_user_name(user_name)
     if external_id is not None:
@@ -72,7 +74,7 @@ def provision(
     profile = dict(profile or {})
     with tenancy.change(organization):
         email = email_of(profile)
-        seen = matching.prospect(organization.pk, directory, external_id, user_name, email)
+        seen = seen or matching.prospect(organization.pk, directory, external_id, user_name, email)
         if not seen.is_newcomer:
             known = matching.find(organization, directory, external_id, user_name, email)
             if known is not None:

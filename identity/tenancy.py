@@ -44,6 +44,21 @@ def of(organization: Organization | UUID) -> Iterator[None]:
 
 
 @contextmanager
+def opened() -> Iterator[None]:
+    """Open the transaction of `whole` before anybody knows for whom: the first question begins it, and may be the one who asks.
+
+    Everything within stands or falls as one, and a refusal must leave it. What is asked as somebody (`read_as`) sees their organization
+    alone, as ever.
+    """
+    connection.stands_as_one = True
+    try:
+        with _refusing(), transaction.atomic():
+            yield
+    finally:
+        connection.stands_as_one = False
+
+
+@contextmanager
 def whole(organization: Organization | UUID) -> Iterator[None]:
     """Open a transaction that stands or falls as one: the verbs in it set no savepoints. Refusals are those of `change`.
 
@@ -106,13 +121,20 @@ def change(organization: Organization | UUID) -> Iterator[None]:
     A constraint that refuses becomes the Refusal that it stands for: verbs insert and let the database decide, since
     looking first would be a race.
     """
-    try:
+    with _refusing():
         if connection.in_atomic_block:
             with transaction.atomic(savepoint=not connection.stands_as_one), of(organization):
                 yield
         else:
             with of(organization):
                 yield
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn what a constraint refuses into its refusal."""
+    try:
+        yield
     except IntegrityError as error:
         refusal = refusal_of(error)
         if refusal is None:
@@ -133,7 +155,7 @@ def everywhere(why: str) -> Iterator[None]:
 @contextmanager
 def _set(tenant: tuple[str, str]) -> Iterator[None]:
     before = getattr(connection, _ATTRIBUTE, _NOWHERE) if connection.in_atomic_block else _NOWHERE
-    with transaction.atomic():
+    with transaction.atomic(savepoint=not connection.stands_as_one):
         _apply(tenant)
         kept = False
         try:

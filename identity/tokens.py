@@ -4,8 +4,10 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from hmac import compare_digest
 
+from django.db import transaction
 from django.utils import timezone
 
 from audit.events import Event
@@ -239,9 +241,12 @@ def prefix_of(secret: str) -> str:
 
 
 def note_use(token: Token) -> None:
-    """Remember when the token was last used, to the minute."""
+    """Remember when the token was last used, to the minute; within a transaction once that is through, since others wait for its row."""
     now = timezone.now()
     if token.last_used_at is None or now - token.last_used_at >= _USE_NOTED_EVERY:
+        if tenancy.connection.in_atomic_block:
+            transaction.on_commit(partial(note_use, token))
+            return
         with tenancy.of(token.organization_id):
             Token.objects.filter(organization=token.organization_id, pk=token.pk).update(last_used_at=now)
 

@@ -33,10 +33,15 @@ class Caller:
         """The resource types and schemas of the caller's organization."""
         return registry.of(self.organization)
 
+    def answered(self, statement: Statement) -> Rows | None:
+        """Return the rows that came with the token, where exactly this statement was foreseen."""
+        return self.answer if self.foreseen == statement else None
+
     def read(self, statement: Statement) -> Rows:
-        """Return the rows of a statement for this directory: those that came with the token, where exactly this was foreseen."""
-        if self.answer is not None and self.foreseen == statement:
-            return self.answer
+        """Return the rows of a statement for this directory, asked anew where they did not come with the token."""
+        answer = self.answered(statement)
+        if answer is not None:
+            return answer
         return tenancy.read_as(self.organization, self.directory.pk, self.token.pk, statement)
 
 

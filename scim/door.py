@@ -1,7 +1,7 @@
 """The frame of every SCIM address: authentication before, SCIM's own errors after, refusals into the record."""
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -12,7 +12,7 @@ from django.views import View
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import tenancy
+from identity import directories, tenancy, tokens
 from identity.errors import Refusal
 from identity.models import Token
 from identity.postgresql.flush import Statement
@@ -31,7 +31,9 @@ _BODY_CODINGS = ("identity", "")
 _UTF_8 = ("", "utf-8", "utf8")
 _CALLER = "scim_caller"
 _QUERY = "scim_query"
-_READS = frozenset({"GET", "HEAD"})
+_BODY = "scim_body"
+# A body beyond it is not read before we know who sends it.
+FORESEEN_BYTES_MAX = 16 * 1024
 
 
 class Door(View):
@@ -42,6 +44,9 @@ class Door(View):
 
     known: Caller | None = None  # for whom a replay speaks
     logged = True  # a replay is no request of the directory's
+    # What `foreseen` answers for; and what is one transaction, which begins with the question who calls: a row is found and held by it.
+    foresees: frozenset[str] = frozenset({"GET", "HEAD"})
+    holds: frozenset[str] = frozenset()
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002 - Django's signature
         """Answer, and write request and answer into the directory's log."""
@@ -56,13 +61,20 @@ class Door(View):
         asking = None
         # What cannot be foreseen, or not be asked at all, is asked or refused when we know who calls.
         with suppress(ScimError, SuspiciousOperation):
-            if request.method in _READS and not throttle.is_waiting(request):
+            # A row is held in an open transaction alone: the answer counts for what is there as long as it is.
+            is_asked = request.method in self.foresees or tenancy.connection.stands_as_one
+            if is_asked and not throttle.is_waiting(request):
                 asking = self.foreseen(request, **named)
         return authentication.directory(request, asking)
 
     def foreseen(self, request: HttpRequest, **named: str) -> Statement | None:  # noqa: ARG002 - for those who foresee
-        """Return what a GET will ask first for most callers: it travels with the question who calls."""
+        """Return what a request will ask first for most callers: it travels with the question who calls."""
         return None
+
+    def transaction(self, request: HttpRequest) -> AbstractContextManager[None]:
+        """Open the transaction of those that hold a row from the beginning, once the body is here: nobody is waited for in between."""
+        holds = self.logged and request.method in self.holds and has_read(request)
+        return tenancy.opened() if holds else nullcontext()
 
     def count(self, request: HttpRequest, who: Caller | Person) -> None:
         """Count the request against the limit of its token. ScimError too_many_requests."""
@@ -89,11 +101,12 @@ class Door(View):
     def _answered(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
         """Answer, or refuse in SCIM's form; bugs crash and are logged."""
         try:
-            who = self.known or self.authenticate(request, named)
-            setattr(request, _CALLER, who)
-            if self.logged:
-                self.count(request, who)
-            return self.handler(request)(request, **named)
+            with self.transaction(request):
+                who = self.known or self.authenticate(request, named)
+                setattr(request, _CALLER, who)
+                if self.logged:
+                    self.count(request, who)
+                return self.handler(request)(request, **named)
         except Refusal as refusal:
             return _refused(of_refusal(refusal), request)
         except ScimError as error:
@@ -104,6 +117,10 @@ def _refused(error: ScimError, request: HttpRequest) -> HttpResponse:
     """Answer a refusal and record it where we know whose it is."""
     request_log.refused(request, error)
     _keep(error, request)
+    if isinstance(who := getattr(request, _CALLER, None), Caller):
+        # Where it was to be noted once the transaction is through, it never was.
+        tokens.note_use(who.token)
+        directories.note_heard(who.directory)
     return reply(error.document(), error.status, error.headers)
 
 
@@ -123,6 +140,9 @@ def person(request: HttpRequest) -> Person:
 
 def read_body(request: HttpRequest) -> dict[str, Any]:
     """Return the JSON object that was sent. ScimError media_type, body_too_large, body_not_json, and so on."""
+    kept: dict[str, Any] | None = getattr(request, _BODY, None)
+    if kept is not None:
+        return kept  # for the question that was foreseen
     kind, _, label = request.META.get("CONTENT_TYPE", "").partition(";")
     if kind.strip().lower() not in _BODY_TYPES:
         raise ScimError(Code.MEDIA_TYPE)
@@ -131,14 +151,36 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit() and int(length) > protocol.BODY_BYTES_MAX:
         raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
-    body = request.read(protocol.BODY_BYTES_MAX + 1)
+    # What was read already was read for the question that was foreseen, and then it was no JSON.
+    body = request_log.of(request).raw or request.read(protocol.BODY_BYTES_MAX + 1)
     if len(body) > protocol.BODY_BYTES_MAX:
         raise ScimError(Code.BODY_TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
     request_log.of(request).raw = body
     # JSON is UTF-8 whatever a label says (RFC 8259 §8.1); but where the two would differ, somebody's name would be stored wrong.
     if label and not body.isascii() and (charset := _charset(label)) not in _UTF_8:
         raise ScimError(Code.BODY_CHARSET, charset=charset[:40])
-    return protocol.read_object(body)
+    read = protocol.read_object(body)
+    setattr(request, _BODY, read)
+    return read
+
+
+def foreseen_body(request: HttpRequest) -> dict[str, Any]:
+    """Return the object that was sent before we know by whom, or an empty one where it is too long for that. ScimError as above."""
+    return read_body(request) if _is_short(request) else {}
+
+
+def has_read(request: HttpRequest) -> bool:
+    """Read what was sent before we know by whom; tell whether it is all there. What is wrong with it is said in its turn."""
+    if _is_short(request):
+        with suppress(ScimError):
+            read_body(request)
+        return True
+    return False
+
+
+def _is_short(request: HttpRequest) -> bool:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return length.isdigit() and int(length) <= FORESEEN_BYTES_MAX
 
 
 def _charset(label: str) -> str:

@@ -133,10 +133,15 @@ def user(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow | None
     return following.seen(who.directory, [read_user(found[0])])[0] if found else None
 
 
+def user_held(member_id: UUID) -> Statement:
+    """Return the question for one person of the directory that asks and the member that they are, and have their row held."""
+    sql = f"SELECT {_USER.format('l')}{OF_USER}, to_jsonb(m)::text{_USERS_FROM} AND l.member_id = %s FOR NO KEY UPDATE OF m"
+    return Statement(sql, [member_id])
+
+
 def locked_user(who: Caller, member_id: UUID) -> tuple[UserRow, Member] | None:
     """Return one person of the directory with the member that they are, whose row is held until the transaction ends."""
-    sql = f"SELECT {_USER.format('l')}{OF_USER}, to_jsonb(m)::text{_USERS_FROM} AND l.member_id = %s FOR NO KEY UPDATE OF m"
-    found = who.read(Statement(sql, [member_id]))
+    found = who.read(user_held(member_id))
     if not found:
         return None
     *shown, written = found[0]

@@ -14,6 +14,7 @@ from scim import (
     burst_guard,
     following,
     held_access,
+    newcomers,
     normaliser,
     own_values,
     patch,
@@ -26,7 +27,7 @@ from scim import (
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.door import Door, call_of, read_query, reply
+from scim.door import Door, call_of, foreseen_body, read_query, reply
 from scim.errors import Code, ScimError
 from scim.models import Departure
 from scim.operations import Notices
@@ -38,8 +39,12 @@ from scim.schemas import USERS
 class Users(Door):
     """The collection."""
 
-    def foreseen(self, request: HttpRequest, **_: str) -> Statement:
-        """Return what a list asks first."""
+    foresees = Door.foresees | {"POST"}
+
+    def foreseen(self, request: HttpRequest, **_: str) -> Statement | None:
+        """Return what a list asks first, or what a creation asks about whom it brings."""
+        if request.method == "POST":
+            return newcomers.most_likely(foreseen_body(request))
         wish = from_query(read_query(request))
         chosen = projection.compiled(USERS, wish.attributes, wish.excluded)
         return queries.users_asked(wish, groups=chosen.shows("groups"))
@@ -74,8 +79,12 @@ class Search(Door):
 class User(Door):
     """One person."""
 
+    holds = frozenset({"PUT", "PATCH", "DELETE"})
+
     def foreseen(self, request: HttpRequest, **named: str) -> Statement:
-        """Return the question for the person."""
+        """Return the question for the person, who is held where they are to be changed."""
+        if request.method in self.holds:
+            return queries.user_held(uuid_of(named["resource_id"]))
         chosen = projection.chosen_by(USERS, read_query(request))
         return queries.user_asked(uuid_of(named["resource_id"]), groups=chosen.shows("groups"))
 
@@ -115,6 +124,7 @@ def create(call: Call) -> HttpResponse:
                 who.directory,
                 own_values.taken_back(before, fields.profile, call.body, who.schemas.users),
             ),
+            seen=newcomers.foreseen(who, fields),
         )
         is_followed = following.follows(who.directory)
         if is_followed:

@@ -1,11 +1,17 @@
-"""What a GET asks travels with the question whose token it is: for the true secret alone, and never in place of what is asked."""
+"""What a request asks first travels with the question whose token it is: for the true secret alone, and never in place of what is asked."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connections
 
-from identity import directories, organizations, tenancy, token_owner, tokens
+from identity import directories, matching, organizations, tenancy, token_owner, tokens
+from identity.models import Directory, Member, Token
 from identity.postgresql.flush import Statement
+from scim.door import FORESEEN_BYTES_MAX
 from tests.conftest import SETUP
-from tests.scim.talk import Scim
+from tests.scim.talk import PATCH, Scim
 from tests.scim.test_query_counts import Counted
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -83,3 +89,66 @@ def test_no_more_tokens_are_remembered_than_fit(okta, monkeypatch):
         _, secret = tokens.issue(okta.directory, actor=SETUP)
         assert tokens.find(secret).refusal == ""
         assert len(token_owner._known) <= 2
+
+
+def test_whoever_is_named_otherwise_than_foreseen_is_found_all_the_same(okta):
+    idp = Scim(okta)
+    idp.create("mei@example.org", externalId="1")
+    for body in (
+        {"USERNAME": "mei@example.org"},
+        {"userName": " MEI@example.org "},
+        {"userName": "mei@example.org", "emails": [{"value": 7}, "mei@example.org"]},
+        {"userName": "other@example.org", "EXTERNALID": "1"},
+        {"userName": "mei@example.org" + " " * 300},
+        json.dumps({"userName": "mei@example.org"}).encode() + b" " * FORESEEN_BYTES_MAX,
+    ):
+        assert idp.post("/Users", body).code == (
+            "external_id_taken" if "EXTERNALID" in str(body) else "user_name_taken"
+        ), body
+    assert idp.post("/Users", {"userName": "\ud800"}).status == 400
+    assert idp.post("/Users", {"userName": "m\0ei"}).status == 400
+    assert idp.post("/Users", {"userName": "x", "emails": [{"value": "\ud800"}]}).status == 400
+    assert idp.post("/Users", {"userName": "ü" * 300, "externalId": "é"}).status == 201
+    assert idp.post("/Users", b"{").code == "body_not_json"
+
+
+def test_nobody_is_looked_for_or_held_for_another_secret(okta, acme):
+    idp = Scim(okta)
+    path = f"/Users/{idp.create('mei@example.org')['id']}"
+    wrong = okta.secret[:-1] + ("x" if okta.secret[-1] != "x" else "y")
+    asked = matching.prospect_asked(None, "mei@example.org", "")
+    assert not matching.prospect_of(tokens.find(okta.secret, asked).answer).is_newcomer
+    with tenancy.of(acme):
+        Member.objects.select_for_update().get(user_name="mei@example.org")
+        with ThreadPoolExecutor(1) as other:  # with a connection of its own
+            answers = [
+                other.submit(_sent_by, wrong, method, path).result(timeout=20) for method in ("PUT", "PATCH")
+            ]
+    assert [(each.status, each.code) for each in answers] == [(401, "token_unknown")] * 2
+
+
+def _sent_by(secret, method, path):
+    try:
+        return Scim(secret).send(method, path, {"userName": "mei@example.org"})
+    finally:
+        connections.close_all()
+
+
+def test_what_is_held_is_let_go_with_a_refusal_and_the_token_was_used_all_the_same(okta, acme):
+    idp = Scim(okta)
+    path = f"/Users/{idp.create('mei@example.org')['id']}"
+    with tenancy.of(acme):
+        Token.objects.update(last_used_at=None)
+        Directory.objects.update(last_heard_at=None)
+    refused = idp.patch(path, {"op": "replace", "path": "nothing", "value": "x"})
+    assert (refused.status, refused.code) == (400, "nothing_resolved")
+    assert not tenancy.connection.in_atomic_block
+    with tenancy.of(acme):
+        assert Token.objects.get().last_used_at is not None
+        assert Directory.objects.get().last_heard_at is not None
+    assert idp.put(path, b"[").code == "body_not_json"
+    title = {"schemas": [PATCH], "Operations": [{"op": "add", "path": "title", "value": "x"}]}
+    long = json.dumps(title).encode() + b" " * FORESEEN_BYTES_MAX
+    assert idp.send("PATCH", path, long).body["title"] == "x"
+    assert idp.send("DELETE", path).status == 204
+    assert idp.put(path, {"userName": "mei@example.org"}).status == 404

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """The same promise: an empty claim was never like another one."""
 
-    dependencies = (("identity", "0034_implied"),)
+    dependencies = (("identity", "0036_stretches_kept"),)
     operations = (
         migrations.RemoveConstraint("member", "member_email"),
         migrations.AddConstraint(
