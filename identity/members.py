@@ -20,6 +20,7 @@ from identity import (
     member_row,
     passwords,
     returns,
+    rows,
     tenancy,
 )
 from identity.arrivals import Newcomer
@@ -243,10 +244,11 @@ def _create(
     origin: str,
 ) -> Member:
     now = timezone.now()
-    member = Member(
-        organization=organization, password=member_row.unusable_password(), created_at=now, changed_at=now,
+    member = rows.made(
+        Member, organization_id=organization.pk, password=member_row.unusable_password(), created_at=now, changed_at=now,
         state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
     )  # fmt: skip
+    member.organization = organization
     changes = member_row.assign(member, user_name, profile, email_unique=seen.email_unique)
     if directory is not None:
         changes["external_id"] = [None, external_id]

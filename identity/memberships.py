@@ -49,7 +49,7 @@ known AS (
 ),
 added AS (
   INSERT INTO identity_membership (id, organization_id, group_id, member_id, started_at)
-  SELECT gen_random_uuid(), %(organization)s, %(group)s, known.id, %(now)s FROM known
+  SELECT uuidv7(), %(organization)s, %(group)s, known.id, %(now)s FROM known
   ON CONFLICT (organization_id, group_id, member_id) WHERE ended_at IS NULL DO NOTHING
   RETURNING member_id
 )

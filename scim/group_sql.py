@@ -9,8 +9,10 @@ from identity.tenancy import DIRECTORY, ORGANIZATION
 from scim.address import base_url
 from scim.filter.vocabulary import Column, Rows, literal
 
-# How much of a group's membership an answer shows.
-Members = Literal["none", "ids", "names"]
+# How much of a group's membership an answer shows; "few" are the ids of so many people and one more, by whom a larger group is known.
+Members = Literal["none", "few", "ids", "names"]
+# A changed membership is answered with the group up to this size, and with 204 beyond: the cost of adding one must not grow.
+FEW_MEMBERS: Final = 100
 NOTHING: Final = "NULL::text"
 _DEPTH_MAX: Final = 16
 
@@ -29,6 +31,11 @@ _PEOPLE = """(
   SELECT string_agg(ms.member_id::text, ',' ORDER BY ms.member_id)
     FROM identity_membership ms
    WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id AND ms.ended_at IS NULL)"""
+_FEW = f"""(
+  SELECT string_agg(few.member_id::text, ',' ORDER BY few.member_id) FROM (
+    SELECT ms.member_id FROM identity_membership ms
+     WHERE ms.organization_id = g.organization_id AND ms.group_id = g.id AND ms.ended_at IS NULL
+     ORDER BY ms.member_id LIMIT {FEW_MEMBERS + 1}) AS few)"""  # noqa: S608 - a constant
 _PEOPLE_NAMED = """(
   SELECT json_agg(json_build_array(gm.id, gm.display_name) ORDER BY gm.id)
     FROM identity_membership ms JOIN identity_member gm ON gm.organization_id = ms.organization_id AND gm.id = ms.member_id
@@ -40,6 +47,7 @@ _INSIDE = """(
 # The people and the groups in a group: ids with commas between them, or pairs of id and name as JSON; and JSON.
 MEMBERS: Final[dict[Members, str]] = {
     "none": f"{NOTHING}, {NOTHING}",
+    "few": _FEW + ", " + _INSIDE.format("'value', gm.id"),
     "ids": _PEOPLE + ", " + _INSIDE.format("'value', gm.id"),
     "names": _PEOPLE_NAMED + ", " + _INSIDE.format("'value', gm.id, 'display', gm.display_name"),
 }

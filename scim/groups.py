@@ -28,7 +28,7 @@ from scim.authentication import Caller
 from scim.call import Call
 from scim.door import Door, call_of, read_query, reply
 from scim.errors import Code, ScimError
-from scim.group_sql import Members
+from scim.group_sql import FEW_MEMBERS, Members
 from scim.membership import Changes
 from scim.models import Departure
 from scim.operations import Notices
@@ -42,10 +42,6 @@ from scim.users import uuid_of
 # A group of more people than this is not emptied by a remove that names none of them, unless the directory's setting allows it.
 EMPTIED_MEMBERS_MAX = 50
 EMPTYING_SETTING = "empties_groups"
-
-
-# A changed membership is answered with the group up to this size, and with 204 beyond: the cost of adding one must not grow.
-ANSWERED_MEMBERS_MAX = 100
 
 
 class Groups(Door):
@@ -164,8 +160,9 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
         if is_changed or not changes.is_empty:
             change(who, row, group, {"externalId": None} | after, changes, wanted.notices)
         if not is_quiet and not chooses(call) and not changes.is_empty:
-            is_quiet = queries.holds_more_than(who.directory, row.id, ANSWERED_MEMBERS_MAX)
-        if not is_quiet:
+            row = found(who, row.id, members="few")
+            is_quiet = len(row.members or ()) > FEW_MEMBERS
+        elif not is_quiet:
             row = found(who, row.id, members=members_wanted(call))
     return reply(None, 204) if is_quiet else one(call, row)
 

@@ -9,8 +9,8 @@ from uuid import UUID
 import orjson
 
 from audit.schema import ORGANIZATION_SETTING
-from identity import rows, tenancy
-from identity.models import Directory, Group, Member
+from identity import rows
+from identity.models import Group, Member
 from identity.models.member import KEY_CHARACTERS_MAX
 from identity.postgresql.flush import Statement
 from identity.tenancy import DIRECTORY, ORGANIZATION
@@ -241,17 +241,6 @@ def users(who: Caller, wish: Wish, kind: ResourceType = USERS, *, groups: bool =
     ordering.check_owner(wish.cursor, who.directory.pk)
     found = pages.found(who, *_listing(wish, words, groups=groups), wish)
     return Page(found.rows, found.total, found.last)
-
-
-def holds_more_than(directory: Directory, group_id: UUID, limit: int) -> bool:
-    """Tell whether the group has more members than `limit`, without counting further."""
-    sql = """SELECT count(*) FROM (
-      SELECT 1 FROM identity_membership ms
-       WHERE ms.organization_id = %s AND ms.group_id = %s AND ms.ended_at IS NULL ORDER BY ms.member_id LIMIT %s) AS counted"""
-    return bool(
-        tenancy.read(directory.organization_id, sql, [directory.organization_id, group_id, limit + 1])[0][0]
-        > limit
-    )
 
 
 def _listing_of_groups(wish: Wish, members: Members) -> tuple[Listing, Order]:

@@ -32,7 +32,7 @@ GATHER_SECONDS: Final = 0.3  # from the sequencer's wake-up to its run
 QUIET_SECONDS: Final = (
     0.2  # how long whoever knows of one sends none: less than that, since the clocks of machines differ
 )
-PAUSE_SECONDS: Final = 0.05  # from one question of a process to its next
+PAUSE_SECONDS: Final = 0.2  # from one question of a process to its next
 REST_SECONDS: Final = 5.0  # how long a broker that did not answer is left alone
 
 log = structlog.get_logger("rollcall.wake")

@@ -66,7 +66,7 @@ def main() -> None:
     ):
         sequencer.run()
         crowd.bring_in(database, options.members)
-        scene = crowd.scene(database, scim, groups=WARM + options.rounds * options.requests)
+        scene = crowd.scene(database, scim, groups=200)
         for name, act in scene.acts().items():
             if not options.only or name in options.only.split(","):
                 measure(name, act, scim, database)
