@@ -135,6 +135,7 @@ def test_what_a_write_asks_is_led_by_an_index_however_many_people_there_are(idp,
         "create": lambda: idp.post("/Users", {"userName": "new@example.org", "externalId": "new"}),
         "put": lambda: idp.put(person, {"userName": "other@example.org"}),
         "suspend": lambda: idp.patch(person, {"op": "replace", "value": {"active": False}}),
+        "delete a newcomer": lambda: idp.delete(f"/Users/{idp.create('newest@example.org')['id']}"),
         "one more": lambda: idp.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": first}),
         "one less": lambda: idp.patch(
             f"/Groups/{group}", {"op": "remove", "path": "members", "value": first}
