@@ -69,19 +69,22 @@ def reasons(
             "scope_changed",
             "The settings that decide who is read have changed: look at who comes and who goes.",
         )
-    cursor.execute(_ACTIVE, values)
-    active = cursor.fetchone()[0]
+    leaving, renamed = counts.get("suspend", 0), counts.get("rename", 0)
+    changed = renamed + counts.get("update", 0) + counts.get("reactivate", 0)
+    active = 0
+    if max(leaving, changed) > rules["guard_members"]:
+        # So few need no question however many there are, and counting them is the dearest part of a plan without news.
+        cursor.execute(_ACTIVE, values)
+        active = cursor.fetchone()[0]
     allowed = max(rules["guard_members"], rules["guard_percent"] * active // 100)
-    leaving = counts.get("suspend", 0)
     if leaving > allowed:
         yield Reason(
             "removals", f"{leaving} of {active} active people would be suspended; up to {allowed} need no question.", ("suspend",)
         )  # fmt: skip
     most = max(rules["guard_members"], rules["storm_percent"] * active // 100)
-    renamed = counts.get("rename", 0)
     if renamed > most:
         yield Reason("renames", f"{renamed} of {active} people would get another user name.", ("rename",))
-    if counts.get("update", 0) + renamed + counts.get("reactivate", 0) > most:
+    if changed > most:
         cursor.execute(_STORM, values | {"most": most})
         for path, value, count in cursor.fetchall():
             shown = "nothing" if value is None else repr(value[:80])

@@ -225,8 +225,10 @@ def _check_group(group: Group) -> None:
 
 
 def _write_page(run: Run, page: Page, seen: Sequence[str], bad: list[Unreadable]) -> None:
-    memberships = [item for item in page.memberships if _is_text(item.group) and _is_text(item.member)]
-    if len(memberships) < len(page.memberships):
+    memberships = page.memberships
+    # All at once, since hardly ever one of them is not.
+    if not _is_text("".join(text for item in memberships for text in (item.group, item.member))):
+        memberships = [item for item in memberships if _is_text(item.group) and _is_text(item.member)]
         bad.append(Unreadable("memberships", "Text of some of them is no Unicode, or holds a NUL character."))
     if not seen and not memberships:
         return
