@@ -5,6 +5,7 @@ to it first: the request that decided, or the job that finds what is left.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -98,11 +99,12 @@ def preview(burst: Burst, decision: Burst.Decision) -> dict[str, int]:
             parent__in=waiting.filter(through__isnull=False).values("group"),
         ).values_list("parent_id", "child_id")
     )
+    moved = _moved_away(burst.directory, waiting.values_list("member_id", flat=True))
     effects: Counter[str] = Counter()
     for departure in waiting.iterator():
         if decision is Burst.Decision.CONFIRM:
             is_held = departure.kind == Departure.Kind.HELD
-            is_out = departure.member.state == Member.State.SUSPENDED
+            is_out = departure.member.state == Member.State.SUSPENDED and departure.member_id not in moved
             effects["stay_out" if not is_held else "offboarded" if is_out else "changed_since"] += 1
         elif departure.kind == Departure.Kind.UNNEST:
             is_back = (departure.group_id, departure.through_id) in nested
@@ -137,12 +139,21 @@ def _one(burst: Burst, departure_id: UUID, decision: Burst.Decision, actor: Acto
 
 def _confirmed(departure: Departure, actor: Actor) -> str:
     member = member_row.lock(departure.member_id)
-    if member.state != Member.State.SUSPENDED:
+    if member.state != Member.State.SUSPENDED or member.pk in _moved_away(departure.directory, [member.pk]):
         return CHANGED_SINCE
     members.offboard(
         member, actor=actor, reason=_REASON[Burst.Decision.CONFIRM], tombstone=departure.directory
     )
     return "offboarded"
+
+
+def _moved_away(directory: Directory, member_ids: Iterable[UUID]) -> set[UUID]:
+    """Return who belongs to another directory since: what this one asked about them is not carried out."""
+    gone = Link.objects.filter(
+        organization=directory.organization_id, directory=directory, member__in=member_ids,
+        moved_at__isnull=False, tombstoned_at__isnull=False,
+    )  # fmt: skip
+    return set(gone.values_list("member_id", flat=True))
 
 
 def _undone(departure: Departure, actor: Actor) -> str:

@@ -2,14 +2,16 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
 from django.db import connections
 
 from audit.record import Actor
-from identity import directories, members, tenancy
+from identity import directories, members, moves, tenancy
 from identity.errors import Conflict
 from identity.models import Directory, Group, Link, Member, Membership
+from identity.move_plan import Wanted
 from scim import burst_guard, bursts
 from scim.models import Burst, Departure
 from tests.conftest import SETUP
@@ -151,6 +153,22 @@ def test_who_was_changed_since_is_left_alone(acme, okta):
     bursts.decide(bursts_of(acme)[0], Burst.Decision.ROLL_BACK, actor=ADA)
     assert states(acme)["p1"] == "offboarded"
     assert [outcome for _, outcome in outcomes(acme)] == ["restored"] * 2 + ["skipped:changed_since"] * 2
+
+
+def test_a_deletion_that_was_put_off_is_not_done_to_whoever_moved_to_another_directory_since(
+    acme, okta, entra
+):
+    scim = guarded(okta)
+    ids = people(scim)
+    for each in ids[:4]:
+        scim.delete(f"/Users/{each}")
+    moves.move(okta.directory, entra.directory, Wanted({UUID(ids[2]): None}), actor=ADA)
+    (burst,) = bursts_of(acme)
+    with tenancy.of(acme):
+        told = bursts.preview(burst, Burst.Decision.CONFIRM)
+    assert (told["offboarded"], told["changed_since"]) == (1, 1)
+    bursts.decide(burst, Burst.Decision.CONFIRM, actor=ADA)
+    assert (states(acme)["p2"], states(acme)["p3"]) == ("suspended", "offboarded")
 
 
 def test_deletions_beyond_the_budget_are_put_off_until_confirmed(acme, okta):
