@@ -74,8 +74,9 @@ class Moves:
 
 def check(source: Directory, target: Directory, wanted: Wanted) -> None:
     """Refuse what is no move. Raises Invalid, TooMany."""
-    if source.pk == target.pk:
-        raise Invalid("They are in this directory already: name another one.", field="to")
+    if source.pk == target.pk and (wanted.same_ids or wanted.groups != Groups.KEEP):
+        message = "They stay in this directory: all that it can do is meet them anew, under other ids."
+        raise Invalid(message, field="same_ids" if wanted.same_ids else "groups")
     if source.organization_id != target.organization_id:
         raise Invalid("There is no such directory.", field="to")
     if wanted.members is None:

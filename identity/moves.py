@@ -57,6 +57,18 @@ class Awaited:
     since: datetime
 
 
+# Within one directory: it numbers its people anew, and meets them as if they had been moved to it.
+_MEET_ANEW: Final = """
+WITH row AS (
+  SELECT * FROM unnest(%(members)s::uuid[], %(external_ids)s::text[]) AS row (member_id, external_id)
+), changed AS (
+  UPDATE identity_member SET version = version + 1, changed_at = %(now)s
+   WHERE organization_id = %(organization)s AND id = ANY (%(members)s::uuid[])
+)
+UPDATE identity_link link SET external_id = row.external_id, linked_at = %(now)s, moved_at = %(now)s FROM row
+ WHERE link.organization_id = %(organization)s AND link.directory_id = %(source)s AND link.member_id = row.member_id
+   AND link.tombstoned_at IS NULL
+"""
 _listeners: list[Callable[[Directory, Sequence[UUID]], None]] = []
 
 
@@ -76,7 +88,7 @@ def preview(source: Directory, target: Directory, wanted: Wanted, *, holder: Hol
 def move(
     source: Directory, target: Directory, wanted: Wanted, *, actor: Actor, holder: Holder | None = None
 ) -> Moves:
-    """Move everybody who can be moved, in one transaction, and say of the others why not.
+    """Move everybody who can be moved, in one transaction, and say of the others why not. To their own directory: it meets them anew.
 
     `holder` is the person who acts: whoever may do more than they is not theirs to hand to another directory. Raises Invalid, TooMany,
     and ExternalIdTaken where somebody got such an id at this moment: then nobody is moved.
@@ -97,7 +109,7 @@ def move(
                     Event.DIRECTORY_MOVE, source.organization_id, actor, directories.subject_of(one),
                     data={"from": str(source.pk), "to": str(target.pk), "names": [source.name, target.name], **counts},
                 )
-                for one in (source, target)
+                for one in {source.pk: source, target.pk: target}.values()
             )  # fmt: skip
     return found
 
@@ -132,7 +144,7 @@ def _relink(source: Directory, target: Directory, people: Sequence[Mover], actor
         "external_ids": [mover.external_id for mover in people],
     }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(_RELINK, values)
+        cursor.execute(_MEET_ANEW if source.pk == target.pk else _RELINK, values)
     for listener in _listeners:
         listener(source, ids)
     # Where changes are read alone, these people would be none.

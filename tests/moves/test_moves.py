@@ -229,7 +229,8 @@ def test_nobody_hands_over_whoever_may_do_more(acme, okta, entra, people):
 def test_what_is_no_move_is_refused(acme, globex, okta, entra, people):
     foreign = scim_client(globex, "okta").directory
     for target, wanted, field in (
-        (okta.directory, ALL, "to"),
+        (okta.directory, Wanted(same_ids=True), "same_ids"),
+        (okta.directory, Wanted(groups=Groups.MOVE), "groups"),
         (foreign, ALL, "to"),
         (entra.directory, Wanted({}), "members"),
         (entra.directory, Wanted({people["a"].pk: None}, groups=Groups.MOVE), "groups"),

@@ -75,7 +75,7 @@ def test_a_wrong_body_names_its_field(ada, entra, people, path):
         ({"to": to, "members": [one, one]}, 400, "members"),
         ({"to": to, "members": [one], "groups": "move"}, 400, "groups"),
         ({"to": to, "members": [one], "groups": "burn"}, 400, "groups"),
-        ({"to": path.split("/")[-2], "everybody": True}, 400, "to"),
+        ({"to": path.split("/")[-2], "everybody": True, "same_ids": True}, 400, "same_ids"),
     ):
         answer = api.post(path, body)
         assert (answer.status_code, answer.json()["field"]) == (status, field), body

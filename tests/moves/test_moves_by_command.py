@@ -64,7 +64,7 @@ def test_what_is_missing_names_itself():
         (("okta", "entra"), "names"),
         (("okta", "entra", "a@acme.example", "--everybody"), "names"),
         (("okta", "ldap", "--everybody"), "target"),
-        (("okta", "okta", "--everybody"), "to"),
+        (("okta", "okta", "--everybody", "--same-ids"), "same_ids"),
     ):
         with pytest.raises(CommandError, match=f"^{field}: "):
             rollcall("move", "acme", *arguments)

@@ -232,6 +232,26 @@ def test_a_move_in_the_middle_of_an_apply_waits_for_its_batch_and_stands(acme, h
     assert sum(state == "suspended" for state in people(acme).values()) == shut
 
 
+def test_a_directory_that_numbers_its_people_anew_meets_them_again(acme, hr):
+    anew = [person(f"n{number}", f"p0{number}@acme.example") for number in range(10)]
+    listing(*anew)
+    run(hr)
+    held = run(hr)
+    assert (held.state, held.counts) == ("held", {"suspend": 10, "skipped": {"user_name_taken": 10}})
+    moves.move(hr.directory, hr.directory, ALL, actor=ADA)
+    # The plan that would have shut them out leaves them alone by now.
+    assert approved(held, ADA).applied == 0
+    assert run(hr).counts == {"link": 10}
+    assert states(hr) == {f"n{number}": "active" for number in range(10)}
+    assert run(hr).counts == {}
+    told = events(acme)
+    assert (told.count("member.move"), told.count("directory.move"), told.count("member.suspend")) == (
+        10,
+        1,
+        0,
+    )
+
+
 def test_a_directory_that_tells_changes_alone_is_read_anew_after_a_move(acme, script, okta):
     graph = pull_of(acme, "Graph")
     listing(*crowd(3), cookie={"delta": 1})
