@@ -101,7 +101,9 @@ def hold(
     members, strange = ids(values)
     if members or strange:
         parameters = {
-            "organization": organization_id, "directory": directory_id, "members": members, "values": strange, "group": outside,
+            # An array written by hand: psycopg takes a third of a millisecond for one of a hundred UUIDs.
+            "organization": organization_id, "directory": directory_id, "members": f"{{{','.join(each.hex for each in members)}}}",
+            "values": strange, "group": outside,
         }  # fmt: skip
         tenancy.connection.ahead(_HOLD, parameters)
 
