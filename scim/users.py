@@ -5,9 +5,9 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from identity import groups, members, tenancy
+from identity import members, tenancy
 from identity.errors import ExternalIdTaken
-from identity.models import Link, Member, PendingMembership
+from identity.models import Link
 from identity.postgresql.flush import Statement
 from scim import (
     asserted,
@@ -18,6 +18,7 @@ from scim import (
     normaliser,
     own_values,
     patch,
+    people,
     profiles,
     projection,
     protocol,
@@ -29,10 +30,8 @@ from scim.authentication import Caller
 from scim.call import Call
 from scim.door import Door, call_of, foreseen_body, read_query, reply
 from scim.errors import Code, ScimError
-from scim.models import Departure
-from scim.operations import Notices
 from scim.paging import Wish, from_body, from_query
-from scim.resources import MemberFields, UserRow
+from scim.resources import UserRow
 from scim.schemas import USERS
 
 
@@ -137,9 +136,15 @@ def create(call: Call) -> HttpResponse:
         else:
             asserted.apply(given.member, fields.profile, actor=who.actor)
         # Nobody can have named somebody by an id that is a moment old.
-        joined = (not given.created or given.awaited) and welcome(who, given.member, fields.external_id)
+        joined = (not given.created or given.awaited) and people.welcome(
+            who, given.member, fields.external_id
+        )
         is_whole = given.created and not joined and not is_followed
-        row = row_of(given.member, fields.external_id) if is_whole else found(who, given.member.pk)
+        row = (
+            people.row_of(given.member, fields.external_id)
+            if is_whole
+            else people.found(who, given.member.pk)
+        )
     return one(call, row, 201)
 
 
@@ -162,7 +167,7 @@ def created_again(call: Call) -> HttpResponse:
 def read(call: Call, resource_id: str) -> HttpResponse:
     """Return a person (RFC 7644 §3.4.1)."""
     shows_groups = call.choice(call.who.schemas.users).shows("groups")
-    row = found(call.who, uuid_of(resource_id), groups=shows_groups)
+    row = people.found(call.who, uuid_of(resource_id), groups=shows_groups)
     if call.knows(resources.tag(row)):
         return HttpResponse(status=304, headers={"ETag": protocol.etag(resources.tag(row))})
     return one(call, row)
@@ -173,13 +178,13 @@ def replace(call: Call, resource_id: str) -> HttpResponse:
     wanted = normaliser.resource(call.body, call.who.schemas.users, resource_id)
     call.understood.append(wanted)
     with tenancy.whole(call.who.organization):
-        row, member = locked(call.who, uuid_of(resource_id))
+        row, member = people.locked(call.who, uuid_of(resource_id))
         call.check_match(row.version)
         about = following.named(call.body) if following.follows(call.who.directory) else None
         fields = resources.member_fields(
             own_values.settled(row.profile, wanted.attributes, call.who.schemas.users)
         )
-        row, _ = changed(call.who, row, member, fields, wanted.notices, about, keep_external_id=True)
+        row, _ = people.changed(call.who, row, member, fields, wanted.notices, about, keep_external_id=True)
     return one(call, row)
 
 
@@ -188,7 +193,7 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
     wanted = normaliser.patch(call.body, call.who.schemas.users, resource_id)
     call.understood.append(wanted)
     with tenancy.whole(call.who.organization):
-        row, member = locked(call.who, uuid_of(resource_id))
+        row, member = people.locked(call.who, uuid_of(resource_id))
         call.check_match(row.version)
         before = resources.attributes_of(row)
         after, is_changed = patch.apply(before, wanted.operations, call.who.schemas.users, wanted.notices)
@@ -196,7 +201,7 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
             about = following.differing(before, after) if following.follows(call.who.directory) else None
             fields = resources.member_fields(after)
             version = row.version
-            row, was_taken = changed(
+            row, was_taken = people.changed(
                 call.who, row, member, fields, wanted.notices, about, keep_external_id=False
             )
             if not was_taken and row.version == version:
@@ -208,7 +213,7 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
     """Offboard a person, and remember that the directory itself deleted them (RFC 7644 §3.6)."""
     who = call.who
     with tenancy.whole(who.organization):
-        row, member = locked(who, uuid_of(resource_id))
+        row, member = people.locked(who, uuid_of(resource_id))
         call.check_match(row.version)
         # Beyond the directory's budget a deletion can still be taken back: the person is out, and an administrator decides.
         if burst_guard.note_deletion(
@@ -238,94 +243,6 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     return protocol.listing(
         shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(who, page, kind, wish)
     )
-
-
-def found(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow:
-    """Return one person of the directory. ScimError not_found, also for the people of others."""
-    row = queries.user(who, member_id, groups=groups)
-    if row is None:
-        raise ScimError(Code.NOT_FOUND, what="person")
-    return row
-
-
-def locked(who: Caller, member_id: UUID) -> tuple[UserRow, Member]:
-    """Return one person of the directory and the member, locked for the transaction. ScimError as above."""
-    both = queries.locked_user(who, member_id)
-    # Whoever waited for the lock of somebody who was being deleted found the link as it was before.
-    if both is None or (both[1].state == Member.State.OFFBOARDED and queries.user(who, member_id) is None):
-        raise ScimError(Code.NOT_FOUND, what="person")
-    return both
-
-
-def changed(
-    who: Caller,
-    row: UserRow,
-    member: Member,
-    fields: MemberFields,
-    notices: Notices,
-    about: frozenset[str] | None,
-    *,
-    keep_external_id: bool,
-) -> tuple[UserRow, bool]:
-    """Bring a person, who is locked, to what is wanted, and return them as they then are.
-
-    `about`: of a directory that is followed, which of roles and entitlements are spoken of; the second value tells whether that was taken.
-    """
-    external_id = row.external_id if keep_external_id and fields.external_id is None else fields.external_id
-    member = members.change_locked(
-        member,
-        actor=who.actor,
-        user_name=fields.user_name,
-        profile=following.without(who.directory, fields.profile),
-        active=fields.active,
-        directory=who.directory,
-        external_id=members.UNSET if external_id == row.external_id else external_id,
-        reason="told by the directory",
-    )
-    was_taken = True
-    if about is not None:
-        following.note_unused(row.profile, fields.profile, notices)
-        was_taken = following.assert_anew(member, fields.profile, about, actor=who.actor, notices=notices)
-    elif _asserts_anew(row, fields):
-        asserted.apply(member, fields.profile, actor=who.actor)
-    if row.active and not member.is_active:
-        burst_guard.note(who.directory, [row.id], Departure.Kind.SUSPEND, actor=who.actor)
-    elif member.is_active and not row.active:
-        burst_guard.note_return(who.directory, row.id)
-    if external_id is not None and external_id != row.external_id and welcome(who, member, external_id):
-        return found(who, row.id), was_taken
-    return following.seen(who.directory, [row_of(member, external_id, row.groups)])[0], was_taken
-
-
-def _asserts_anew(row: UserRow, fields: MemberFields) -> bool:
-    return any(row.profile.get(name) != fields.profile.get(name) for name in asserted.ATTRIBUTES)
-
-
-def row_of(member: Member, external_id: str | None, groups: list[dict[str, str]] | None = None) -> UserRow:
-    """Return a member whom we have just written, without reading them again."""
-    return UserRow(
-        member.pk,
-        member.user_name,
-        member.profile,
-        member.is_active,
-        member.version,
-        member.created_at,
-        member.changed_at,
-        external_id,
-        groups,
-    )
-
-
-def welcome(who: Caller, member: Member, external_id: str | None) -> bool:
-    """Let somebody who has just come into the groups that the directory named them for before; tell whether there were any."""
-    values = [str(member.pk), external_id] if external_id else [str(member.pk)]
-    waiting = PendingMembership.objects.filter(
-        organization=who.organization, directory=who.directory, value__in=values
-    )
-    if not waiting.exists():
-        return False
-    groups.join_pending(member, who.directory, values, actor=who.actor)
-    return True
 
 
 def one(call: Call, row: UserRow, status: int = 200) -> HttpResponse:

@@ -10,7 +10,7 @@ from identity import group_batches, groups
 from identity.errors import NotFound
 from identity.group_batches import Formed, Move
 from identity.models import Group, Run
-from tasks.sync import plan_sql
+from tasks.sync import group_plan_sql
 from tasks.sync.due import Due
 
 Done = Sequence[Due]
@@ -63,7 +63,7 @@ def move(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
         "organization": run.organization_id, "directory": run.directory_id, "run": run.pk, "groups": list(group_of), "most": MOVES,
     }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(plan_sql.TAKE, values)
+        cursor.execute(group_plan_sql.TAKE, values)
         taken = cursor.fetchall()
     moves = []
     for key, member_id, joins in taken:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from identity import pull_settings, pulls
 from identity.models import Run, Step
-from tasks.sync import endings, guard, plan_sql
+from tasks.sync import endings, group_plan_sql, guard, plan_sql
 from tasks.sync.claim import Claim
 from tasks.sync.guard import Reason
 
@@ -35,8 +35,8 @@ def plan(claim: Claim) -> None:
             values["state"] = Step.State.HELD
         cursor.execute(_JOIN_SETS)
         cursor.execute(plan_sql.PEOPLE, values)
-        cursor.execute(plan_sql.MOVES, values)
-        cursor.execute(plan_sql.GROUPS, values)
+        cursor.execute(group_plan_sql.MOVES, values)
+        cursor.execute(group_plan_sql.GROUPS, values)
         counts = _count(cursor, values, run)
         reasons = list(guard.reasons(cursor, values, rules, counts, first=not pull.scope))
         cursor.execute(plan_sql.HASH, values)
@@ -87,10 +87,10 @@ def _count(cursor: Any, values: dict[str, Any], run: Run) -> dict[str, int]:
 
 def _note_missing(cursor: Any, values: dict[str, Any]) -> None:
     cursor.execute(plan_sql.FOUND, values)
-    cursor.execute(plan_sql.FOUND_GROUPS, values)
+    cursor.execute(group_plan_sql.FOUND_GROUPS, values)
     if values["complete"] and values["whole"]:
         cursor.execute(plan_sql.MISSING, values)
-        cursor.execute(plan_sql.MISSING_GROUPS, values)
+        cursor.execute(group_plan_sql.MISSING_GROUPS, values)
 
 
 def _hold(run: Run, reasons: list[Reason], rules: dict[str, Any]) -> None:

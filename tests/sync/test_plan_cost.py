@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from identity import domains
-from tasks.sync import plan_sql
+from tasks.sync import group_plan_sql, plan_sql
 from tests.conftest import SETUP
 from tests.sync.conftest import ADA
 from tests.sync.scripted import listing, person, pull_of, run, settle
@@ -42,7 +42,7 @@ def read_by_a_node(pull):
     most = []
 
     def explained(execute, sql, parameters, many, context):
-        if sql not in {plan_sql.PEOPLE, plan_sql.MOVES, plan_sql.GROUPS}:
+        if sql not in {plan_sql.PEOPLE, group_plan_sql.MOVES, group_plan_sql.GROUPS}:
             return execute(sql, parameters, many, context)
         execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters, many, context)
         most.extend(gone_through(context["cursor"].fetchone()[0][0]["Plan"]))
