@@ -49,10 +49,14 @@ SELECT * FROM (
       SELECT member_id, difference, TRUE FROM {{steps}}) AS told
   ) AS counted WHERE NOT is_step AND before <= %s AND NOT EXISTS (SELECT FROM noted) ORDER BY place DESC LIMIT 1
 ) AS skipped"""  # noqa: S608 - constants
+# Looked at before it is written: a row that conflicts is locked, and all who begin the same walk at once would wait for each other.
 _REMEMBER: Final = f""", kept AS (
   INSERT INTO scim_walk (id, organization_id, directory_id, token_id, question, start, value, last, total, noted_at)
   SELECT gen_random_uuid(), {ORGANIZATION}, {DIRECTORY}, {TOKEN}, %s, %s, value, last, total, now() FROM page, counted
-   WHERE place = %s AND EXISTS (SELECT FROM page WHERE place > %s)
+   WHERE place = %s AND EXISTS (SELECT FROM page WHERE place > %s) AND NOT EXISTS (
+     SELECT FROM scim_walk AS noted WHERE noted.organization_id = {ORGANIZATION} AND noted.token_id = {TOKEN}
+        AND noted.question = %s AND noted.start = %s
+        AND noted.noted_at >= now() - make_interval(secs => {BESIDE_SECONDS}) AND NOT ({{is_nearer}}))
   ON CONFLICT (organization_id, token_id, question, start)
   DO UPDATE SET value = excluded.value, last = excluded.last, total = excluded.total, noted_at = excluded.noted_at
    WHERE scim_walk.noted_at < now() - make_interval(secs => {BESIDE_SECONDS}) OR {{nearer}}
@@ -154,11 +158,13 @@ def _asked_of(listing: Listing, order: Order, wish: Wish, place: _Place) -> Stat
     end = place.offset + wish.count
     remember, kept = "", []
     if wish.cursor is None:
-        nearer = (
-            "TRUE" if order.column else f"excluded.last {'>' if order.descending else '<'} scim_walk.last"
+        sign = ">" if order.descending else "<"
+        remember = _REMEMBER.format(
+            nearer="TRUE" if order.column else f"excluded.last {sign} scim_walk.last",
+            is_nearer="TRUE" if order.column else f"page.last {sign} noted.last",
         )
-        remember = _REMEMBER.format(nearer=nearer)
-        kept = [ordering.digest(question_of(listing.words.kind, wish)), wish.start + wish.count, end, end]
+        place_of = [ordering.digest(question_of(listing.words.kind, wish)), wish.start + wish.count]
+        kept = [*place_of, end, end, *place_of]
     sql = _PAGE.format(
         keys=", ".join(listing.keys), order=order, source=source, after=after, total=total, remember=remember,
         selected=listing.selected, joined=listing.joined, more=wish.count + 1,

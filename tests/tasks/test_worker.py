@@ -69,7 +69,7 @@ def broker(db):
     """Give the broker of this test process, empty."""
     connection = redis.Redis.from_url(settings.REDIS_URL)
     connection.flushdb()
-    wake._rest_until = wake._quiet_until = 0
+    wake._rest_until = wake._quiet_until = wake._asked_at = wake._asks_at = 0
     yield connection
     connection.flushdb()
     connection.close()
@@ -101,8 +101,8 @@ def test_a_killed_worker_loses_nothing(broker, environment, acme, jane):
 def test_a_dead_broker_delays_nobody_and_loses_nothing(broker, acme, jane, settings, monkeypatch):
     nowhere = "redis://127.0.0.1:1/0"
     settings.REDIS_URL = nowhere
-    monkeypatch.setattr(wake, "_rest_until", 0)
-    monkeypatch.setattr(wake, "_quiet_until", 0)
+    for clock in ("_rest_until", "_quiet_until", "_asked_at", "_asks_at"):
+        monkeypatch.setattr(wake, clock, 0)
     members.suspend(jane, actor=SETUP)
     assert wake._rest_until > time.monotonic(), "the broker is left alone for a while"
     members.reactivate(jane, actor=SETUP)
