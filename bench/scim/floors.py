@@ -44,7 +44,7 @@ WITH subject AS (SELECT uuidv7() AS id), named AS (SELECT id, 'b' || id || '@ben
 _PATCH = """\\set offset random(0, {last})
 WITH subject AS (
   SELECT member_id AS id FROM identity_link WHERE organization_id = '{organization}' AND directory_id = '{directory}'
-     AND external_id = 'x' || :offset
+     AND external_id = 'x' || :offset AND tombstoned_at IS NULL
 ), member AS (
   UPDATE identity_member SET state = CASE state WHEN 'active' THEN 'suspended' ELSE 'active' END, version = version + 1,
          session_epoch = session_epoch + 1, changed_at = now() WHERE id = (SELECT id FROM subject)
