@@ -132,6 +132,8 @@ def test_foreign_directories_are_no_choice_and_the_weaker_move_nobody(acme, glob
 def test_a_directory_alone_has_nowhere_to_move_to(acme, ada, okta):
     html = visit(ada).get(path(okta)).content.decode()
     assert "There is no other directory to move them to" in html
+    assert "Add a directory" in html
+    assert "Show what would happen" not in html
 
 
 def test_differences_and_plans_offer_to_move_whom_another_directory_has(acme, ada, okta, people, script):  # noqa: F811
