@@ -19,7 +19,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
 
 # LDAP directories are an extra: python-ldap is built here and needs a C compiler and libldap's and libsasl2's headers.
 ldap: $(VENV)/.installed-ldap
