@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from json.encoder import encode_basestring
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -61,6 +61,9 @@ class MemberFields:
     active: bool | None
 
 
+# How many people's groups are remembered as text, and up to what length.
+GROUPS_KEPT_MAX: Final = 2000
+GROUPS_CHARACTERS_MAX: Final = 4000
 _OWN_COLUMNS = frozenset({"userName", "externalId", "active"})
 
 
@@ -78,7 +81,7 @@ def user(row: UserRow, base_url: str, kind: ResourceType = USERS) -> dict[str, A
     shown.pop(unmapped.URN, None)
     shown["active"] = row.active
     if row.groups:
-        shown["groups"] = [{**each, "$ref": f"{base_url}/Groups/{each['value']}"} for each in row.groups]
+        shown["groups"] = _placed(row.groups, base_url)
     shown["meta"] = meta("User", row.created_at, row.changed_at, location, tag(row))
     return shown
 
@@ -99,20 +102,47 @@ def read_user(row: ReadUser) -> UserRow:
 def user_written(row: ReadUser, base_url: str) -> dict[str, Any] | orjson.Fragment:
     """Return the whole User as it was read, for orjson to write: what `user` would return for it, without taking a profile to pieces.
 
-    Nine people of ten have nothing but attributes of the core schema and are in no group: of them it is put together as text.
+    All but those of whom something is kept and not shown are put together as text.
     """
     member_id, user_name, profile, active, version, created, changed, external_id, groups = row
-    if groups or '"urn:' in profile:
-        return user(read_user(row), base_url)
+    schemas = _PLAIN
+    if '"urn:' in profile:
+        held = orjson.loads(profile)
+        if unmapped.URN in held:
+            return user(read_user(row), base_url)
+        schemas = _schemas_written(tuple(each.id for each in USERS.extensions if each.id in held))
     outside = f'"externalId":{encode_basestring(external_id)},' if external_id is not None else ""
     inside = f"{profile[1:-1]}," if profile != "{}" else ""
+    belongs, digest = _belonging(groups, base_url) if groups else ("", "")
     since = _moment_of(created)
     return orjson.Fragment(
-        f'{{"schemas":["{USER.id}"],"id":"{member_id}",{outside}"userName":{encode_basestring(user_name)},{inside}'
-        f'"active":{"true" if active else "false"},"meta":{{"resourceType":"User","created":"{since}",'
+        f'{{"schemas":{schemas},"id":"{member_id}",{outside}"userName":{encode_basestring(user_name)},{inside}'
+        f'"active":{"true" if active else "false"},{belongs}"meta":{{"resourceType":"User","created":"{since}",'
         f'"lastModified":"{since if changed == created else _moment_of(changed)}",'
-        f'"location":{_start(base_url)}{member_id}","version":"W/\\"{version}\\""}}}}'
+        f'"location":{_start(base_url)}{member_id}","version":"W/\\"{version}{digest}\\""}}}}'
     )
+
+
+@lru_cache(maxsize=64)
+def _schemas_written(extensions: tuple[str, ...]) -> str:
+    return orjson.dumps([USER.id, *extensions]).decode()
+
+
+_PLAIN = _schemas_written(())
+
+
+def _belonging(groups: str, base_url: str) -> tuple[str, str]:
+    """Return a person's groups as a part of their JSON, from PostgreSQL's, and their part of the version."""
+    if len(groups) > GROUPS_CHARACTERS_MAX:
+        return _groups_written.__wrapped__(groups, base_url)
+    return _groups_written(groups, base_url)
+
+
+# Many people are in the same groups.
+@lru_cache(maxsize=GROUPS_KEPT_MAX)
+def _groups_written(groups: str, base_url: str) -> tuple[str, str]:
+    held = orjson.loads(groups)
+    return f'"groups":{orjson.dumps(_placed(held, base_url)).decode()},', _digest(held, "")
 
 
 @lru_cache(maxsize=8)
@@ -126,10 +156,15 @@ def tag(row: UserRow) -> str:
 
     Nothing is written to the people of a group when it changes, and still no client is told that nothing has changed.
     """
-    if not row.groups and not row.held:
-        return str(row.version)
-    told = orjson.dumps(row.groups) + row.held.encode()
-    return f"{row.version}.{blake2b(told, digest_size=6).hexdigest()}"
+    return f"{row.version}{_digest(row.groups, row.held) if row.groups or row.held else ''}"
+
+
+def _placed(groups: list[dict[str, str]], base_url: str) -> list[dict[str, str]]:
+    return [{**each, "$ref": f"{base_url}/Groups/{each['value']}"} for each in groups]
+
+
+def _digest(groups: list[dict[str, str]] | None, held: str) -> str:
+    return f".{blake2b(orjson.dumps(groups) + held.encode(), digest_size=6).hexdigest()}"
 
 
 def group(row: GroupRow, base_url: str, *, as_text: bool = False) -> dict[str, Any]:

@@ -51,6 +51,27 @@ def test_what_is_written_is_the_user(name, profile, active, version, created, ch
     assert orjson.loads(orjson.dumps(resources.user_written(row, BASE))) == orjson.loads(orjson.dumps(whole))
 
 
+def test_somebody_in_very_many_groups_is_written_like_anybody():
+    groups = [
+        {"value": str(UUID(int=each)), "display": f"Group {each}", "type": "direct"} for each in range(100)
+    ]
+    row = (
+        str(ID),
+        "mei",
+        "{}",
+        True,
+        3,
+        "2026-11-22 12:43:01+00",
+        "2026-11-22 12:43:01+00",
+        None,
+        orjson.dumps(groups).decode(),
+    )
+    assert len(row[-1]) > resources.GROUPS_CHARACTERS_MAX
+    whole = resources.user(resources.read_user(row), BASE)
+    assert orjson.loads(orjson.dumps(resources.user_written(row, BASE))) == orjson.loads(orjson.dumps(whole))
+    assert len(whole["groups"]) == len(groups)
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
