@@ -7,7 +7,8 @@ Who jumps to where nobody has been skips whole stretches of the list (identity.m
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, TypeGuard
 from uuid import UUID
 
 from identity.postgresql.flush import Statement
@@ -31,6 +32,8 @@ _COUNTED: Final = f"""SELECT CASE WHEN n <= {COUNTED_MAX} THEN n END
   FROM (SELECT count(*) AS n FROM (SELECT {{}} LIMIT {COUNTED_MAX + 1}) AS walked) AS known"""  # noqa: S608 - a constant
 # Statements of which any values want the same plan.
 GENERIC: Final = "force_generic_plan"
+# What was asked last: a list asks twice for its statement, and most clients ask for the same first page again and again.
+ASKED_MAX: Final = 256
 _NAMES_OF_ONE: Final = frozenset({"id", "username", "externalid"})
 _REMEMBERED: Final = f"""
 SELECT value, last, total, NULL::bigint FROM scim_walk
@@ -73,6 +76,8 @@ WITH page (row, external_id, place, value, last) AS MATERIALIZED (
 SELECT counted.total, page.place, page.value, page.last, {selected}
   FROM counted LEFT JOIN (page {joined}) ON TRUE ORDER BY page.place"""
 
+# Of a filter that names one: nobody comes behind them, and their number is the total.
+_ALONE: Final = "SELECT NULL::bigint, 1::bigint, NULL::text, {last}, {alone}{source}"
 
 # A page that is counted, and not full, tells the total by itself.
 _UNKNOWN: Final = "(SELECT count(*) FROM page) IN (0, {0})"
@@ -85,7 +90,7 @@ class Listing:
     `source` is FROM and WHERE, of organization and directory; `narrow` as much of it as gives the rows' `keys`, without the alias `wide`.
     `selected` is read of `joined`, beside which `page.row` and `page.external_id` are those keys. `kept` gives the SQL of a total that need
     not be counted, "" where it must be. `whole` is the source of the whole list in its own order, and `stretches` and `steps` are FROM and
-    WHERE of how that is divided; "" where the one is read like any other, and not divided.
+    WHERE of how that is divided; "" where the one is read like any other, and not divided. `alone` is `selected`, of `source` itself.
     """
 
     words: Vocabulary
@@ -99,6 +104,7 @@ class Listing:
     whole: str = ""
     stretches: str = ""
     steps: str = ""
+    alone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,7 @@ class _Place:
     total: int | None = None
 
 
+@lru_cache(maxsize=ASKED_MAX)
 def asked_first(listing: Listing, order: Order, wish: Wish) -> Statement:
     """Return the statement that `found` begins with. ScimError of filter and cursor."""
     if wish.count or wish.cursor is not None:
@@ -133,13 +140,13 @@ def asked_first(listing: Listing, order: Order, wish: Wish) -> Statement:
 
 def found(who: Caller, listing: Listing, order: Order, wish: Wish) -> Found:
     """Return a page of what the directory sees. ScimError of filter and cursor."""
+    rows = who.read(asked_first(listing, order, wish))
     if not wish.count and wish.cursor is None:
-        return Found([], who.read(_counting(listing, wish))[0][0], None)
-    place = _given(listing, wish)
-    if place is None:
-        noted = who.read(_remembered(listing, order, wish))
-        place = _noted(noted[0], wish) if noted else _Place(offset=wish.start - 1)
-    return _cut(who.read(_asked_of(listing, order, wish, place)), wish)
+        return Found([], rows[0][0], None)
+    if wish.start > 1 and wish.cursor is None:
+        place = _noted(rows[0], wish) if rows else _Place(offset=wish.start - 1)
+        rows = who.read(_asked_of(listing, order, wish, place))
+    return _cut(rows, wish)
 
 
 def _noted(row: tuple[Any, ...], wish: Wish) -> _Place:
@@ -150,6 +157,10 @@ def _noted(row: tuple[Any, ...], wish: Wish) -> _Place:
 
 
 def _asked_of(listing: Listing, order: Order, wish: Wish, place: _Place) -> Statement:
+    if listing.alone and not wish.cursor and wish.start == 1 and wish.count and _names_one(wish.tree):
+        condition, chosen = compiled(wish.tree, listing.words)
+        sql = _ALONE.format(last=order.last, alone=listing.alone, source=f"{listing.source} AND {condition}")
+        return Statement(sql, chosen, GENERIC)
     source, chosen = _source(listing, wish, order.sql)
     if listing.whole and wish.tree is None and order.column is None:
         source = listing.whole
@@ -182,8 +193,10 @@ def _behind(order: Order, place: _Place) -> tuple[str, list[Any]]:
     return (f"{order.last} >= %s", [place.since]) if place.since is not None else ("TRUE", [])
 
 
-def _names_one(tree: Filter) -> bool:
-    return isinstance(tree, Comparison) and tree.operator == "eq" and str(tree.path).lower() in _NAMES_OF_ONE
+def _names_one(tree: Filter | None) -> TypeGuard[Comparison]:
+    if not isinstance(tree, Comparison) or tree.operator != "eq" or not isinstance(tree.value, str):
+        return False
+    return str(tree.path).lower() in _NAMES_OF_ONE
 
 
 def _source(listing: Listing, wish: Wish, order: str = "") -> tuple[str, list[Any]]:
@@ -234,7 +247,7 @@ def _remembered(listing: Listing, order: Order, wish: Wish) -> Statement:
 
 
 def _cut(rows: list[tuple[Any, ...]], wish: Wish) -> Found:
-    total = rows[0][0]
+    total = rows[0][0] if rows else 0
     shown = [row for row in rows if row[1] is not None]
     has_more = len(shown) > wish.count
     del shown[wish.count :]

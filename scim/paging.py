@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scim.errors import Code, ScimError
@@ -19,9 +19,13 @@ _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,1000}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One list, as it was asked for. `start` counts from 1; `cursor` is None where pages are counted, "" for the first by cursor."""
+    """One list, as it was asked for. `start` counts from 1; `cursor` is None where pages are counted, "" for the first by cursor.
 
-    tree: Filter | None
+    Two are equal by the text of the filter: of its tree, Python takes 1 for true.
+    """
+
+    filter: str
+    tree: Filter | None = field(compare=False)
     start: int
     count: int
     sort_by: str
@@ -62,6 +66,7 @@ def _wish(asked: dict[str, Any], attributes: str, excluded: str) -> Wish:
     if cursor is not None and not isinstance(cursor, str):
         raise ScimError(Code.PARAMETER_WRONG, name="cursor", expected="the nextCursor of the page before")
     return Wish(
+        filter=written or "",
         tree=grammar.parse(written) if written and written.strip() else None,
         # "A value less than 1 SHALL be interpreted as 1", "a negative value as 0" (RFC 7644 §3.4.2.4).
         start=min(max(_number(asked, "startIndex", 1), 1), START_MAX),

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from scim.group_sql import GROUPS_OF_USER, MEMBERS, MEMBERS_OF_GROUP, NOTHING, O
 from scim.ordering import Key, Order
 from scim.pages import GENERIC, Listing
 from scim.paging import Wish
+from scim.registry import ORGANIZATIONS_MAX
 from scim.resources import GroupRow, ReadUser, UserRow, read_user
 from scim.schemas import GROUPS, USERS, ResourceType
 
@@ -187,25 +189,35 @@ class Page(Generic[Row]):
 
 
 def _listing(wish: Wish, words: Vocabulary, *, groups: bool) -> tuple[Listing, Order]:
-    shown = _USER.format("page") + (OF_USER if groups else NOTHING)
     order = ordering.order(
         words, "l.member_id", wish.sort_by, descending=wish.descending, within="l.directory_id"
     )
-    keys = ("l.member_id", "l.external_id")
-    listing = Listing(
+    return _listing_of_users(words, groups=groups), order
+
+
+@lru_cache(maxsize=ORGANIZATIONS_MAX)
+def _listing_of_users(words: Vocabulary, *, groups: bool) -> Listing:
+    memberships = OF_USER if groups else NOTHING
+    return Listing(
         words,
         _USERS_FROM,
         _LINKS_FROM,
         "m",
-        keys,
-        shown,
+        ("l.member_id", "l.external_id"),
+        _USER.format("page") + memberships,
         _USERS_SHOWN,
         _users_total,
         _WALKED_FROM,
         _STRETCHES,
         _STEPS,
+        _USER.format("l") + memberships,
     )
-    return listing, order
+
+
+@lru_cache(maxsize=ORGANIZATIONS_MAX)
+def _words_of(kind: ResourceType, *, is_followed: bool) -> Vocabulary:
+    words = _FOLLOWED_WORDS if is_followed else _USER_WORDS
+    return words if kind is USERS else replace(words, kind=kind)
 
 
 def _users_total(tree: Filter | None) -> str:
@@ -235,9 +247,7 @@ def users(who: Caller, wish: Wish, kind: ResourceType = USERS, *, groups: bool =
 
     What a directory that is followed sees in place of that is added by scim.following.
     """
-    words = _FOLLOWED_WORDS if following.follows(who.directory) else _USER_WORDS
-    if kind is not USERS:
-        words = replace(words, kind=kind)
+    words = _words_of(kind, is_followed=following.follows(who.directory))
     ordering.check_owner(wish.cursor, who.directory.pk)
     found = pages.found(who, *_listing(wish, words, groups=groups), wish)
     return Page(found.rows, found.total, found.last)

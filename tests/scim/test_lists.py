@@ -208,6 +208,31 @@ def test_numbers_out_of_range_are_clamped(idp, query, start, size):
     )
 
 
+def test_one_who_is_named_is_a_list_of_one_or_nobody(idp):
+    named = quote('userName eq "mei@example.org"')
+    for query, shown in (
+        ("", 1),
+        ("&count=1&sortBy=title", 1),
+        ("&cursor=", 1),
+        ("&startIndex=2", 0),
+        ("&count=0", 0),
+    ):
+        answer = idp.get(f"/Users?filter={named}{query}").body
+        assert (answer["totalResults"], len(answer["Resources"])) == (1, shown), query
+        assert "nextCursor" not in answer
+    assert idp.get("/Users?filter=" + quote('userName eq "nobody"')).body["totalResults"] == 0
+    # Those without one are not one.
+    idp.create("ann@example.org")
+    found = idp.get("/Users?filter=" + quote("externalId eq null")).body
+    assert {each["userName"] for each in found["Resources"]} == {"ann@example.org", "bo@example.org"}
+
+
+def test_a_number_is_not_taken_for_the_truth_that_was_asked_before(idp):
+    for _ in range(2):
+        assert names(idp, "active eq true") == ["bo", "mei"]
+        assert idp.get("/Users?filter=" + quote("active eq 1")).code == "filter_value"
+
+
 @pytest.mark.parametrize(
     "query", ["startIndex=x", "count=1.5", "count=²", "startIndex=" + "9" * 5000, "sortOrder=up"]
 )

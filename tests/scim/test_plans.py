@@ -52,7 +52,7 @@ def plan_of(idp, query):
 
     with connection.execute_wrapper(note):
         found = idp.get(f"/Users?{query}").body["totalResults"]
-    sql, parameters = next(each for each in sent if "WITH page" in each[0])
+    sql, parameters = next(each for each in sent if "identity_link" in each[0])
     token = tokens.find(idp.secret).token
     explaining = Statement(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
     explained = tenancy.read_as(token.organization_id, token.directory_id, token.pk, explaining)[0][0]
