@@ -1,5 +1,6 @@
 """Which attributes of a resource an answer shows: `attributes` and `excludedAttributes` (RFC 7644 §3.9), compiled once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +10,7 @@ from scim.filter.grammar import attribute_path
 from scim.schemas.resource_type import ResourceType
 
 NAMES_MAX = 100
+_VALUE_FILTER = re.compile(r"\[[^\[\]]*\]")
 
 # What is chosen of one attribute: all of it, or the parts named.
 _Chosen = dict[tuple[str | None, str], frozenset[str] | None]
@@ -91,7 +93,8 @@ def chosen_by(kind: ResourceType, query: Mapping[str, str]) -> Projection:
 def compiled(kind: ResourceType, attributes: str, excluded: str) -> Projection:
     """Return the projection of two comma-separated lists; names that no schema has choose nothing."""
     always = frozenset(each.name for each in kind.core.values() if each.returned == "always")
-    included = _read(kind, attributes) if attributes.strip() else None
+    # Microsoft's collection asks for `emails[type eq "work"]`: whoever may choose attributes, but not values, gets them all.
+    included = _read(kind, _VALUE_FILTER.sub("", attributes)) if attributes.strip() else None
     left_out = {key: parts for key, parts in _read(kind, excluded).items() if key[1] not in always}
     if kind.own is None:
         return Projection(included, left_out, always)

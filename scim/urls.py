@@ -1,4 +1,4 @@
-"""Addresses below /scim/v2/. A slash at the end changes nothing: some clients write one."""
+"""Addresses below /scim/v2/. A slash at the end changes nothing, nor does a small letter for a capital: some clients write /users."""
 
 from django.urls import re_path
 
@@ -11,19 +11,21 @@ _NAME = r"(?P<name>[^/]+)"
 
 urlpatterns = [
     # What is asked most comes first.
-    re_path(r"^Users/?$", users.Users.as_view(), name="users"),
-    re_path(r"^Users/\.search/?$", users.Search.as_view(), name="users_search"),
-    re_path(rf"^Users/{_ID}/?$", users.User.as_view(), name="user"),
-    re_path(r"^Groups/?$", groups.Groups.as_view(), name="groups"),
-    re_path(r"^Groups/\.search/?$", groups.Search.as_view(), name="groups_search"),
-    re_path(rf"^Groups/{_ID}/members/?$", group_members.GroupMembers.as_view(), name="group_members"),
-    re_path(rf"^Groups/{_ID}/?$", groups.Group.as_view(), name="group"),
-    re_path(r"^ServiceProviderConfigs?/?$", discovery.ServiceProviderConfig.as_view(), name="config"),
+    re_path(r"^[Uu]sers/?$", users.Users.as_view(), name="users"),
+    re_path(r"^[Uu]sers/\.search/?$", users.Search.as_view(), name="users_search"),
+    re_path(rf"^[Uu]sers/{_ID}/?$", users.User.as_view(), name="user"),
+    re_path(r"^[Gg]roups/?$", groups.Groups.as_view(), name="groups"),
+    re_path(r"^[Gg]roups/\.search/?$", groups.Search.as_view(), name="groups_search"),
+    re_path(rf"^[Gg]roups/{_ID}/members/?$", group_members.GroupMembers.as_view(), name="group_members"),
+    re_path(rf"^[Gg]roups/{_ID}/?$", groups.Group.as_view(), name="group"),
+    re_path(
+        r"^[Ss]ervice[Pp]rovider[Cc]onfigs?/?$", discovery.ServiceProviderConfig.as_view(), name="config"
+    ),
     re_path(r"^documentation/?$", documentation.Documentation.as_view(), name="documentation"),
-    re_path(r"^ResourceTypes/?$", discovery.ResourceTypes.as_view(), name="resource_types"),
-    re_path(rf"^ResourceTypes/{_NAME}/?$", discovery.ResourceType.as_view(), name="resource_type"),
-    re_path(r"^Schemas/?$", discovery.Schemas.as_view(), name="schemas"),
-    re_path(rf"^Schemas/{_NAME}/?$", discovery.Schema.as_view(), name="schema"),
+    re_path(r"^[Rr]esource[Tt]ypes?/?$", discovery.ResourceTypes.as_view(), name="resource_types"),
+    re_path(rf"^[Rr]esource[Tt]ypes/{_NAME}/?$", discovery.ResourceType.as_view(), name="resource_type"),
+    re_path(r"^[Ss]chemas/?$", discovery.Schemas.as_view(), name="schemas"),
+    re_path(rf"^[Ss]chemas/{_NAME}/?$", discovery.Schema.as_view(), name="schema"),
     re_path(r"^Roles/?$", governance.Roles.as_view(), name="roles"),
     re_path(r"^Roles/\.search/?$", governance.RoleSearch.as_view(), name="roles_search"),
     re_path(rf"^Roles/{_ID}/?$", governance.Role.as_view(), name="role"),

@@ -29,8 +29,9 @@ _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
       (?P<string>"(?:[^"\\]|\\.)*")
     | (?P<single>'[^']*')
-    | (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?(?![\w.:]))
-    | (?P<word>[A-Za-z$][\w$.:\-]*)
+    | (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?(?![\w.:@+\-]))
+    | (?P<word>[A-Za-z$][\w$.:\-]*+(?![@+]))
+    | (?P<bare>[A-Za-z0-9][\w.:@+\-]*)
     | (?P<sub>\.[A-Za-z$][\w$\-]*)
     | (?P<mark>[()\[\]])
     | (?P<end>\Z)
@@ -43,6 +44,7 @@ _NAME = re.compile(r"[A-Za-z$][\w$\-]*", re.ASCII)
 _END_OF_URN = re.compile(r"[\w$\-]+", re.ASCII)
 _REST_OF_URN = re.compile(r"[\w$\-]+(?:\.[\w$\-]+)*", re.ASCII)
 _OPERATORS = frozenset(get_args(Operator))
+_GRAMMAR = _OPERATORS | {"pr", "and", "or", "not"}
 _CONSTANTS: dict[str, Literals] = {"true": True, "false": False, "null": None}
 
 
@@ -189,7 +191,10 @@ class Reader:
         return Comparison(path, operator, value)  # type: ignore[arg-type]
 
     def value(self) -> Literals:
-        """Read a JSON string, number, true, false or null; a string in single quotes, as some clients send, too."""
+        """Read a JSON string, number, true, false or null; as some clients send it also text in single quotes, or in none.
+
+        Without quotes it is one word, which ends where a blank or a bracket stands: nothing is guessed, and no filter grows wider.
+        """
         token = self.token
         value: Literals
         if token.kind == "string":
@@ -207,6 +212,9 @@ class Reader:
             )
         elif token.kind == "word" and token.text.lower() in _CONSTANTS:
             value = _CONSTANTS[token.text.lower()]
+        elif token.kind in {"word", "bare"} and token.text.lower() not in _GRAMMAR:
+            # WSO2's compliance tests and Microsoft's collection: userName sw O, meta.created gt 2015-10-10T14:38:21Z.
+            value = token.text
         else:
             raise self.unreadable("a value is expected, text in quotes")
         self.index += 1

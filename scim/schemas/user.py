@@ -50,7 +50,7 @@ _GROUPS = Attribute(
 USER = Schema(
     "urn:ietf:params:scim:schemas:core:2.0:User",
     "User",
-    "A person",
+    "User Account",  # as RFC 7643 §8.7.1 says it; Microsoft's collection of requests looks for these words
     (
         Attribute("userName", "The name the person signs in with.", required=True, uniqueness="server", trimmed=True),
         _NAME,

@@ -49,6 +49,27 @@ def test_the_configuration_is_what_the_server_does(idp):
     assert ("nextCursor" in idp.get("/Users?cursor&count=1").body) is config["pagination"]["cursor"] is True
 
 
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("/users?count=1", "/Users?count=1"), ("/groups/", "/Groups"), ("/schemas", "/Schemas"), ("/ResourceType", "/ResourceTypes"),
+        ("/resourcetypes/user", "/ResourceTypes/User"), ("/serviceproviderconfig", "/ServiceProviderConfig"),
+    ],
+)  # fmt: skip
+def test_an_address_is_found_in_small_letters_too(idp, written, path):
+    idp.create("somebody")
+    answer = idp.get(written)
+    assert (answer.status, answer.body) == (200, idp.get(path).body)
+    assert idp.get(f"{written.partition('?')[0].rstrip('/')}x").status == 404
+
+
+def test_a_person_is_changed_at_an_address_in_small_letters(idp):
+    person = idp.create("somebody")
+    answer = idp.patch(f"/users/{person['id']}", {"op": "replace", "path": "title", "value": "Lead"})
+    assert (answer.status, answer.body["title"]) == (200, "Lead")
+    assert idp.get(f"/Users/{person['id']}").body["title"] == "Lead"
+
+
 def test_the_type_values_of_each_attribute_are_unique(idp):
     for schema in idp.get("/Schemas").body["Resources"]:
         for attribute in schema["attributes"]:

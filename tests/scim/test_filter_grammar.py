@@ -78,6 +78,15 @@ CASES = [
         ValuePath(attribute("emails"), And((eq("type", "work"), eq("value", "k@x")))),
     ),
     ("USERNAME EQ 'single quoted'", eq("USERNAME", "single quoted")),
+    # Text without quotes, as WSO2's compliance tests and Microsoft's collection of requests write it.
+    ("userName sw O", Comparison(attribute("userName"), "sw", "O")),
+    ("userName eq b.jensen+1@example.com and (active eq true)", And((eq("userName", "b.jensen+1@example.com"), eq("active", True)))),
+    (
+        "meta.created gt 2015-10-10T14:38:21.8617979-07:00",
+        Comparison(attribute("meta", "created"), "gt", "2015-10-10T14:38:21.8617979-07:00"),
+    ),
+    ("emails[type eq work]", ValuePath(attribute("emails"), eq("type", "work"))),
+    ("a eq 01x or b eq 2e3x", Or((eq("a", "01x"), eq("b", "2e3x")))),
     ("not(active eq TRUE)", Not(eq("active", True))),
     ("  a   eq\tnull  ", eq("a", None)),
     ('a eq "\\u00e9\\"\\\\"', eq("a", 'é"\\')),
@@ -100,7 +109,9 @@ def test_a_filter_is_read_as_the_grammar_says(text: str, tree: Filter) -> None:
 REFUSED = [
     "", " ", "userName", "userName eq", "userName xx 1", 'userName eq "a" userName eq "b"', "(", ")", "()", "a eq 1)", "(a eq 1",
     "a eq 1 and", "and a eq 1", "not a eq 1", "a[b eq 1", "a[]", "a[b[c eq 1]]", "a[b eq 1].c", 'a eq "open', "a eq 'open", 'a eq "\\x"',
-    "a eq 01x", "a..b eq 1", "a.b.c eq 1", ".a eq 1", "1a eq 1", "a eq nothing", "a eq 1; drop table x", "a eq 1 -- x", "ä eq 1",
+    "a..b eq 1", "a.b.c eq 1", ".a eq 1", "1a eq 1",
+    "a eq and", "a eq and b eq 1", "a eq PR", "a eq two words", "a@b eq 1", "a eq é", "a eq {x}", "a eq b,c",
+    "a eq b;c", "a eq -x", "a eq 1; drop table x", "a eq 1 -- x", "ä eq 1",
     'a eq "\\u0000"', 'a eq "\\ud800"', 'a eq "x\x00"', "a:b:1c eq 1", "a eq {}", 'a eq "a\nb"',
 ]  # fmt: skip
 

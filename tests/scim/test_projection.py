@@ -32,6 +32,10 @@ ALWAYS = {"schemas": WHOLE["schemas"], "id": "1"}
         ("name.givenName,name.familyName", "", ALWAYS | {"name": WHOLE["name"]}),
         ("name.givenName,name", "", ALWAYS | {"name": WHOLE["name"]}),
         ("emails.value", "", ALWAYS | {"emails": [{"value": "a@x"}]}),
+        ('emails[type eq "work"]', "", ALWAYS | {"emails": WHOLE["emails"]}),
+        ('userName,emails[type eq "a,b"].value', "", ALWAYS | {"userName": "a", "emails": [{"value": "a@x"}]}),
+        # Left out is only what is named: a filter chooses less than all.
+        ("", 'emails[type eq "work"]', WHOLE),
         (f"{ENTERPRISE}:manager.value", "", ALWAYS | {ENTERPRISE: {"manager": {"value": "2"}}}),
         (ENTERPRISE, "", ALWAYS | {ENTERPRISE: WHOLE[ENTERPRISE]}),
         ("meta.version", "", ALWAYS | {"meta": {"version": 'W/"1"'}}),
