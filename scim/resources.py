@@ -183,7 +183,8 @@ def group(row: GroupRow, base_url: str, *, as_text: bool = False) -> dict[str, A
             [f'{{"value":"{each}","$ref":{start}{each}","type":"User"}}' for each in row.members]
         )
         shown["members"] = orjson.Fragment(f"[{people}]")
-    elif row.members or row.groups:
+    else:
+        # Also of nobody: authentik takes a group without the list for one whose members it cannot know, and adds none.
         shown["members"] = _inside(row, base_url)
     shown["meta"] = meta("Group", row.created_at, row.changed_at, location, str(row.version))
     return shown
