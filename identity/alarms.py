@@ -39,25 +39,19 @@ DUTIES: Final = f"""
 
 def duties_of(member: Member) -> Duties:
     """Return what hangs on the member, for somebody who only asks. The tenancy must be set."""
-    administers, break_glass = _asked(member)
+    values = {"organization": member.organization_id, "member": member.pk}
+    administers, break_glass = tenancy.asked(f"SELECT {DUTIES}", values)[0]
     return Duties(administers and not others_administer(member), break_glass)
 
 
-def duties_of_leaver(member: Member, *known: bool) -> Duties:
-    """Return what hangs on a member who goes in this transaction; `known` are the values of DUTIES where a statement had them.
+def duties_of_leaver(member: Member, *, administers: bool, break_glass: bool) -> Duties:
+    """Return what hangs on a member who goes in this transaction, of whom the values of DUTIES are known.
 
     Whoever takes another administrator away at this moment waits for us, or we for them: each would see the other's left.
     """
-    administers, break_glass = known or _asked(member)
     if administers:
         hold_administrators(member.organization_id)
     return Duties(administers and not others_administer(member), break_glass)
-
-
-def _asked(member: Member) -> tuple[bool, bool]:
-    values = {"organization": member.organization_id, "member": member.pk}
-    administers, break_glass = tenancy.asked(f"SELECT {DUTIES}", values)[0]
-    return administers, break_glass
 
 
 def gone_among(organization_id: UUID, members: Sequence[Member], *, actor: Actor) -> None:
@@ -78,14 +72,22 @@ def gone_among(organization_id: UUID, members: Sequence[Member], *, actor: Actor
         gone(member, duties, actor=actor)
 
 
-def refuse_last_administrator(member: Member, *, actor: Actor, despite: bool) -> None:
-    """Raise LastAdministrator where a person would put out an organization's last administrator and has not said that they mean it.
+def refuse_last_administrator(*members: Member, actor: Actor, despite: bool) -> None:
+    """Raise LastAdministrator where a person would put out an organization's last administrators and has not said that they mean it.
 
     A machine is never refused, since a leaver who stays in is an open door: then, as with `despite`, `gone` alarms the operators.
     """
-    if despite or actor.kind not in _PEOPLE or not member.is_active:
+    active = [member for member in members if member.is_active]
+    if despite or actor.kind not in _PEOPLE or not active:
         return
-    if duties_of_leaver(member).last_administrator:
+    organization_id = active[0].organization_id
+    held = RoleAssignment.objects.filter(
+        organization=organization_id, role__name=ADMINISTRATOR, ended_at__isnull=True
+    )
+    if not held.filter(member__in=active).exists():
+        return
+    hold_administrators(organization_id)
+    if not others_administer(*active):
         raise LastAdministrator(
             "This is the organization's last administrator: make somebody else administrator first, or say that you mean it.",
             field="despite_last_administrator",

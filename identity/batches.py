@@ -144,7 +144,7 @@ def change(organization: Organization, changes: Sequence[Change], *, actor: Acto
         settled: dict[UUID, int] = {}
         different: list[Member] = []
         lines: list[Line] = []
-        for member in _locked(organization, wanted):
+        for member in locked(organization, wanted):
             asked = wanted[member.pk]
             if member.version != asked.version or member.state == Member.State.OFFBOARDED:
                 continue
@@ -177,7 +177,7 @@ def suspend(
     with tenancy.change(organization):
         gone = [
             member
-            for member in _locked(organization, versions)
+            for member in locked(organization, versions)
             if member.state == Member.State.ACTIVE and member.version == versions[member.pk]
         ]
         if not gone:
@@ -216,7 +216,7 @@ def reactivate(
     with tenancy.change(organization):
         back = [
             member
-            for member in _locked(organization, versions)
+            for member in locked(organization, versions)
             if member.state == Member.State.SUSPENDED and member.version == versions[member.pk]
         ]
         if not back:
@@ -244,7 +244,7 @@ def reactivate(
     return back
 
 
-def _locked(organization: Organization, member_ids: Iterable[UUID]) -> list[Member]:
+def locked(organization: Organization | UUID, member_ids: Iterable[UUID]) -> list[Member]:
     """Lock the members in the order of their ids, so that two batches never wait for each other."""
     return list(
         Member.objects.select_for_update(no_key=True)

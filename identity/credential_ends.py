@@ -21,26 +21,21 @@ ENDED: Final = """ended AS (
   UPDATE identity_token SET revoked_at = %(now)s
    WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND revoked_at IS NULL RETURNING id, member_id
 )"""
+# The same for one %(member)s: PostgreSQL keeps its plan, where it makes one for each array anew.
+ENDED_OF_ONE: Final = ENDED.replace("= ANY (%(members)s)", "= %(member)s")
 _END: Final = f"""
 WITH {ENDED}
 SELECT 'session', id, member_id FROM ended UNION ALL SELECT 'token', id, member_id FROM revoked
 """  # noqa: S608 - built from constants alone
 
 
-def end_credentials(member: Member, *, actor: Actor, reason: str) -> tuple[list[UUID], list[UUID]]:
-    """End every session and revoke every token of the member; returns their ids. Expired ones are closed too, so none is left open."""
-    ended = end_credentials_of(
-        member.organization_id, {member.pk: member.user_name}, actor=actor, reason=reason
-    )
-    return [id_ for kind, id_, _ in ended if kind == "session"], [
-        id_ for kind, id_, _ in ended if kind == "token"
-    ]
-
-
 def end_credentials_of(
     organization_id: UUID, names: Mapping[UUID, str], *, actor: Actor, reason: str
 ) -> list[Ended]:
-    """Do so for many members, given by id with their user names; returns ("session" or "token", its id, the member's)."""
+    """End every session and revoke every token of the members, given by id with their user names.
+
+    Returns ("session" or "token", its id, the member's). Expired ones are closed too, so none is left open.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _END,

@@ -1,12 +1,14 @@
 """When a member goes by the clock: an end date that somebody set, and the end of a suspended member's grace."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import alarms, exits, member_row, tenancy
+from identity import alarms, batches, member_row, offboarding, tenancy
 from identity.errors import Invalid, Offboarded
 from identity.models import Member, Organization
 
@@ -44,22 +46,31 @@ def schedule_end(
     return locked
 
 
-def offboard_if_due(member: Member, *, actor: Actor) -> bool:
-    """Offboard the member if their end date has passed, as the locked row tells; tells whether it did."""
-    with tenancy.change(member.organization_id):
-        locked = member_row.lock(member)
-        if locked.ends_at is None or locked.ends_at > timezone.now():
-            return False
-        return not exits.offboard_locked(
-            locked, actor=actor, reason="end date reached", signalled_at=locked.ends_at
-        ).already
+def offboard_due(organization_id: UUID, member_ids: Iterable[UUID], *, actor: Actor) -> int:
+    """Offboard those of the members whose end date has passed, as their locked rows tell, in one transaction; returns how many."""
+    with tenancy.change(organization_id):
+        now = timezone.now()
+        due = {
+            member.pk: (member, member.ends_at)
+            for member in batches.locked(organization_id, member_ids)
+            if member.ends_at is not None and member.ends_at <= now
+        }
+        receipts = offboarding.offboard_all_locked(
+            [member for member, _ in due.values()], actor=actor, reason="end date reached",
+            signals={id_: ends_at for id_, (_, ends_at) in due.items()},
+        )  # fmt: skip
+    return sum(not receipt.already for receipt in receipts)
 
 
-def offboard_if_grace_ended(member: Member, *, actor: Actor) -> bool:
-    """Offboard the member if they have been suspended for the organization's grace; tells whether it did."""
-    with tenancy.change(member.organization_id):
-        locked = member_row.lock(member)
-        grace = timedelta(days=Organization.objects.get(pk=locked.organization_id).grace_days)
-        if locked.suspended_at is None or locked.suspended_at + grace > timezone.now():
-            return False
-        return not exits.offboard_locked(locked, actor=actor, reason="grace period ended").already
+def offboard_after_grace(organization_id: UUID, member_ids: Iterable[UUID], *, actor: Actor) -> int:
+    """Offboard those of the members who have been suspended for the organization's grace, as above; returns how many."""
+    with tenancy.change(organization_id):
+        grace = timedelta(days=Organization.objects.get(pk=organization_id).grace_days)
+        ended = timezone.now() - grace
+        due = [
+            member
+            for member in batches.locked(organization_id, member_ids)
+            if member.suspended_at is not None and member.suspended_at <= ended
+        ]
+        receipts = offboarding.offboard_all_locked(due, actor=actor, reason="grace period ended")
+    return sum(not receipt.already for receipt in receipts)

@@ -11,10 +11,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import alarms, deadlines, exits, members, memberships, tenancy, tokens
+from identity import alarms, batches, deadlines, exits, offboarding, tenancy, tokens
 from identity.errors import Invalid, NotFound, TooMany
-from identity.exits import Receipt
 from identity.models import Member, Organization, Token
+from identity.offboarding import Receipt
 from identity.profile import key_of
 
 LEAVERS_MAX = 200
@@ -74,30 +74,27 @@ def offboard(
     if hand_over_to in member_ids:
         raise Invalid("The one who takes over cannot be leaving too.", field="hand_over_to")
     with tenancy.change(organization):
-        # In one order, so that two lists at once don't wait for each other.
-        found = list(
-            Member.objects.select_for_update(no_key=True)
-            .filter(organization=organization, pk__in=member_ids)
-            .order_by("pk")
-        )
+        found = batches.locked(organization, member_ids)
         if len(found) != len(set(member_ids)):
             raise NotFound("One of these members is not here.", field="members")
-        if at is None:
-            memberships.hold_groups_of(organization.pk, [member.pk for member in found])
         heir = _heir(organization, hand_over_to)
+        handed = {
+            member.pk: tokens.hand_over(member, heir, actor=actor) if heir is not None else []
+            for member in found
+        }
         last = despite_last_administrator
-        outcome = []
-        for member in found:
-            handed = tokens.hand_over(member, heir, actor=actor) if heir is not None else []
-            receipt = (
-                members.offboard(member, actor=actor, reason=reason, despite_last_administrator=last)
-                if at is None
-                else None
-            )
-            if at is not None:
+        receipts: dict[UUID, Receipt] = {}
+        if at is None:
+            alarms.refuse_last_administrator(*found, actor=actor, despite=last)
+            made = offboarding.offboard_all_locked(found, actor=actor, reason=reason)
+            receipts = {receipt.member_id: receipt for receipt in made}
+        else:
+            for member in found:
                 deadlines.schedule_end(member, at, actor=actor, despite_last_administrator=last)
-            outcome.append(Left(member, receipt, at, tuple(token.pk for token in handed)))
-    return outcome
+    return [
+        Left(member, receipts.get(member.pk), at, tuple(token.pk for token in handed[member.pk]))
+        for member in found
+    ]
 
 
 def moment(organization: Organization, text: str) -> datetime:

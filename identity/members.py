@@ -18,6 +18,7 @@ from identity import (
     links,
     matching,
     member_row,
+    offboarding,
     passwords,
     returns,
     rows,
@@ -25,9 +26,9 @@ from identity import (
 )
 from identity.arrivals import Newcomer
 from identity.errors import Conflict, Offboarded
-from identity.exits import Receipt
 from identity.handing_out import Holder, refuse_stronger_person
 from identity.models import Directory, Member, Organization
+from identity.offboarding import Receipt
 from identity.profile import check_length, check_user_name, email_of
 
 _Unset = Literal["unset"]
@@ -193,7 +194,7 @@ def offboard(
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
         alarms.refuse_last_administrator(locked, actor=actor, despite=despite_last_administrator)
-        return exits.offboard_locked(
+        return offboarding.offboard_locked(
             locked, actor=actor, reason=reason, tombstone=tombstone, signalled_at=signalled_at
         )
 

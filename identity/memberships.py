@@ -1,6 +1,6 @@
 """Who is in a group: rows that are added and ended under the group's lock, and names that wait for somebody to arrive."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -36,6 +36,8 @@ SELECT 1 FROM identity_group held
       WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND ended_at IS NULL)
  ORDER BY held.id FOR NO KEY UPDATE
 """
+# PostgreSQL keeps the plan for one.
+_HOLD_GROUPS_OF_ONE = _HOLD_GROUPS.replace("= ANY (%(members)s)", "= %(member)s")
 
 # One statement: who of the named is a member that this group may hold, and who of those is new.
 _ADD = """
@@ -108,9 +110,13 @@ def hold(
         tenancy.connection.ahead(_HOLD, parameters)
 
 
-def hold_groups_of(organization_id: UUID, members: Iterable[UUID]) -> None:
+def hold_groups_of(organization_id: UUID, members: Sequence[UUID]) -> None:
     """Lock the groups of people who leave, whose own rows are locked, so that what they are in can be read and ended."""
-    tenancy.connection.ahead(_HOLD_GROUPS, {"organization": organization_id, "members": list(members)})
+    if len(members) == 1:
+        values = {"organization": organization_id, "member": members[0]}
+        tenancy.connection.ahead(_HOLD_GROUPS_OF_ONE, values)
+    else:
+        tenancy.connection.ahead(_HOLD_GROUPS, {"organization": organization_id, "members": list(members)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,17 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from django.db import connection
 
 from audit.ids import uuid7
-from audit.record import Actor, canonical, plain
+from audit.record import Actor, Line, canonical, plain, record_all, record_with, with_entries
 from identity import tenancy
 from identity.models import Member, Organization, Receipt
 
@@ -21,6 +22,24 @@ SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds), percentil
   FROM (SELECT EXTRACT(epoch FROM done_at - signalled_at) AS seconds FROM identity_receipt
          WHERE organization_id = %s AND (%s::timestamptz IS NULL OR done_at >= %s::timestamptz)) AS times
 """
+_KEEP: Final = with_entries("""
+kept AS (
+  INSERT INTO identity_receipt (id, organization_id, member_id, signalled_at, done_at, digest, body)
+  SELECT id, %(organization)s, member_id, signalled_at, done_at, digest, body FROM json_to_recordset(%(receipts)s::json) AS receipt (
+    id uuid, member_id uuid, signalled_at timestamptz, done_at timestamptz, digest text, body jsonb)
+)""")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One receipt as it is written. `digest` is of `body`."""
+
+    id: UUID
+    member_id: UUID
+    signalled_at: datetime
+    done_at: datetime
+    digest: str
+    body: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +52,7 @@ class Times:
     max_seconds: float | None
 
 
-def keep(
+def made(
     member: Member,
     *,
     actor: Actor,
@@ -41,8 +60,8 @@ def keep(
     signalled_at: datetime,
     done_at: datetime,
     ended: Mapping[str, Any],
-) -> str:
-    """Write the receipt in the transaction of the offboarding and return its digest, which the caller records.
+) -> Kept:
+    """Return the receipt of an offboarding as it is to be kept.
 
     The nonce keeps anybody who has only the digest from guessing what it stands for.
     """
@@ -61,12 +80,16 @@ def keep(
             "nonce": secrets.token_hex(16),
         }
     )
-    made = Receipt(
-        id=receipt_id, organization_id=member.organization_id, member=member, signalled_at=signalled_at, done_at=done_at,
-        digest=digest(body), body=body,
-    )  # fmt: skip
-    made.save(force_insert=True)
-    return made.digest
+    return Kept(receipt_id, member.pk, signalled_at, done_at, digest(body), body)
+
+
+def keep(organization_id: UUID, made_: Sequence[Kept], lines: Sequence[Line]) -> None:
+    """Write receipts in the transaction of the offboardings, with the entries about these, which may be all there is to write."""
+    if made_:
+        written = orjson.dumps(made_, default=str).decode()
+        record_with(_KEEP, {"organization": organization_id, "receipts": written}, lines)
+    else:
+        record_all(lines)
 
 
 def digest(body: object) -> str:

@@ -46,6 +46,13 @@ BUILT_IN: dict[str, tuple[str, tuple[str, ...]]] = {
     "member": ("Member", ()),
 }
 _HOLD_ADMINISTRATORS = "SELECT pg_advisory_xact_lock(hashtextextended('rollcall.administrators ' || %s, 0))"
+_HOLD_AMONG = f"""
+SELECT pg_advisory_xact_lock(hashtextextended('rollcall.administrators ' || %(organization)s::uuid, 0)) WHERE EXISTS (
+  SELECT 1 FROM identity_roleassignment held
+    JOIN identity_role role ON role.organization_id = held.organization_id AND role.id = held.role_id
+   WHERE held.organization_id = %(organization)s AND held.member_id = ANY (%(members)s) AND held.ended_at IS NULL
+     AND role.name = '{ADMINISTRATOR}')
+"""  # noqa: S608 - built from a constant
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -174,6 +181,12 @@ def hold_administrators(organization_id: UUID) -> None:
         cursor.execute(_HOLD_ADMINISTRATORS, [str(organization_id)])
 
 
+def hold_administrators_among(organization_id: UUID, member_ids: Iterable[UUID]) -> None:
+    """Do so before the next statement, where any of these members is administrator by name."""
+    values = {"organization": organization_id, "members": list(member_ids)}
+    tenancy.connection.ahead(_HOLD_AMONG, values)
+
+
 def refuse_no_administrator(organization_id: UUID) -> None:
     """Raise LastAdministrator where nobody active is administrator by name any more: after many roles were taken at once."""
     hold_administrators(organization_id)
@@ -233,15 +246,15 @@ def check_last_administrator(member: Member) -> None:
         raise LastAdministrator(message, field="roles")
 
 
-def others_administer(member: Member) -> bool:
-    """Tell whether anybody active but the member is administrator by name."""
+def others_administer(*members: Member) -> bool:
+    """Tell whether anybody active but these members, who are of one organization, is administrator by name."""
     others = RoleAssignment.objects.filter(
-        organization=member.organization_id,
+        organization=members[0].organization_id,
         role__name=ADMINISTRATOR,
         ended_at__isnull=True,
         member__state=Member.State.ACTIVE,
     )
-    return others.exclude(member=member).exists()
+    return others.exclude(member__in=members).exists()
 
 
 def _line(event: Event, assignment: RoleAssignment, actor: Actor, change: list[str | None]) -> Line:

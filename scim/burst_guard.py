@@ -19,7 +19,7 @@ from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Subject, record
 from identity import directory_settings, tenancy
-from identity.models import Directory, DirectorySize, Link
+from identity.models import Directory, DirectorySize
 from scim.models import Burst, Departure
 
 PEOPLE: Final = "people"
@@ -55,6 +55,18 @@ SELECT count(*) FROM (
    WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND burst_id IS NULL AND happened_at > %(since)s
      AND kind = ANY (%(kinds)s) LIMIT %(most)s) AS limited
 """
+# In this order an index begins at the place; else the planner expects somebody soon, and looks through everybody to find nobody.
+_LATER: Final = """
+SELECT member_id FROM identity_link
+ WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND member_id > %(member)s AND tombstoned_at IS NULL
+ ORDER BY member_id LIMIT 1
+"""
+_STILL_HELD: Final = f"""
+UPDATE scim_departure SET kind = '{Departure.Kind.HELD.value}'
+ WHERE organization_id = %(organization)s AND member_id = %(member)s AND kind <> ALL (%(of_groups)s)
+   AND burst_id IN (SELECT id FROM scim_burst WHERE organization_id = %(organization)s AND decision = '')
+RETURNING id
+"""  # noqa: S608 - built from a constant
 _GATHER: Final = """
 UPDATE scim_departure SET burst_id = %(burst)s
  WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND burst_id IS NULL AND happened_at > %(since)s
@@ -124,9 +136,7 @@ def note(
         "group": group_id, "through": through_id, "kind": kind, "members": members, "ids": [uuid7() for _ in members],
         "now": timezone.now(),
     }  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_NOTE, values)
-        burst_id: UUID | None = cursor.fetchone()[0]
+    burst_id: UUID | None = tenancy.asked(_NOTE, values)[0][0]
     return burst_id or _watch(directory, family, budget, actor, len(members))
 
 
@@ -134,14 +144,17 @@ def note_deletion(
     directory: Directory, member_id: UUID, *, is_active: bool, arrived: datetime, actor: Actor
 ) -> bool:
     """Note that a person is deleted who `arrived` then; tells whether that is to be held, the person being suspended instead."""
-    if is_active and _was_on_trial(directory, member_id, arrived):
-        return False
     if not is_active:
         # Somebody who is out already is no new departure; but whoever is held stays so.
-        mine = Departure.objects.filter(
-            organization=directory.organization_id, member=member_id, burst__decision=""
-        )
-        return bool(mine.exclude(kind__in=OF_GROUPS).update(kind=Departure.Kind.HELD))
+        values = {
+            "organization": directory.organization_id,
+            "member": member_id,
+            "of_groups": list(OF_GROUPS),
+        }
+        return bool(tenancy.asked(_STILL_HELD, values))
+    # Whether it was a try is asked where it matters alone.
+    if budget_of(directory) is None or _was_on_trial(directory, member_id, arrived):
+        return False
     burst_id = note(directory, [member_id], Departure.Kind.DELETE, actor=actor)
     if burst_id is None:
         return False
@@ -157,11 +170,8 @@ def _was_on_trial(directory: Directory, member_id: UUID, arrived: datetime) -> b
     """
     if arrived < timezone.now() - _TRIAL:
         return False
-    later = Link.objects.filter(
-        organization=directory.organization_id, directory=directory, tombstoned_at__isnull=True, member__gt=member_id
-    )  # fmt: skip
-    # In this order an index begins at the place; else the planner expects somebody soon, and looks through everybody to find nobody.
-    return later.order_by("member_id").values_list("member_id", flat=True).first() is None
+    values = {"organization": directory.organization_id, "directory": directory.pk, "member": member_id}
+    return not tenancy.asked(_LATER, values)
 
 
 def note_return(directory: Directory, member_id: UUID) -> None:
@@ -240,9 +250,7 @@ def _hold(directory: Directory, family: str, budget: Budget, actor: Actor, total
 
 
 def _count(directory: Directory, family: str, budget: Budget, most: int) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT, _values(directory, family, budget) | {"most": most})
-        return int(cursor.fetchone()[0])
+    return int(tenancy.asked(_COUNT, _values(directory, family, budget) | {"most": most})[0][0])
 
 
 def _active(directory: Directory) -> int:

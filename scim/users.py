@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from identity import members, tenancy
+from identity import exits, members, offboarding, tenancy
 from identity.errors import ExternalIdTaken
 from identity.models import Link
 from identity.postgresql.flush import Statement
@@ -219,9 +219,10 @@ def delete(call: Call, resource_id: str) -> HttpResponse:
         if burst_guard.note_deletion(
             who.directory, row.id, is_active=row.active, arrived=row.created_at, actor=who.actor
         ):
-            members.suspend(member, actor=who.actor, reason="deleted by the directory, held")
+            if member.is_active:
+                exits.suspend_locked(member, actor=who.actor, reason="deleted by the directory, held")
         else:
-            members.offboard(
+            offboarding.offboard_locked(
                 member, actor=who.actor, reason="deleted by the directory", tombstone=who.directory
             )
     return reply(None, 204)

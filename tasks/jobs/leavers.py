@@ -1,6 +1,10 @@
 """People whose time has come: scheduled ends, the end of suspended people's grace, and of what is kept about leavers."""
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
+from uuid import UUID
 
 from django.db.models import DurationField, ExpressionWrapper, F, Value, Window
 from django.db.models.functions import RowNumber
@@ -13,6 +17,8 @@ from scim import burst_guard
 from tasks.celery import app
 
 BATCH = 500
+# Of one transaction: whoever changes one of these people, or a group that they are in, waits for all of them.
+AT_ONCE = 50
 # Erasing cannot be undone: a retention set too short by mistake must not forget everybody within the hour.
 ERASED_PER_RUN_MAX = 20
 
@@ -28,7 +34,7 @@ def scheduled_ends() -> int:
             .order_by("ends_at")
             .only("id", "organization_id")[:BATCH]
         )
-    return sum(deadlines.offboard_if_due(member, actor=actor) for member in due)
+    return _together(due, partial(deadlines.offboard_due, actor=actor))
 
 
 @app.task(name="tasks.jobs.leavers.grace_ends")
@@ -46,7 +52,7 @@ def grace_ends() -> int:
             .order_by("suspended_at")
             .only("id", "organization_id")[:BATCH]
         )
-    return sum(deadlines.offboard_if_grace_ended(member, actor=actor) for member in due)
+    return _together(due, partial(deadlines.offboard_after_grace, actor=actor))
 
 
 @app.task(name="tasks.jobs.leavers.retention_ends")
@@ -71,3 +77,15 @@ def retention_ends() -> int:
             .only("id", "organization_id")[:BATCH]
         )
     return sum(erasure.erase_if_due(member, actor=actor) for member in due)
+
+
+def _together(due: Iterable[Member], offboard: Callable[[UUID, list[UUID]], int]) -> int:
+    """Offboard people of one organization by transactions of a few each; answers how many went."""
+    by_organization: dict[UUID, list[UUID]] = defaultdict(list)
+    for member in due:
+        by_organization[member.organization_id].append(member.pk)
+    return sum(
+        offboard(organization_id, member_ids[first : first + AT_ONCE])
+        for organization_id, member_ids in by_organization.items()
+        for first in range(0, len(member_ids), AT_ONCE)
+    )

@@ -81,6 +81,13 @@ def test_a_list_that_holds_every_administrator_is_refused_as_a_whole(acme, ada):
     assert again(second).is_active
 
 
+def test_a_list_that_holds_every_administrator_alarms_once_where_it_is_meant(acme, ada, opal):
+    other = join(acme, "anna@acme.example", role="organization_admin")
+    how = {"actor": Actor("member", "0197", "Somebody"), "despite_last_administrator": True}
+    leaving.offboard(acme, [ada.pk, other.pk], **how)
+    assert alarms(acme) == 1
+
+
 @pytest.mark.parametrize("path", ["suspend", "offboard", "end"])
 def test_the_api_asks_for_the_word(acme, ada, path):
     api, address = token_of(ada), f"/organizations/acme/members/{ada.pk}/{path}"

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from audit.events import Event
 from audit.models import Entry
-from identity import group_batches, groups, leaving, members, tenancy
+from audit.record import Actor, Subject, record
+from identity import group_batches, groups, leaving, links, members, roles, tenancy
 from identity.models import Member, Membership, Organization
-from tests.conftest import SETUP
+from tests.conftest import SETUP, join
 from tests.scim.talk import Scim
 
 PATIENCE_SECONDS = 30
@@ -139,6 +141,34 @@ def test_people_who_leave_by_lists_at_once_wait_for_each_other_in_one_order(acme
     for each in begun:
         each.result(PATIENCE_SECONDS)
     assert [seats(each) for each in people] == [0, 0, 0, 0]
+
+
+def test_administrators_of_one_group_who_leave_by_different_hands_do_not_lock_each_other_out(
+    acme, ada, opal, staff, okta, beside
+):
+    first, second = (join(acme, f"{name}@acme.example", role="organization_admin") for name in ("a", "b"))
+    for each in (first, second):
+        with tenancy.change(acme):
+            links.make(each, okta.directory, None)
+            record(
+                Event.MEMBER_LINK,
+                organization_id=acme.pk,
+                actor=SETUP,
+                subject=Subject("member", str(each.pk)),
+            )
+        groups.change(staff, add=[str(each.pk)], actor=SETUP)
+    with tenancy.change(acme):
+        roles.hold_administrators(acme.pk)
+        begun = [
+            beside.begin(lambda: members.offboard(first, actor=Actor("job", "grace_ends")), waiting=1),
+            beside.begin(
+                lambda: leaving.offboard(acme, [second.pk], actor=Actor("member", "0197")), waiting=2
+            ),
+        ]
+        groups.lock(staff)
+    for each in begun:
+        each.result(PATIENCE_SECONDS)
+    assert (seats(first), seats(second)) == (0, 0)
 
 
 def test_a_deletion_that_comes_second_finds_nobody(acme, okta, beside):

@@ -3,7 +3,19 @@
 import pytest
 from django.db import connections
 
-from identity import directories
+from identity import (
+    directories,
+    grants,
+    groups,
+    leaving,
+    members,
+    resources,
+    roles,
+    sessions,
+    tenancy,
+    tokens,
+)
+from identity.grants import GrantSpec
 from tests.conftest import SETUP
 from tests.scim.talk import Scim
 
@@ -29,6 +41,11 @@ COUNTS = {
     "group remove": 5,
     "refused": 1,  # the entry of the refusal travels with the commit
 }
+
+
+DELETE = 2
+# Whether the person came as a try; the departure; and how many there are.
+GUARDED = DELETE + 3
 
 
 class Counted:
@@ -83,3 +100,53 @@ def test_the_number_of_statements_is_fixed(okta, size):
         assert (answer.status >= 400) is (name == "refused"), answer
         counts[name] = len(seen.statements)
     assert counts == COUNTS
+
+
+def equip(okta, member_id, number):
+    """Give somebody that many of everything that an offboarding ends."""
+    member = okta.directory.organization.members.get(pk=member_id)
+    specs = [GrantSpec("portfolio", f"p{each}", "view") for each in range(number)]
+    resources.register(
+        okta.directory.organization, [{"kind": spec.kind, "id": spec.key} for spec in specs], actor=SETUP
+    )
+    grants.replace(member, specs, actor=SETUP)
+    roles.replace(member, ["auditor", "member"][:number], actor=SETUP)
+    for each in range(number):
+        groups.create(
+            okta.directory.organization,
+            display_name=f"{member_id} {each}",
+            members=[str(member.pk)],
+            actor=SETUP,
+        )
+        sessions.start(member, actor=SETUP)
+        tokens.issue(member, scopes=["record.read"], actor=SETUP)
+
+
+@pytest.mark.parametrize("guard", [None, {"members": 5, "percent": 10, "seconds": 3600}])
+@pytest.mark.parametrize("number", [0, 1, 20])
+def test_a_deletion_asks_the_same_whatever_ends_with_it(okta, number, guard):
+    directories.change(okta.directory, actor=SETUP, settings={"request_log_days": 0, "burst_guard": guard})
+    idp = Scim(okta)
+    first, leaver, _ = (idp.create(f"p{each}@example.org")["id"] for each in range(3))
+    with tenancy.of(okta.directory.organization):
+        equip(okta, leaver, number)
+    idp.delete(f"/Users/{first}")
+    with Counted() as seen:
+        assert idp.delete(f"/Users/{leaver}").status == 204
+    assert len(seen.statements) == (GUARDED if guard else DELETE)
+
+
+def test_a_list_of_leavers_asks_the_same_however_many_they_are(acme, okta):
+    asked = []
+    for size in (2, 20):
+        leavers = [
+            members.provision(acme, user_name=f"{size}-{each}@example.org", actor=SETUP).member
+            for each in range(size)
+        ]
+        with tenancy.of(acme):
+            equip(okta, leavers[0].pk, 2)
+        with Counted() as seen:
+            left = leaving.offboard(acme, [each.pk for each in leavers], actor=SETUP)
+        asked.append(len(seen.statements))
+        assert [len(each.receipt.grants) for each in left].count(2) == 1
+    assert asked == [3, 3]
