@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.add_argument(
         "--peers", choices=("yes", "no"), default="yes", help="measure the peers too, up to 10,000 members"
     )
-    asked.add_argument("--peers-members", type=int, default=2_000, help="people in the peers (2000)")
+    asked.add_argument("--peers-members", type=int, help="people in the peers (as many, up to 10000)")
     asked.add_argument(
         "--data", type=Path, help="a directory to keep, for the installed peers (a temporary one)"
     )
@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--write", type=Path, help="a file that gets the table in place of the last one for so many members"
     )
     options = asked.parse_args(arguments)
+    if options.peers_members is None:
+        options.peers_members = min(options.members, PEERS_MEMBERS_MAX)
     if options.peers_members < crowd.PEERS_LEAST:
         asked.error(f"the peers need {crowd.PEERS_LEAST} people for their group")
     begun = time.monotonic()
