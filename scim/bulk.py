@@ -73,6 +73,8 @@ def read(written: Any, index: int) -> Operation:
     fields = {name.lower(): value for name, value in written.items()} if isinstance(written, dict) else {}
     method, path, bulk_id = fields.get("method"), fields.get("path"), fields.get("bulkid")
     data, version = fields.get("data"), fields.get("version")
+    if isinstance(data, list) and str(method).upper() == "PATCH":
+        data = {"Operations": data}  # as RFC 7644's own example in §3.7.3 has it, without the message around
     operation = Operation(
         method=method.upper() if isinstance(method, str) else "",
         path=path if isinstance(path, str) else "",

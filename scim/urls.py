@@ -12,7 +12,8 @@ _NAME = r"(?P<name>[^/]+)"
 urlpatterns = [
     # What is asked most comes first.
     re_path(r"^[Uu]sers/?$", users.Users.as_view(), name="users"),
-    re_path(r"^[Uu]sers/\.search/?$", users.Search.as_view(), name="users_search"),
+    # RFC 9865's own example (§3) asks at /User/.search.
+    re_path(r"^[Uu]sers?/\.search/?$", users.Search.as_view(), name="users_search"),
     re_path(rf"^[Uu]sers/{_ID}/?$", users.User.as_view(), name="user"),
     re_path(r"^[Gg]roups/?$", groups.Groups.as_view(), name="groups"),
     re_path(r"^[Gg]roups/\.search/?$", groups.Search.as_view(), name="groups_search"),
