@@ -1,4 +1,7 @@
-"""The floor of the database: pgbench doing what a request writes, as one prepared statement each, past Python altogether."""
+"""The floor of the database: pgbench doing what a request reads or writes, as one prepared statement each, past Python altogether.
+
+It asks as the superuser: no tenant, no token, no guard.
+"""
 
 import re
 import subprocess
@@ -41,14 +44,28 @@ WITH subject AS (SELECT uuidv7() AS id), named AS (SELECT id, 'b' || id || '@ben
   INSERT INTO identity_firstaccess (id, organization_id, member_id, stage, origin, applied_at)
   SELECT uuidv7(), '{organization}', id, 'defaults', 'organization_default', now() FROM named
 """ + _ENTRY.replace("{event}", "member.create")  # noqa: S608 - filled with ids of our own
-_PATCH = """\\set offset random(0, {last})
+_SOMEBODY = """\\set offset random(0, {last})
 WITH subject AS (
   SELECT member_id AS id FROM identity_link WHERE organization_id = '{organization}' AND directory_id = '{directory}'
      AND external_id = 'x' || :offset AND tombstoned_at IS NULL
-), member AS (
-  UPDATE identity_member SET state = CASE state WHEN 'active' THEN 'suspended' ELSE 'active' END, version = version + 1,
-         session_epoch = session_epoch + 1, changed_at = now() WHERE id = (SELECT id FROM subject)
-""" + _ENTRY.replace("{event}", "member.suspend")  # noqa: S608 - filled with ids of our own
+)"""
+_READ = """
+SELECT m.id, m.user_name, m.profile, m.state, m.version, m.created_at, m.changed_at, l.external_id
+  FROM identity_member m JOIN identity_link l ON l.organization_id = m.organization_id AND l.member_id = m.id
+ WHERE m.organization_id = '{organization}' AND l.directory_id = '{directory}' AND l.tombstoned_at IS NULL AND m."""
+_GET = _SOMEBODY + _READ + "id = (SELECT id FROM subject);\n"  # noqa: S608 - filled with ids of our own
+_FILTER = (
+    """\\set offset random(0, {last})""" + _READ + "user_name_key = 'p' || :offset || '@bench.example';\n"
+)
+_UPDATE = _SOMEBODY + ", member AS (UPDATE identity_member SET version = version + 1, changed_at = now(), "  # noqa: S608
+_OF_SUBJECT = "WHERE id = (SELECT id FROM subject)"
+_CHANGED = "profile = jsonb_set(profile, '{{name,familyName}}', to_jsonb(uuidv7()::text)) "
+_PUT = _UPDATE + _CHANGED + _OF_SUBJECT + _ENTRY.replace("{event}", "member.change")
+_SWITCHED = (
+    "session_epoch = session_epoch + 1, state = CASE state WHEN 'active' THEN 'suspended' ELSE 'active' END "
+)
+_PATCH = _UPDATE + _SWITCHED + _OF_SUBJECT + _ENTRY.replace("{event}", "member.suspend")
+_SCRIPTS = {"get": _GET, "filter": _FILTER, "create": _CREATE, "put": _PUT, "okta": _PATCH, "entra": _PATCH}
 _RATE = re.compile(r"tps = ([\d.]+)")
 _LATENCY = re.compile(r"latency average = ([\d.]+)")
 
@@ -56,7 +73,7 @@ _LATENCY = re.compile(r"latency average = ([\d.]+)")
 def pgbench(
     connection: psycopg.Connection, url: str, seconds: float, only: list[str]
 ) -> dict[str, dict[int, Rate]]:
-    """Return the rates of a creation and of a change of state, each recorded, by number of clients. Nothing without pgbench."""
+    """Return the rates of what `_SCRIPTS` do, by number of clients; changes with their entry in the record. Nothing without pgbench."""
     program = next((str(path) for path in (BINARIES / "pgbench",) if path.exists()), which("pgbench"))
     if program is None:
         return {}
@@ -66,7 +83,7 @@ def pgbench(
     ).fetchone()
     last = (row[0] if row else 1) - 1
     found: dict[str, dict[int, Rate]] = {}
-    for name, script in {"create": _CREATE, "okta": _PATCH}.items():
+    for name, script in _SCRIPTS.items():
         if only and name not in only:
             continue
         text = script.format(organization=organization, directory=directory, last=last)
