@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scim import projection
+from scim import profiles, projection
 from scim.authentication import Caller
 from scim.errors import Code, ScimError
 from scim.normaliser import Patch, Resource
+from scim.profiles import Profile
 from scim.projection import Projection
 from scim.schemas import ResourceType
 
@@ -27,6 +28,11 @@ class Call:
     if_match: str | None = None
     if_none_match: str | None = None
     understood: list[Patch | Resource] = field(default_factory=list)
+
+    @property
+    def speaks(self) -> Profile:
+        """The profile of the client that calls."""
+        return profiles.speaking(self.user_agent, self.query_string, self.who.directory.idp)
 
     def choice(self, kind: ResourceType) -> Projection:
         """Return which attributes the answer is to show."""

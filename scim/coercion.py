@@ -55,6 +55,33 @@ def one_of(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any
     return None if value is None else _one(attribute, value, notices, path)
 
 
+def object_of(value: Any) -> Any:
+    """Return the object that stands in a text, as the clients of SCIM-SDK (Keycloak) write objects; any other value as it is."""
+    if not isinstance(value, str) or not value.startswith("{"):
+        return value
+    # As strict as with a body, or a NUL and a thousand brackets would come in by this way.
+    try:
+        return protocol.read_object(value.encode())
+    except ScimError as error:
+        if error.code is not Code.BODY_NOT_JSON:
+            raise
+        return value
+
+
+def attributes_in(value: Any, notices: Notices) -> dict[str, Any]:
+    """Return the attributes that an operation without a path names; ScimError value_wrong."""
+    if isinstance(value, list) and len(value) == 1:
+        notices.add("wrapped_value", "value")
+        value = value[0]
+    inside = object_of(value)
+    if not isinstance(inside, dict):
+        expected = "an object of attributes, as the operation has no path"
+        raise ScimError(Code.VALUE_WRONG, path="value", expected=expected)
+    if inside is not value:
+        notices.add("coerced", "value", "an object written as text")
+    return inside
+
+
 def _several(attribute: Attribute, value: Any, notices: Notices, path: str) -> list[Any] | None:
     if not isinstance(value, list):
         notices.add("coerced", path, "a single value in place of a list")
@@ -102,6 +129,9 @@ def _complex(attribute: Attribute, value: Any, notices: Notices, path: str) -> d
         # Entra sends a manager as a list of one.
         notices.add("coerced", path, "taken out of a list of one")
         value = value[0]
+    if (inside := object_of(value)) is not value:
+        notices.add("coerced", path, "an object written as text")
+        value = inside
     if isinstance(value, str | int) and not isinstance(value, bool):
         # Entra sends a manager as text, others send an e-mail address as text.
         main = attribute.sub("value") or attribute.sub("formatted")
@@ -128,18 +158,10 @@ def _unwrapped(attribute: Attribute, value: dict[str, Any], notices: Notices, pa
     """Entra without its flag writes the whole role as JSON text inside `value`, and `displayName` for `display`."""
     if attribute.name not in {"roles", "entitlements"}:
         return value
-    text = value.get("value")
-    if isinstance(text, str) and text.startswith("{"):
-        # As strict as with a body, or a NUL and a thousand brackets would come in by this way.
-        try:
-            inside = protocol.read_object(text.encode())
-        except ScimError as error:
-            if error.code is not Code.BODY_NOT_JSON:
-                raise
-            return value
-        if isinstance(inside.get("value"), str):
-            notices.add("coerced", path, "an object written as text")
-            value = {**value, **inside}
+    inside = object_of(value.get("value"))
+    if isinstance(inside, dict) and isinstance(inside.get("value"), str):
+        notices.add("coerced", path, "an object written as text")
+        value = {**value, **inside}
     if "displayName" in value and "display" not in value:
         value = {**value, "display": value["displayName"]}
         value.pop("displayName")

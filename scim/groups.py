@@ -17,7 +17,6 @@ from scim import (
     membership,
     normaliser,
     patch,
-    profiles,
     projection,
     protocol,
     queries,
@@ -126,11 +125,17 @@ def read(call: Call, resource_id: str) -> HttpResponse:
 
 
 def replace(call: Call, resource_id: str) -> HttpResponse:
-    """Replace a group (RFC 7644 §3.5.1). Without `members` the membership stays: a rename must not empty a group."""
+    """Replace a group (RFC 7644 §3.5.1). Without `members` the membership stays: a rename must not empty a group.
+
+    Keycloak alone leaves the list out of a group of nobody, and the last one to go would stay in it for good.
+    """
     who = call.who
     wanted = normaliser.resource(call.body, GROUPS, resource_id)
     call.understood.append(wanted)
-    changes = Changes(wanted.members is not None, added=dict.fromkeys(wanted.members or ()))
+    is_emptied = wanted.members is None and call.speaks.puts_whole_groups
+    changes = Changes(
+        wanted.members is not None or is_emptied, is_emptied, dict.fromkeys(wanted.members or ())
+    )
     with tenancy.whole(who.organization):
         memberships.hold(who.organization.pk, who.directory.pk, changes.added, outside=uuid_of(resource_id))
         row, group = locked(who, uuid_of(resource_id))
@@ -191,8 +196,7 @@ def answers_quietly(call: Call) -> bool:
     """
     if chooses(call):
         return False
-    speaking = profiles.speaking(call.user_agent, call.query_string, call.who.directory.idp)
-    return speaking.group_patch_answer == "empty"
+    return call.speaks.group_patch_answer == "empty"
 
 
 def listed(who: Caller, wish: Wish) -> dict[str, object]:

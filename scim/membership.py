@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from scim import coercion
 from scim.errors import Code, ScimError
 from scim.filter.ast import AttributePath, Comparison, Filter, Or
 from scim.operations import Notices, Operation
@@ -53,7 +54,10 @@ def read_ids(value: Any, notices: Notices) -> tuple[str, ...]:
     if len(listed) > MEMBERS_MAX:
         raise ScimError(Code.TOO_MANY_VALUES, path="members", limit=MEMBERS_MAX)
     ids: dict[str, None] = {}
-    for each in listed:
+    for written in listed:
+        each = coercion.object_of(written)
+        if each is not written:
+            notices.add("coerced", "members", "an object written as text")
         found = each.get("value") if isinstance(each, dict) else each
         if isinstance(each, dict) and found is None and isinstance(each.get("$ref"), str):
             found = each["$ref"].rstrip("/").rpartition("/")[2]

@@ -137,16 +137,7 @@ class _Reading:
             return
         if verb == "remove":
             raise ScimError(Code.NO_TARGET, path="")
-        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-            self.notices.add("wrapped_value", "value")
-            value = value[0]
-        if not isinstance(value, dict):
-            raise ScimError(
-                Code.VALUE_WRONG,
-                path="value",
-                expected="an object of attributes, as the operation has no path",
-            )
-        for key, held in value.items():
+        for key, held in coercion.attributes_in(value, self.notices).items():
             yield from self.keyed(verb, key, held)
 
     def keyed(self, verb: str, key: str, value: Any) -> Iterator[Operation]:

@@ -12,6 +12,8 @@ class Profile(NamedTuple):
     group_patch_answer: Literal["empty", "body"] = "body"
     # Whether a POST for somebody who is here under the same externalId is the same creation, sent once more because no answer came.
     creates_again: bool = False
+    # Whether a PUT of a group without `members` is one of nobody. Others leave the list out when they only rename.
+    puts_whole_groups: bool = False
     # Part of the User-Agent that gives the client away.
     user_agent: str = ""
 
@@ -30,7 +32,7 @@ PROFILES: dict[str, Profile] = {
         Profile("jumpcloud", "JumpCloud", user_agent="jumpcloud"),
         Profile("google", "Google Workspace", user_agent="google-auto-provisioning"),
         Profile("authentik", "authentik", user_agent="authentik"),
-        Profile("keycloak", "Keycloak", user_agent="keycloak"),
+        Profile("keycloak", "Keycloak", puts_whole_groups=True, user_agent="keycloak"),
         Profile("rippling", "Rippling", creates_again=True, user_agent="rippling"),
     )
 }
@@ -77,7 +79,7 @@ QUIRKS: dict[str, Quirk] = {
     ),
     "coerced": Quirk(
         "Entra, Keycloak, OneLogin, Okta",
-        "“False” for false; a manager as text or as a list of one; a value in an object; numbers as text; roles as JSON in text",
+        "“False” for false; a manager as text or as a list of one; a value in an object; numbers as text; objects as JSON in text",
         "brought to the schema's type",
     ),
     "two_primaries": Quirk("several", "two values with primary:true", "the last one keeps it"),

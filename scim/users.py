@@ -19,7 +19,6 @@ from scim import (
     own_values,
     patch,
     people,
-    profiles,
     projection,
     protocol,
     queries,
@@ -59,9 +58,7 @@ class Users(Door):
         try:
             return create(call)
         except ExternalIdTaken:
-            if not profiles.speaking(
-                call.user_agent, call.query_string, call.who.directory.idp
-            ).creates_again:
+            if not call.speaks.creates_again:
                 raise
             return created_again(call)
 

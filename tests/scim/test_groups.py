@@ -9,6 +9,7 @@ from django.db import connections
 from identity import tenancy
 from identity.models import Membership, PendingMembership
 from scim.group_sql import FEW_MEMBERS
+from scim.groups import EMPTIED_MEMBERS_MAX
 from scim.models import LoggedRequest
 from scim.schemas import GROUP
 from tests.conftest import scim_client
@@ -298,6 +299,35 @@ def test_parallel_patches_lose_nobody(idp, okta):
         each.join()
     assert set(answers) == {200}
     assert members_of(idp, group) == set(everybody[5:])
+
+
+def test_keycloak_empties_a_group_by_a_put_without_members(acme):
+    # mitodl/keycloak-scim: GroupAdapter.toSCIM leaves the list out when the last one has gone.
+    keycloak = Scim(scim_client(acme, "keycloak"))
+    mei, ana = people(keycloak, "mei", "ana")
+    group = keycloak.create_group("Ops", mei, ana)
+    path = f"/Groups/{group['id']}"
+    whole = {"id": group["id"], "externalId": "kc-ops", "displayName": "Ops"}
+    assert keycloak.put(path, whole | {"members": [{"value": ana, "$ref": f"Users/{ana}"}]}).status == 200
+    assert members_of(keycloak, group["id"]) == {ana}
+    assert keycloak.put(path, whole).body["members"] == []
+    # Everybody else renames so, whoever is in it.
+    okta = Scim(keycloak.secret, **{"User-Agent": "Okta SCIM Client 1.0.0"})
+    assert okta.put(path, whole | {"members": [{"value": mei}]}).status == 200
+    assert okta.put(path, whole | {"displayName": "Operations"}).status == 200
+    assert members_of(okta, group["id"]) == {mei}
+
+
+def test_keycloak_does_not_empty_a_large_group_without_being_allowed_to(acme):
+    keycloak = Scim(scim_client(acme, "keycloak"))
+    many = [keycloak.create(f"p{number}")["id"] for number in range(EMPTIED_MEMBERS_MAX + 1)]
+    path = f"/Groups/{keycloak.create_group('Ops', *many)['id']}"
+    refused = keycloak.put(path, {"displayName": "Ops"})
+    assert (refused.status, refused.code, len(keycloak.get(path).body["members"])) == (
+        400,
+        "empties_group",
+        len(many),
+    )
 
 
 def test_a_group_of_nobody_says_so(idp):
