@@ -6,6 +6,7 @@ from django.db import connection
 from identity import tenancy, tokens
 from identity.models import Directory, MemberKey
 from identity.postgresql.flush import Statement
+from scim.schemas import GROUPS
 from tests.scim.talk import Scim
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -93,6 +94,22 @@ def test_what_clients_look_for_is_led_by_an_index(idp):
         assert {node["Index Name"] for node in nodes if node.get("Relation Name") == "identity_link"} == {
             "link_member"
         }
+
+
+def test_the_groups_of_somebody_are_found_one_by_one_however_many_there_are(idp, eraser):
+    last = idp.get("/Users?count=1").body["Resources"][0]["id"]
+    for number in range(30):
+        members = [{"value": last}] if number == 29 else []
+        idp.post(
+            "/Groups", {"schemas": [GROUPS.schema.id], "displayName": f"Group {number}", "members": members}
+        )
+    eraser.execute("ANALYZE")
+    nodes, _ = plan_of(idp, "count=10")
+    looked = [node for node in nodes if node.get("Relation Name") == "identity_group"]
+    # By each group's key; in their order all the older ones would be gone through for each person of the page.
+    assert looked
+    assert all("group_id" in node.get("Index Cond", "") + node.get("Filter", "") for node in looked), looked
+    assert not any(node["Node Type"] == "Merge Join" for node in nodes)
 
 
 def read_whole(nodes, tables=("identity_member", "identity_link", "identity_memberkey")):
