@@ -129,7 +129,7 @@ def one(visit: Visit, attempt: UUID) -> HttpResponse:
     values: dict[str, Any] = {
         "attempt": found,
         "advice": CATALOGUE.get(found.code),
-        "where": product.where.get(found.code, ""),
+        "where": product.place(found.code),
         "product": product,
         "name_id": attempt_details.name_id_of(found),
         "attributes": sorted(attempt_details.attributes_of(found).items()),

@@ -9,6 +9,7 @@ from django import forms
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 
 from audit import export
+from audit.events import Event
 from console import reading, words
 from console.access import Visit
 from console.answers import page
@@ -17,10 +18,12 @@ from console.paging import PAGE_ROWS, Page
 from identity import downloads
 from identity.models import Member
 from identity.profile import key_of
+from saml.refusals import CATALOGUE
 
 # A UUID, or the digest that stands for somebody unknown.
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 _SEQ_MAX: Final = 2**63 - 1
+_BY_SAML: Final = {Event.SIGN_IN_REFUSE, Event.SIGN_OUT_REFUSE, Event.CONNECTION_METADATA}
 
 
 class FilterForm(Form):
@@ -99,7 +102,9 @@ def one(visit: Visit, entry: UUID) -> HttpResponse:
     if found is None:
         raise Http404
     data = found.detail.get("data") or {}
-    return page(visit, "entry.html", {"entry": found, "data": sorted(data.items())})
+    # What SAML refused without a line in the sign-in log, as a logout message, is explained here or nowhere.
+    advice = CATALOGUE.get(found.reason) if found.event in _BY_SAML else None
+    return page(visit, "entry.html", {"entry": found, "data": sorted(data.items()), "advice": advice})
 
 
 def download_csv(visit: Visit) -> StreamingHttpResponse:

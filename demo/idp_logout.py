@@ -39,13 +39,25 @@ def logout_request(
     return _signed(document, idp) if sign else document
 
 
-def logout_response(idp: TestIdp, sls_url: str, in_response_to: str, *, sign: bool = False) -> bytes:
-    """Return a LogoutResponse that says Success."""
+def logout_response(
+    idp: TestIdp,
+    sls_url: str,
+    in_response_to: str,
+    *,
+    sign: bool = False,
+    status: tuple[str, ...] = ("Success",),
+) -> bytes:
+    """Return a LogoutResponse; `status` is its code, and the one within that."""
+    codes = ""
+    for name in reversed(status):
+        codes = (
+            f'<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:{name}">{codes}</samlp:StatusCode>'
+        )
     document = (
         f'<samlp:LogoutResponse xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="_{uuid4().hex}" Version="2.0" '
         f'IssueInstant="{_at(datetime.now(UTC), 0)}" Destination="{escape(sls_url)}" '
         f'InResponseTo="{escape(in_response_to)}"><saml:Issuer>{escape(idp.entity_id)}</saml:Issuer>'
-        f'<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>'
+        f"<samlp:Status>{codes}</samlp:Status>"
         f"</samlp:LogoutResponse>"
     ).encode()
     return _signed(document, idp) if sign else document

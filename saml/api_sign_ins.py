@@ -77,7 +77,7 @@ class SignIn(serializers.Serializer[Any]):
 
     def get_where(self, attempt: Any) -> str:
         """Return where to click."""
-        return preset(attempt.connection.idp_preset).where.get(attempt.code, "")
+        return preset(attempt.connection.idp_preset).place(attempt.code)
 
 
 class OneSignIn(SignIn):

@@ -16,7 +16,7 @@ from saml.build import Message, new_id
 from saml.connections import actor_of, find, subject_of
 from saml.decryption import decrypt
 from saml.models import Attempt, Connection, SubjectLink
-from saml.names import NAMEID_ENTITY, SAML, SAMLP, XML_SPACES
+from saml.names import NAMEID_ENTITY, SAML, SAMLP, STATUS_SUCCESS, XML_SPACES
 from saml.refusals import Refused
 from saml.snapshot import ConnectionSnapshot
 from saml.statements import NameID, name_id
@@ -88,14 +88,19 @@ def answer(connection: Connection, received: Received) -> Message | None:
 
 
 def conclude(connection: Connection, received: Received) -> bool:
-    """Say whether a LogoutResponse is a good one. Our session ended before it was asked for, so nothing hangs on it."""
+    """Say whether the identity provider, too, has signed the person out, everywhere that it knows of.
+
+    Our session ended before it was asked for, so nothing else hangs on a LogoutResponse (core 3.7.2). One that is not good is recorded.
+    """
     ready = trust.ready(connection)
     try:
-        _check_envelope(received, ready.snapshot, "LogoutResponse")
+        root = _check_envelope(received, ready.snapshot, "LogoutResponse")
     except Refused as refused:
         refuse(connection, refused)
         return False
-    return True
+    # A success may hold PartialLogout as its second level: another application would not sign out (core 3.2.2.2).
+    codes = [code.get("Value") for code in root.iter(f"{{{SAMLP}}}StatusCode")]
+    return codes == [STATUS_SUCCESS]
 
 
 def read_request(received: Received, connection: ConnectionSnapshot, now: datetime) -> LogoutRequest:

@@ -102,6 +102,32 @@ CATALOGUE: dict[str, Advice] = {
         "The identity provider refused the sign-in.",
         "Look at the identity provider's own log; often the person is not assigned to the application.",
     ),
+    "status_authn_failed": Advice(
+        "The person could not sign in at the identity provider, or gave up there.",
+        "Let the person try again; the identity provider's own log says what failed, as a password or a second factor.",
+    ),
+    "status_authn_context": Advice(
+        "The identity provider cannot sign people in by the method that this connection asks for.",
+        "Take the requested contexts out of this connection, or name one that the identity provider knows.",
+    ),
+    "status_passive": Advice(
+        "The identity provider was to sign the person in without showing a page, and could not.",
+        "This connection never asks for that: look for a proxy or a portal that changes the request. "
+        + _RETRY,
+    ),
+    "status_name_id_policy": Advice(
+        "The identity provider has no NameID of the format that this connection asks for.",
+        "Take the NameID format out of this connection, or set that format up in the identity provider.",
+    ),
+    "status_denied": Advice(
+        "The identity provider does not let this person into the application.",
+        "Assign the person, or a group of theirs, to the application in the identity provider.",
+    ),
+    "status_request": Advice(
+        "The identity provider did not accept our request.",
+        "Give it this connection's metadata again: most often it does not know our entity ID, ACS URL or certificate. "
+        "Its own log says which.",
+    ),
     # Encryption
     "no_decryption_key": Advice(
         "The assertion is encrypted, but this connection has no key to open it.",

@@ -99,7 +99,7 @@ def shown(attempt: Attempt) -> dict[str, Any]:
         "code": attempt.code,
         "means": advice.means if advice else "",
         "advice": advice.fix if advice else "",
-        "where": preset(attempt.connection.idp_preset).where.get(attempt.code, ""),
+        "where": preset(attempt.connection.idp_preset).place(attempt.code),
         "detail": attempt.detail,
         "connection": str(attempt.connection_id),
         "connection_name": attempt.connection.name,

@@ -8,9 +8,9 @@ rows of the database, in `saml/spent.py`.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from saml import conditions, signatures
+from saml import conditions, signatures, statuses
 from saml.decryption import decrypt
-from saml.names import NAMEID_ENTITY, SAML, SAMLP, STATUS_SUCCESS, XML_SPACES
+from saml.names import NAMEID_ENTITY, SAML, XML_SPACES
 from saml.refusals import Refused
 from saml.snapshot import ConnectionSnapshot, PendingRequest, TrustedKey
 from saml.statements import Authentication, NameID, read_attributes, read_authentication, read_name_id
@@ -64,7 +64,8 @@ def verify(
     if not connection.signing_keys:
         raise Refused("no_trust")
     root = response.root
-    _check_status(root)
+    # Rule 7: nothing is read from a response that is not a success.
+    statuses.check(root)
     trace.add("status")
     skew = timedelta(seconds=connection.skew_seconds)
     _check_issuer(root, connection, required=False)
@@ -108,18 +109,6 @@ def verify(
         encrypted=response.encrypted is not None,
         warnings=("certificate_expired",) if key.not_after <= now else (),
     )
-
-
-def _check_status(root: Element) -> None:
-    """Rule 7: nothing is read from a response that is not a success (core 3.2.2.2)."""
-    code = root.find(f"{{{SAMLP}}}Status/{{{SAMLP}}}StatusCode")
-    if code is None:
-        raise Refused("structure", "no status")
-    if code.get("Value") != STATUS_SUCCESS:
-        inner = code.find(f"{{{SAMLP}}}StatusCode")
-        message = root.findtext(f"{{{SAMLP}}}Status/{{{SAMLP}}}StatusMessage") or ""
-        values = [code.get("Value", ""), "" if inner is None else inner.get("Value", ""), message.strip()]
-        raise Refused("status", " / ".join(value[:200] for value in values if value))
 
 
 def _check_issuer(element: Element, connection: ConnectionSnapshot, *, required: bool) -> None:

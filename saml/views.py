@@ -34,6 +34,7 @@ from saml.models import Attempt, Connection
 from saml.outcomes import Repeated, SignedIn, SignInRefused, Tested
 from saml.presets import preset
 from saml.refusals import CATALOGUE, Refused
+from saml.statuses import is_theirs
 
 View = Callable[[HttpRequest, Connection], HttpResponse]
 
@@ -89,7 +90,7 @@ def login(request: HttpRequest, connection: Connection) -> HttpResponse:
             connection, start.safe_target(asked), _tester(request, connection)
         )
     except SignInRefused as refused:
-        return _refused(request, refused.reference)
+        return _refused(request, connection, refused)
     response = send(request, message)
     bind(response, attempt.request_id or "", nonce)
     return response
@@ -115,7 +116,7 @@ def acs(request: HttpRequest, connection: Connection) -> HttpResponse:
     except SignInRefused as refused:
         if trial.is_trial(refused.attempt):
             return _tested(request, connection, refused.attempt)
-        return _refused(request, refused.reference)
+        return _refused(request, connection, refused)
     if isinstance(result, Tested):
         return _tested(request, connection, result.attempt)
     response = _see_other(result.target)
@@ -141,12 +142,12 @@ def sls(request: HttpRequest, connection: Connection) -> HttpResponse:
         else:
             received = wire.from_query(request.META.get("QUERY_STRING", ""))
         if not received.is_request:
-            logout.conclude(connection, received)
-            return render(request, "saml/signed_out.html", {"everywhere": True})
+            everywhere = logout.conclude(connection, received)
+            return render(request, "saml/signed_out.html", {"everywhere": everywhere})
         message = logout.answer(connection, received)
     except Refused as refused:
         logout.refuse(connection, refused)
-        return _refused(request, None)
+        return render(request, "saml/not_signed_out.html", status=403)
     if message is None:
         return render(request, "saml/signed_out.html", {"everywhere": False})
     return send(request, message)
@@ -170,9 +171,18 @@ def _see_other(target: str) -> HttpResponse:
     return response
 
 
-def _refused(request: HttpRequest, reference: UUID | None) -> HttpResponse:
-    """Answer every refusal with the same page: the reason stands in the sign-in log, and strangers learn nothing."""
-    return render(request, "saml/refused.html", {"reference": reference}, status=403)
+def _refused(request: HttpRequest, connection: Connection, refused: SignInRefused) -> HttpResponse:
+    """Answer a refusal: the reason stands in the sign-in log, and strangers learn nothing.
+
+    Only that the identity provider itself refused is told, which whoever comes from there knows: the two send people to
+    different places for help.
+    """
+    values = {
+        "reference": refused.reference,
+        "by_provider": is_theirs(refused.code),
+        "connection": connection,
+    }
+    return render(request, "saml/refused.html", values, status=403)
 
 
 def _tester(request: HttpRequest, connection: Connection) -> Actor | None:
@@ -187,7 +197,7 @@ def _tested(request: HttpRequest, connection: Connection, attempt: Attempt) -> H
             "attempt": attempt,
             "passed": tested.counts(connections.get(connection.organization, connection.pk)),
             "advice": CATALOGUE.get(attempt.code),
-            "where": preset(connection.idp_preset).where.get(attempt.code, ""),
+            "where": preset(connection.idp_preset).place(attempt.code),
             "name_id": attempt_details.name_id_of(attempt),
             "attributes": sorted(attempt_details.attributes_of(attempt).items()),
         }

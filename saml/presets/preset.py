@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from saml.snapshot import SignedPolicy
+from saml.statuses import is_theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,7 @@ class Preset:
     traps: tuple[str, ...] = ()
     known_by: tuple[str, ...] = ()
     """Parts of an entity ID by which the product is recognized."""
+
+    def place(self, code: str) -> str:
+        """Return where to click for a refusal code, or an empty text; what the product itself refused has one place."""
+        return self.where.get(code) or (self.where.get("status", "") if is_theirs(code) else "")

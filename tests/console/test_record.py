@@ -1,12 +1,15 @@
 """Reading the record: newest first, filtered, paged, opened, downloaded."""
 
 import json
+from html import unescape
 
 from audit import sequencer
 from identity import members
+from saml.refusals import CATALOGUE
 from tests.conftest import SETUP, join
 from tests.console.addresses import address
 from tests.console.conftest import entries, visit
+from tests.saml.door import Browser, connect
 
 
 def numbers(html: str) -> list[str]:
@@ -110,3 +113,15 @@ def test_structures_are_told_as_people_read_them(acme, ada):
     html = visit(ada).get(f"/o/acme/members/{mona.pk}/").content.decode()
     assert "name: none → Mona Mills" in html
     assert "&#x27;givenName" not in html
+
+
+def test_a_refused_sign_out_is_explained_where_it_stands(acme, ada):
+    """A logout message has no line in the sign-in log, so its entry says what to do."""
+    connection = connect(acme)
+    assert Browser(connection).client.get(f"/saml2/{connection.pk}/sls?SAMLRequest=x").status_code == 403
+    [entry] = entries(acme, "sign_out.refuse")
+    shown = visit(ada).get(f"/o/acme/record/{entry.pk}/").content.decode()
+    assert CATALOGUE[entry.reason].means in unescape(shown)
+    assert CATALOGUE[entry.reason].fix in unescape(shown)
+    [other] = entries(acme, "connection.create")
+    assert "rc-fix" not in visit(ada).get(f"/o/acme/record/{other.pk}/").content.decode()

@@ -161,7 +161,7 @@ def test_row_55_nothing_but_the_reason_is_read_from_a_refusal_of_the_identity_pr
         root.remove(assertion_of(root))
 
     document = forged(drop, sign=(), status="urn:oasis:names:tc:SAML:2.0:status:AuthnFailed")
-    assert verdict(document) == "status"
+    assert verdict(document) == "status_authn_failed"
 
 
 @pytest.mark.parametrize(

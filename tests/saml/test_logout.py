@@ -118,6 +118,9 @@ def test_row_59_an_unknown_principal_is_answered_as_such(acme, browser):
 
 def refused_logout(response, acme, code):
     assert response.status_code == 403
+    # Nobody was signing in: the page is about signing out, and may stand in a frame of the identity provider's.
+    assert b"may still be signed in here" in response.content
+    assert "X-Frame-Options" not in response
     assert "Location" not in response
     assert len(open_sessions(acme)) == 1
     assert entries(acme, "sign_out.refuse")[-1].reason == code
@@ -231,6 +234,26 @@ def test_our_own_logout_ends_the_session_and_asks_the_identity_provider(acme, br
     query = redirect_query(browser.idp, "SAMLResponse", answer)
     response = browser.client.get(f"{browser.path('sls')}?{query}")
     assert (response.status_code, b"You are signed out" in response.content) == (200, True)
+    assert b"has answered" in response.content
+
+
+@pytest.mark.parametrize(
+    ("status", "everywhere"),
+    [
+        (("Success",), True),
+        # LemonLDAP::NG and Keycloak say so where another application does not answer.
+        (("Success", "PartialLogout"), False),
+        (("Responder", "PartialLogout"), False),
+        (("Requester",), False),
+        (("Requester", "UnknownPrincipal"), False),
+    ],
+)
+def test_the_page_says_whether_the_identity_provider_signed_out_too(browser, status, everywhere):
+    answer = logout_response(browser.idp, browser.where["sls_url"], "_asked", sign=True, status=status)
+    response = browser.client.post(browser.path("sls"), {"SAMLResponse": form_value(answer)})
+    assert response.status_code == 200
+    assert (b"has answered" in response.content) is everywhere
+    assert (b"may still be signed in" in response.content) is not everywhere
 
 
 def hiding(organization, *encryption):
@@ -284,5 +307,6 @@ def test_row_60_an_unsigned_response_changes_nothing(acme, browser):
     answer = logout_response(browser.idp, browser.where["sls_url"], "_never-asked")
     response = browser.client.post(browser.path("sls"), {"SAMLResponse": form_value(answer)})
     assert response.status_code == 200
+    assert b"may still be signed in" in response.content
     assert len(open_sessions(acme)) == 1
     assert entries(acme, "sign_out.refuse")[-1].reason == "logout_not_signed"
