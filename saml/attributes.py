@@ -16,6 +16,8 @@ NAME_ID = "NameID"
 
 _CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 _MS_CLAIMS = "http://schemas.microsoft.com/ws/2008/06/identity/claims/"
+# As older federations name LDAP's attributes (MACE-Dir), and SimpleSAMLphp where it is told to.
+_MACE = "urn:mace:dir:attribute-def:"
 PERMISSIONS = "permissions:"
 
 KNOWN_NAMES: dict[str, tuple[str, ...]] = {
@@ -26,6 +28,7 @@ KNOWN_NAMES: dict[str, tuple[str, ...]] = {
         _CLAIMS + "emailaddress",
         "urn:oid:0.9.2342.19200300.100.1.3",
         "urn:oid:1.2.840.113549.1.9.1",
+        _MACE + "mail",
     ),
     "user_name": (
         "userName",
@@ -35,6 +38,8 @@ KNOWN_NAMES: dict[str, tuple[str, ...]] = {
         _CLAIMS + "name",
         "urn:oid:1.3.6.1.4.1.5923.1.1.1.6",
         "urn:oid:0.9.2342.19200300.100.1.1",
+        _MACE + "eduPersonPrincipalName",
+        _MACE + "uid",
     ),
     "full_name": (
         "displayName",
@@ -44,8 +49,17 @@ KNOWN_NAMES: dict[str, tuple[str, ...]] = {
         "http://schemas.microsoft.com/identity/claims/displayname",
         "urn:oid:2.16.840.1.113730.3.1.241",
         "urn:oid:2.5.4.3",
+        _MACE + "displayName",
+        _MACE + "cn",
     ),
-    "first_name": ("firstName", "first_name", "givenName", _CLAIMS + "givenname", "urn:oid:2.5.4.42"),
+    "first_name": (
+        "firstName",
+        "first_name",
+        "givenName",
+        _CLAIMS + "givenname",
+        "urn:oid:2.5.4.42",
+        _MACE + "givenName",
+    ),
     "last_name": (
         "lastName",
         "last_name",
@@ -54,9 +68,17 @@ KNOWN_NAMES: dict[str, tuple[str, ...]] = {
         "familyName",
         _CLAIMS + "surname",
         "urn:oid:2.5.4.4",
+        _MACE + "sn",
     ),
     "roles": ("roles", "role", _MS_CLAIMS + "role"),
-    "groups": ("groups", "memberOf", _MS_CLAIMS + "groups", "urn:oid:1.3.6.1.4.1.5923.1.5.1.1"),
+    "groups": (
+        "groups",
+        "memberOf",
+        "isMemberOf",
+        _MS_CLAIMS + "groups",
+        "urn:oid:1.3.6.1.4.1.5923.1.5.1.1",
+        _MACE + "isMemberOf",
+    ),
     "companies": ("companies", "company_ids"),
     "shops": ("shops",),
     "shop_countries": ("shopCountries", "shop_countries"),

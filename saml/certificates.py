@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from saml.refusals import Refused
+from saml.signatures import long_enough
 from saml.snapshot import TrustedKey
 
 CHARACTERS_MAX = 20_000
@@ -73,6 +75,15 @@ def trusted_key(certificate: x509.Certificate, use: Literal["signing", "encrypti
         subject=certificate.subject.rfc4514_string(),
         key=xmlsec.Key.from_memory(spki, xmlsec.constants.KeyDataFormatPem),
     )
+
+
+def check_strength(keys: Iterable[TrustedKey]) -> None:
+    """Refuse with `weak_key` where none of the keys that may sign is long enough: each sign-in would end so."""
+    signing = [key for key in keys if key.use != "encryption"]
+    if signing and not any(map(long_enough, signing)):
+        raise Refused(
+            "weak_key", f"{signing[0].kind.upper()} {signing[0].bits} bits: {signing[0].subject[:200]}"
+        )
 
 
 def days_left(certificate: x509.Certificate, now: datetime | None = None) -> int:

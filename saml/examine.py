@@ -12,6 +12,7 @@ from saml.metadata import IdpMetadata
 from saml.presets import PRESETS, preset
 from saml.presets.preset import Preset
 from saml.refusals import Refused
+from saml.snapshot import TrustedKey
 
 SOON_DAYS: Final = 60
 _MISSING: Final = {
@@ -70,14 +71,20 @@ def examine(values: Mapping[str, Any], load: Callable[[str], bytes]) -> Findings
         raw = document.encode("utf-8", "replace") if isinstance(document, str) else document
         where = "idp_metadata_xml" if values.get("idp_metadata_xml") else "idp_metadata_url"
         try:
-            _take(metadata.read(raw), findings)
+            _take(metadata.read(raw, wanted=str(values.get("idp_entity_id") or "")), findings)
         except Refused as refused:
             findings.problems.append(_problem(where, refused))
     _take_by_hand(values, findings)
     if values.get("certificates"):
         findings.certificates = []
-        for number, text in enumerate(values["certificates"], 1):
+        keys = [
             _take_certificate(str(text), "signing", findings, f"Certificate {number}: ")
+            for number, text in enumerate(values["certificates"], 1)
+        ]
+        try:
+            certificates.check_strength(key for key in keys if key is not None)
+        except Refused as refused:
+            findings.problems.append(_problem("certificates", refused))
     _judge(findings, product, str(values.get("idp_metadata_url") or ""))
     return findings
 
@@ -118,13 +125,13 @@ def _take_by_hand(values: Mapping[str, Any], findings: Findings) -> None:
             findings.problems.append(_problem(name, refused))
 
 
-def _take_certificate(text: str, use: str, findings: Findings, prefix: str = "") -> None:
+def _take_certificate(text: str, use: str, findings: Findings, prefix: str = "") -> TrustedKey | None:
     try:
         read = certificates.read(text)
         key = certificates.trusted_key(read, use)  # type: ignore[arg-type]  # metadata gives one of the three
     except Refused as refused:
         findings.problems.append(_problem("certificates", refused, prefix))
-        return
+        return None
     findings.certificates.append(
         FoundCertificate(
             _subject(read),
@@ -135,6 +142,7 @@ def _take_certificate(text: str, use: str, findings: Findings, prefix: str = "")
             certificates.days_left(read),
         )
     )
+    return key
 
 
 def _judge(findings: Findings, product: Preset, metadata_url: str) -> None:

@@ -14,10 +14,13 @@ from saml.build import new_id
 from saml.keys import SigningKey, sign_element
 from saml.names import DS, MD, SAMLP
 from saml.refusals import Refused
-from saml.snapshot import ConnectionSnapshot
+from saml.signatures import long_enough
+from saml.snapshot import ConnectionSnapshot, TrustedKey
 
 BYTES_MAX = 2 * 1024 * 1024
 URL_CHARACTERS_MAX = 2000
+# So far into a document it shows whether it is a web page.
+PAGE_BYTES = 1024
 _BINDINGS: dict[str, Literal["redirect", "post"]] = {
     names.BINDING_REDIRECT: "redirect",
     names.BINDING_POST: "post",
@@ -47,23 +50,16 @@ class IdpMetadata:
     warnings: tuple[str, ...] = ()
 
 
-def read(document: bytes, now: datetime | None = None) -> IdpMetadata:
+def read(document: bytes, now: datetime | None = None, wanted: str = "") -> IdpMetadata:
     """Read one identity provider's metadata (SAML metadata 2.4.3).
 
+    Where the document describes several, as a federation's does, `wanted` is the entity ID of the one that is meant.
     Comments are allowed here, as files written by hand have them; DOCTYPE and entities are not. Refuses
-    (`Refused`): too_large, xml_policy, malformed_xml, metadata_kind, metadata_many, metadata_expired,
-    metadata_no_key, metadata_endpoint.
+    (`Refused`): too_large, xml_policy, metadata_page, metadata_xml, metadata_kind, metadata_many, metadata_expired,
+    metadata_no_key, metadata_bare_key, weak_key, metadata_endpoint.
     """
     now = now or datetime.now(UTC)
-    root = _parse(document)
-    descriptors = [element for element in root.iter(f"{{{MD}}}IDPSSODescriptor") if _speaks_saml2(element)]
-    if not descriptors:
-        raise Refused("metadata_kind")
-    if len(descriptors) > 1:
-        raise Refused(
-            "metadata_many", ", ".join(str(d.getparent().get("entityID")) for d in descriptors)[:300]
-        )
-    descriptor = descriptors[0]
+    descriptor = _descriptor(_parse(document), wanted.strip())
     for element in (descriptor, *descriptor.iterancestors()):
         end = element.get("validUntil")
         if end and times.instant(end) <= now:
@@ -92,6 +88,17 @@ def read(document: bytes, now: datetime | None = None) -> IdpMetadata:
     )
 
 
+def _descriptor(root: Any, wanted: str) -> Any:
+    """Return the one identity provider of the document, or the one of several that is wanted."""
+    found = [element for element in root.iter(f"{{{MD}}}IDPSSODescriptor") if _speaks_saml2(element)]
+    if not found:
+        raise Refused("metadata_kind")
+    names = [str(element.getparent().get("entityID")) for element in found]
+    if len(found) > 1 and names.count(wanted) != 1:
+        raise Refused("metadata_many", ", ".join(names)[:300])
+    return found[0] if len(found) == 1 else found[names.index(wanted)]
+
+
 def check_url(text: str) -> str:
     """Return an address that a browser may be sent to: https with a host, or http on this very machine."""
     try:
@@ -117,6 +124,8 @@ def _is_loopback(host: str) -> bool:
 def _parse(document: bytes) -> Any:
     if len(document) > BYTES_MAX:
         raise Refused("too_large", f"{len(document)} bytes of metadata")
+    if b"<!DOCTYPE HTML" in document[:PAGE_BYTES].upper() or b"<HTML" in document[:PAGE_BYTES].upper():
+        raise Refused("metadata_page")
     if b"<!DOCTYPE" in document.upper() or b"<!ENTITY" in document.upper() or b"\0" in document:
         # A NUL also betrays UTF-16, in which the words above could hide.
         raise Refused("xml_policy", "DOCTYPE")
@@ -131,7 +140,7 @@ def _parse(document: bytes) -> Any:
     try:
         return etree.fromstring(document, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise Refused("malformed_xml", str(error)[:200]) from error
+        raise Refused("metadata_xml", str(error)[:200]) from error
 
 
 def _speaks_saml2(descriptor: Any) -> bool:
@@ -140,8 +149,10 @@ def _speaks_saml2(descriptor: Any) -> bool:
 
 def _certificates(descriptor: Any) -> tuple[tuple[IdpCertificate, ...], tuple[str, ...]]:
     found: dict[IdpCertificate, None] = {}
+    keys: list[TrustedKey] = []
     warnings: list[str] = []
-    for key in descriptor.findall(f"{{{MD}}}KeyDescriptor"):
+    described = descriptor.findall(f"{{{MD}}}KeyDescriptor")
+    for key in described:
         use: Literal["signing", "encryption", "both"] = {
             "signing": "signing",
             "encryption": "encryption",
@@ -151,15 +162,21 @@ def _certificates(descriptor: Any) -> tuple[tuple[IdpCertificate, ...], tuple[st
         for element in key.iter(f"{{{DS}}}X509Certificate"):
             try:
                 certificate = certificates.read(element.text or "")
-                certificates.trusted_key(certificate, use)
+                trusted = certificates.trusted_key(certificate, use)
             except Refused as refused:
                 warnings.append(str(refused))
                 continue
+            keys.append(trusted)
             found[IdpCertificate(certificates.pem(certificate), use)] = None
+            if not long_enough(trusted):
+                warnings.append(f"weak_key: {trusted.bits} bits: {trusted.subject[:200]}")
             if certificates.days_left(certificate) < 0:
                 warnings.append(f"certificate_expired: {certificate.subject.rfc4514_string()[:200]}")
     if not any(certificate.use != "encryption" for certificate in found):
-        raise Refused("metadata_no_key", "; ".join(warnings)[:300])
+        # LemonLDAP::NG publishes its key bare as it comes.
+        bare = any(key.find(f".//{{{DS}}}KeyValue") is not None for key in described)
+        raise Refused("metadata_bare_key" if bare else "metadata_no_key", "; ".join(warnings)[:300])
+    certificates.check_strength(keys)
     return tuple(found), tuple(warnings)
 
 

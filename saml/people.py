@@ -189,6 +189,9 @@ def _check_newcomer(connection: Connection, person: Person, candidates: Candidat
         raise Refused("user_inactive", Member.State.OFFBOARDED)
     if not person.email:
         raise Refused("attribute_missing", "e-mail")
+    if "@" not in person.email:
+        # Asked about its domain, an account name or a value in base64 would be told to prove itself.
+        raise Refused("attribute_invalid", f"the e-mail is no address: {person.email[:100]}")
     if candidates.invitation is not None:
         if not is_same(person.email, candidates.invitation.email):
             raise Refused("look_alike", candidates.invitation.email)

@@ -12,7 +12,7 @@ from saml.attributes import check_mapping
 from saml.metadata import IdpCertificate
 from saml.presets import ALIASES, NAMES, preset
 from saml.refusals import Refused
-from saml.snapshot import SKEW_SECONDS_MAX
+from saml.snapshot import SKEW_SECONDS_MAX, TrustedKey
 
 TEXT_CHARACTERS_MAX = 1024
 CERTIFICATES_MAX = 10
@@ -90,7 +90,9 @@ def _read_idp(values: Mapping[str, Any], settings: Settings, load: Callable[[str
             message = "Metadata is a text."
             raise Invalid(message, field="idp_metadata_xml")
         raw = document.encode("utf-8", "replace") if isinstance(document, str) else document
-        found = _read("idp_metadata_xml" if not url else "idp_metadata_url", metadata.read, raw)
+        wanted = str(values.get("idp_entity_id") or "")
+        where = "idp_metadata_url" if url else "idp_metadata_xml"
+        found = _read(where, lambda given: metadata.read(given, wanted=wanted), raw)
         settings.columns |= {
             "idp_entity_id": found.entity_id,
             "sso_url": found.sso_url,
@@ -116,12 +118,14 @@ def _certificates(value: Any) -> tuple[IdpCertificate, ...]:
     if not isinstance(value, list) or len(value) > CERTIFICATES_MAX:
         raise Refused("metadata_certificate", f"a list of at most {CERTIFICATES_MAX} certificates")
     found: dict[IdpCertificate, None] = {}
+    keys: list[TrustedKey] = []
     for text in value:
         if not isinstance(text, str):
             raise Refused("metadata_certificate", "a certificate is a text")
         certificate = certificates.read(text)
-        certificates.trusted_key(certificate, "signing")
+        keys.append(certificates.trusted_key(certificate, "signing"))
         found[IdpCertificate(certificates.pem(certificate), "signing")] = None
+    certificates.check_strength(keys)
     return tuple(found)
 
 

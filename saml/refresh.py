@@ -37,7 +37,7 @@ def ask(connection: Connection, document: Callable[[str], bytes]) -> IdpMetadata
     `document` returns what lies behind an address: a worker looks by itself, a request asks one (saml.fetches).
     """
     try:
-        return metadata.read(document(connection.idp_metadata_url))
+        return metadata.read(document(connection.idp_metadata_url), wanted=connection.idp_entity_id)
     except Refused as refused:
         return refused
 

@@ -4,24 +4,13 @@ The codes are stable: they stand in the sign-in log, in the record and in the AP
 identity provider stands with that provider, in `saml/presets/`.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """What a code means and what the administrator should do; both are whole sentences, without secrets."""
-
-    means: str
-    fix: str
-
+from saml.advice import CLOCK, LOGOUT, METADATA, RELOAD, Advice
 
 _OURS = "Copy the value again from this connection's page into the identity provider."
 _ATTACK = (
     "No identity provider sends this. If it happens again, ask your security team to look at the sign-in log."
 )
-_CLOCK = "Check the identity provider's clock, or raise this connection's clock skew (at most 300 s)."
 _RETRY = "Start again from the sign-in link."
-_RELOAD = "Load the identity provider's metadata again, or paste its current signing certificate."
 
 CATALOGUE: dict[str, Advice] = {
     # The message as bytes and as a tree
@@ -53,7 +42,7 @@ CATALOGUE: dict[str, Advice] = {
         "Send exactly one assertion, plain or encrypted.",
     ),
     # Signatures
-    "no_trust": Advice("This connection has no signing certificate of its identity provider.", _RELOAD),
+    "no_trust": Advice("This connection has no signing certificate of its identity provider.", RELOAD),
     "assertion_not_signed": Advice(
         "The assertion is not signed, and this connection asks for it.",
         "Let the identity provider sign assertions, or change what this connection wants signed.",
@@ -63,10 +52,10 @@ CATALOGUE: dict[str, Advice] = {
         "Let the identity provider sign responses, or change what this connection wants signed.",
     ),
     "assertion_signature": Advice(
-        "The assertion's signature was not made with a key of this connection.", _RELOAD
+        "The assertion's signature was not made with a key of this connection.", RELOAD
     ),
     "response_signature": Advice(
-        "The response's signature was not made with a key of this connection.", _RELOAD
+        "The response's signature was not made with a key of this connection.", RELOAD
     ),
     "reference": Advice("The signature does not cover exactly the element that it stands in.", _ATTACK),
     "transforms": Advice(
@@ -138,7 +127,8 @@ CATALOGUE: dict[str, Advice] = {
         "Give this connection's current certificate to the identity provider as encryption certificate.",
     ),
     "weak_key_transport": Advice(
-        "The encryption key is wrapped by RSA 1.5, which is not safe.", "Choose RSA-OAEP for key transport."
+        "The encryption key is wrapped by RSA 1.5, which is not safe.",
+        "Choose RSA-OAEP for key transport.",
     ),
     "weak_encryption": Advice(
         "The assertion is encrypted with an algorithm that is not allowed here.",
@@ -161,8 +151,8 @@ CATALOGUE: dict[str, Advice] = {
         "The assertion was made for another service.",
         "Set the audience to this connection's entity ID, letter by letter. " + _OURS,
     ),
-    "expired": Advice("The assertion is no longer valid.", _CLOCK),
-    "not_yet_valid": Advice("The assertion is not valid yet.", _CLOCK),
+    "expired": Advice("The assertion is no longer valid.", CLOCK),
+    "not_yet_valid": Advice("The assertion is not valid yet.", CLOCK),
     "condition_unknown": Advice(
         "The assertion holds a condition that is not known here.",
         "Remove the custom condition in the identity provider.",
@@ -272,51 +262,8 @@ CATALOGUE: dict[str, Advice] = {
         "Another member has this e-mail address, and the organization wants each address once.",
         "Let the NameID be the user name of the member, or change one of the addresses.",
     ),
-    # Logout
-    "logout_not_signed": Advice(
-        "The logout message is not signed.", "Let the identity provider sign logout messages."
-    ),
-    "logout_signature": Advice(
-        "The logout message's signature was not made with a key of this connection.", _RELOAD
-    ),
-    "logout_expired": Advice("The logout message is too old.", _CLOCK),
-    "logout_replay": Advice("This logout message was used before.", "Nothing to do."),
-    "logout_unsolicited": Advice("A logout answer came that was not asked for.", "Nothing to do."),
-    # Metadata
-    "metadata_kind": Advice(
-        "The metadata does not describe an identity provider.",
-        "Use the identity provider's metadata, not the service provider's.",
-    ),
-    "metadata_many": Advice(
-        "The metadata describes more than one identity provider.", "Use the metadata of this one application."
-    ),
-    "metadata_expired": Advice("The metadata says that it is no longer valid.", "Download it again."),
-    "metadata_certificate": Advice(
-        "A certificate cannot be read.", "Paste the certificate as PEM or as bare base64."
-    ),
-    "metadata_no_key": Advice(
-        "The metadata holds no signing certificate.",
-        "Download it again; the application may not be finished in the identity provider.",
-    ),
-    "metadata_endpoint": Advice(
-        "An address is not an https address with a host, or no sign-on address is offered.",
-        "Use the https sign-on address with HTTP-Redirect or HTTP-POST.",
-    ),
-    "metadata_fetch": Advice(
-        "The metadata cannot be loaded from its address.",
-        "Open the address in a browser; upload the file instead.",
-    ),
-    "metadata_waiting": Advice(
-        "The metadata is still being loaded from its address.",
-        "Send the same again in a few seconds: what was loaded meanwhile is taken. Or upload the file instead.",
-    ),
-    "metadata_unread": Advice(
-        "No worker has begun to load the metadata: Rollcall's worker is busy, or it does not run.",
-        "Send the same again in a minute, or upload the file instead; an operator sees on the page Jobs whether the worker runs.",
-    ),
-    "metadata_busy": Advice(
-        "Too many addresses are being loaded for this organization.", "Send the same again in a minute."
-    ),
+    **LOGOUT,
+    **METADATA,
 }
 
 

@@ -41,11 +41,11 @@ def verify(
         raise Refused(code, "no signature")
     kind = _check_signed_info(tree, element, signature, sha1=sha1, code=code)
     fitting = [key for key in keys if key.kind == kind]
-    if fitting and not any(_long_enough(key) for key in fitting):
+    if fitting and not any(long_enough(key) for key in fitting):
         raise Refused("weak_key", f"{fitting[0].bits} bits")
     # Only the attribute "ID" is made known, and `saml.xml` has seen that each value stands once.
     xmlsec.tree.add_ids(tree.root, ["ID"])
-    for key in filter(_long_enough, fitting):
+    for key in filter(long_enough, fitting):
         context = xmlsec.SignatureContext()
         context.key = key.key
         try:
@@ -56,7 +56,8 @@ def verify(
     raise Refused(code)
 
 
-def _long_enough(key: TrustedKey) -> bool:
+def long_enough(key: TrustedKey) -> bool:
+    """Whether a signature by this key is worth anything: RSA of 2048 bits, elliptic curves of 256 (SAML2int)."""
     return key.bits >= (RSA_BITS_MIN if key.kind == "rsa" else EC_BITS_MIN)
 
 

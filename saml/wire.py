@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from saml import names
 from saml.refusals import Refused
-from saml.signatures import EC_BITS_MIN, RSA_BITS_MIN
+from saml.signatures import long_enough
 from saml.snapshot import TrustedKey
 from saml.xml import Tree, decode, parse
 
@@ -48,8 +48,7 @@ class SignedQuery:
             raise Refused("weak_algorithm", self.algorithm[:100])
         transform = _TRANSFORMS[self.algorithm.rpartition("#")[2]]
         for key in keys:
-            enough = key.bits >= (RSA_BITS_MIN if key.kind == "rsa" else EC_BITS_MIN)
-            if key.kind != kind or not enough:
+            if key.kind != kind or not long_enough(key):
                 continue
             context = xmlsec.SignatureContext()
             context.key = key.key

@@ -11,10 +11,12 @@ NAMES = (
     "google",
     "jumpcloud",
     "keycloak",
+    "lemonldap",
     "okta",
     "onelogin",
     "pingfederate",
     "shibboleth",
+    "simplesamlphp",
 )
 ALIASES = {
     "azure": "entra",

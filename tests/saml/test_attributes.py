@@ -40,6 +40,15 @@ def person(
         ),
         ("generic", {"urn:oid:1.2.840.113549.1.9.1": "j@acme.example", "givenName": "Jane", "sn": "Jones"}),
         ("google", {"mail": "j@acme.example", "first_name": "Jane", "last_name": "Jones"}),
+        ("simplesamlphp", {"mail": "j@acme.example", "givenName": "Jane", "sn": "Jones", "uid": "jane"}),
+        (
+            "generic",
+            {
+                "urn:mace:dir:attribute-def:mail": "j@acme.example",
+                "urn:mace:dir:attribute-def:givenName": "Jane",
+                "urn:mace:dir:attribute-def:sn": "Jones",
+            },
+        ),
         ("keycloak", {"EMAIL": "j@acme.example", "GivenName": "Jane", "Surname": "Jones"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -52,6 +61,13 @@ def test_each_products_names_are_known(product, attributes):
         "displayName": "Jane Jones",
         "emails": [{"value": "j@acme.example", "type": "work", "primary": True}],
     }
+
+
+@pytest.mark.parametrize("product", ["simplesamlphp", "lemonldap"])
+@pytest.mark.parametrize("name_id_format", [NAMEID_TRANSIENT, NAMEID_PERSISTENT])
+def test_where_the_name_id_says_nothing_the_account_name_does(product, name_id_format):
+    found = person({"uid": "jane", "mail": "j@acme.example"}, "_x", name_id_format, product=product)
+    assert (found.user_name, found.email) == ("jane", "j@acme.example")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The identity provider's metadata and certificates, read as the hostile files they may be (rows 62 and 63)."""
 
+import re
 import textwrap
 from datetime import UTC, datetime, timedelta
 
@@ -57,6 +58,15 @@ def test_an_expired_certificate_is_taken_with_a_warning():
 
 
 ENTITIES = b'<e:EntitiesDescriptor xmlns:e="urn:oasis:names:tc:SAML:2.0:metadata">'
+# As LemonLDAP::NG publishes its key until it is given a certificate.
+BARE_KEY = re.sub(
+    rb"<ds:X509Data>.*?</ds:X509Data>",
+    b"<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>7mub</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>",
+    GOOD,
+    flags=re.DOTALL,
+)
+OTHER = TestIdp(entity_id="https://other.example/idp", sso_url="https://other.example/sso")
+TWO = ENTITIES + GOOD + idp_metadata(OTHER) + b"</e:EntitiesDescriptor>"
 CASES = [
     ("good", GOOD, "accepted"),
     (
@@ -72,7 +82,7 @@ CASES = [
         "xml_policy",
     ),
     ("row-63 too large", b"<x>" + b" " * 2_100_000 + b"</x>", "too_large"),
-    ("row-63 deep", b"<a>" * 5000 + b"</a>" * 5000, "malformed_xml"),
+    ("row-63 deep", b"<a>" * 5000 + b"</a>" * 5000, "metadata_xml"),
     ("row-63 two identity providers", ENTITIES + GOOD + GOOD + b"</e:EntitiesDescriptor>", "metadata_many"),
     ("row-63 service provider only", idp_metadata(IDP, role="SPSSODescriptor"), "metadata_kind"),
     ("row-63 expired", idp_metadata(IDP, valid_until="2020-01-01T00:00:00Z"), "metadata_expired"),
@@ -83,14 +93,49 @@ CASES = [
     ("row-63 artifact only", idp_metadata(IDP, binding="HTTP-Artifact"), "metadata_endpoint"),
     ("row-63 SAML 1", GOOD.replace(b"SAML:2.0:protocol", b"SAML:1.1:protocol"), "metadata_kind"),
     ("row-63 no name", GOOD.replace(IDP.entity_id.encode(), b""), "metadata_kind"),
-    ("not XML", b"hello", "malformed_xml"),
-    ("nothing", b"", "malformed_xml"),
+    ("not XML", b"hello", "metadata_xml"),
+    ("JSON", b'{"error": "not found"}', "metadata_xml"),
+    ("nothing", b"", "metadata_xml"),
+    ("a sign-in page", b"\n<!doctype html>\n<html><body>Sign in</body></html>", "metadata_page"),
+    ("a page of old", b'<?xml version="1.0"?>\n<HTML><body>Sign in</body></HTML>', "metadata_page"),
+    ("a bare key", BARE_KEY, "metadata_bare_key"),
+    ("a key that is too short", idp_metadata(TestIdp(keys=key_pair("short", bits=1024))), "weak_key"),
 ]
 
 
 @pytest.mark.parametrize(("document", "code"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_the_code_says_what_is_wrong(document, code):
     assert code_of(document) == code
+
+
+def test_one_of_several_is_taken_where_its_name_is_given():
+    found = metadata.read(TWO, wanted=OTHER.entity_id)
+    assert (found.entity_id, found.sso_url) == (OTHER.entity_id, OTHER.sso_url)
+    assert metadata.read(TWO, wanted=f" {IDP.entity_id} ").entity_id == IDP.entity_id
+    assert code_of(TWO, wanted="") == "metadata_many"
+    assert code_of(TWO, wanted="https://third.example/idp") == "metadata_many"
+    assert code_of(
+        TWO.replace(b"https://other.example/idp", IDP.entity_id.encode()), wanted=IDP.entity_id
+    ) == ("metadata_many")
+
+
+def test_a_single_one_is_taken_whatever_name_was_given():
+    """Whether the name has changed is for whoever compares it with the connection's (row 63)."""
+    assert metadata.read(GOOD, wanted="https://third.example/idp").entity_id == IDP.entity_id
+
+
+def test_the_end_of_the_others_does_not_matter():
+    gone = idp_metadata(OTHER, valid_until="2020-01-01T00:00:00Z")
+    document = ENTITIES + GOOD + gone + b"</e:EntitiesDescriptor>"
+    assert code_of(document, wanted=IDP.entity_id) == "accepted"
+    assert code_of(document, wanted=OTHER.entity_id) == "metadata_expired"
+
+
+def test_a_key_that_is_too_short_beside_a_good_one_is_a_warning():
+    found = metadata.read(idp_metadata(IDP, more_signing=(key_pair("short", bits=1024),)))
+    assert [warning.partition(":")[0] for warning in found.warnings] == ["weak_key"]
+    hidden = metadata.read(idp_metadata(IDP, encryption=(key_pair("short", bits=1024),)))
+    assert len(hidden.certificates) == 2
 
 
 def test_metadata_is_good_until_its_end():

@@ -104,6 +104,20 @@ def test_the_same_metadata_writes_nothing(acme, connection):
     assert entries(acme, "connection.metadata") == []
 
 
+def test_a_federation_is_read_for_the_one_that_the_connection_has(connection):
+    """One document for many, and ours is looked up in it by its name at each reading."""
+    other = TestIdp(entity_id="https://other.example/idp", keys=key_pair("other"))
+    head = b'<e:EntitiesDescriptor xmlns:e="urn:oasis:names:tc:SAML:2.0:metadata">'
+    ours = idp_metadata(IDP, more_signing=(key_pair("next"),))
+    document = head + idp_metadata(other) + ours + b"</e:EntitiesDescriptor>"
+    found = refresh.ask(current(connection), lambda _url: document)
+    assert refresh.conclude(current(connection), found, actor=SETUP).added == 1
+    assert uses(connection) == ["CN=idp", "CN=next"]
+    without = head + idp_metadata(other) * 2 + b"</e:EntitiesDescriptor>"
+    found = refresh.ask(current(connection), lambda _url: without)
+    assert refresh.conclude(current(connection), found, actor=SETUP).held == "metadata_many"
+
+
 def test_row_63_a_key_set_with_nothing_of_the_old_waits_for_a_person(acme, connection):
     assert learn(connection, TestIdp(keys=key_pair("stranger"))).held == "keys_replaced"
     assert uses(connection) == ["CN=idp"]
@@ -149,7 +163,7 @@ def test_a_connection_is_made_and_refreshed_by_address(acme, ada, site):
     site.document = idp_metadata(IDP, more_signing=(key_pair("next"),))
     assert api.post(f"{path}/refresh").json() == {"added": 1, "removed": 0, "held": ""}
     site.document = b"<html>"
-    assert api.post(f"{path}/refresh").json() == {"added": 0, "removed": 0, "held": "malformed_xml"}
+    assert api.post(f"{path}/refresh").json() == {"added": 0, "removed": 0, "held": "metadata_page"}
     assert len(api.get(path).json()["certificates"]) == 2
 
 

@@ -137,6 +137,19 @@ def test_a_transient_name_id_identifies_nobody_and_the_stable_attribute_does(acm
     refused(response, acme, "attribute_missing")
 
 
+@pytest.mark.parametrize("others", [True, False])
+def test_an_e_mail_that_is_no_address_is_said_to_be_none(acme, others):
+    """An account name mapped to the e-mail, or SimpleSAMLphp's base64attributes: no domain needs proving for that."""
+    prove(acme, "acme.example")
+    browser = Browser(connect(acme, allow_other_domains=others))
+    response = browser.sign_in(
+        name_id="G-1", name_id_format=NAMEID_PERSISTENT, attributes={"email": "amFuZUBhY21lLmV4YW1wbGU="}
+    )
+    refused(response, acme, "attribute_invalid")
+    assert last_attempt(acme).detail == "the e-mail is no address: amFuZUBhY21lLmV4YW1wbGU="
+    assert people(acme) == []
+
+
 def test_row_35_a_stranger_with_an_address_of_another_domain_is_not_made(acme, globex, connection):
     prove(globex, "globex.example")
     victim = join(globex, "gina@globex.example")

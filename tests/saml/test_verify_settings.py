@@ -135,6 +135,32 @@ def test_an_address_inside_our_own_network_is_not_asked(api, site, settings):
     assert site.hosts == []
 
 
+def test_a_key_that_is_too_short_is_told_before_anybody_signs_in(acme, api):
+    short = key_pair("short", bits=1024)
+    given = {"idp_entity_id": IDP.entity_id, "sso_url": IDP.sso_url, "certificates": [short.certificate_pem]}
+    said = verify(api, **given)
+    assert [(each["field"], each["code"]) for each in said["problems"]] == [("certificates", "weak_key")]
+    said = verify(api, idp_metadata_xml=idp_metadata(TestIdp(keys=short)).decode())
+    assert [(each["field"], each["code"]) for each in said["problems"]] == [("idp_metadata_xml", "weak_key")]
+    both = given | {"certificates": [short.certificate_pem, IDP.keys.certificate_pem]}
+    assert verify(api, **both)["problems"] == []
+    refused = api.post("/organizations/acme/connections", {"name": "IdP", **given})
+    assert (refused.status_code, refused.json()["field"]) == (400, "certificates")
+
+
+def test_one_of_a_federation_is_found_by_its_name(api):
+    other = TestIdp(entity_id="https://other.example/idp")
+    document = (
+        '<e:EntitiesDescriptor xmlns:e="urn:oasis:names:tc:SAML:2.0:metadata">'
+        f"{idp_metadata(IDP).decode()}{idp_metadata(other).decode()}</e:EntitiesDescriptor>"
+    )
+    assert [each["code"] for each in verify(api, idp_metadata_xml=document)["problems"]] == ["metadata_many"]
+    given = {"idp_metadata_xml": document, "idp_entity_id": other.entity_id}
+    assert verify(api, **given)["found"]["idp_entity_id"] == other.entity_id
+    made = api.post("/organizations/acme/connections", {"name": "IdP", "active": False, **given})
+    assert (made.status_code, made.json()["idp_entity_id"]) == (201, other.entity_id)
+
+
 def test_an_address_that_works_is_loaded(api, site, settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
     assert verify(api, idp_metadata_url=url(site))["found"]["idp_entity_id"] == IDP.entity_id
