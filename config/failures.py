@@ -2,16 +2,13 @@
 
 import sys
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
 from scim.door import reply
-from scim.errors import Code, ScimError
+from scim.errors import Code, ScimError, of_crash
 
 _SCIM = "/scim/v2"
-# A restart of PostgreSQL takes about as long.
-_AWAY_SECONDS = 5
 
 
 def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -24,9 +21,7 @@ def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
 def crashed(request: HttpRequest) -> HttpResponse:
     """Answer where a bug was met and logged: 500; to SCIM, whose clients come again by themselves, 503 where the database was away."""
     if request.path.startswith(_SCIM):
-        if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
-            return _scim(ScimError(Code.UNAVAILABLE, {"Retry-After": str(_AWAY_SECONDS)}))
-        return _scim(ScimError(Code.CRASHED))
+        return _scim(of_crash(sys.exc_info()[1]))
     return defaults.server_error(request)
 
 

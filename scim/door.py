@@ -12,7 +12,7 @@ from django.views import View
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import directories, tenancy, tokens
+from identity import conflicts, directories, tenancy, tokens
 from identity.errors import Refusal
 from identity.models import Token
 from identity.postgresql.flush import Statement
@@ -47,13 +47,19 @@ class Door(View):
     # What `foreseen` answers for; and what is one transaction, which begins with the question who calls: a row is found and held by it.
     foresees: frozenset[str] = frozenset({"GET", "HEAD"})
     holds: frozenset[str] = frozenset()
+    # A request that PostgreSQL ended for another one's sake is done once more, but where a part of it is committed.
+    begins_again = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002 - Django's signature
         """Answer, and write request and answer into the directory's log."""
         if not self.logged:
             return self._answered(request, kwargs)
         with request_log.watching(request) as answered:
-            answered.response = self._answered(request, kwargs)
+            answered.response = (
+                conflicts.outlived(lambda: self._answered(request, kwargs))
+                if self.begins_again
+                else self._answered(request, kwargs)
+            )
             return answered.response
 
     def authenticate(self, request: HttpRequest, named: dict[str, Any]) -> Caller | Person:

@@ -3,10 +3,14 @@
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from django.db import InterfaceError, OperationalError
+
 from identity import errors as refusals
 
 ECHO_CHARACTERS_MAX = 200
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
+# A restart of PostgreSQL takes about as long.
+_AWAY_SECONDS = 5
 
 
 class Kind(NamedTuple):
@@ -223,6 +227,13 @@ def of_refusal(refusal: refusals.Refusal) -> ScimError:
     """Return a refusal of the domain in SCIM's words; one without a line of its own keeps its sentence, as a conflict."""
     code = _REFUSALS.get(type(refusal), Code.REFUSED)
     return ScimError(code, message=refusal.message, what="resource")
+
+
+def of_crash(crash: BaseException | None) -> ScimError:
+    """Return what a crash is answered with: where the database was away, or ended the request for another one's sake, come again soon."""
+    if isinstance(crash, OperationalError | InterfaceError):
+        return ScimError(Code.UNAVAILABLE, {"Retry-After": str(_AWAY_SECONDS)})
+    return ScimError(Code.CRASHED)
 
 
 def shorten(value: Any) -> Any:

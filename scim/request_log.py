@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError
+from django.db import Error
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from psycopg.types.json import Jsonb
@@ -27,12 +27,11 @@ from identity.postgresql.flush import Statement
 from identity.tenancy import connection
 from scim import exchange, masking, profiles, throttle
 from scim.authentication import Caller, RefusedTokenError
-from scim.errors import Code, ScimError
+from scim.errors import Code, ScimError, of_crash
 from scim.normaliser import Patch, Resource
 
 WARNINGS_MAX: Final = 200
 ROOT: Final = "/scim/v2"
-_CRASHED: Final = 500
 _REFUSED_FROM: Final = 400
 _PATH_CHARACTERS_MAX: Final = 1000
 _USER_AGENT_CHARACTERS_MAX: Final = 300
@@ -75,11 +74,14 @@ def watching(request: HttpRequest) -> Iterator[Answered]:
     answered = Answered()
     try:
         yield answered
+    except BaseException as crash:
+        seen.refusal = of_crash(crash)
+        raise
     finally:
         if seen.token is not None and seen.token.directory is not None and _is_kept(seen, seen.token):
             try:
                 _write(request, seen, seen.token, answered.response)
-            except DatabaseError as error:
+            except Error as error:
                 # What was asked is done or refused by now; a full disk must not turn it into a failure.
                 log.error("request_log_failed", error=type(error).__name__)  # noqa: TRY400 - no traceback with people's data
 
@@ -132,8 +134,8 @@ def _write(request: HttpRequest, seen: Seen, token: Token, response: HttpRespons
     values: tuple[Any, ...] = (
         row_id, token.organization_id, token.directory_id, token.pk, seen.happened_at, request.method or "",
         request.path.removeprefix(ROOT)[:_PATH_CHARACTERS_MAX], _resource_id(request, response),
-        _CRASHED if response is None else response.status_code,
-        "crashed" if response is None else seen.refusal.code.value if seen.refusal else "",
+        seen.refusal.status if seen.refusal else getattr(response, "status_code", 0),
+        seen.refusal.code.value if seen.refusal else "",
         int((time.perf_counter() - seen.begun) * 1_000_000), Jsonb(warnings),
         profiles.seen_in(agent, query), agent, context.current().request_id, sealed,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connections
 
@@ -13,6 +14,7 @@ from audit.models import Entry
 from audit.record import Actor, Subject, record
 from identity import group_batches, groups, leaving, links, members, roles, tenancy
 from identity.models import Member, Membership, Organization
+from scim.models import LoggedRequest
 from tests.conftest import SETUP, join
 from tests.scim.talk import Scim
 
@@ -169,6 +171,22 @@ def test_administrators_of_one_group_who_leave_by_different_hands_do_not_lock_ea
     for each in begun:
         each.result(PATIENCE_SECONDS)
     assert (seats(first), seats(second)) == (0, 0)
+
+
+def test_a_request_that_was_ended_for_another_is_done_again(acme, okta, staff, eraser, beside):
+    newcomer = person(acme, okta, "newcomer")
+    body = {"op": "replace", "path": "members", "value": [{"value": str(newcomer.pk)}]}
+    with psycopg.connect(eraser.info.dsn, password=eraser.info.password) as other:
+        # The request has PostgreSQL look for circles first, and is the one that is ended.
+        other.execute("SET deadlock_timeout = '30s'")
+        other.execute("SELECT FROM identity_group WHERE id = %s FOR UPDATE", [staff.pk])
+        patching = beside.begin(lambda: Scim(okta).patch(f"/Groups/{staff.pk}", body), waiting=1)
+        other.execute("SELECT FROM identity_member WHERE id = %s FOR UPDATE", [newcomer.pk])
+        assert not patching.done()
+    assert patching.result(PATIENCE_SECONDS).status == 200
+    assert (seats(newcomer), told(newcomer, "group.member_add")) == (1, 1)
+    with tenancy.of(acme):
+        assert [row.status for row in LoggedRequest.objects.filter(method="PATCH")] == [200]
 
 
 def test_a_deletion_that_comes_second_finds_nobody(acme, okta, beside):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from identity import directories, secrets, tenancy, tokens
@@ -119,6 +119,18 @@ def test_a_crash_is_kept_and_still_crashes(acme, okta, monkeypatch):
         Scim(okta).get("/Users")
     row, _ = logged(acme)[0]
     assert (row.status, row.code) == (500, "crashed")
+
+
+def test_what_is_answered_by_503_is_kept_as_that(acme, okta, monkeypatch):
+    def away(*_args, **_named):
+        raise OperationalError("the database system is starting up")
+
+    monkeypatch.setattr("scim.users.listed", away)
+    scim = Scim(okta)
+    scim.client.raise_request_exception = False
+    assert scim.get("/Users").status == 503
+    row, _ = logged(acme)[0]
+    assert (row.status, row.code) == (503, "unavailable")
 
 
 def test_passwords_reach_neither_table_nor_seal(acme, okta, eraser):
