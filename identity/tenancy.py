@@ -63,16 +63,28 @@ def whole(organization: Organization | UUID) -> Iterator[None]:
     """Open a transaction that stands or falls as one: the verbs in it set no savepoints. Refusals are those of `change`.
 
     For a caller that lets every refusal out: whoever caught one and went on would be stopped by Django at the next statement. Within
-    a transaction that is open already, this is `change`.
+    a transaction that is open already it is one savepoint, at whose end everything in it is done or refused.
     """
-    outermost = not connection.in_atomic_block
-    connection.stands_as_one = connection.stands_as_one or outermost
-    try:
+    if connection.stands_as_one:
         with change(organization):
             yield
+        return
+    outermost = not connection.in_atomic_block
+    connection.stands_as_one = True
+    try:
+        with change(organization) if outermost else _savepoint(organization):
+            yield
     finally:
-        if outermost:
-            connection.stands_as_one = False
+        connection.stands_as_one = False
+
+
+@contextmanager
+def _savepoint(organization: Organization | UUID) -> Iterator[None]:
+    with _refusing(), transaction.atomic(), of(organization):
+        yield
+        connection.validate_no_broken_transaction()
+        # What was queued is refused here, and not with the first statement of whatever comes after it.
+        connection.flush()
 
 
 def read(

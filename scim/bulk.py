@@ -1,12 +1,16 @@
 """POST /Bulk: many operations in one request, each of them whole or not at all (RFC 7644 §3.7)."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 
+from identity import conflicts, tenancy
 from identity.errors import Refusal
 from scim import bulk_references, groups, users
 from scim.address import base_url
@@ -17,6 +21,9 @@ from scim.errors import Code, ScimError, of_refusal
 REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 OPERATIONS_MAX = 1000
+# What one transaction carries out. PostgreSQL keeps 64 savepoints of a transaction at hand; beyond them everybody else's reads are slower.
+AT_ONCE_MAX = 50
+TOGETHER_SECONDS = 0.25
 
 _CREATE: dict[str, Callable[[Call], HttpResponse]] = {"Users": users.create, "Groups": groups.create}
 _OTHERS: dict[tuple[str, str], Callable[[Call, str], HttpResponse]] = {
@@ -47,6 +54,8 @@ class Operation:
 
 class Bulk(Door):
     """The one address."""
+
+    begins_again = False
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Carry out the operations, those with references to later ones after these."""
@@ -112,6 +121,9 @@ class Running:
         self.errors_left = errors_max if errors_max is not None else len(operations) + 1
         self.ids: dict[str, str] = {}
         self.creators: dict[str, Operation] = {}
+        self.waiting = list(operations)
+        # Made without what refers to one another, and completed at the end.
+        self.circular: list[Operation] = []
         for each in operations:
             if each.method == "POST" and each.refusal is None and each.bulk_id in self.creators:
                 each.refusal = ScimError(Code.BULK_REFERENCE, bulk_id=each.bulk_id)
@@ -119,19 +131,42 @@ class Running:
                 self.creators[each.bulk_id] = each
 
     def run(self) -> None:
-        """Carry out all, until too many have failed."""
-        waiting = list(self.operations)
-        circular: list[Operation] = []
-        while waiting and self.errors_left > 0:
-            ready = next((each for each in waiting if self.is_ready(each)), None)
+        """Carry out all, until too many have failed: some in one transaction each time."""
+        at_once = AT_ONCE_MAX
+        tries_left = conflicts.TRIES_MAX
+        while self.waiting and self.errors_left > 0:
+            before = self.waiting[:], self.circular[:], self.ids.copy(), self.errors_left
+            understood = len(self.call.understood)
+            try:
+                with tenancy.of(self.call.who.organization):
+                    self.carry_out_some(at_once)
+                tries_left = conflicts.TRIES_MAX
+            except OperationalError as error:
+                # Two that change the same people in another order wait for each other. One by one they don't.
+                tries_left -= 1
+                if not tries_left or not conflicts.is_one(error):
+                    raise
+                at_once = 1
+                self.waiting, self.circular, self.ids, self.errors_left = before
+                del self.call.understood[understood:]
+                for each in self.waiting:
+                    each.result = None
+        for each in self.circular:
+            conflicts.outlived(partial(self.complete, each))
+
+    def carry_out_some(self, most: int) -> None:
+        """Carry out so many at the most, within the open transaction: each in a savepoint. Others wait for the rows that these hold."""
+        ends_at = time.monotonic() + TOGETHER_SECONDS
+        for _ in range(most):
+            ready = next((each for each in self.waiting if self.is_ready(each)), None)
             if ready is None:
                 # All that is left waits in a circle: one is made without what isn't there yet, and completed at the end.
-                ready = self.opening(waiting)
-                circular.append(ready)
-            waiting.remove(ready)
+                ready = self.opening(self.waiting)
+                self.circular.append(ready)
+            self.waiting.remove(ready)
             self.carry_out(ready, self.missing(ready))
-        for each in circular:
-            self.complete(each)
+            if not self.waiting or self.errors_left <= 0 or time.monotonic() >= ends_at:
+                return
 
     def opening(self, waiting: list[Operation]) -> Operation:
         """Return the operation to begin a circle with: a person; or, where groups alone are in one another, one to be refused.
@@ -170,7 +205,8 @@ class Running:
         """Carry out one operation, without what is missing, and keep its result."""
         try:
             self.check(operation, self.hopeless(operation))
-            answer = self.answer(operation, bulk_references.without(operation.data, missing))
+            data = bulk_references.without(operation.data, missing) if missing else operation.data
+            answer = self.answer(operation, data)
         except (ScimError, Refusal) as error:
             self.fail(operation, error if isinstance(error, ScimError) else of_refusal(error))
             return
@@ -191,7 +227,7 @@ class Running:
         """Have the operation done as a request of its own would be."""
         inner = Call(
             self.call.who,
-            body=bulk_references.resolved(data, self.ids),
+            body=bulk_references.resolved(data, self.ids) if operation.waits_for else data,
             user_agent=self.call.user_agent,
             if_match=operation.version,
             understood=self.call.understood,

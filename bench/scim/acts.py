@@ -12,6 +12,7 @@ from client import Peer
 
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 PAGE = 100
 THOUSAND = 1000
@@ -67,6 +68,8 @@ class Scene:
             "entra": self.patch_entra,
             "add100": self.add_100,
             "groups": self.groups_of,
+            "bulk": self.bulk,
+            "bulk-patch": self.bulk_patch,
         }
         if self.ten and self.many:
             acts |= {
@@ -177,6 +180,28 @@ class Scene:
         sent = person(next(_fresh))
         found = self.peer.asked("POST", "/Users", sent, (201,))
         _check(found["userName"] == sent["userName"] and found["id"], found)
+
+    def bulk(self, _: int) -> None:
+        """Create a hundred people by one request."""
+        numbers = [next(_fresh) for _ in range(PAGE)]
+        self._bulk([("POST", "/Users", person(number), f"b{number}") for number in numbers], "201")
+
+    def bulk_patch(self, number: int) -> None:
+        """Change a hundred people by one request."""
+        body = {
+            "schemas": [PATCH],
+            "Operations": [{"op": "replace", "path": "title", "value": str(next(_fresh))}],
+        }
+        ids = [self.id_of(number * PAGE + each) for each in range(PAGE)]
+        self._bulk([("PATCH", f"/Users/{id_}", body, "") for id_ in ids], "200")
+
+    def _bulk(self, operations: Sequence[tuple[str, str, object, str]], status: str) -> None:
+        sent = [
+            {"method": method, "path": path, "data": data} | ({"bulkId": bulk_id} if bulk_id else {})
+            for method, path, data, bulk_id in operations
+        ]
+        found = self.peer.asked("POST", "/Bulk", {"schemas": [BULK], "Operations": sent}, (200,))
+        _check([each["status"] for each in found["Operations"]] == [status] * len(sent), found)
 
     def put(self, number: int) -> None:
         """Replace a person by one with another family name."""

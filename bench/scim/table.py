@@ -29,6 +29,8 @@ TITLES = {
     "bare": "GET a group of 100,000 without members",
     "one-10": "one more in a group of 10",
     "one-100k": "one more in a group of 100,000",
+    "bulk": "Bulk of 100 creations",
+    "bulk-patch": "Bulk of 100 changes",
     "delete": "DELETE a person",
 }
 PEERS = ("scim2-server", "django-scim2")
