@@ -31,7 +31,7 @@ _TOKEN = re.compile(
     | (?P<single>'[^']*')
     | (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?(?![\w.:@+\-]))
     | (?P<word>[A-Za-z$][\w$.:\-]*+(?![@+]))
-    | (?P<bare>[A-Za-z0-9][\w.:@+\-]*)
+    | (?P<bare>[A-Za-z0-9@+][\w.:@+\-]*)
     | (?P<sub>\.[A-Za-z$][\w$\-]*)
     | (?P<mark>[()\[\]])
     | (?P<end>\Z)
@@ -213,7 +213,7 @@ class Reader:
         elif token.kind == "word" and token.text.lower() in _CONSTANTS:
             value = _CONSTANTS[token.text.lower()]
         elif token.kind in {"word", "bare"} and token.text.lower() not in _GRAMMAR:
-            # WSO2's compliance tests and Microsoft's collection: userName sw O, meta.created gt 2015-10-10T14:38:21Z.
+            # RFC 7644 §3.4.2.1 itself, the tests of WSO2 and i2scim, Microsoft's collection: meta.created gt 2015-10-10T14:38:21Z.
             value = token.text
         else:
             raise self.unreadable("a value is expected, text in quotes")

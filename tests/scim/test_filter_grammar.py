@@ -85,6 +85,7 @@ CASES = [
         "meta.created gt 2015-10-10T14:38:21.8617979-07:00",
         Comparison(attribute("meta", "created"), "gt", "2015-10-10T14:38:21.8617979-07:00"),
     ),
+    ("emails.value co @foo.com", Comparison(attribute("emails", "value"), "co", "@foo.com")),
     ("emails[type eq work]", ValuePath(attribute("emails"), eq("type", "work"))),
     ("a eq 01x or b eq 2e3x", Or((eq("a", "01x"), eq("b", "2e3x")))),
     ("not(active eq TRUE)", Not(eq("active", True))),

@@ -37,6 +37,8 @@ ALWAYS = {"schemas": WHOLE["schemas"], "id": "1"}
         # Left out is only what is named: a filter chooses less than all.
         ("", 'emails[type eq "work"]', WHOLE),
         (f"{ENTERPRISE}:manager.value", "", ALWAYS | {ENTERPRISE: {"manager": {"value": "2"}}}),
+        ("manager.value,name.department", "", ALWAYS | {ENTERPRISE: {"manager": {"value": "2"}}}),
+        ("", "department", {**WHOLE, ENTERPRISE: {"manager": {"value": "2"}}}),
         (ENTERPRISE, "", ALWAYS | {ENTERPRISE: WHOLE[ENTERPRISE]}),
         ("meta.version", "", ALWAYS | {"meta": {"version": 'W/"1"'}}),
         ("", f"name,emails,meta,{ENTERPRISE}", ALWAYS | {"userName": "a"}),
