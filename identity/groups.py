@@ -14,7 +14,7 @@ from identity import group_changes, memberships, nesting, rows, tenancy
 from identity.errors import Conflict, NotFound
 from identity.group_changes import UNSET, Delta, Unset, check_external_id, checked_name
 from identity.memberships import subject_of
-from identity.models import Directory, Group, Link, Member, Membership, Organization, PendingMembership
+from identity.models import Directory, Group, Member, Membership, Organization, PendingMembership
 from identity.profile import key_of
 
 # Not against references to the row: a group that is being changed can be put into another one meanwhile.
@@ -185,11 +185,3 @@ def members_of(group: Group) -> Iterable[tuple[UUID, str]]:
         .order_by("member_id")
         .values_list("member_id", "member__display_name")
     )
-
-
-def external_ids_of(member: Member, directory: Directory) -> list[str]:
-    """Return the names by which the directory may have named this member: our id and its own."""
-    link = Link.objects.filter(
-        organization=member.organization_id, directory=directory, member=member
-    ).first()
-    return [str(member.pk), *([link.external_id] if link and link.external_id else [])]
