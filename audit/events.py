@@ -34,7 +34,6 @@ class Event(StrEnum):
     DOMAIN_PROOF_MISSING = "domain.proof_missing"
     DOMAIN_PROOF_BACK = "domain.proof_back"
     DOMAIN_UNPROVE = "domain.unprove"
-    DOMAIN_RELEASE = "domain.release"
 
     KIND_DEFINE = "kind.define"
     RESOURCE_REGISTER = "resource.register"
@@ -110,7 +109,7 @@ class Event(StrEnum):
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 - the name of an event
     TOKEN_EXPIRING = "token.expiring"  # noqa: S105 - the name of an event
     TOKEN_EXPIRE = "token.expire"  # noqa: S105 - the name of an event
-    KEY_CREATE = "key.create"
+    KEY_REWRAP = "key.rewrap"
 
     CONNECTION_CREATE = "connection.create"
     CONNECTION_CHANGE = "connection.change"

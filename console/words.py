@@ -7,17 +7,18 @@ from audit.events import Event
 _NOUNS: Final = {
     "sign_in": "Sign-in", "sign_out": "Sign-out", "scim": "SCIM request", "api": "API request", "sync": "Directory sync",
     "access": "First access", "mapping": "Group access", "record": "Record", "bundle": "Export", "kind": "Resource kind",
+    "key": "Data key",
 }  # fmt: skip
 _VERBS: Final = {
     "create": "created", "change": "changed", "suspend": "suspended", "resume": "resumed", "claim": "claimed",
-    "confirm": "confirmed", "release": "released", "define": "defined", "register": "registered", "retire": "retired",
+    "confirm": "confirmed", "define": "defined", "register": "registered", "retire": "retired",
     "link": "linked", "unlink": "unlinked", "reactivate": "reactivated", "offboard": "offboarded", "reinstate": "reinstated",
     "schedule_end": "end date set", "password": "password set", "erase": "erased", "accept": "accepted",
     "withdraw": "withdrawn", "expire": "expired", "delete": "deleted", "member_add": "member added",
     "nest": "put into another", "unnest": "taken out of another",
     "member_remove": "member removed", "member_pending": "member awaited", "give": "given", "end": "ended", "refuse": "refused",
     "assign": "assigned", "revoke": "revoked", "first": "applied", "issue": "issued", "rotate": "rotated",
-    "hand_over": "handed over", "expiring": "about to expire",
+    "hand_over": "handed over", "rewrap": "wrapped anew", "expiring": "about to expire",
     "activate": "activated",
     "deactivate": "deactivated", "metadata": "metadata refreshed", "key": "key made", "start": "started",
     "succeed": "succeeded", "incomplete": "left incomplete", "test": "tested", "extend": "extended", "replay": "replayed",

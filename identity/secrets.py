@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import transaction
 
+from audit.events import Event
+from audit.record import Actor, Subject, record
 from identity import tenancy
 from identity.models import DataKey
 
@@ -41,14 +43,27 @@ def open_(organization_id: UUID, context: str, sealed: bytes) -> bytes:
     return _decrypt(_data_key(organization_id), f"{organization_id}|{context}".encode(), bytes(sealed))
 
 
-def rewrap(organization_id: UUID) -> None:
-    """Wrap the organization's data key with the current master key, after a rotation of that."""
-    key = _data_key(organization_id)
+def rewrap(organization_id: UUID, *, actor: Actor) -> bool:
+    """Wrap the organization's data key with the master key of today, after that was changed. Tells whether there was anything to do.
+
+    What is sealed stays as it is: it is the data key that sealed it. Raises UnsealError if no known master key opens the data key.
+    """
     master_id, master = _masters()[0]
-    with tenancy.of(organization_id):
-        DataKey.objects.filter(organization_id=organization_id).update(
-            master_key_id=master_id, wrapped=_encrypt(master, organization_id.bytes, key)
+    with tenancy.change(organization_id):
+        row = DataKey.objects.select_for_update().filter(organization_id=organization_id).first()
+        if row is None or row.master_key_id == master_id:
+            return False
+        before, key = row.master_key_id, _unwrap(row)
+        row.master_key_id, row.wrapped = master_id, _encrypt(master, organization_id.bytes, key)
+        row.save(update_fields=["master_key_id", "wrapped"])
+        record(
+            Event.KEY_REWRAP,
+            organization_id=organization_id,
+            actor=actor,
+            subject=Subject("data_key", str(row.pk)),
+            changes={"master_key_id": [before, master_id]},
         )
+    return True
 
 
 def forget() -> None:
@@ -78,16 +93,20 @@ def _read_data_key(organization_id: UUID) -> bytes:
                 ignore_conflicts=True,
             )
             row = DataKey.objects.get(organization_id=organization_id)
-    cached = (organization_id, bytes(row.wrapped))
+    return _unwrap(row)
+
+
+def _unwrap(row: DataKey) -> bytes:
+    cached = (row.organization_id, bytes(row.wrapped))
     if cached not in _unwrapped:
         masters = dict(_masters())
         if row.master_key_id not in masters:
             message = (
-                f"The data key of organization {organization_id} is wrapped by master key {row.master_key_id},"
+                f"The data key of organization {row.organization_id} is wrapped by master key {row.master_key_id},"
                 " which is neither ROLLCALL_MASTER_KEY nor among ROLLCALL_MASTER_KEYS_OLD."
             )
             raise UnsealError(message)
-        _unwrapped[cached] = _decrypt(masters[row.master_key_id], organization_id.bytes, cached[1])
+        _unwrapped[cached] = _decrypt(masters[row.master_key_id], row.organization_id.bytes, cached[1])
     return _unwrapped[cached]
 
 

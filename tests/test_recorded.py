@@ -1,8 +1,12 @@
 """Every verb of the domain leaves its entry: who, what, from what to what."""
 
+import base64
+import os
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 from django.utils import timezone
 
 from audit.chain import Place
@@ -34,6 +38,7 @@ from identity import (
     reviews,
     roles,
     second_factors,
+    secrets,
     sessions,
     sign_on,
     sync_runs,
@@ -113,6 +118,15 @@ def decided(review):
     with tenancy.of(review.organization_id):
         item = ReviewItem.objects.get()
     reviews.decide(review, {item.pk: Decided("keep")}, by=ada, anybodys=True, actor=ADA)
+
+
+def rewrapped(acme):
+    """Wrap a data key anew that another master key had wrapped."""
+    secrets.seal(acme.pk, "x", b"private")
+    new = base64.b64encode(os.urandom(32)).decode()
+    with override_settings(ROLLCALL_MASTER_KEY=new, ROLLCALL_MASTER_KEYS_OLD=[settings.ROLLCALL_MASTER_KEY]):
+        secrets.rewrap(acme.pk, actor=ADA)
+    secrets.forget()
 
 
 # verb → (what to do, the events it must leave, in order)
@@ -382,6 +396,10 @@ VERBS = {
             actor=ADA,
         ),
         ["role.assign"],
+    ),
+    "secrets.rewrap": (
+        lambda acme, jane: rewrapped(acme),
+        ["key.rewrap"],
     ),
     "erasure.erase": (
         lambda acme, jane: (members.offboard(jane, actor=ADA), erasure.erase(jane, actor=ADA)),

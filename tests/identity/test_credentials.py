@@ -118,7 +118,8 @@ def test_the_master_key_can_be_rotated(acme, settings):
     if isinstance(old, bytes):
         new = base64.b64decode(new)
     settings.ROLLCALL_MASTER_KEY, settings.ROLLCALL_MASTER_KEYS_OLD = new, [old]
-    secrets.rewrap(acme.pk)
+    assert secrets.rewrap(acme.pk, actor=SETUP) is True
+    assert secrets.rewrap(acme.pk, actor=SETUP) is False
     settings.ROLLCALL_MASTER_KEYS_OLD = []
     secrets.forget()
     assert secrets.open_(acme.pk, "x", sealed) == b"private"

@@ -25,6 +25,7 @@ SUBCOMMANDS: Final = (
     "bundle",
     "verify",
     "delete",
+    "rewrap",
 )
 
 
