@@ -1,9 +1,11 @@
 """The OpenAPI description: complete, without complaints, and true."""
 
 import json
+import re
 
 from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats
 
+from config.environment import ROOT
 from tests.api.client import Api
 
 
@@ -33,3 +35,28 @@ def test_bodies_are_closed(db):
     schemas = Api().get("/schema").json()["components"]["schemas"]
     for name in ("NewMember", "WantedGrants", "ChangedOrganization", "ResourceRow", "Profile"):
         assert schemas[name]["additionalProperties"] is False, json.dumps(schemas[name])
+
+
+def test_the_page_about_the_api_lists_every_call(db):
+    """docs/api.md names each by its methods and the end of its path; a path without a method stands for all of them."""
+    listed = set()
+    for methods, path in re.findall(r"`([A-Z, ]*?) ?…?(/[^`? ]*)", (ROOT / "docs/api.md").read_text()):
+        listed |= {(method, nameless(path)) for method in methods.split(", ")}
+    missing = [
+        f"{method.upper()} {path}"
+        for path, operations in Api().get("/schema").json()["paths"].items()
+        for method in operations.keys() - {"parameters"}
+        if not {(said, tail) for said in ("", method.upper()) for tail in tails(path.removeprefix("/api/v1"))}
+        & listed
+    ]
+    assert missing == []
+
+
+def nameless(path):
+    return re.sub(r"\{[^}]+\}", "{}", path)
+
+
+def tails(path):
+    """Give the ends of a path that begin with a word: /members/{}/end, /end."""
+    whole = nameless(path)
+    return {whole[match.start() :] for match in re.finditer(r"/(?!\{)", whole)}

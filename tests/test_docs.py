@@ -1,0 +1,81 @@
+"""What the README and docs/ name is there: files, folders, tests, the headings that links lead to, and functions of modules."""
+
+import ast
+import re
+
+import pytest
+
+from config.environment import ROOT
+
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+FLOORS = "audit|bench|config|console|demo|docs|identity|saml|scim|tasks|tests"
+CODE = re.compile(r"`([^`\n]+)`")
+# `identity/members.py`, `tasks/sync/`, `saml/urls`, and `identity/batches.suspend`, a function of a module.
+NAMED = re.compile(rf"^(?:python )?((?:{FLOORS})/[\w/-]*)(?:\.(\w+))?")
+TEST = re.compile(r"\b(test_\w+\.py)\b")
+LINK = re.compile(r"\]\(([^)#\s]*)#?([^)\s]*)\)")
+SUFFIXES = ("css", "html", "js", "json", "md", "py")
+
+
+def missing(named: str) -> bool:
+    """Tell whether a text in backticks names a file, a folder or a function of ours that is not there."""
+    if tests := TEST.findall(named):
+        return not all(any(ROOT.glob(f"tests/**/{test}")) for test in tests)
+    match = NAMED.match(named)
+    if match is None:
+        return False
+    path, what = match[1], match[2]
+    if what in SUFFIXES:
+        return not (ROOT / f"{path}.{what}").is_file()
+    if what is None:
+        return not ((ROOT / path).exists() or (ROOT / f"{path}.py").is_file())
+    module = ROOT / f"{path}.py"
+    return not module.is_file() or what not in {
+        node.name for node in ast.parse(module.read_text()).body if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }  # fmt: skip
+
+
+def anchors(text: str) -> set[str]:
+    """Return what links may end in, by GitHub's rule: small letters, no punctuation, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_name_in_backticks_is_there(page):
+    assert [named for named in CODE.findall((ROOT / page).read_text()) if missing(named)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    text = (ROOT / page).read_text()
+    dead = []
+    for link, heading in LINK.findall(text):
+        if "://" in link:
+            continue
+        target = (ROOT / page).parent / link if link else ROOT / page
+        if not target.exists() or (heading and heading not in anchors(target.read_text())):
+            dead.append((link, heading))
+    assert dead == []
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["identity/nobody.py", "identity/members.nothing", "scim/never", "docs/none.md", "test_never.py", "python bench/none/run.py --all"],
+)  # fmt: skip
+def test_a_name_that_leads_nowhere_is_noticed(named):
+    assert missing(named)
+
+
+@pytest.mark.parametrize(
+    ("folder", "start"), [("guides", "README.md"), ("decisions", "docs/decisions/README.md")]
+)
+def test_every_page_is_led_to(folder, start):
+    """From the README every guide can be reached, and from its list every decision: a page to which nothing leads is read by nobody."""
+    reached, waiting = set(), {(ROOT / start).resolve()}
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        links = [link for link, _ in LINK.findall(page.read_text()) if link.endswith(".md")]
+        waiting |= {(page.parent / link).resolve() for link in links if "://" not in link} - reached
+    assert {path for path in (ROOT / "docs" / folder).glob("*.md") if path not in reached} == set()
