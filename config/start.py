@@ -10,9 +10,14 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from config import roles
+from config import clients, roles
 
 WAIT_SECONDS: Final = 30.0
+# For the headers of a request, and between two requests of a connection.
+HEADER_SECONDS: Final = 20
+HEADER_BYTES: Final = 64 * 1024
+# Of each web process. An idle one costs it some kilobytes.
+CONNECTIONS: Final = 4096
 
 
 def web(bind: str, port: int) -> list[str]:
@@ -23,8 +28,16 @@ def web(bind: str, port: int) -> list[str]:
         f"--host={bind}",
         f"--port={port}",
         f"--workers={settings.ROLLCALL_WEB_WORKERS}",
-        f"--blocking-threads={settings.ROLLCALL_WEB_THREADS}",
+        # Most of them are held back until others wait for clients (config/granian_threads.py).
+        f"--blocking-threads={settings.ROLLCALL_WEB_THREADS + clients.THREADS}",
         "--blocking-threads-idle-timeout=600",
+        # Told to expect HTTP/2 too, hyper waits for the first byte of a connection without end.
+        "--http=1",
+        f"--http1-header-read-timeout={HEADER_SECONDS * 1000}",
+        f"--http1-buffer-size={HEADER_BYTES}",
+        f"--backlog={CONNECTIONS}",
+        f"--backpressure={CONNECTIONS}",
+        "--respawn-interval=0.5",
         "--respawn-failed-workers",
         "--workers-kill-timeout=5",
         "--no-ws",

@@ -37,6 +37,7 @@ class Code(StrEnum):
     ME_NOT_YOURS = "me_not_yours"
     ME_STAYS = "me_stays"
     BODY_TOO_LARGE = "body_too_large"
+    BODY_INCOMPLETE = "body_incomplete"
     BODY_NOT_JSON = "body_not_json"
     BODY_NOT_OBJECT = "body_not_object"
     BODY_TOO_DEEP = "body_too_deep"
@@ -48,6 +49,7 @@ class Code(StrEnum):
     MALFORMED = "malformed"
     CRASHED = "crashed"
     UNAVAILABLE = "unavailable"
+    BUSY = "busy"
     PATCH_EMPTY = "patch_empty"
     TOO_MANY_OPERATIONS = "too_many_operations"
     TOO_MANY_ATTRIBUTES = "too_many_attributes"
@@ -117,6 +119,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.ME_STAYS: Kind(501, None, "Nobody joins or leaves by /Me; ask your administrator."),
     # What was sent
     Code.BODY_TOO_LARGE: Kind(413, None, "The request is larger than {limit} bytes; send it in several parts."),
+    Code.BODY_INCOMPLETE: Kind(408, None, "The body broke off before its end, or took too long; send the request again, whole."),
     Code.BODY_NOT_JSON: Kind(400, "invalidSyntax", "The body is not valid JSON: {why}."),
     Code.BODY_NOT_OBJECT: Kind(400, "invalidSyntax", "The body must be one JSON object."),
     Code.BODY_TOO_DEEP: Kind(400, "invalidSyntax", "The JSON is nested deeper than {limit} levels."),
@@ -128,6 +131,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.MALFORMED: Kind(400, "invalidSyntax", "The request cannot be read; see that it goes to the right host, with few parameters."),
     Code.CRASHED: Kind(500, None, "Something went wrong here; it is in the server’s log. Send the request again later."),
     Code.UNAVAILABLE: Kind(503, None, "The database cannot be reached just now; send the request again in a moment."),
+    Code.BUSY: Kind(503, None, "Too many requests are being sent at once; send this one again in a moment."),
     Code.PATCH_EMPTY: Kind(400, "invalidSyntax", "“Operations” must be a list with at least one operation."),
     Code.TOO_MANY_OPERATIONS: Kind(413, "tooMany", "A request holds at most {limit} operations."),
     Code.TOO_MANY_ATTRIBUTES: Kind(400, "invalidValue", "A request names at most {limit} attributes."),

@@ -6,11 +6,11 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.test import Client, RequestFactory
 
-from config.chunked import WholeBody
 from config.scim_wsgi import ScimFirst
-from config.wsgi import application
+from config.wsgi import application as gate
 from tests.scim.talk import Scim
 
+application = gate.application
 pytestmark = pytest.mark.usefixtures("db")
 OF_PAGES = ("Content-Security-Policy", "X-Frame-Options", "Cross-Origin-Opener-Policy", "Vary", "Set-Cookie")
 
@@ -58,9 +58,9 @@ def test_a_name_that_is_not_ours_is_refused(okta):
 
 
 def asked(
-    path: str, secret: str, *, server: ScimFirst | WholeBody = application, **environ: str
+    path: str, secret: str, *, server: ScimFirst = application, **environ: str
 ) -> tuple[str, dict[str, str], bytes]:
-    """Ask the application that granian serves."""
+    """Ask the application that granian serves, behind its gate (test_gate.py)."""
     said: list[tuple[str, list[tuple[str, str]]]] = []
     given = {"HTTP_AUTHORIZATION": f"Bearer {secret}", "HTTP_HOST": "testserver", **environ}
     request = RequestFactory().get(path, **given).environ

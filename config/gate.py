@@ -1,0 +1,165 @@
+"""Lets a request into the application when its body is here whole and a place is free: a client that is slow holds no place.
+
+A place is a connection to the database; each process has `ROLLCALL_WEB_THREADS` of them. Threads are cheap and there are more
+(`config/granian_threads.py`); each borrows a place for as long as it works, and has none while it waits for a client: for a body that
+trickles in, or for somebody who takes a long answer piece by piece.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from queue import SimpleQueue
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from config import early
+from config.clients import Clients, TooManyError, Wait
+from config.early import Early, EarlyError
+from config.scim_door import leads_here
+from scim import protocol
+
+# As much as the largest body that anything here takes (a directory's file); whoever takes less refuses it by its length.
+BODY_BYTES_MAX: Final = 64 * 1024 * 1024
+# Of a long answer so much is made while a place is held; the rest when the client has taken it.
+PIECE_BYTES: Final = 64 * 1024
+# A file up to this is handed to the server whole, which waits for the client without a thread.
+WHOLE_BYTES_MAX: Final = 2 * 1024 * 1024
+
+_ALIVE: Final = "/healthz"
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class Gate:
+    """A WSGI application before the one behind it."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.clients = Clients()
+        self._places: SimpleQueue[BaseDatabaseWrapper] = SimpleQueue()
+        self.places: int = settings.ROLLCALL_WEB_THREADS
+        for _ in range(self.places):
+            place = connections.create_connection(DEFAULT_DB_ALIAS)
+            place.inc_thread_sharing()
+            self._places.put(place)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer with a list, or with `Pieces` that may be long in going."""
+        try:
+            if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+                self._receive(environ)
+            return self._answered(environ, start_response)
+        except TooManyError:
+            return early.answer(environ, EarlyError(Early.BUSY), start_response)
+        except EarlyError as refusal:
+            return early.answer(environ, refusal, start_response)
+
+    def _answered(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") == _ALIVE:
+            # It is asked whether the process answers, not whether it has time.
+            return _whole(self.application(environ, start_response))
+        with self.place():
+            answer = self.application(environ, start_response)
+            if not getattr(answer, "streaming", False) or _is_short(answer):
+                return _whole(answer)
+            try:
+                return Pieces(self, answer, self._wait(environ))
+            except TooManyError:
+                answer.close()  # type: ignore[attr-defined]  # only Django's answers are streaming
+                raise
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Borrow a place, when one is free."""
+        place, own = self._places.get(), connections[DEFAULT_DB_ALIAS]
+        connections[DEFAULT_DB_ALIAS] = place
+        try:
+            yield
+        finally:
+            connections[DEFAULT_DB_ALIAS] = own
+            self._places.put(place)
+
+    def _wait(self, environ: dict[str, Any]) -> Wait:
+        return self.clients.wait(environ.get("REMOTE_ADDR", ""), int(environ.get("SERVER_PORT", "0")))
+
+    def _receive(self, environ: dict[str, Any]) -> None:
+        """Put the whole body in the place of the one that is still to come. Raises EarlyError, TooManyError."""
+        is_chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        length = environ.get("CONTENT_LENGTH", "")
+        if not is_chunked and not length.isdigit():
+            return  # there is none
+        if (
+            not is_chunked
+            and int(length) > protocol.BODY_BYTES_MAX
+            and leads_here(environ.get("PATH_INFO", ""))
+        ):
+            # SCIM refuses it by its length, knows who sends it, and need not have it for that.
+            environ["wsgi.input"] = BytesIO()
+            return
+        # Without a length nobody can say before what is too much, so every door takes as little as SCIM.
+        limit = protocol.BODY_BYTES_MAX if is_chunked else BODY_BYTES_MAX
+        wanted = limit + 1 if is_chunked else int(length)
+        if not is_chunked and wanted > limit:
+            raise EarlyError(Early.TOO_LARGE, limit)
+        with self.clients.large(wanted):
+            wait = self._wait(environ)
+            try:
+                body = environ["wsgi.input"].read(wanted)
+            finally:
+                self.clients.done(wait)
+        if len(body) > limit:
+            raise EarlyError(Early.TOO_LARGE, limit)
+        if not is_chunked and len(body) < wanted:
+            raise EarlyError(Early.INCOMPLETE)
+        # Let go of before the answer, hyper might take the body for unwanted and close the connection.
+        environ["rollcall.received"] = environ["wsgi.input"]
+        environ["wsgi.input"] = BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+
+
+class Pieces:
+    """A long answer, made piece by piece as the client takes it."""
+
+    def __init__(self, gate: Gate, answer: Any, wait: Wait) -> None:
+        self.gate = gate
+        self.answer = answer
+        self.made = iter(answer)
+        self.wait = wait
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the pieces; whoever takes none for too long is cut off."""
+        while piece := self._next():
+            yield piece
+
+    def close(self) -> None:
+        """Let the answer clean up behind itself."""
+        self.gate.clients.done(self.wait)
+        with self.gate.place():
+            self.answer.close()
+
+    def _next(self) -> bytes:
+        piece = bytearray()
+        with self.gate.place():
+            for each in self.made:
+                piece += each
+                if len(piece) >= PIECE_BYTES:
+                    break
+        self.wait.heard()
+        return bytes(piece)
+
+
+def _whole(answer: Any) -> list[bytes]:
+    if isinstance(answer, list):
+        return answer
+    try:
+        return [b"".join(answer)]
+    finally:
+        answer.close()
+
+
+def _is_short(answer: Any) -> bool:
+    length = answer.headers.get("Content-Length", "")
+    return length.isdigit() and int(length) <= WHOLE_BYTES_MAX
