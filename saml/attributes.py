@@ -76,6 +76,7 @@ KNOWN_NAMES: dict[str, tuple[str, ...]] = {
         "memberOf",
         "isMemberOf",
         _MS_CLAIMS + "groups",
+        "http://schemas.xmlsoap.org/claims/Group",
         "urn:oid:1.3.6.1.4.1.5923.1.5.1.1",
         _MACE + "isMemberOf",
     ),

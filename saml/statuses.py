@@ -41,9 +41,15 @@ def check(root: Element) -> None:
     code = next((_CODES[name] for name in reversed(names) if name in _CODES), "status")
     if code == "status" and names == ["Requester"] and inner is None:
         code = _BARE_REQUESTER
-    message = (root.findtext(f"{{{SAMLP}}}Status/{{{SAMLP}}}StatusMessage") or "").strip()
+    message = _message(root)
     said = [value[:CODE_CHARACTERS_MAX] for value in (*values, message) if value]
     raise Refused(code, " / ".join(said))
+
+
+def _message(root: Element) -> str:
+    """Return the StatusMessage: its text, or the attribute in which Auth0's library for Node (samlp) writes it."""
+    found = root.find(f"{{{SAMLP}}}Status/{{{SAMLP}}}StatusMessage")
+    return "" if found is None else str(found.text or found.get("Value") or "").strip()
 
 
 def is_theirs(code: str) -> bool:

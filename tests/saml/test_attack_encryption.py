@@ -6,8 +6,10 @@ import pytest
 from lxml import etree
 
 from demo.idp_keys import encrypt, key_pair
+from demo.idp_messages import TestIdp
 from saml.names import SAML, SAMLP, XENC
-from tests.saml.documents import OURS, answered, verdict
+from saml.refusals import Refused
+from tests.saml.documents import OURS, answered, decide, verdict
 from tests.saml.forgeries import assertion_of, genuine
 
 PEM = OURS.certificate_pem
@@ -173,3 +175,14 @@ def test_an_encrypted_assertion_without_our_key_is_refused():
 def test_a_plain_assertion_is_refused_where_encryption_is_required():
     assert verdict(answered(), encryption="required") == "not_encrypted"
     assert verdict(answered(encrypt_for=PEM), encryption="required") == "accepted"
+
+
+@pytest.mark.parametrize("signed", [("response",), ("assertion", "response")], ids="+".join)
+def test_a_response_that_was_signed_before_its_assertion_was_encrypted_says_so(signed):
+    """Samlify's order as it comes: the key is the right one, and no certificate would help."""
+    with pytest.raises(Refused) as refused:
+        decide(holding(INNER, sign=signed))
+    assert (refused.value.code, "encrypted after" in refused.value.detail) == ("response_signature", True)
+    with pytest.raises(Refused) as refused:
+        decide(answered(TestIdp(keys=key_pair("other")), sign=("response",)))
+    assert (refused.value.code, refused.value.detail) == ("response_signature", "")

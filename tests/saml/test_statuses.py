@@ -6,7 +6,7 @@ from lxml import etree
 from demo.idp_messages import respond
 from saml.names import SAML, SAMLP
 from saml.presets import PRESETS
-from saml.refusals import CATALOGUE
+from saml.refusals import CATALOGUE, Refused
 from saml.statuses import is_theirs
 from tests.saml.documents import answered, decide, verdict
 from tests.saml.door import Browser, connect, last_attempt, refused
@@ -71,12 +71,26 @@ def test_a_status_without_a_code_is_no_response():
 
 def test_the_detail_says_what_came_within_bounds():
     change = declined(PREFIX + "Responder", "urn:x:" + "y" * 900, message=" Nein. ")
-    with pytest.raises(Exception, match=r"^status: ") as raised:
+    with pytest.raises(Refused, match=r"^status: ") as raised:
         decide(answered(before_sign=change, sign=()))
     detail = raised.value.detail
     assert detail.startswith(PREFIX + "Responder / urn:x:yyy")
     assert detail.endswith(" / Nein.")
     assert len(detail) <= 500
+
+
+def test_a_message_in_an_attribute_is_read_too():
+    """As Auth0's library for Node writes it."""
+
+    def change(root):
+        declined(PREFIX + "Responder")(root)
+        etree.SubElement(
+            root.find(f"{{{SAMLP}}}Status"), f"{{{SAMLP}}}StatusMessage", Value="Gesperrt – für immer"
+        )
+
+    with pytest.raises(Refused) as raised:
+        decide(answered(before_sign=change, sign=()))
+    assert raised.value.detail == PREFIX + "Responder / Gesperrt – für immer"
 
 
 def test_every_status_leads_to_a_place_in_every_product():
