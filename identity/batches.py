@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, record_all
-from identity import alarms, arrivals, credential_ends, first_defaults, member_row, tenancy
+from identity import alarms, arrivals, credential_ends, first_defaults, links, member_row, tenancy
 from identity.arrivals import Newcomer
 from identity.models import ActivePeriod, Directory, Member, Organization
 
@@ -184,6 +184,7 @@ def suspend(
             return []
         now = timezone.now()
         names = {member.pk: member.user_name for member in gone}
+        links.count_many()
         with connection.cursor() as cursor:
             cursor.execute(
                 _SUSPEND, {"organization": organization.pk, "ids": list(names), "now": now, "reason": reason}
@@ -222,6 +223,7 @@ def reactivate(
         if not back:
             return []
         now = timezone.now()
+        links.count_many()
         with connection.cursor() as cursor:
             cursor.execute(
                 _REACTIVATE,

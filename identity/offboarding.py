@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line
-from identity import alarms, holdings, memberships, receipts, reviews, roles, tenancy
+from identity import alarms, holdings, links, memberships, receipts, reviews, roles, tenancy
 from identity.alarms import Duties
 from identity.holdings import Held
 from identity.member_row import subject_of
@@ -128,6 +128,8 @@ def _ended(
 ) -> tuple[set[UUID], dict[UUID, Held]]:
     """Bury the links and end everything, by one flush; returns whose links were buried, and by member what ended."""
     questions: list[Statement] = []
+    if len(members) > 1:
+        links.count_many()
     if tombstone is not None:
         values = {"organization": organization_id, "directory": tombstone.pk, "now": now}
         ids = [member.pk for member in members]

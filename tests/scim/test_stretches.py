@@ -3,12 +3,13 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
+from uuid import UUID
 
 import psycopg
 import pytest
 from django.db import connections
 
-from identity import links, member_row, members, tenancy
+from identity import batches, exits, links, member_row, members, offboarding, tenancy
 from identity.models import Link, Member, Stretch, StretchStep
 from tasks.jobs import scim as jobs
 from tests.conftest import SERVERS, SETUP, _named, join, scim_client
@@ -110,6 +111,51 @@ def test_the_active_are_counted_whatever_happens_to_people_and_links(acme, okta,
     assert (agree(), agree(other.directory)) == ((3, 3), (1, 1))
     jobs.count_stretches()
     assert agree() == (3, 3)
+
+
+def writes_of_sizes():
+    """Return how often sizes were written by this connection, as far as it has told nobody yet: so before and after are compared."""
+    sql = (
+        "SELECT n_tup_ins + n_tup_upd FROM pg_stat_xact_user_tables WHERE relname = 'identity_directorysize'"
+    )
+    return tenancy.asked(sql, [])[0][0]
+
+
+def test_many_who_go_by_one_statement_are_counted_once(acme, okta, idp, agree):
+    ids = [UUID(idp.create(f"p{number}@example.org")["id"]) for number in range(7)]
+    other = scim_client(acme, "entra")
+    with tenancy.change(acme):
+        people = list(Member.objects.filter(pk__in=ids).order_by("pk"))
+        for each in people[:2]:
+            links.make(each, other.directory, None)
+            members.record(
+                members.Event.MEMBER_LINK,
+                organization_id=acme.pk,
+                actor=SETUP,
+                subject=member_row.subject_of(each),
+            )
+    with tenancy.change(acme):
+        before = writes_of_sizes()
+        batches.suspend(acme, {each.pk: each.version for each in people[:4]}, actor=SETUP, reason="gone")
+        assert writes_of_sizes() - before == 2
+    assert (agree(), agree(other.directory)) == ((7, 3), (2, 0))
+    with tenancy.change(acme):
+        versions = {each.pk: each.version + 1 for each in people[:2]}
+        before = writes_of_sizes()
+        batches.reactivate(acme, versions, actor=SETUP, reason="back")
+        assert writes_of_sizes() - before == 2
+    assert (agree(), agree(other.directory)) == ((7, 5), (2, 2))
+    with tenancy.change(acme):
+        # Links first, and then states of whoever has another one.
+        leavers = batches.locked(acme, ids[:6])
+        before = writes_of_sizes()
+        offboarding.offboard_all_locked(leavers, actor=SETUP, reason="deleted", tombstone=okta.directory)
+        assert writes_of_sizes() - before == 2
+        # Alone, in a transaction that has announced many.
+        exits.suspend_locked(batches.locked(acme, ids[6:])[0], actor=SETUP, reason="told")
+    assert (agree(), agree(other.directory)) == ((1, 0), (2, 0))
+    jobs.count_stretches()
+    assert (agree(), agree(other.directory)) == ((1, 0), (2, 0))
 
 
 @pytest.mark.parametrize(
