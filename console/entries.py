@@ -18,6 +18,9 @@ from console.paging import PAGE_ROWS, Page
 from identity import downloads
 from identity.models import Member
 from identity.profile import key_of
+from saml import connections
+from saml.presets import preset
+from saml.presets.preset import Preset
 from saml.refusals import CATALOGUE
 
 # A UUID, or the digest that stands for somebody unknown.
@@ -102,9 +105,19 @@ def one(visit: Visit, entry: UUID) -> HttpResponse:
     if found is None:
         raise Http404
     data = found.detail.get("data") or {}
-    # What SAML refused without a line in the sign-in log, as a logout message, is explained here or nowhere.
-    advice = CATALOGUE.get(found.reason) if found.event in _BY_SAML else None
-    return page(visit, "entry.html", {"entry": found, "data": sorted(data.items()), "advice": advice})
+    values = {"entry": found, "data": sorted(data.items())}
+    if found.event in _BY_SAML and found.reason in CATALOGUE:
+        # What SAML refused without a line in the sign-in log, as a logout message, is explained here or nowhere.
+        values |= {"advice": CATALOGUE[found.reason], "product": _product(visit, found)}
+        values["where"] = values["product"].place(found.reason) if values["product"] else ""
+    return page(visit, "entry.html", values)
+
+
+def _product(visit: Visit, entry: reading.Line) -> Preset | None:
+    """Return the product of the connection that an entry is about, if it is about one; connections are never deleted."""
+    if entry.subject_kind != "connection":
+        return None
+    return preset(connections.get(visit.organization, UUID(entry.subject_id)).idp_preset)
 
 
 def download_csv(visit: Visit) -> StreamingHttpResponse:

@@ -161,7 +161,7 @@ def _signing_key(
         raise Refused("assertion_not_signed")
     key = assertion_key or response_key
     if key is None:
-        raise Refused("assertion_not_signed")
+        raise Refused("assertion_not_signed", "nor is the response around it")
     return key
 
 

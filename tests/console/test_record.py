@@ -4,6 +4,8 @@ import json
 from html import unescape
 
 from audit import sequencer
+from demo.idp_logout import logout_request
+from demo.idp_messages import form_value
 from identity import members
 from saml.refusals import CATALOGUE
 from tests.conftest import SETUP, join
@@ -116,12 +118,16 @@ def test_structures_are_told_as_people_read_them(acme, ada):
 
 
 def test_a_refused_sign_out_is_explained_where_it_stands(acme, ada):
-    """A logout message has no line in the sign-in log, so its entry says what to do."""
-    connection = connect(acme)
-    assert Browser(connection).client.get(f"/saml2/{connection.pk}/sls?SAMLRequest=x").status_code == 403
+    """A logout message has no line in the sign-in log, so its entry says what to do, and where in that product."""
+    connection = connect(acme, idp_preset="lemonldap")
+    browser = Browser(connection)
+    asked = form_value(logout_request(browser.idp, browser.where["sls_url"]))
+    assert browser.client.post(browser.path("sls"), {"SAMLRequest": asked}).status_code == 403
     [entry] = entries(acme, "sign_out.refuse")
+    assert entry.reason == "logout_not_signed"
     shown = visit(ada).get(f"/o/acme/record/{entry.pk}/").content.decode()
     assert CATALOGUE[entry.reason].means in unescape(shown)
     assert CATALOGUE[entry.reason].fix in unescape(shown)
+    assert "Sign SLO message: On" in shown
     [other] = entries(acme, "connection.create")
     assert "rc-fix" not in visit(ada).get(f"/o/acme/record/{other.pk}/").content.decode()
