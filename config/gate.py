@@ -28,6 +28,8 @@ PIECE_BYTES: Final = 64 * 1024
 # A file up to this is handed to the server whole, which waits for the client without a thread.
 WHOLE_BYTES_MAX: Final = 2 * 1024 * 1024
 
+# Between two statements of a transaction; they follow each other at once.
+IDLE_SECONDS: Final = 60
 _ALIVE: Final = "/healthz"
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -42,9 +44,7 @@ class Gate:
         self._places: SimpleQueue[BaseDatabaseWrapper] = SimpleQueue()
         self.places: int = settings.ROLLCALL_WEB_THREADS
         for _ in range(self.places):
-            place = connections.create_connection(DEFAULT_DB_ALIAS)
-            place.inc_thread_sharing()
-            self._places.put(place)
+            self._places.put(_place())
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer with a list, or with `Pieces` that may be long in going."""
@@ -149,6 +149,20 @@ class Pieces:
                     break
         self.wait.heard()
         return bytes(piece)
+
+
+def _place() -> BaseDatabaseWrapper:
+    """Make a connection, not yet opened, on which a statement ends after its time, and a process that hangs holds no row for long."""
+    place = connections.create_connection(DEFAULT_DB_ALIAS)
+    place.inc_thread_sharing()
+    options = place.settings_dict["OPTIONS"]
+    limits = (
+        f"-c statement_timeout={settings.ROLLCALL_STATEMENT_SECONDS * 1000}"
+        f" -c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000}"
+    )
+    given = f"{options.get('options', '')} {limits}".strip()
+    place.settings_dict = {**place.settings_dict, "OPTIONS": {**options, "options": given}}
+    return place
 
 
 def _whole(answer: Any) -> list[bytes]:

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import IntegrityError
+from psycopg.errors import QueryCanceled
 
 
 class Refusal(Exception):
@@ -168,6 +169,11 @@ _BY_CONSTRAINT: dict[str, tuple[type[Refusal], str, str]] = {
 def constraint_of(error: IntegrityError) -> str:
     """Return the name of the constraint that refused, or an empty text."""
     return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
+
+
+def was_stopped(error: Exception) -> bool:
+    """Tell whether PostgreSQL stopped a statement because it took too long (`statement_timeout`)."""
+    return isinstance(error.__cause__, QueryCanceled)
 
 
 def refusal_of(error: IntegrityError) -> Refusal | None:

@@ -5,7 +5,9 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import structlog
 from django.core.exceptions import SuspiciousOperation
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views import View
@@ -13,13 +15,13 @@ from django.views import View
 from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import conflicts, directories, tenancy, tokens
-from identity.errors import Refusal
+from identity.errors import Refusal, was_stopped
 from identity.models import Token
 from identity.postgresql.flush import Statement
 from scim import authentication, protocol, request_log, throttle
 from scim.authentication import Caller, Person, RefusedTokenError
 from scim.call import Call
-from scim.errors import Code, ScimError, of_refusal
+from scim.errors import Code, ScimError, of_refusal, too_slow
 
 _TOO_MANY = 429
 _LISTS = frozenset({"attributes", "excludedattributes"})
@@ -34,6 +36,8 @@ _QUERY = "scim_query"
 _BODY = "scim_body"
 # A body beyond it is not read before we know who sends it.
 FORESEEN_BYTES_MAX = 16 * 1024
+
+log = structlog.get_logger("rollcall.scim")
 
 
 class Door(View):
@@ -117,6 +121,13 @@ class Door(View):
             return _refused(of_refusal(refusal), request)
         except ScimError as error:
             return _refused(error, request)
+        except OperationalError as error:
+            if not was_stopped(error):
+                raise
+            route = request.resolver_match.view_name if request.resolver_match else ""
+            log.warning("statement_stopped", route=route)
+            is_search = request.path.endswith("/.search")
+            return _refused(too_slow(read_body(request) if is_search else read_query(request)), request)
 
 
 def _refused(error: ScimError, request: HttpRequest) -> HttpResponse:

@@ -1,8 +1,11 @@
 """What a client is told when it is refused: one catalogue of codes, each with status, scimType and one sentence."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from identity import errors as refusals
@@ -49,6 +52,7 @@ class Code(StrEnum):
     MALFORMED = "malformed"
     CRASHED = "crashed"
     UNAVAILABLE = "unavailable"
+    TOO_SLOW = "too_slow"
     BUSY = "busy"
     PATCH_EMPTY = "patch_empty"
     TOO_MANY_OPERATIONS = "too_many_operations"
@@ -76,6 +80,7 @@ class Code(StrEnum):
     FILTER_UNSUPPORTED = "filter_unsupported"
     FILTER_VALUE = "filter_value"
     FILTER_HIDDEN = "filter_hidden"
+    FILTER_TOO_SLOW = "filter_too_slow"
     PARAMETER_WRONG = "parameter_wrong"
     SORT_UNKNOWN = "sort_unknown"
     CURSOR_WRONG = "cursor_wrong"
@@ -131,6 +136,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.MALFORMED: Kind(400, "invalidSyntax", "The request cannot be read; see that it goes to the right host, with few parameters."),
     Code.CRASHED: Kind(500, None, "Something went wrong here; it is in the server’s log. Send the request again later."),
     Code.UNAVAILABLE: Kind(503, None, "The database cannot be reached just now; send the request again in a moment."),
+    Code.TOO_SLOW: Kind(503, None, "This took longer than {seconds} seconds, and nothing of it is done; send it in parts, or again later."),
     Code.BUSY: Kind(503, None, "Too many requests are being sent at once; send this one again in a moment."),
     Code.PATCH_EMPTY: Kind(400, "invalidSyntax", "“Operations” must be a list with at least one operation."),
     Code.TOO_MANY_OPERATIONS: Kind(413, "tooMany", "A request holds at most {limit} operations."),
@@ -158,6 +164,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.FILTER_UNSUPPORTED: Kind(400, "invalidFilter", "“{path}” cannot be compared with {operator}."),
     Code.FILTER_VALUE: Kind(400, "invalidFilter", "“{path}” is compared with a value that is not {expected}."),
     Code.FILTER_HIDDEN: Kind(400, "invalidFilter", "“{path}” is never shown, so nothing can be asked about it."),
+    Code.FILTER_TOO_SLOW: Kind(400, "tooMany", "The filter took over {seconds} seconds; ask for an id, userName, externalId or e-mail."),
     Code.PARAMETER_WRONG: Kind(400, "invalidValue", "The parameter “{name}” must be {expected}."),
     Code.SORT_UNKNOWN: Kind(400, "invalidPath", "Results cannot be sorted by “{path}”."),
     Code.CURSOR_WRONG: Kind(400, "invalidCursor", "The cursor cannot be read; start again without one."),
@@ -236,8 +243,18 @@ def of_refusal(refusal: refusals.Refusal) -> ScimError:
 def of_crash(crash: BaseException | None) -> ScimError:
     """Return what a crash is answered with: where the database was away, or ended the request for another one's sake, come again soon."""
     if isinstance(crash, OperationalError | InterfaceError):
+        if refusals.was_stopped(crash):
+            return too_slow()
         return ScimError(Code.UNAVAILABLE, {"Retry-After": str(_AWAY_SECONDS)})
     return ScimError(Code.CRASHED)
+
+
+def too_slow(asked: Mapping[str, Any] = MappingProxyType({})) -> ScimError:
+    """Return what is said where PostgreSQL took too long. A filter can be another one (RFC 7644 §3.12, tooMany), all else smaller."""
+    seconds: int = settings.ROLLCALL_STATEMENT_SECONDS
+    if asked.get("filter"):
+        return ScimError(Code.FILTER_TOO_SLOW, seconds=seconds)
+    return ScimError(Code.TOO_SLOW, {"Retry-After": str(seconds)}, seconds=seconds)
 
 
 def shorten(value: Any) -> Any:
