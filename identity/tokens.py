@@ -74,11 +74,7 @@ def issue(
         message = f"A token expires in the future and within {TOKEN_DAYS_MAX} days."
         raise Invalid(message, field="expires_at")
     is_directory = isinstance(owner, Directory)
-    wanted = [SCIM_SCOPE] if is_directory else list(scopes or [])
-    unknown = sorted(set(wanted) - {*MEMBER_SCOPES, SCIM_SCOPE})
-    if unknown:
-        message = f"There is no scope {unknown[0]}; choose from {', '.join(MEMBER_SCOPES)}."
-        raise Invalid(message, field="scopes")
+    wanted = _scopes(owner, scopes)
     prefix = ("rcd_" if is_directory else "rcm_") + secrets.token_hex(_PREFIX_LENGTH // 2)
     secret = f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     with tenancy.change(owner.organization_id):
@@ -109,6 +105,17 @@ def issue(
             },
         )
     return token, secret
+
+
+def _scopes(owner: Member | Directory, wanted: list[str] | None) -> list[str]:
+    choices = (SCIM_SCOPE,) if isinstance(owner, Directory) else MEMBER_SCOPES
+    if wanted is None:
+        return [SCIM_SCOPE] if isinstance(owner, Directory) else []
+    unknown = sorted(set(wanted) - set(choices))
+    if unknown:
+        message = f"A token of this owner has no scope {unknown[0]}; choose from {', '.join(choices)}."
+        raise Invalid(message, field="scopes")
+    return list(wanted)
 
 
 def rotate(token: Token, *, actor: Actor, overlap: timedelta) -> tuple[Token, str]:

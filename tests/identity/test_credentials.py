@@ -101,6 +101,13 @@ def test_nobody_who_is_out_starts_a_session(jane):
         sessions.start(jane, actor=SETUP)
 
 
+def test_a_token_has_the_scopes_of_its_kind_of_owner_alone(jane, okta):
+    for owner, wrong in ((jane, "scim"), (okta.directory, "members.read"), (jane, "nothing")):
+        with pytest.raises(Invalid, match=wrong) as refused:
+            tokens.issue(owner, scopes=[wrong], actor=SETUP)
+        assert refused.value.field == "scopes"
+
+
 def test_sealed_secrets_open_only_in_their_place(acme, globex):
     sealed = secrets.seal(acme.pk, "connection:1:key", b"private")
     assert b"private" not in sealed
