@@ -5,14 +5,13 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpResponse, QueryDict
 from django.urls import reverse
 
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
-from console.paging import PAGE_ROWS, is_uuid
+from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity import csv_import, leaving, review_close, review_scope, reviews
 from identity.errors import Invalid, Refusal
 from identity.handing_out import refuse_more_than_own
@@ -59,8 +58,13 @@ class ReviewForm(Form):
 
 def index(visit: Visit) -> HttpResponse:
     """List the campaigns, the latest first."""
-    rows = _counted(Review.objects.filter(organization=visit.organization)).order_by("-pk")
-    return page(visit, "reviews.html", {"rows": list(rows[:PAGE_ROWS])})
+    after = (decode(visit.request.GET.get("after", ""), 1) or [""])[0]
+    begun = is_uuid(after)
+    rows = reviews.counted(visit.organization).order_by("-pk")
+    found = list((rows.filter(pk__lt=after) if begun else rows)[: PAGE_ROWS + 1])
+    return page(
+        visit, "reviews.html", {"page": cut(visit.request.GET, found, lambda row: (row.pk,), begun=begun)}
+    )
 
 
 def open_(visit: Visit) -> HttpResponse:
@@ -161,18 +165,13 @@ def _decisions(posted: QueryDict) -> dict[UUID, Decided]:
 
 
 def _find(visit: Visit, review: UUID) -> Review:
-    found = _counted(Review.objects.filter(organization=visit.organization, pk=review)).first()
+    found = reviews.counted(visit.organization).filter(pk=review).first()
     if found is None:
         raise Http404
     mine = ReviewItem.objects.filter(organization=visit.organization, review=found, reviewer=visit.member)
     if not visit.may("reviews") and not mine.exists():
         raise PermissionDenied("This review asks others. Ask whoever began it.")
     return found
-
-
-def _counted(rows: "QuerySet[Review]") -> "QuerySet[Review]":
-    undecided = Q(items__decision="", items__outcome="")
-    return rows.annotate(number=Count("items"), undecided=Count("items", filter=undecided))
 
 
 def _evidence(visit: Visit, review: Review, form: str) -> str:

@@ -1,5 +1,6 @@
 """Access reviews in the console: begun by an administrator, decided by reviewers without any role, closed with evidence."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -95,3 +96,19 @@ def test_nobody_else_sees_a_review_or_closes_what_is_above_them(acme, ada, jane,
     assert b"You cannot give or take" in visit(manager).post("/o/acme/reviews/new", filled()).content
     roles.replace(manager, ["organization_admin"], actor=SETUP)
     assert visit(manager).post(f"{path}close").status_code == 303
+
+
+def test_the_list_of_reviews_has_pages(acme, ada, jane, rita):
+    for number in range(52):
+        reviews.open_(
+            acme, name=f"Review-{number:02}", scope=Scope(), reviewers=[rita.pk], due_at=timezone.now() + timedelta(days=9), rule="keep",
+            actor=SETUP,
+        )  # fmt: skip
+    client = visit(ada)
+    first = client.get("/o/acme/reviews/").content.decode()
+    assert [f"Review-{number:02}" in first for number in (51, 2, 1, 0)] == [True, True, False, False]
+    following = re.search(r'href="(\?after=[^"]+)" rel="next"', first)
+    second = client.get(f"/o/acme/reviews/{following[1]}").content.decode()
+    assert [f"Review-{number:02}" in second for number in (51, 2, 1, 0)] == [False, False, True, True]
+    assert 'rel="next"' not in second
+    assert "Review-51" in client.get("/o/acme/reviews/?after=nonsense").content.decode()
