@@ -187,11 +187,13 @@ def _set(tenant: tuple[str, str]) -> Iterator[None]:
 @contextmanager
 def _as_one() -> Iterator[None]:
     """Be a part of a transaction that stands or falls as one, as a block of Django's without a savepoint is at five times the cost."""
+    done = False
     try:
         yield
-    except BaseException:
-        connection.needs_rollback = True
-        raise
+        done = True
+    finally:
+        if not done:
+            connection.needs_rollback = True
 
 
 def _apply(tenant: tuple[str, str]) -> None:
