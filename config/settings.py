@@ -48,6 +48,8 @@ if ROLLCALL_TRUSTED_PROXIES:
 
 # Hosts inside private networks that may be asked for metadata all the same, as an identity provider of one's own.
 ROLLCALL_OUTBOUND_ALLOW = env.listing("ROLLCALL_OUTBOUND_ALLOW")
+
+# How long the sign-in log keeps attributes and NameIDs.
 ROLLCALL_SIGN_IN_DETAIL_DAYS = env.integer("ROLLCALL_SIGN_IN_DETAIL_DAYS", 30, least=1, most=365)
 
 # How long the archive of an organization can be downloaded.
@@ -300,7 +302,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_start": 0,
 }
 CELERY_BEAT_SCHEDULE = beat_schedule()
-# In memory: every job runs several times an hour, so a new clock has nothing to remember and needs no file.
+# In memory: every job runs once an hour at least, so a new clock has nothing to remember and needs no file.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from audit.events import Event
@@ -143,6 +144,14 @@ def pass_on(organization_id: UUID, reviewer_id: UUID, *, actor: Actor) -> int:
         )
         review_letters.write(review, only=heir)
     return passed
+
+
+def counted(organization: Organization) -> "QuerySet[Review]":
+    """Return the organization's campaigns, each with the `number` of its items and how many of them are `undecided`."""
+    undecided = Q(items__decision="", items__outcome="")
+    return Review.objects.filter(organization=organization).annotate(
+        number=Count("items"), undecided=Count("items", filter=undecided)
+    )
 
 
 def subject_of(review: Review) -> Subject:

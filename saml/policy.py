@@ -248,4 +248,3 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "name_id_format": _text,
     "authn_contexts": _contexts,
 }
-FIELDS = frozenset(_READERS) | _IDP

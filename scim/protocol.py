@@ -11,7 +11,6 @@ from scim.errors import Code, ScimError
 
 MEDIA_TYPE = "application/scim+json"
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 BODY_BYTES_MAX = 16 * 1024 * 1024
 DEPTH_MAX = 24
 

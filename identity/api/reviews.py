@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -108,9 +107,7 @@ class ReviewView(OrganizationView):
     def review(self, review: UUID) -> Review:
         """Return the campaign with its numbers, if the caller may know of it: with access.read, or as one of its reviewers."""
         with tenancy.of(self.organization):
-            found: Review | None = _counted(
-                Review.objects.filter(organization=self.organization, pk=review)
-            ).first()
+            found = reviews.counted(self.organization).filter(pk=review).first()
             mine = self.caller.member is not None and ReviewItem.objects.filter(
                 organization=self.organization, review=review, reviewer=self.caller.member
             )
@@ -133,7 +130,7 @@ class Reviews(OrganizationView):
     def get(self, _request: Request, **_: Any) -> Response:
         """List the campaigns."""
         with tenancy.of(self.organization):
-            return self.paged(_counted(Review.objects.filter(organization=self.organization)), ShownReview)
+            return self.paged(reviews.counted(self.organization), ShownReview)
 
     @describe("review_open", takes=NewReview, gives=ShownReview, status=201)
     def post(self, _request: Request, **_: Any) -> Response:
@@ -155,7 +152,7 @@ class Reviews(OrganizationView):
             **wanted,
         )
         with tenancy.of(self.organization):
-            found = _counted(Review.objects.filter(organization=self.organization)).get(pk=made.pk)
+            found = reviews.counted(self.organization).get(pk=made.pk)
         return Response(ShownReview(found).data, status=201)
 
 
@@ -258,11 +255,6 @@ class ReviewEvidenceCsv(ReviewView):
                 "Content-Disposition": f'attachment; filename="review-{found.pk}.csv"', "Cache-Control": "no-store",
             },
         )  # fmt: skip
-
-
-def _counted(rows: Any) -> Any:
-    undecided = Q(items__decision="", items__outcome="")
-    return rows.annotate(number=Count("items"), undecided=Count("items", filter=undecided))
 
 
 def _scope(wanted: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A person in one organization, the times when they were active, and invitations."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -87,10 +87,6 @@ class Member(AbstractBaseUser, TenantModel):
     def is_active(self) -> bool:  # type: ignore[override]
         """Whether the member may come in."""
         return self.state == self.State.ACTIVE
-
-    def has_perm(self, *_: Any) -> bool:
-        """Answer Django's question with no: capabilities are roles (identity.roles)."""
-        return False
 
 
 class ActivePeriod(TenantModel):
