@@ -108,8 +108,9 @@ def one(visit: Visit, entry: UUID) -> HttpResponse:
     values = {"entry": found, "data": sorted(data.items())}
     if found.event in _BY_SAML and found.reason in CATALOGUE:
         # What SAML refused without a line in the sign-in log, as a logout message, is explained here or nowhere.
-        values |= {"advice": CATALOGUE[found.reason], "product": _product(visit, found)}
-        values["where"] = values["product"].place(found.reason) if values["product"] else ""
+        product = _product(visit, found)
+        where = product.place(found.reason) if product else ""
+        values |= {"advice": CATALOGUE[found.reason], "product": product, "where": where}
     return page(visit, "entry.html", values)
 
 
