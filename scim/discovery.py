@@ -93,7 +93,7 @@ def service_provider_config(base: str) -> dict[str, Any]:
                 "name": "Token of the directory",
                 "description": "A bearer token that an administrator makes for this directory in Rollcall.",
                 "specUri": "https://www.rfc-editor.org/info/rfc6750",
-                "documentationUri": f"{base}/documentation",  # optional in RFC 7643 §5; WSO2's compliance tests miss it
+                "documentationUri": f"{base}/documentation",
                 "primary": True,
             }
         ],
