@@ -124,7 +124,8 @@ def _one(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any:
     return _SIMPLE[attribute.type](attribute, value, notices, path)
 
 
-def _complex(attribute: Attribute, value: Any, notices: Notices, path: str) -> dict[str, Any] | None:
+def object_in(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any:
+    """Return the object that a complex value was sent as, however it is wrapped; any other value as it is."""
     if isinstance(value, list) and len(value) == 1:
         # Entra sends a manager as a list of one.
         notices.add("coerced", path, "taken out of a list of one")
@@ -132,6 +133,11 @@ def _complex(attribute: Attribute, value: Any, notices: Notices, path: str) -> d
     if (inside := object_of(value)) is not value:
         notices.add("coerced", path, "an object written as text")
         value = inside
+    return _unwrapped(attribute, value, notices, path) if isinstance(value, dict) else value
+
+
+def _complex(attribute: Attribute, value: Any, notices: Notices, path: str) -> dict[str, Any] | None:
+    value = object_in(attribute, value, notices, path)
     if isinstance(value, str | int) and not isinstance(value, bool):
         # Entra sends a manager as text, others send an e-mail address as text.
         main = attribute.sub("value") or attribute.sub("formatted")
@@ -140,7 +146,6 @@ def _complex(attribute: Attribute, value: Any, notices: Notices, path: str) -> d
             value = {main.name: value}
     if not isinstance(value, dict):
         raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED["complex"])
-    value = _unwrapped(attribute, value, notices, path)
     found: dict[str, Any] = {}
     for name, held in value.items():
         sub = attribute.sub(name)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from scim import coercion, membership, own_values, path, unmapped
+from scim import changes, coercion, membership, own_values, path, unmapped
+from scim.changes import UNSENT
 from scim.errors import Code, ScimError
 from scim.filter.ast import AttributePath
 from scim.filter.match import matches
@@ -23,7 +24,6 @@ ATTRIBUTES_MAX = 1000
 
 # Passwords have no attribute here: sent along they are dropped, sent alone they are refused.
 _PASSWORD = "password"  # noqa: S105 - the name of an attribute
-_UNSENT = object()
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ class _Reading:
         target = fields.get("path")
         if target is not None and not isinstance(target, str):
             raise ScimError(Code.OPERATION_SHAPE, index=index)
-        value = fields.get("value", _UNSENT)
+        value = fields.get("value", UNSENT)
         if target is not None and target.strip():
             yield from self.place(verb, target.strip(), value, explicit=True)
             return
@@ -159,7 +159,7 @@ class _Reading:
     def unknown(self, verb: str, name: str, value: Any) -> Iterator[Operation]:
         """Say that no schema has it, and for a person keep it aside; by itself it is no change that was asked for and made."""
         self.unresolved.append(name)
-        given = None if value is _UNSENT else value
+        given = None if value is UNSENT else value
         kept = unmapped.operation(verb, name, given) if self.kind.name == "User" else None
         self.notices.add(
             "unknown_attribute", name, "left out" if kept is None else "kept aside, shown to nobody"
@@ -192,12 +192,19 @@ class _Reading:
                 raise ScimError(Code.NO_TARGET, path=written)
             # Also when there is no value yet, a filter must name parts that exist.
             matches(target.inner, {}, place.attribute)
+        read = self.at(place, verb, target, written, value)
+        if read is None:
+            self.unresolved.append(written)
+            return
         self.resolved = True
-        if place.attribute is MEMBERS:
-            sent = value is not _UNSENT
-            yield membership.operation(verb, target, written, (value,) if sent else None, self.notices)
-        else:
-            yield self.change(verb, place, target, written, value)
+        yield from read
+
+    def at(self, place: Place, verb: str, target: Path, written: str, value: Any) -> list[Operation] | None:
+        """Read a verb on the place that a path leads to; None where nothing of the value is known there."""
+        if place.attribute is not MEMBERS:
+            return changes.operations(verb, place, target, written, value, self.notices)
+        sent = (value,) if value is not UNSENT else None
+        return [membership.operation(verb, target, written, sent, self.notices)]
 
     def count(self, *, explicit: bool) -> None:
         """Count what is named by keys, and refuse a request that names too much."""
@@ -248,36 +255,6 @@ class _Reading:
             raise ScimError(Code.VALUE_WRONG, path=written, expected="an object of attributes")
         for key, held in value.items():
             yield from self.place(verb, f"{urn}:{key}", held, explicit=False)
-
-    def change(self, verb: str, place: Place, target: Path, written: str, value: Any) -> Operation:
-        """Read a verb on an attribute that is not membership."""
-        attribute = place.sub or place.attribute
-        assert attribute is not None  # noqa: S101 - place() has sorted this out
-        if verb != "remove" and value is _UNSENT:
-            raise ScimError(Code.VALUE_MISSING, path=written)
-        one = target.inner is not None and place.sub is None
-        if verb == "remove":
-            listed = value not in (_UNSENT, None, []) and attribute.multi_valued and not one
-            wanted = coercion.value_of(attribute, value, self.notices, written) if listed else None
-            if value == [] and attribute.multi_valued:
-                self.notices.add("remove_nothing", written)
-                wanted = []
-            return Operation("remove", place, wanted, target.inner, written)
-        if one:
-            coerced = coercion.one_of(attribute, value, self.notices, written)
-        else:
-            coerced = coercion.value_of(attribute, value, self.notices, written)
-        if coerced is None:
-            self.notices.add("null_value", written)
-            return Operation(
-                "remove",
-                place,
-                [] if verb == "add" and attribute.multi_valued else None,
-                target.inner,
-                written,
-            )
-        appended = verb == "add" and (one or attribute.multi_valued)
-        return Operation("append" if appended else "set", place, coerced, target.inner, written)
 
 
 def _check_new(attribute: Attribute, attributes: dict[str, Any]) -> None:

@@ -58,3 +58,7 @@ class Notices:
         """Remember one; a request full of oddities is remembered by its first hundred."""
         if len(self.found) < NOTICES_MAX:
             self.found.append(Notice(code, path[:200], note[:200]))
+
+    def extend(self, others: "Notices") -> None:
+        """Remember those of a part that was read by itself."""
+        self.found.extend(others.found[: NOTICES_MAX - len(self.found)])
