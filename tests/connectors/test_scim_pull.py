@@ -146,6 +146,7 @@ def test_everybody_and_every_group_are_read_page_by_page(pull):
 
 def test_an_interrupted_listing_goes_on_where_it_was(pull):
     whole = run(pull())
+    assert len(whole.pages) > 1
     for place, page in enumerate(whole.pages[:-1]):
         rest = run(pull(), checkpoint=page.checkpoint)
         assert {*whole.people} == {*rest.people} | {
