@@ -22,6 +22,9 @@ def operations(
     """
     whole = place.attribute
     assert whole is not None  # noqa: S101 - the caller has found one
+    if whole.multi_valued and place.sub is None and target.inner is None and _is_strange(whole, value):
+        notices.add("unknown_attribute", written, "left out")
+        return None
     found = Notices()
     laid = None
     if (
@@ -47,6 +50,17 @@ def operations(
     return read + [Operation("remove", each, None, target.inner, written) for each in places]
 
 
+def _is_strange(whole: Attribute, value: Any) -> bool:
+    """Tell whether objects are sent of which no part is known: read as no value at all, they would end every one that is there."""
+    if whole.type != "complex":
+        return False
+    listed = value if isinstance(value, list) else [value]
+    sent = [each for each in (coercion.object_in(whole, one, Notices(), "") for one in listed) if each]
+    return bool(sent) and not any(
+        not isinstance(each, dict) or any(whole.sub(name) for name in each) for each in sent
+    )
+
+
 def _sorted(
     whole: Attribute, laid: dict[str, Any], found: Notices, written: str
 ) -> tuple[dict[str, Any], list[Attribute]]:
@@ -70,9 +84,10 @@ def _change(verb: str, place: Place, target: Path, written: str, value: Any, not
         raise ScimError(Code.VALUE_MISSING, path=written)
     one = target.inner is not None and place.sub is None
     if verb == "remove":
-        listed = value not in (UNSENT, None, []) and attribute.multi_valued and not one
+        listed = attribute.multi_valued and not one and value is not UNSENT and value is not None
         wanted = coercion.value_of(attribute, value, notices, written) if listed else None
-        if value == [] and attribute.multi_valued:
+        if listed and wanted is None:
+            # A list of nothing names nobody; only without a list all are meant.
             notices.add("remove_nothing", written)
             wanted = []
         return Operation("remove", place, wanted, target.inner, written)
