@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 import redis
+import structlog
 from django.conf import settings
 from django.db import DatabaseError
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, mmap_dict, multiprocess
 from prometheus_client import registry as default_registry
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -18,6 +19,8 @@ from audit import sequencer
 from tasks.broker import client
 from tasks.timetable import LONG_QUEUE, QUEUE
 
+# For some hundred routes.
+FILE_BYTES: Final = 1024 * 1024
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 REQUESTS: Final = Counter(
@@ -38,6 +41,9 @@ OUTCOMES: Final = Counter(
 )
 
 
+log = structlog.get_logger("rollcall.metrics")
+
+
 def count_request(protocol: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request; `status` is the HTTP status, counted by its class."""
     requests, times = _counters(protocol, route, status // 100)
@@ -55,6 +61,24 @@ def count_entries(counts: Mapping[tuple[str, str, str], int]) -> None:
     """Count committed entries of the record, by (event, outcome, source)."""
     for labels, number in counts.items():
         OUTCOMES.labels(*labels).inc(number)
+
+
+def reserve() -> None:
+    """Take the room on the disk that the counters of this web process will need, before it serves.
+
+    They are written through memory, to files of holes: where a full disk has no room for the next page, the kernel would end the process.
+    """
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return
+    mmap_dict._INITIAL_MMAP_SIZE = FILE_BYTES  # noqa: SLF001 - it takes no argument
+    _counters("system", "start", 2)
+    OUTCOMES.labels("", "", "")
+    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"*_{os.getpid()}.db"):
+        try:
+            with file.open("r+b") as opened:
+                os.posix_fallocate(opened.fileno(), 0, FILE_BYTES)
+        except OSError as error:
+            log.error("counters_without_room", error=error.strerror)  # noqa: TRY400 - it says all
 
 
 def render() -> bytes:
