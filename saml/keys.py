@@ -28,12 +28,17 @@ class SigningKey:
     key: xmlsec.Key
 
 
+def new_private() -> rsa.RSAPrivateKey:
+    """Make a private key."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+
+
 def generate(common_name: str) -> tuple[bytes, str]:
     """Make a key pair and return (private key as PKCS 8 DER, certificate as PEM).
 
     Identity providers trust the key, not the name; the certificate is the envelope that they ask for.
     """
-    private = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    private = new_private()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name[:64])])
     now = datetime.now(UTC)
     certificate = (

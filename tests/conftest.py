@@ -1,23 +1,17 @@
-"""The test database, and the cast that every test knows: acme and globex, their administrators and members.
+"""The cast that every test knows: acme and globex, their administrators and members.
 
 Every test commits for real, through the application's role, so that row-level security, the guard of the record and
 everything that happens after commit are as in production. Between tests the rows are removed behind the triggers' back.
 """
 
-import hashlib
-import os
+import socketserver
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import hypothesis
-import psycopg
 import pytest
-from django.core.management import call_command
-from django.db import connections
 from django.test.testcases import LiveServerThread
-from psycopg import sql
 
 from audit.record import Actor
 from identity import directories, members, organizations, roles, tokens
@@ -25,7 +19,6 @@ from identity.models import Directory, Member, Organization
 from tests.chromium import chromium  # noqa: F401 - a fixture, for the browser tests of every floor
 from tests.dns_server import zone  # noqa: F401 - a fixture of domains, console and API
 from tests.metadata_worker import metadata_worker  # noqa: F401 - a fixture of SAML and of the API
-from tests.settings import SERVERS
 
 # How long an example takes says something about the machine, and nothing about the product.
 hypothesis.settings.register_profile(
@@ -33,108 +26,13 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("untimed")
 
+pytest_plugins = ["tests.database", "tests.order", "tests.made_once"]
+
+# Python's servers send headers and body by themselves; without this a client that keeps its connection waits 40 ms for each body.
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
 ROOT = Path(__file__).parent.parent
 SETUP = Actor("job", "tests", "the tests")
-
-
-def _named(url: str, name: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"/{name}"))
-
-
-def _template(connection: psycopg.Connection) -> str:
-    """Name the migrated template database of this state of the migrations, making it if nobody has."""
-    digest = hashlib.sha256()
-    for path in sorted(
-        [*ROOT.glob("*/migrations/*.py"), ROOT / "audit/schema.py", ROOT / "audit/privileges.py"]
-    ):
-        digest.update(path.name.encode() + path.read_bytes())
-    name = f"template_{digest.hexdigest()[:16]}"
-    connection.execute("SELECT pg_advisory_lock(7240)")
-    try:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-            return name
-        unfinished = f"{name}_making"
-        connection.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(unfinished))
-        )
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER rollcall_owner").format(sql.Identifier(unfinished))
-        )
-        _use(unfinished)
-        call_command("migrate", database="owner", verbosity=0)
-        connections.close_all()
-        connection.execute(
-            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(unfinished), sql.Identifier(name))
-        )
-    finally:
-        connection.execute("SELECT pg_advisory_unlock(7240)")
-    return name
-
-
-def _use(name: str) -> None:
-    connections.close_all()
-    for alias in ("default", "owner"):
-        connections[alias].settings_dict["NAME"] = name
-
-
-@pytest.fixture(scope="session")
-def database(django_db_blocker, worker_id) -> Iterator[str]:
-    """Make this worker's database from the template and give its name."""
-    name = f"test_{worker_id}_{os.getpid()}"
-    with (
-        psycopg.connect(SERVERS.superuser_url, autocommit=True) as superuser,
-        django_db_blocker.unblock(),
-    ):
-        template = _template(superuser)
-        superuser.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER rollcall_owner").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
-        _use(name)
-        yield name
-        connections.close_all()
-        superuser.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(scope="session")
-def eraser(database) -> Iterator[psycopg.Connection]:
-    """Give a superuser's connection past every trigger: for emptying the tables, and for tests of what PostgreSQL refuses."""
-    with psycopg.connect(_named(SERVERS.superuser_url, database), autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def db(eraser) -> Iterator[None]:
-    """Give an empty database, in which everything commits."""
-    tables = [
-        row[0]
-        for row in eraser.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
-        )
-    ]
-    deletes = sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)) for table in tables)
-    eraser.execute(
-        sql.SQL("SET session_replication_role = replica;{};RESET session_replication_role").format(deletes)
-    )
-    yield
-    connections.close_all()
-
-
-@pytest.fixture(scope="session")
-def environment(database) -> dict[str, str]:
-    """Give the environment in which a process of its own (worker, web, command) works on the test database."""
-    from django.conf import settings
-
-    return {
-        **os.environ,
-        "DATABASE_URL": _named(SERVERS.database_url, database),
-        "DATABASE_OWNER_URL": _named(SERVERS.owner_url, database),
-        "REDIS_URL": settings.REDIS_URL,
-        "ROLLCALL_DEBUG": "true",
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-    }
 
 
 @pytest.fixture

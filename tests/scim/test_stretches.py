@@ -12,9 +12,11 @@ from django.db import connections
 from identity import batches, exits, links, member_row, members, offboarding, tenancy
 from identity.models import Link, Member, Stretch, StretchStep
 from tasks.jobs import scim as jobs
-from tests.conftest import SERVERS, SETUP, _named, join, scim_client
+from tests.conftest import SETUP, join, scim_client
+from tests.database import named
 from tests.scim.talk import Scim
 from tests.scim.test_parallel_processes import address, at_once  # noqa: F401 - a fixture
+from tests.settings import SERVERS
 
 pytestmark = pytest.mark.usefixtures("db")
 # More than two stretches hold.
@@ -310,7 +312,7 @@ def test_a_link_waits_for_the_state_of_its_member_and_the_state_for_the_link(
     jane = join(acme, "jane")
     link = _LINK, [acme.pk, okta.directory.pk, jane.pk]
     state = "UPDATE identity_member SET state = 'suspended' WHERE id = %s", [jane.pk]
-    url = _named(SERVERS.superuser_url, database)
+    url = named(SERVERS.superuser_url, database)
     with psycopg.connect(url) as first, psycopg.connect(url) as second:
         first.execute("ALTER TABLE identity_link DISABLE TRIGGER recorded")
         first.execute("ALTER TABLE identity_member DISABLE TRIGGER recorded")

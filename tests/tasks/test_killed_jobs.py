@@ -15,9 +15,10 @@ from django.conf import settings as configured
 
 from tasks.celery import app
 from tasks.timetable import TIMETABLE
-from tests.conftest import SERVERS, _named
+from tests.database import named
 from tests.dns_server import Zone, _serving
 from tests.saml.test_watch import site  # noqa: F401 - a fixture
+from tests.settings import SERVERS
 from tests.tasks import due_sources, due_within
 from tests.tasks.due import World
 from tests.tasks.test_worker import eventually, worker
@@ -51,7 +52,7 @@ def workers(environment, dns):
 @pytest.fixture
 def superuser(database):
     """Give a connection that can hold any row."""
-    with psycopg.connect(_named(SERVERS.superuser_url, database)) as connection:
+    with psycopg.connect(named(SERVERS.superuser_url, database)) as connection:
         yield connection
         connection.rollback()
 
