@@ -17,8 +17,6 @@ application = Gate(ScimFirst(django_application))
 granian_threads.install()
 metrics.reserve()
 
-# What is loaded by now stays until the end; looking through it for garbage again and again took a seventh of a page of a list. A
-# request makes some thousand objects, nearly all of which go by themselves.
+# What is loaded by now stays until the end; looking through it for garbage again and again took a seventh of a page of a list.
 gc.collect()
 gc.freeze()
-gc.set_threshold(20_000, 20, 50)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 from identity.directory_kinds import Field, Verdict
-from tasks.connectors import csv_text, sftp
+from tasks.connectors import csv_text
 from tasks.connectors.csv_text import Row
 from tasks.connectors.faults import Misconfigured, ResyncNeeded
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
@@ -71,6 +71,8 @@ class CsvConnector(Connector):
     def fetch(self, *, checkpoint: Json | None = None, cookie: Json | None = None) -> Iterator[Page]:
         """Give the rows in pages. Raises ResyncNeeded where another file lies there than the one that was begun with."""
         if self.settings["sftp_url"]:
+            from tasks.connectors import sftp  # its libraries are a tenth of what every process would load
+
             with sftp.download(
                 self.settings["sftp_url"], self.settings["sftp_host_key"], self.credentials
             ) as self.file:
