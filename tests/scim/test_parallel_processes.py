@@ -28,8 +28,8 @@ def idp(okta) -> Scim:
     return Scim(okta)
 
 
-@pytest.fixture
-def address(environment, db) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(environment) -> Iterator[str]:
     """Give the address of SCIM on three server processes, as production runs them."""
     port = free_port()
     command = [
