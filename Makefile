@@ -13,13 +13,15 @@ up: $(VENV)/.installed
 demo: $(VENV)/.installed
 	@exec $(BIN)/python -m demo.tour $(ARGS)
 
+# Some hundred processes are started: where the environment forbids it to keep compiled modules, each would compile all of ours.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # LDAP directories are an extra: python-ldap is built here and needs a C compiler and libldap's and libsasl2's headers.
 ldap: $(VENV)/.installed-ldap
