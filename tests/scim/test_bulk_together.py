@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, connections
 
 from scim import bulk, users
+from tests.identity.test_lock_order import WAITING
 from tests.scim.talk import Scim, entries
 from tests.scim.test_bulk import post, send
 
@@ -98,8 +99,7 @@ def test_a_transaction_that_was_ended_for_another_goes_on_one_by_one(idp, eraser
         other.execute("SET deadlock_timeout = '30s'")
         other.execute("SELECT FROM identity_member WHERE id = %s FOR UPDATE", [second])
         sending = pool.submit(sent)
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
-        while not sending.done() and not eraser.execute(waiting).fetchone()[0]:
+        while not sending.done() and not eraser.execute(WAITING).fetchone()[0]:
             pass
         other.execute("SELECT FROM identity_member WHERE id = %s FOR UPDATE", [first])
         other.commit()
