@@ -6,7 +6,19 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Entry
-from identity import deadlines, exits, grants, groups, members, resources, roles, sessions, tenancy, tokens
+from identity import (
+    batches,
+    deadlines,
+    exits,
+    grants,
+    groups,
+    members,
+    resources,
+    roles,
+    sessions,
+    tenancy,
+    tokens,
+)
 from identity.errors import Offboarded, UserNameTaken
 from identity.grants import GrantSpec
 from identity.models import ActivePeriod, Member, Session, Token
@@ -160,6 +172,32 @@ def test_a_suspended_person_who_is_created_again_is_revived_with_the_same_id(acm
         "jane.new",
         "active",
     )
+
+
+WAYS_OUT = {
+    "suspended": lambda jane: members.suspend(jane, actor=SETUP),
+    "offboarded": lambda jane: members.offboard(jane, actor=SETUP),
+    "suspended with others": lambda jane: batches.suspend(
+        jane.organization, {jane.pk: jane.version}, actor=SETUP, reason=""
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_a_session_or_token_from_before_an_exit_opens_nothing_even_where_it_was_not_ended(acme, jane, way):
+    """What a race leaves open is of an epoch that is over, also for somebody who came back."""
+    before = jane.session_epoch
+    WAYS_OUT[way](jane)
+    jane = members.reinstate(jane, actor=SETUP, with_access=True)
+    with tenancy.change(acme):
+        session, cookie = sessions.start(jane, actor=SETUP)
+        token, secret = tokens.issue(jane, actor=SETUP)
+        assert sessions.find(cookie)
+        assert tokens.find(secret).refusal == ""
+        Session.objects.filter(pk=session.pk).update(epoch=before)
+        Token.objects.filter(pk=token.pk).update(epoch=before)
+    assert sessions.find(cookie) is None
+    assert tokens.find(secret).refusal == "owner_out"
 
 
 def test_the_times_of_activity_are_kept(jane):
