@@ -61,7 +61,7 @@ OTHERS = {
     r"me/(session|second-factor|second-factor/codes|second-factor/remove)": OWN,
     r"me/link(/<uuid:connection>(/end)?)?": OWN,
 }
-SCIM_RESOURCE = re.compile(r"scim/v2/\^(Users|Groups)/\(\?P<resource_id>.*")
+SCIM_RESOURCE = re.compile(r"scim/v2/\^\[(Uu\]sers|Gg\]roups)/\(\?P<resource_id>.*")
 ORGANIZATION = re.compile(r"<(org:org|slug:slug)>")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -207,7 +207,9 @@ def test_a_stranger_finds_nothing(acme, theirs, stranger, route):
 def test_a_strange_directory_finds_nothing(acme, globex, theirs, route):
     secret = scim_client(globex, "okta").secret
     before = _trace(acme)
-    kind, value = ("User", {"userName": "evil"}) if "Users" in route else ("Group", {"displayName": "evil"})
+    kind, value = (
+        ("User", {"userName": "evil"}) if "[Uu]sers" in route else ("Group", {"displayName": "evil"})
+    )
     schema = "urn:ietf:params:scim:"
     bodies = {
         "GET": None,
