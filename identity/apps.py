@@ -8,3 +8,7 @@ class IdentityConfig(AppConfig):
 
     name = "identity"
     verbose_name = "Identity"
+
+    def ready(self) -> None:
+        """Let queries ask for what is among very many values."""
+        from identity.postgresql import among  # noqa: F401 - to load it is to register it

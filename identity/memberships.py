@@ -221,12 +221,12 @@ def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> 
 
 def forget_pending(group: Group, values: Iterable[str]) -> None:
     """Wait no longer for those who were named so."""
-    _pending(group).filter(value__in=list(values)).delete()
+    _pending(group).filter(value__among=list(values)).delete()
 
 
 def keep_pending(group: Group, values: Iterable[str]) -> None:
     """Wait no longer for anybody but those who were named so."""
-    _pending(group).exclude(value__in=list(values)).delete()
+    _pending(group).exclude(value__among=list(values)).delete()
 
 
 def subject_of(group: Group) -> Subject:

@@ -91,7 +91,7 @@ def remove(
 ) -> list[UUID]:
     """Take groups out of the group, with `everything` all but those to keep; return which. The caller holds its lock."""
     rows = _open(group).select_related("child")
-    rows = rows.exclude(child__in=list(keep)) if everything else rows.filter(child__in=list(ids))
+    rows = rows.exclude(child__among=list(keep)) if everything else rows.filter(child__among=list(ids))
     return _end(list(rows), actor)
 
 
@@ -136,7 +136,7 @@ def _check(group: Group, children: list[UUID]) -> None:
 
 def _named(group: Group, ids: Sequence[UUID]):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a query set
     return Group.objects.filter(
-        organization=group.organization_id, directory=group.directory_id, pk__in=ids, ended_at__isnull=True
+        organization=group.organization_id, directory=group.directory_id, pk__among=ids, ended_at__isnull=True
     )
 
 
