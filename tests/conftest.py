@@ -7,14 +7,17 @@ everything that happens after commit are as in production. Between tests the row
 import socketserver
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import hypothesis
 import pytest
+import time_machine
 from django.test.testcases import LiveServerThread
+from django.utils import timezone
 
 from audit.record import Actor
-from identity import directories, members, organizations, roles, tokens
+from identity import directories, members, organizations, roles, tenancy, tokens
 from identity.models import Directory, Member, Organization
 from tests.chromium import chromium  # noqa: F401 - a fixture, for the browser tests of every floor
 from tests.dns_server import zone  # noqa: F401 - a fixture of domains, console and API
@@ -82,6 +85,17 @@ def join(organization: Organization, user_name: str, *, role: str = "", **profil
     if role:
         roles.replace(member, [role], actor=SETUP)
     return member
+
+
+def again(member: Member) -> Member:
+    """Return the member as they are by now."""
+    with tenancy.of(member.organization_id):
+        return Member.objects.get(pk=member.pk)
+
+
+def later(**delta: float) -> time_machine.travel:
+    """Travel so far into the future, where the clock stands still."""
+    return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)
 
 
 @pytest.fixture

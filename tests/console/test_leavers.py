@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from identity import deadlines, members, organizations, receipts, roles, tenancy, tokens
 from identity.models import Member, Receipt, Token
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, again, join
 from tests.console.addresses import address
 from tests.console.conftest import entries, visit
 
@@ -21,11 +21,6 @@ def kim(acme) -> Member:
     member = join(acme, "kim@acme.example", displayName="Kim Kay")
     tokens.issue(member, actor=SETUP, name="Nightly export", service=True)
     return member
-
-
-def again(member: Member) -> Member:
-    with tenancy.of(member.organization_id):
-        return Member.objects.get(pk=member.pk)
 
 
 def offboard(client, *people: Member, **more: object):

@@ -6,14 +6,9 @@ from django.utils import timezone
 
 from identity import exits, grants, members, roles, sessions, tenancy
 from identity.models import Member
-from tests.conftest import SETUP
+from tests.conftest import SETUP, again
 from tests.console.addresses import address
 from tests.console.conftest import entries, visit
-
-
-def again(member: Member) -> Member:
-    with tenancy.of(member.organization_id):
-        return Member.objects.get(pk=member.pk)
 
 
 def held(member: Member) -> dict[str, int]:

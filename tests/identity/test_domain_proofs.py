@@ -15,13 +15,9 @@ from identity.errors import TooSoon
 from identity.models import Domain, OutgoingMail
 from tasks.jobs.domains import prove
 from tests.api.client import operator, recorded, token_of
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later
 
 HOST = "_rollcall-challenge.acme.example"
-
-
-def later(**delta):
-    return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)
 
 
 def fresh(domain):

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.core import mail as outbox
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connections
@@ -17,7 +16,7 @@ from identity.errors import Forbidden, Invalid, NameTaken
 from identity.grants import GrantSpec
 from identity.models import Grant, OutgoingMail, RoleAssignment
 from tasks.jobs import mail as job
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, join, later
 
 NEW = "new@acme.example"
 ACCESS = {"grants": [{"kind": "portfolio", "id": "p1", "permission": "view"}], "roles": ["auditor"]}
@@ -28,10 +27,6 @@ CONNECTION = Actor("connection", "c1", "Okta")
 def registered(acme):
     resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
     return acme
-
-
-def later(**delta):
-    return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)
 
 
 def mails(organization):

@@ -13,9 +13,9 @@ from audit.record import Actor
 from identity import bulk_access, deadlines, leaving, members, roles, tenancy
 from identity.bulk_access import Edit
 from identity.errors import LastAdministrator
-from identity.models import Member, RoleAssignment
+from identity.models import RoleAssignment
 from tests.api.client import token_of
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, again, join
 
 WAYS = {
     "suspend": members.suspend,
@@ -23,11 +23,6 @@ WAYS = {
     "end": lambda member, **how: deadlines.schedule_end(member, timezone.now() + timedelta(days=1), **how),
     "list": lambda member, **how: leaving.offboard(member.organization, [member.pk], **how),
 }
-
-
-def again(member: Member) -> Member:
-    with tenancy.of(member.organization_id):
-        return Member.objects.get(pk=member.pk)
 
 
 def alarms(organization) -> int:

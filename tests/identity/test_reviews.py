@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connections
 from django.utils import timezone
 
@@ -31,11 +30,7 @@ from identity.review_scope import Scope
 from identity.reviews import Decided
 from tasks.jobs.reviews import close_due, remind
 from tests.api.client import browser_of, recorded, token_of
-from tests.conftest import SETUP, join
-
-
-def later(**delta):
-    return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)
+from tests.conftest import SETUP, join, later
 
 
 @pytest.fixture

@@ -3,18 +3,13 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from identity import members, tenancy, tokens
 from identity.models import OutgoingMail
 from tasks.jobs.credentials import expiring_tokens
 from tests.api.client import recorded
-from tests.conftest import SETUP, join
-
-
-def later(**delta):
-    return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)
+from tests.conftest import SETUP, join, later
 
 
 def letters(organization):

@@ -14,7 +14,7 @@ from identity.grants import GrantSpec
 from identity.models import Directory, DirectorySize, Link, Member, Membership
 from identity.move_plan import PEOPLE_MAX, Groups, Wanted
 from tests.api.client import recorded
-from tests.conftest import SETUP, join, scim_client
+from tests.conftest import SETUP, again, join, scim_client
 from tests.scim.talk import Scim
 from tests.sync.conftest import ADA
 
@@ -55,11 +55,6 @@ def lines(organization, *events):
     return [(line["changes"], line["data"]) for line in recorded(organization, *events)]
 
 
-def fresh(member):
-    with tenancy.of(member.organization_id):
-        return Member.objects.get(pk=member.pk)
-
-
 def moved(found):
     return [mover.member.user_name for mover in found.people]
 
@@ -85,7 +80,7 @@ def test_moved_people_keep_state_and_access_and_belong_to_the_other_directory(ac
     assert links(okta.directory) == {"b@acme.example": "b", "c@acme.example": "c"}
     assert links(entra.directory) == {"a@acme.example": "e-1"}
     with tenancy.of(acme):
-        assert fresh(jane).state == "active"
+        assert again(jane).state == "active"
         assert len(list(grants.open_grants(jane))) == 1
         assert Membership.objects.filter(group=group, member=jane, ended_at=None).exists()
         sizes = {
@@ -117,7 +112,7 @@ def test_the_former_directory_neither_sees_nor_alters_nor_shuts_out(okta, entra,
     )
     assert former.delete(f"/Users/{jane.pk}").status == 404
     assert former.get("/Users").body["totalResults"] == 2
-    assert fresh(jane).state == "active"
+    assert again(jane).state == "active"
 
 
 def test_the_former_directory_cannot_bring_them_in_again_not_even_under_another_name(
@@ -146,7 +141,7 @@ def test_a_push_links_by_the_id_that_was_given_under_whatever_name(okta, entra, 
     assert push(entra, "e-2", "a@acme.example").code == "user_name_taken"
     answer = push(entra, "e-1", "jane@acme.example")
     assert (answer.status, answer.body["id"]) == (201, str(people["a"].pk))
-    assert fresh(people["a"]).user_name == "jane@acme.example"
+    assert again(people["a"]).user_name == "jane@acme.example"
 
 
 def test_by_the_address_alone_only_in_a_proved_domain(acme, okta, entra, people):
@@ -164,7 +159,7 @@ def test_whom_the_new_directory_says_is_inactive_goes_out_and_nobody_comes_in(ok
     moves.move(okta.directory, entra.directory, ALL, actor=ADA)
     assert push(entra, "e-a", "a@acme.example", active=False).status == 201
     assert push(entra, "e-b", "b@acme.example", active=True).status == 201
-    assert (fresh(people["a"]).state, fresh(people["b"]).state) == ("suspended", "suspended")
+    assert (again(people["a"]).state, again(people["b"]).state) == ("suspended", "suspended")
 
 
 def test_whoever_was_offboarded_stays_out_there_too(okta, entra, people):
@@ -307,7 +302,7 @@ def test_whom_both_directories_have_stays_known_to_the_second(acme, okta, entra,
 def test_an_erased_person_leaves_no_mark_of_the_move(acme, okta, entra, people):
     moves.move(okta.directory, entra.directory, Wanted({people["a"].pk: "e"}), actor=ADA)
     members.offboard(people["a"], actor=SETUP)
-    erasure.erase(fresh(people["a"]), actor=SETUP)
+    erasure.erase(again(people["a"]), actor=SETUP)
     with tenancy.of(acme):
         assert set(Link.objects.filter(member=people["a"]).values_list("external_id", flat=True)) == {None}
 

@@ -12,7 +12,7 @@ from identity.postgresql.flush import Statement
 from scim.door import FORESEEN_BYTES_MAX
 from tests.conftest import SETUP
 from tests.scim.talk import PATCH, Scim
-from tests.scim.test_query_counts import Counted
+from tests.statements import Statements
 
 pytestmark = pytest.mark.usefixtures("db")
 NAMES = Statement("SELECT user_name FROM identity_member ORDER BY user_name")
@@ -58,7 +58,7 @@ def test_for_a_token_beyond_its_limit_nothing_is_read(okta):
     idp = Scim(okta)
     assert idp.get("/Users").status == 200
     assert idp.get("/Users").status == 429
-    with Counted() as seen:
+    with Statements() as seen:
         assert idp.get("/Users").status == 429
     assert not [sql for sql in seen.statements if "identity_link" in sql]
 
@@ -67,7 +67,7 @@ def test_what_is_remembered_of_a_token_ends_with_the_next_change_of_its_rows(okt
     idp = Scim(okta)
     idp.get("/Users")  # notes the token's use, which is a change
     idp.get("/Users")
-    with Counted() as seen:
+    with Statements() as seen:
         idp.get("/Users")
     assert not [sql for sql in seen.statements if "identity_token_owner" in sql]
     for change, code in (

@@ -10,7 +10,7 @@ from identity.models import Group, Membership
 from scim.group_members import _FIRST, _statement
 from tests.conftest import SETUP, scim_client
 from tests.scim.talk import BASE, Scim, crowd_memberships
-from tests.scim.test_query_counts import Counted
+from tests.statements import Statements
 
 pytestmark = pytest.mark.usefixtures("db")
 TABLES = ("identity_membership", "identity_nesting")
@@ -156,7 +156,7 @@ EXCLUDED = [
 
 @pytest.mark.parametrize(("method", "path", "body"), EXCLUDED)
 def test_members_left_out_are_not_looked_at(idp, ops, method, path, body):
-    with Counted() as seen:
+    with Statements() as seen:
         send = idp.patch if method == "PATCH" else partial(idp.send, method)
         answer = send(path.format(ops[0]), body)
     assert answer.status == 200, answer
@@ -165,7 +165,7 @@ def test_members_left_out_are_not_looked_at(idp, ops, method, path, body):
 
 
 def test_members_asked_for_are(idp, acme, ops):
-    with Counted() as seen:
+    with Statements() as seen:
         assert len(idp.get(f"/Groups/{ops[0]}").body["members"]) == 6
     assert [sql for sql in seen.statements if TABLES[0] in sql]
     with tenancy.of(acme):

@@ -14,6 +14,7 @@ from scim.models import LoggedRequest
 from scim.schemas import GROUP
 from tests.conftest import scim_client
 from tests.scim.talk import BASE, Scim, entries
+from tests.statements import Statements
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -223,31 +224,14 @@ def test_excluded_members_are_not_even_read(idp, django_assert_num_queries):
         f"/Groups/{group}?excludedAttributes=members",
         '/Groups?excludedAttributes=members&filter=displayName eq "OPS"',
     ):
-        with Recorded() as seen:
+        with Statements() as seen:
             answer = idp.get(path)
         assert answer.status == 200
         assert "members" not in str(answer.body)
         assert not [sql for sql in seen.statements if "identity_membership" in sql]
-    with Recorded() as seen:
+    with Statements() as seen:
         idp.get(f"/Groups/{group}")
     assert [sql for sql in seen.statements if "identity_membership" in sql]
-
-
-class Recorded:
-    """Keeps the statements that go to the database."""
-
-    def __enter__(self):
-        self.statements: list[str] = []
-        self.wrapping = connections["default"].execute_wrapper(self.note)
-        self.wrapping.__enter__()
-        return self
-
-    def note(self, execute, sql, params, many, context):
-        self.statements.append(sql)
-        return execute(sql, params, many, context)
-
-    def __exit__(self, *error):
-        self.wrapping.__exit__(*error)
 
 
 def test_a_deleted_group_is_gone_and_its_name_free(idp, acme):

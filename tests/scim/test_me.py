@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from audit.models import Detail
 from identity import groups, members, organizations, roles, tenancy, tokens
-from identity.models import Member
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, again, join
 from tests.scim.talk import BASE, Scim, entries
 
 
@@ -20,11 +19,6 @@ def own_token(member, *scopes):
 @pytest.fixture
 def me(jane):
     return own_token(jane)
-
-
-def again(member):
-    with tenancy.of(member.organization_id):
-        return Member.objects.get(pk=member.pk)
 
 
 def test_a_person_sees_themselves(acme, jane, me):

@@ -1,7 +1,6 @@
 """The number of statements is fixed for each kind of request, whatever the size of what is read or written."""
 
 import pytest
-from django.db import connections
 
 from identity import (
     directories,
@@ -18,6 +17,7 @@ from identity import (
 from identity.grants import GrantSpec
 from tests.conftest import SETUP
 from tests.scim.talk import Scim
+from tests.statements import Statements
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -46,23 +46,6 @@ COUNTS = {
 DELETE = 2
 # Whether the person came as a try; the departure; and how many there are.
 GUARDED = DELETE + 3
-
-
-class Counted:
-    """Keeps the statements that go to the database."""
-
-    def __enter__(self):
-        self.statements: list[str] = []
-        self.wrapping = connections["default"].execute_wrapper(self.note)
-        self.wrapping.__enter__()
-        return self
-
-    def note(self, execute, sql, params, many, context):
-        self.statements.append(sql)
-        return execute(sql, params, many, context)
-
-    def __exit__(self, *error):
-        self.wrapping.__exit__(*error)
 
 
 @pytest.mark.parametrize("size", [1, 30])
@@ -95,7 +78,7 @@ def test_the_number_of_statements_is_fixed(okta, size):
     }
     counts = {}
     for name, act in acts.items():
-        with Counted() as seen:
+        with Statements() as seen:
             answer = act()
         assert (answer.status >= 400) is (name == "refused"), answer
         counts[name] = len(seen.statements)
@@ -131,7 +114,7 @@ def test_a_deletion_asks_the_same_whatever_ends_with_it(okta, number, guard):
     with tenancy.of(okta.directory.organization):
         equip(okta, leaver, number)
     idp.delete(f"/Users/{first}")
-    with Counted() as seen:
+    with Statements() as seen:
         assert idp.delete(f"/Users/{leaver}").status == 204
     assert len(seen.statements) == (GUARDED if guard else DELETE)
 
@@ -145,7 +128,7 @@ def test_a_list_of_leavers_asks_the_same_however_many_they_are(acme, okta):
         ]
         with tenancy.of(acme):
             equip(okta, leavers[0].pk, 2)
-        with Counted() as seen:
+        with Statements() as seen:
             left = leaving.offboard(acme, [each.pk for each in leavers], actor=SETUP)
         asked.append(len(seen.statements))
         assert [len(each.receipt.grants) for each in left].count(2) == 1

@@ -1,10 +1,5 @@
 """What the clock does for SCIM: forget, warn, count again, carry on."""
 
-from datetime import timedelta
-
-import time_machine
-from django.utils import timezone
-
 from audit.models import Entry
 from identity import directories, members, organizations, tenancy, tokens
 from identity.models import Member, Token
@@ -13,13 +8,9 @@ from scim.models import Burst, Departure, LoggedRequest
 from tasks.jobs import credentials, leavers
 from tasks.jobs import scim as jobs
 from tasks.timetable import TIMETABLE
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later
 from tests.scim.talk import Scim, entries
 from tests.scim_admin.test_burst_guard import ADA, DOWN, bursts_of, guarded, people, states
-
-
-def later(**delta):
-    return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)
 
 
 def kept(organization):

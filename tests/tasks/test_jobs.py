@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connections
 from django.utils import timezone
 
@@ -15,12 +14,8 @@ from saml.models import Attempt
 from tasks.celery import app
 from tasks.jobs import credentials, leavers, sign_ins
 from tasks.timetable import TIMETABLE
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, join, later
 from tests.saml.door import Browser, connect
-
-
-def later(**delta):
-    return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)
 
 
 def states(organization):

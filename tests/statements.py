@@ -1,0 +1,22 @@
+"""Which statements go to the database while something is done."""
+
+from typing import Any, Self
+
+from django.db import connections
+
+
+class Statements:
+    """Keeps them, as text, from `with` to its end."""
+
+    def __enter__(self) -> Self:
+        self.statements: list[str] = []
+        self._wrapping = connections["default"].execute_wrapper(self._note)
+        self._wrapping.__enter__()
+        return self
+
+    def _note(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 - Django's signature
+        self.statements.append(sql)
+        return execute(sql, params, many, context)
+
+    def __exit__(self, *error: object) -> None:
+        self._wrapping.__exit__(*error)
