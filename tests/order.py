@@ -10,6 +10,7 @@ LONG = (
     "operations/test_production.py",
     "demo/test_tour.py",
     "operations/test_up.py",
+    "api/test_schemathesis.py",
     "scim/test_oracles.py",
     "operations/test_benches.py",
     "sync/test_work.py",
@@ -29,8 +30,24 @@ LONG = (
 _TURN = {f"tests/{name}": turn for turn, name in enumerate(LONG)}
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tell the operations of an API apart by their ids too: schemathesis gives them names alone, and xdist ran one test of each id."""
+    label = getattr(item, "operation_label", None)
+    if label and item.id.params is None:
+        item._id = item.id.with_params(label)  # pytest has no public place for it
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long files first, then the others by the number of their tests; a file's own order stays."""
+    """Put the long files first, then the others by the number of their tests; a file's own order stays.
+
+    Raises UsageError where two tests have one id: of these xdist would drop all but one without a word.
+    """
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(
+            f"several tests are called {', '.join(twice[:3])}; each needs an id of its own"
+        )
     tests = Counter(item.location[0] for item in items)
     items.sort(key=lambda item: (_TURN.get(item.location[0], len(LONG)), -tests[item.location[0]]))
 
