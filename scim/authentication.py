@@ -1,4 +1,4 @@
-"""Who is calling: the bearer token names the directory, and the directory its organization."""
+"""Who is calling: the token names the directory, and the directory its organization."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,11 @@ from audit.record import Actor
 from identity import tenancy, tokens
 from identity.models import Directory, Member, Organization, Token
 from identity.postgresql.flush import Rows, Statement
-from scim import registry
+from scim import credential, registry
 from scim.errors import Code, ScimError
 from scim.registry import Registry
 
+# Basic is not asked for, only understood: a browser that is asked keeps the password, and sends it along for any page of anybody's.
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="scim"'}
 _REJECTED = {"WWW-Authenticate": 'Bearer realm="scim", error="invalid_token"'}
 
@@ -69,7 +70,7 @@ class RefusedTokenError(ScimError):
 
 
 def directory(request: HttpRequest, asking: Statement | None = None) -> Caller:
-    """Return the directory whose token was sent as `Authorization: Bearer …` (RFC 6750 §2.1), with the answer to what is asked with it.
+    """Return the directory whose token was sent, with the answer to what is asked with it.
 
     ScimError token_missing, token_unknown; RefusedTokenError where the token is known.
     """
@@ -96,10 +97,10 @@ def person(request: HttpRequest) -> Person:
 
 def _found(request: HttpRequest, asking: Statement | None = None) -> tokens.Found:
     """Return the token that was sent. ScimError token_missing, token_unknown; RefusedTokenError for one that is good no longer."""
-    scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
+    secret = credential.sent(request)
+    if not secret:
         raise ScimError(Code.TOKEN_MISSING, _CHALLENGE)
-    found = tokens.find(secret.strip(), asking)
+    found = tokens.find(secret, asking)
     if found is None:
         raise ScimError(Code.TOKEN_UNKNOWN, _REJECTED)
     if found.refusal:

@@ -95,7 +95,15 @@ def service_provider_config(base: str) -> dict[str, Any]:
                 "specUri": "https://www.rfc-editor.org/info/rfc6750",
                 "documentationUri": f"{base}/documentation",
                 "primary": True,
-            }
+            },
+            {
+                "type": "httpbasic",
+                "name": "Token as a password",
+                "description": "For clients that know HTTP Basic alone: the same token as the password; the user name says nothing.",
+                "specUri": "https://www.rfc-editor.org/info/rfc7617",
+                "documentationUri": f"{base}/documentation",
+                "primary": False,
+            },
         ],
         "meta": {"resourceType": "ServiceProviderConfig", "location": f"{base}/ServiceProviderConfig"},
     }

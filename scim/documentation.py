@@ -14,6 +14,9 @@ _PLACEHOLDER: Final = re.compile(r"\{\w+\}")
 _TEXT: Final = """SCIM 2.0 at {base}
 RFC 7643, RFC 7644 and RFC 9865. What is our own beside them:
 
+Who calls
+  A token is sent as Authorization: Bearer, or as the password of HTTP Basic, with any user name.
+
 The members of a large group, page by page
   GET {base}/Groups/{{id}}/members?count=500&cursor=
   A ListResponse whose Resources are values of "members": value, $ref, type, and display where attributes=display

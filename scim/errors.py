@@ -110,7 +110,7 @@ class Code(StrEnum):
 # scimType is from RFC 7644 §3.12, table 9, and is left out where the table knows none.
 CATALOGUE: dict[Code, Kind] = {
     # Who is asking
-    Code.TOKEN_MISSING: Kind(401, None, "Send the directory's token as “Authorization: Bearer …”."),
+    Code.TOKEN_MISSING: Kind(401, None, "Send the directory's token as “Authorization: Bearer …”, or as the password of HTTP Basic."),
     Code.TOKEN_UNKNOWN: Kind(401, None, "This token is not known here; make a new one in Rollcall and paste it again."),
     Code.TOKEN_EXPIRED: Kind(401, None, "This token has expired; make a new one in Rollcall and paste it again."),
     Code.TOKEN_REVOKED: Kind(401, None, "This token was revoked; make a new one in Rollcall and paste it again."),

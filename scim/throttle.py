@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from identity import directory_settings, tokens
 from identity.models import Token
-from scim import allowance
+from scim import allowance, credential
 from scim.errors import Code, ScimError
 
 CONNECT_SECONDS: Final = 0.1
@@ -70,8 +70,7 @@ def check(token: Token) -> None:
 
 def is_waiting(request: HttpRequest) -> bool:
     """Tell whether the token that was sent was refused a moment ago for its number: nothing is read for it before it is counted."""
-    sent = request.META.get("HTTP_AUTHORIZATION", "").rpartition(" ")[2]
-    return _waiting.get(tokens.prefix_of(sent), 0.0) > time.monotonic()
+    return _waiting.get(tokens.prefix_of(credential.sent(request)), 0.0) > time.monotonic()
 
 
 def wait_seconds(name: str, requests: int, seconds: int) -> int:

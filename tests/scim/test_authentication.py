@@ -1,5 +1,6 @@
 """Who may come in: a directory's token, and nobody else; refusals that can be attributed are in the record."""
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -28,8 +29,10 @@ ADDRESSES = [
 @pytest.mark.parametrize("path", ADDRESSES)
 @pytest.mark.parametrize(
     ("header", "code"),
-    [("", "token_missing"), ("Basic eDp5", "token_missing"), ("Bearer ", "token_missing"), ("Bearer rcd_0123456789ab_x", "token_unknown"),
-     ("Bearer é" + "x" * 5000, "token_unknown")],
+    [("", "token_missing"), ("Token x", "token_missing"), ("Bearer ", "token_missing"), ("Bearer rcd_0123456789ab_x", "token_unknown"),
+     ("Bearer é" + "x" * 5000, "token_unknown"), ("Basic eDp5", "token_unknown"), ("Basic eDo=", "token_missing"),
+     ("Basic eA==", "token_missing"), ("Basic !", "token_missing"), ("Basic /w==", "token_missing"),
+     ("Basic eDpyY2RfAABhYmNkZWZnaGlqX3g=", "token_missing")],
 )  # fmt: skip
 def test_without_a_token_nothing_is_answered(acme, path, header, code):
     answer = Scim("").get(path, Authorization=header)
@@ -63,6 +66,36 @@ def assert_refused(idp: Scim, acme, status: int, code: str) -> None:
     assert (answer.status, answer.code) == (status, code)
     entry = entries(acme, event="scim.refuse")[-1]
     assert (entry.outcome, entry.reason, entry.actor_kind) == ("refused", code, "directory")
+
+
+def basic(secret: str, name: str = "scim") -> str:
+    return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
+
+
+@pytest.mark.parametrize("name", ["scim", "", "ünï"])
+def test_a_token_is_taken_as_a_password_too(acme, okta, name):
+    answer = Scim(okta).post(
+        "/Users", {"userName": "mei@example.org"}, Authorization=basic(okta.secret, name)
+    )
+    assert answer.status == 201
+    assert entries(acme, event="member.create")[-1].actor_id == str(okta.directory.pk)
+    schemes = Scim(okta).get("/ServiceProviderConfig").body["authenticationSchemes"]
+    assert [(each["type"], each["primary"]) for each in schemes] == [
+        ("oauthbearertoken", True),
+        ("httpbasic", False),
+    ]
+
+
+def test_a_password_is_refused_as_the_token_would_be(acme, okta, ada):
+    idp = Scim("", Authorization=basic(okta.secret))
+    tokens.revoke(tokens.find(okta.secret).token, actor=SETUP)
+    assert_refused(idp, acme, 401, "token_revoked")
+    _, own = tokens.issue(ada, actor=SETUP, scopes=["members.read"])
+    assert Scim("").get("/Users", Authorization=basic(own)).code == "token_scope"
+    stranger = Scim("").get("/Users", Authorization=basic(okta.secret + "x"))
+    assert (stranger.status, stranger.code) == (401, "token_unknown")
+    # A browser that were asked would keep the password, and send it for anybody's page.
+    assert stranger.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_a_members_own_token_is_not_a_directory(acme, ada):
