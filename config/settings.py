@@ -302,8 +302,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_start": 0,
 }
 CELERY_BEAT_SCHEDULE = beat_schedule()
-# In memory: every job runs once an hour at least, so a new clock has nothing to remember and needs no file.
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+# In memory: a new clock has every job done within a minute, so it has nothing to remember and needs no file.
+CELERY_BEAT_SCHEDULER = "tasks.clock:Clock"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 
 # --- Logs and metrics ----------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ ON CONFLICT (name) DO UPDATE SET
    problem = EXCLUDED.problem, done_at = COALESCE(EXCLUDED.done_at, identity_jobrun.done_at),
    failures = CASE WHEN %(done)s THEN 0 ELSE identity_jobrun.failures + 1 END
  WHERE identity_jobrun.started_at <= EXCLUDED.started_at
+    OR identity_jobrun.finished_at > EXCLUDED.finished_at + interval '1 minute'  -- a clock was set back
 """
 _expected: dict[str, float] = {}
 _noted: dict[str, tuple[float, str]] = {}

@@ -96,6 +96,13 @@ def test_an_older_run_that_ends_later_changes_nothing(db):
     assert (job().run.outcome, job().run.result) == ("done", 2)
 
 
+def test_runs_go_on_being_noted_where_the_clock_was_set_back(db):
+    jobs.note(NAME, timezone.now(), result=2)
+    with time_machine.travel(timezone.now() - timedelta(hours=1)):
+        jobs.note(NAME, timezone.now(), problem="RuntimeError")
+        assert (job().run.outcome, job().state) == ("failed", "failed")
+
+
 def test_a_name_that_is_in_no_timetable_is_not_kept(db):
     jobs.note("tasks.jobs.somebody.elses", timezone.now())
     assert JobRun.objects.count() == 0
