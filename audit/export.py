@@ -1,13 +1,11 @@
-"""Reading the record: pages by `seq`, with filters, and the two files that it is handed out as.
+"""Reading the record: pages by `seq`, with filters, and an entry as its pages and files show it.
 
 Whoever reads sets the tenancy; each page is a statement of its own, so that a download of any length holds one page
 in memory and no transaction open.
 """
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -22,8 +20,6 @@ COLUMNS: Final = (
     "seq", "id", "happened_at", "event", "outcome", "reason", "source", "actor_kind", "actor_id", "actor_label",
     "subject_kind", "subject_id", "subject_label", "changes", "data", "request_id", "ip", "user_agent",
 )  # fmt: skip
-# A spreadsheet takes a cell that begins like this for a formula.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 # The detail is gone where a person has been erased; the entry remains.
 _PAGE: Final = """
@@ -137,37 +133,14 @@ def shown(line: Line) -> dict[str, Any]:
     }
 
 
-def jsonl(lines: Iterable[Line]) -> Iterator[str]:
-    """Write each entry as one line of JSON."""
-    for line in lines:
-        yield json.dumps(shown(line), ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def csv_rows(lines: Iterable[Line]) -> Iterator[str]:
-    """Write the heading and each entry as one row (RFC 4180); `changes` and `data` are JSON in their cell."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(COLUMNS)
-    yield buffer.getvalue()
-    for line in lines:
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow(_cells(line))
-        yield buffer.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """Return the cell such that no spreadsheet runs it: with an apostrophe before what begins like a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
-
-
-def _cells(line: Line) -> list[str]:
+def cells(line: Line) -> list[str]:
+    """Return the entry as COLUMNS names it; `changes` and `data` are JSON in their cell."""
     value = shown(line)
     for whom in ("actor", "subject"):
         value |= {f"{whom}_{name}": text for name, text in value[whom].items()}
     for structure in ("changes", "data"):
         value[structure] = json.dumps(value[structure], ensure_ascii=False, separators=(",", ":"))
-    return [harmless(str(value[column])) for column in COLUMNS]
+    return [str(value[column]) for column in COLUMNS]
 
 
 def _line(row: Sequence[Any]) -> Line:

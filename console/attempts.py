@@ -14,6 +14,7 @@ from console.access import Visit
 from console.answers import page
 from console.forms import Form
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from identity.downloads import CONTENT_TYPES
 from saml import attempt_details, sign_in_log
 from saml.models import Attempt, Connection
 from saml.presets import preset
@@ -107,11 +108,11 @@ def _download(visit: Visit, form: str) -> StreamingHttpResponse:
     if filled.errors:
         # A file of more than was asked for would be worse than none.
         raise Http404
-    text = sign_in_log.download(visit.organization, form, filled.wanted(), actor=visit.actor)
+    text = sign_in_log.download(visit.organization, form, filled.wanted(), actor=visit.actor, marked=True)
     name = sign_in_log.file_name(visit.organization, form)
     return StreamingHttpResponse(
         text,
-        content_type=sign_in_log.FORMATS[form],
+        content_type=CONTENT_TYPES[form],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 

@@ -135,11 +135,11 @@ def _download(visit: Visit, form: str) -> StreamingHttpResponse:
     wanted = _by_id(FilterForm(visit.request.GET).wanted(visit))
     if wanted is None:
         raise Http404
-    text = downloads.start(visit.organization, form, wanted, actor=visit.actor)
+    text = downloads.start(visit.organization, form, wanted, actor=visit.actor, marked=True)
     name = downloads.file_name(visit.organization, form)
     return StreamingHttpResponse(
         text,
-        content_type=downloads.FORMATS[form][0],
+        content_type=downloads.CONTENT_TYPES[form],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 

@@ -1,14 +1,12 @@
 """Who has what, as one file: every grant of everybody who is in, their own and those that groups bring."""
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
 from django.db import connection
 
-from audit.export import harmless
+from audit.files import csv_file
 from identity import tenancy
 from identity.models import Organization
 
@@ -47,7 +45,10 @@ def csv_pieces(organization: Organization) -> Iterator[str]:
 
     A suspended person's access is dormant; what grants bring below their resource is not listed. No cell begins a formula.
     """
-    yield _line(COLUMNS)
+    return csv_file(COLUMNS, _rows(organization))
+
+
+def _rows(organization: Organization) -> Iterator[tuple[str, ...]]:
     after = UUID(int=0)
     while True:
         values: dict[str, UUID | int] = {
@@ -63,11 +64,5 @@ def csv_pieces(organization: Organization) -> Iterator[str]:
         for _, user_name, display_name, state, kind, key, name, permission, origin, since, group in rows:
             told = since.isoformat() if since else ""
             cells = (user_name, display_name, state, kind, key, name, permission, origin, told, group)
-            yield _line([harmless(cell or "") for cell in cells])
+            yield tuple(cell or "" for cell in cells)
         after = rows[-1][0]
-
-
-def _line(cells: "tuple[str, ...] | list[str]") -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue()

@@ -1,41 +1,84 @@
-"""Handing out the record: the download is itself an entry, written before the first byte leaves."""
+"""Handing out the record and what else is recorded when it leaves: an entry before the first byte, and one when the last is on its way.
 
-from collections.abc import Iterator
+The second one holds the file's SHA-256. A file that broke off has none, and whoever holds one can show that it is what was handed out.
+"""
+
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from audit import export
+from audit import context, export
 from audit.events import Event
-from audit.record import Actor, record
+from audit.files import Finished, Whole, csv_file, jsonl_file
+from audit.record import Actor, plain, record
 from identity import tenancy
 from identity.models import Organization
 from identity.organizations import subject_of
 
 _PAGE: Final = 500
-FORMATS: Final = {
-    "csv": ("text/csv; charset=utf-8", export.csv_rows),
-    "jsonl": ("application/jsonl", export.jsonl),
-}
+CONTENT_TYPES: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 
 def start(
-    organization: Organization, form: str, wanted: export.Filter, *, actor: Actor, after: int = 0
+    organization: Organization,
+    form: str,
+    wanted: export.Filter,
+    *,
+    actor: Actor,
+    after: int = 0,
+    marked: bool = False,
 ) -> Iterator[str]:
-    """Record the download and return its text piece by piece. `form` is csv or jsonl.
+    """Record the download and return its text piece by piece. `form` is csv or jsonl; `marked` is that of `csv_file`.
 
     It ends where the record ended when it was asked for, so that a busy organization's download ends at all. Each page is
     read in a transaction of its own, when the pieces before it have been taken.
     """
     with tenancy.change(organization):
         upto = export.head(organization.pk)
-        record(
-            Event.RECORD_DOWNLOAD,
-            organization_id=organization.pk,
-            actor=actor,
-            subject=subject_of(organization),
-            data={"format": form, "filters": wanted.described(), "after": after, "upto": upto},
+        about = plain({"filters": wanted.described(), "after": after, "upto": upto})
+        finished = begun(
+            organization, Event.RECORD_DOWNLOAD, Event.RECORD_DOWNLOAD_FINISH, form, about, actor=actor
         )
-    return FORMATS[form][1](_lines(organization, wanted, after, upto))
+    lines = _lines(organization, wanted, after, upto)
+    if form == "csv":
+        rows = map(export.cells, lines)
+        return csv_file(export.COLUMNS, rows, about=about, finished=finished, marked=marked)
+    return jsonl_file(map(export.shown, lines), about=about, finished=finished)
+
+
+def begun(
+    organization: Organization,
+    event: Event,
+    finish: Event,
+    form: str,
+    about: Mapping[str, Any],
+    *,
+    actor: Actor,
+) -> Finished:
+    """Record in the caller's transaction that a download begins; return what records, by itself, that it was whole."""
+    began = record(
+        event,
+        organization_id=organization.pk,
+        actor=actor,
+        subject=subject_of(organization),
+        data={"format": form, **about},
+    )
+    # A file leaves after its request is over, and its end is that request's all the same.
+    where = context.current()
+
+    def finished(whole: Whole) -> None:
+        with context.within(where), tenancy.change(organization):
+            record(
+                finish,
+                organization_id=organization.pk,
+                actor=actor,
+                subject=subject_of(organization),
+                data={
+                    "format": form, "download": str(began), "entries": whole.entries, "sha256": whole.sha256,
+                },
+            )  # fmt: skip
+
+    return finished
 
 
 def file_name(organization: Organization, form: str) -> str:

@@ -3,13 +3,11 @@
 The digest is over ids and times alone, so that it still verifies when a person among them has been erased.
 """
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from audit.export import harmless
+from audit.files import csv_file
 from audit.record import canonical, plain
 from identity import tenancy
 from identity.models import Review, ReviewItem
@@ -18,7 +16,6 @@ COLUMNS: Final = (
     "item", "user_name", "display_name", "kind", "id", "permission", "role", "reviewer", "decision", "decided_by", "decided_at",
     "reason", "outcome", "by_rule", "decision_entry", "outcome_entry",
 )  # fmt: skip
-_PAGE: Final = 1000
 
 
 def digest(review: Review, items: Sequence[ReviewItem]) -> str:
@@ -66,18 +63,9 @@ def document(review: Review) -> dict[str, Any]:
 
 def csv_pieces(review: Review) -> Iterator[str]:
     """Return the evidence as CSV (RFC 4180), a line an item; no cell begins a formula."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
     with tenancy.of(review.organization_id):
         items = items_of(review)
-    for number, item in enumerate(items, 1):
-        writer.writerow([harmless(cell) for cell in row(item)])
-        if number % _PAGE == 0:
-            yield text.getvalue()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue()
+    return csv_file(COLUMNS, map(row, items), about={"review": str(review.pk), "digest": review.digest})
 
 
 def row(item: ReviewItem) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from identity.api.organization import OrganizationView
 from identity.api.paging import Page
 from identity.api.shapes import Moment, Query
 from identity.api.view import describe
+from identity.downloads import CONTENT_TYPES
 from saml import attempt_details, sign_in_log
 from saml.models import Attempt
 from saml.presets import preset
@@ -118,7 +119,7 @@ class SignInsFile(OrganizationView):
         name = sign_in_log.file_name(self.organization, self.form)
         return StreamingHttpResponse(
             text,
-            content_type=sign_in_log.FORMATS[self.form],
+            content_type=CONTENT_TYPES[self.form],
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )
 

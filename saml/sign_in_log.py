@@ -1,8 +1,5 @@
 """The sign-in log, read: filters, and downloads, each of which is itself an entry of the record."""
 
-import csv
-import io
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,11 +9,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from audit.events import Event
-from audit.export import harmless
-from audit.record import Actor, record
+from audit.files import csv_file, jsonl_file
+from audit.record import Actor
 from identity import tenancy
+from identity.downloads import begun
 from identity.models import Organization
-from identity.organizations import subject_of
 from identity.profile import key_of
 from saml.models import Attempt
 from saml.presets import preset
@@ -28,7 +25,6 @@ COLUMNS: Final = (
     "id", "started_at", "finished_at", "purpose", "outcome", "code", "means", "advice", "where", "detail", "connection",
     "connection_name", "member", "user_name", "signed_by", "ip", "user_agent", "steps",
 )  # fmt: skip
-FORMATS: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +60,23 @@ def rows(organization: Organization, wanted: Filter) -> QuerySet[Attempt]:
     return found
 
 
-def download(organization: Organization, form: str, wanted: Filter, *, actor: Actor) -> Iterator[str]:
+def download(
+    organization: Organization, form: str, wanted: Filter, *, actor: Actor, marked: bool = False
+) -> Iterator[str]:
     """Record the download and return its text piece by piece; `form` is csv or jsonl. It ends with what had begun by now.
 
     Attributes received are not in it: they are sealed, and read one attempt at a time.
     """
     now = datetime.now(UTC)
+    about = {"filters": wanted.described(), "upto": _written(now)}
     with tenancy.change(organization):
-        record(
-            Event.SIGN_IN_DOWNLOAD,
-            organization_id=organization.pk,
-            actor=actor,
-            subject=subject_of(organization),
-            data={"format": form, "filters": wanted.described()},
+        finished = begun(
+            organization, Event.SIGN_IN_DOWNLOAD, Event.SIGN_IN_DOWNLOAD_FINISH, form, about, actor=actor
         )
     lines = (shown(attempt) for attempt in _pages(organization, wanted, now))
-    return _csv(lines) if form == "csv" else _jsonl(lines)
+    if form == "csv":
+        return csv_file(COLUMNS, map(_cells, lines), about=about, finished=finished, marked=marked)
+    return jsonl_file(lines, about=about, finished=finished)
 
 
 def file_name(organization: Organization, form: str) -> str:
@@ -125,23 +122,10 @@ def _pages(organization: Organization, wanted: Filter, now: datetime) -> Iterato
         after = found[-1].pk
 
 
-def _jsonl(lines: Iterator[dict[str, Any]]) -> Iterator[str]:
-    for line in lines:
-        yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _csv(lines: Iterator[dict[str, Any]]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(COLUMNS)
-    for line in lines:
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-        steps = " · ".join(step["step"] for step in line["steps"])
-        cells = line | {"steps": steps, "member": line["member"] or ""}
-        writer.writerow([harmless(str(cells[column])) for column in COLUMNS])
-    yield buffer.getvalue()
+def _cells(line: dict[str, Any]) -> list[str]:
+    steps = " · ".join(step["step"] for step in line["steps"])
+    cells = line | {"steps": steps, "member": line["member"] or ""}
+    return [str(cells[column]) for column in COLUMNS]
 
 
 def _written(moment: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""`manage.py rollcall verify FILE`: check a bundle offline."""
+"""`manage.py rollcall verify FILE`: check a bundle, or a downloaded record or sign-in log, offline."""
 
 import json
 from argparse import ArgumentParser
@@ -8,23 +8,30 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from audit.record import Actor
-from identity import bundle_check
+from identity import bundle_check, file_check
 from identity.errors import Invalid
 
-HELP = "Check a bundle without any server: its files, its counts, and the record's chain of hashes. Exits 0 if all is well, 1 if not."
+HELP = (
+    "Check a bundle without any server: its files, its counts, and the record's chain of hashes; or a file that was downloaded"
+    " (.csv, .jsonl) by its last line. Exits 0 if all is well, 1 if not."
+)
 _PROOF_BYTES_MAX = 1024 * 1024
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Take the file and what it is held against."""
-    parser.add_argument("file", help="a bundle, as `bundle` and the console write it")
-    parser.add_argument("--sha256", default="", help="what the archive's SHA-256 should be, in hex")
+    parser.add_argument(
+        "file", help="a bundle, as `bundle` and the console write it, or a .csv or .jsonl file"
+    )
+    parser.add_argument("--sha256", default="", help="what its SHA-256 should be, in hex, as the record says")
     parser.add_argument("--proof", default="", help="a proof of deletion that names the archive")
 
 
 def run(out: OutputWrapper, _actor: Actor, *, file: str, sha256: str, proof: str, **_: Any) -> int:
     """Check it and say what was found."""
     try:
+        if Path(file).suffix.lower() in {".csv", ".jsonl"}:
+            return _downloaded(out, file, sha256)
         wanted = _of_proof(Path(proof)) if proof else sha256
         found = bundle_check.check(Path(file), sha256=wanted)
     except OSError as error:
@@ -44,6 +51,22 @@ def run(out: OutputWrapper, _actor: Actor, *, file: str, sha256: str, proof: str
     if manifest["record"]["waiting"]:
         out.write(f"{manifest['record']['waiting']} entries came too late for it.")
     out.write(f"SHA-256 of the archive: {found.sha256}{', as was to be' if wanted else ''}.")
+    return 0
+
+
+def _downloaded(out: OutputWrapper, file: str, sha256: str) -> int:
+    found = file_check.check(Path(file), sha256=sha256)
+    for sentence in found.problems:
+        out.write(sentence)
+    if found.problems:
+        out.write(f"{file} is not in order.")
+        return 1
+    out.write(f"The file is whole: {found.entries} entries.")
+    if "upto" in found.said:
+        filters = found.said.get("filters")
+        narrowed = json.dumps(filters, ensure_ascii=False) if filters else "none"
+        out.write(f"They go up to {found.said['upto']}; filters: {narrowed}.")
+    out.write(f"SHA-256 before the last line: {found.sha256}{', as was to be' if sha256 else ''}.")
     return 0
 
 

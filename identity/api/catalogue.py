@@ -10,7 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from audit.export import harmless
+from audit.files import harmless
 from identity import access_overview, tenancy
 from identity.api.organization import OrganizationView
 from identity.models import Member, Role

@@ -113,7 +113,7 @@ class EntriesFile(OrganizationView):
         name = downloads.file_name(self.organization, self.form)
         return StreamingHttpResponse(
             text,
-            content_type=downloads.FORMATS[self.form][0],
+            content_type=downloads.CONTENT_TYPES[self.form],
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )
 

@@ -1,7 +1,5 @@
 """The runs of a pulled directory: ask for one, follow it, read its plan, approve it."""
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -12,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit.export import harmless
+from audit.files import csv_file
 from identity import sync_runs, tenancy
 from identity.api.organization import OrganizationView
 from identity.api.paging import Page
@@ -252,7 +250,7 @@ class Cancel(RunsView):
 
 def _as_csv(run: Run) -> StreamingHttpResponse:
     return StreamingHttpResponse(
-        _rows(run),
+        csv_file(COLUMNS, _rows(run), about={"run": str(run.pk), "plan_hash": run.plan_hash}),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="plan-{run.pk}.csv"',
@@ -261,21 +259,15 @@ def _as_csv(run: Run) -> StreamingHttpResponse:
     )
 
 
-def _rows(run: Run) -> Iterator[str]:
-    """Give the heading and each step as one row; each page is read when the rows before it have been taken."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(COLUMNS)
+def _rows(run: Run) -> Iterator[list[str]]:
+    """Give each step as one row; each page is read when the rows before it have been taken."""
     after = 0
     while True:
         with tenancy.of(run.organization_id):
             rows = Step.objects.filter(organization=run.organization_id, run=run, number__gt=after)
             steps = list(rows.order_by("number")[:_CSV_ROWS])
         for shown in ShownRunStep(steps, many=True).data:
-            writer.writerow([harmless("" if shown[name] is None else str(shown[name])) for name in COLUMNS])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
+            yield ["" if shown[name] is None else str(shown[name]) for name in COLUMNS]
         if len(steps) < _CSV_ROWS:
             return
         after = steps[-1].number

@@ -1,5 +1,7 @@
 """A caller of the API over Django's test client: JSON in, JSON out, one credential."""
 
+import csv
+import io
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,3 +73,18 @@ def recorded(organization: Organization, *events: str) -> list[dict[str, Any]]:
     with tenancy.of(organization):
         lines = export.page(organization.pk, export.Filter(events=events), limit=1000)
     return [export.shown(line) for line in lines]
+
+
+def csv_of(answer: Any) -> list[dict[str, str]]:
+    """Read a downloaded CSV: its rows, without the last one, which says that it is whole."""
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    *rows, end = csv.DictReader(io.StringIO(text, newline=""))
+    assert [*end.values()][:2] == ["#end", str(len(rows))]
+    return rows
+
+
+def jsonl_of(answer: Any) -> list[dict[str, Any]]:
+    """Read downloaded JSON Lines: the values, without the last one, which says that it is whole."""
+    *values, last = [json.loads(line) for line in b"".join(answer.streaming_content).splitlines()]
+    assert last["end"]["entries"] == len(values)
+    return values

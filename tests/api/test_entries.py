@@ -1,7 +1,5 @@
 """The record through the API: pages, filters, files, and the download that is itself an entry."""
 
-import csv
-import io
 import json
 import threading
 from datetime import timedelta
@@ -14,7 +12,7 @@ from audit import export, sequencer
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record_all
 from identity import members, tenancy
-from tests.api.client import token_of
+from tests.api.client import csv_of, jsonl_of, token_of
 from tests.conftest import SETUP, join
 
 
@@ -176,9 +174,9 @@ def test_both_files_show_what_the_pages_show(acme, ada, jane):
     answer = api.get("/organizations/acme/entries.jsonl")
     assert answer["Content-Type"] == "application/jsonl"
     assert answer["Content-Disposition"].startswith('attachment; filename="acme-record-')
-    assert [json.loads(line) for line in b"".join(answer.streaming_content).splitlines()] == shown
+    assert jsonl_of(answer) == shown
     answer = api.get("/organizations/acme/entries.csv")
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode(), newline="")))
+    rows = csv_of(answer)
     assert tuple(rows[0]) == export.COLUMNS
     for row, entry in zip(rows, shown, strict=True):
         assert (int(row["seq"]), row["id"], row["happened_at"]) == (
@@ -200,8 +198,7 @@ def test_no_cell_is_a_formula(acme, ada, start):
         )
     api = token_of(ada)
     sequencer.run()
-    text = b"".join(api.get("/organizations/acme/entries.csv", event="api.refuse").streaming_content).decode()
-    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    (row,) = csv_of(api.get("/organizations/acme/entries.csv", event="api.refuse"))
     assert [row[name] for name in ("actor_id", "actor_label", "subject_id", "subject_label")] == [
         f"'{evil}"
     ] * 4
@@ -213,10 +210,7 @@ def test_a_name_with_quotes_and_lines_stays_in_its_cell(acme, ada):
     _write(acme, 1, name)
     api = token_of(ada)
     sequencer.run()
-    text = b"".join(
-        api.get("/organizations/acme/entries.csv", event="member.change").streaming_content
-    ).decode()
-    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    (row,) = csv_of(api.get("/organizations/acme/entries.csv", event="member.change"))
     assert row["subject_label"] == name
 
 
@@ -227,10 +221,7 @@ def test_a_download_ends_where_the_record_was_when_asked(acme, ada):
     answer = api.get("/organizations/acme/entries.jsonl", event="member.change")
     _write(acme, 5, "after")
     sequencer.run()
-    labels = [
-        json.loads(line)["subject"]["label"] for line in b"".join(answer.streaming_content).splitlines()
-    ]
-    assert labels == ["before"] * 5
+    assert [entry["subject"]["label"] for entry in jsonl_of(answer)] == ["before"] * 5
 
 
 def test_another_organizations_entries_are_never_among_them(acme, globex, ada):

@@ -1,7 +1,5 @@
 """Directories that are pulled, over the API: set up, tested, given a file, run, looked at, approved."""
 
-import csv
-import io
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,7 +10,7 @@ from django.utils import timezone
 from identity import members, pulls, tenancy, tokens
 from identity.models import Member, Pull
 from tasks.sync import work
-from tests.api.client import Api, bearer, token_of
+from tests.api.client import Api, bearer, csv_of, token_of
 from tests.conftest import SETUP
 
 MAPPING = {"external_id": "No", "user_name": "Login", "title": "Title"}
@@ -131,12 +129,12 @@ def test_a_plan_is_downloaded_without_formulas(api, path, held):
     run = worked(path, api, api.post(f"{path}/runs", {"dry_run": True}).json())
     assert run["state"] == "previewed"
     answer = api.get(f"{path}/runs/{run['id']}/plan.csv")
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    rows = csv_of(answer)
     assert [row["name"] for row in rows] == ["amy", "'=cmd()", "cyd"]
     taking = Api({**api.headers, "Accept": "text/csv"}, api.client)
     asked = taking.get(f"{path}/runs/{run['id']}/plan")
     assert asked["Content-Type"] == "text/csv; charset=utf-8"
-    assert list(csv.DictReader(io.StringIO(b"".join(asked.streaming_content).decode()))) == rows
+    assert csv_of(asked) == rows
     refused = taking.get(f"{path}/runs/999999/plan")
     assert (refused.status_code, refused["Content-Type"]) == (404, "application/problem+json")
 

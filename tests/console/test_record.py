@@ -1,6 +1,5 @@
 """Reading the record: newest first, filtered, paged, opened, downloaded."""
 
-import json
 from html import unescape
 
 from audit import sequencer
@@ -8,6 +7,7 @@ from demo.idp_logout import logout_request
 from demo.idp_messages import form_value
 from identity import members
 from saml.refusals import CATALOGUE
+from tests.api.client import jsonl_of
 from tests.conftest import SETUP, join
 from tests.console.addresses import address
 from tests.console.conftest import entries, visit
@@ -86,11 +86,11 @@ def test_an_entry_opens_with_old_and_new(things, ada):
 def test_the_downloads_hold_what_the_filters_choose_and_are_recorded(things, ada):
     client = visit(ada)
     answer = client.get("/o/acme/record.jsonl", {"event": "member.offboard"})
-    lines = [json.loads(line) for line in b"".join(answer.streaming_content).splitlines()]
-    assert [line["event"] for line in lines] == ["member.offboard"]
+    assert [line["event"] for line in jsonl_of(answer)] == ["member.offboard"]
     assert "attachment" in answer["Content-Disposition"]
     text = b"".join(client.get("/o/acme/record.csv").streaming_content).decode()
-    assert text.startswith("seq,id,happened_at,event")
+    # A spreadsheet takes it for UTF-8 by its first character.
+    assert text.startswith("\ufeffseq,id,happened_at,event")
     assert len(entries(things.organization, "record.download")) == 2
 
 

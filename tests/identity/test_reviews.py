@@ -1,8 +1,6 @@
 """Access reviews: everybody's access is asked about, decisions take effect at the end, and the evidence proves it."""
 
-import csv
 import hashlib
-import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -29,7 +27,7 @@ from identity.models import Grant, OutgoingMail, Review
 from identity.review_scope import Scope
 from identity.reviews import Decided
 from tasks.jobs.reviews import close_due, remind
-from tests.api.client import browser_of, recorded, token_of
+from tests.api.client import browser_of, csv_of, recorded, token_of
 from tests.conftest import SETUP, join, later
 
 
@@ -303,8 +301,8 @@ def test_by_api_from_the_beginning_to_the_evidence(acme, people):
 
     assert api.post(f"{path}/close", {}).json()["closed_at"]
     assert api.get(PATH).json()["items"][0]["digest"]
-    text = b"".join(api.get(f"{path}/evidence.csv").streaming_content).decode()
-    row = next(row for row in csv.DictReader(io.StringIO(text)) if row["item"] == chosen["id"])
+    rows = csv_of(api.get(f"{path}/evidence.csv"))
+    row = next(row for row in rows if row["item"] == chosen["id"])
     assert (row["decision"], row["outcome"], row["decided_by"], row["by_rule"]) == (
         "remove",
         "removed",

@@ -1,8 +1,5 @@
 """The sign-in log: filters, files, and forgetting what was brought."""
 
-import csv
-import io
-import json
 from datetime import timedelta
 
 import pytest
@@ -15,7 +12,7 @@ from identity.models import Session
 from saml import attempt_details
 from saml.models import Attempt
 from tasks.jobs import sign_ins
-from tests.api.client import token_of
+from tests.api.client import csv_of, jsonl_of, token_of
 from tests.conftest import SETUP
 from tests.console.conftest import visit
 from tests.saml.door import Browser, connect, entries, prove
@@ -66,8 +63,7 @@ def test_a_filter_that_is_none_is_refused(api, query):
 
 
 def test_a_file_tells_what_failed_and_where_to_click_and_is_recorded(acme, api):
-    text = b"".join(api.get(f"{PATH}.csv", outcome="failed").streaming_content).decode()
-    [row] = list(csv.DictReader(io.StringIO(text)))
+    [row] = csv_of(api.get(f"{PATH}.csv", outcome="failed"))
     assert (row["code"], row["connection_name"], row["detail"]) == (
         "audience",
         "Second",
@@ -75,13 +71,16 @@ def test_a_file_tells_what_failed_and_where_to_click_and_is_recorded(acme, api):
     )
     assert "Audience URI" in row["where"]
     assert row["steps"].endswith("refused: audience")
-    lines = b"".join(api.get(f"{PATH}.jsonl").streaming_content).decode().splitlines()
-    assert [json.loads(line)["outcome"] for line in lines] == ["succeeded", "failed", "open"]
-    assert not any("attributes" in json.loads(line) for line in lines)
+    lines = jsonl_of(api.get(f"{PATH}.jsonl"))
+    assert [line["outcome"] for line in lines] == ["succeeded", "failed", "open"]
+    assert not any("attributes" in line for line in lines)
     first, second = entries(acme, "sign_in.download")
     with tenancy.of(acme):
         data = [Detail.objects.get(pk=entry.pk).body["data"] for entry in (first, second)]
-    assert data == [{"format": "csv", "filters": {"outcome": "failed"}}, {"format": "jsonl", "filters": {}}]
+    assert [(each["format"], each["filters"]) for each in data] == [
+        ("csv", {"outcome": "failed"}),
+        ("jsonl", {}),
+    ]
 
 
 def test_no_cell_of_a_file_runs_in_a_spreadsheet(acme, api):
@@ -107,8 +106,7 @@ def test_the_console_filters_and_hands_out_files(acme, ada, api):
     assert page.count("rc-strong") == 1
     through = client.get(f"/o/acme/sign-ins/?connection={api.connections[1].pk}").content.decode()
     assert "audience" in through
-    text = b"".join(client.get("/o/acme/sign-ins.csv?outcome=failed").streaming_content).decode()
-    assert text.count("\n") == 2
+    assert len(csv_of(client.get("/o/acme/sign-ins.csv?outcome=failed"))) == 1
     assert client.get("/o/acme/sign-ins.csv?since=x").status_code == 404
     assert client.get("/o/acme/sign-ins/?since=x").status_code == 400
     assert len(entries(acme, "sign_in.download")) == 1
