@@ -14,7 +14,12 @@ from identity.api.problems import CONTENT_TYPE, Answer
 from scim.errors import Code, ScimError
 from scim.protocol import MEDIA_TYPE
 
-_PHRASES: Final = {408: "Request Timeout", 413: "Content Too Large", 503: "Service Unavailable"}
+_PHRASES: Final = {
+    408: "Request Timeout",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    503: "Service Unavailable",
+}
 _AGAIN_SECONDS: Final = 5
 
 
@@ -23,22 +28,23 @@ class Early(Enum):
 
     INCOMPLETE = (Code.BODY_INCOMPLETE, "The body broke off")
     TOO_LARGE = (Code.BODY_TOO_LARGE, "The body is too large")
+    CHARSET = (Code.BODY_CHARSET, "The body is in no charset of text")
     BUSY = (Code.BUSY, "Too much is being sent at once")
 
 
 class EarlyError(Exception):
-    """A request is refused; `limit` is how many bytes its body may have, where it has more."""
+    """A request is refused; `values` are those that the sentence of the code names."""
 
-    def __init__(self, why: Early, limit: int = 0) -> None:
+    def __init__(self, why: Early, **values: Any) -> None:
         super().__init__(why)
         self.code, self.title = why.value
-        self.limit = limit
+        self.values = values
 
 
 def answer(environ: Mapping[str, Any], refusal: EarlyError, start_response: Any) -> list[bytes]:
     """Answer; the connection ends with it, as the rest of the body may never come."""
     code, title = refusal.code, refusal.title
-    error, door = ScimError(code, limit=refusal.limit), source(environ.get("PATH_INFO", ""))
+    error, door = ScimError(code, **refusal.values), source(environ.get("PATH_INFO", ""))
     request_id = str(uuid.uuid4())
     if door == "scim":
         kind, body = MEDIA_TYPE, orjson.dumps(error.document())

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from config import early
+from config import charsets, early
 from config.clients import Clients, TooManyError, Wait
 from config.early import Early, EarlyError
 from config.scim_door import leads_here
@@ -49,6 +49,7 @@ class Gate:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer with a list, or with `Pieces` that may be long in going."""
         try:
+            _check_charset(environ.get("CONTENT_TYPE", ""))
             if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
                 self._receive(environ)
             return self._answered(environ, start_response)
@@ -103,7 +104,7 @@ class Gate:
         limit = protocol.BODY_BYTES_MAX if is_chunked else BODY_BYTES_MAX
         wanted = limit + 1 if is_chunked else int(length)
         if not is_chunked and wanted > limit:
-            raise EarlyError(Early.TOO_LARGE, limit)
+            raise EarlyError(Early.TOO_LARGE, limit=limit)
         with self.clients.large(wanted):
             wait = self._wait(environ)
             try:
@@ -111,13 +112,19 @@ class Gate:
             finally:
                 self.clients.done(wait)
         if len(body) > limit:
-            raise EarlyError(Early.TOO_LARGE, limit)
+            raise EarlyError(Early.TOO_LARGE, limit=limit)
         if not is_chunked and len(body) < wanted:
             raise EarlyError(Early.INCOMPLETE)
         # Let go of before the answer, hyper might take the body for unwanted and close the connection.
         environ["rollcall.received"] = environ["wsgi.input"]
         environ["wsgi.input"] = BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
+
+
+def _check_charset(media_type: str) -> None:
+    """Refuse what Django would break over while it makes its request, outside of all that answers faults. Raises EarlyError."""
+    if charset := charsets.unreadable(media_type):
+        raise EarlyError(Early.CHARSET, charset=charset)
 
 
 class Pieces:
