@@ -43,6 +43,10 @@ METADATA: dict[str, Advice] = {
         "The metadata describes more than one identity provider.",
         "Give the entity ID of the one that is meant beside it, or use the metadata of that one alone.",
     ),
+    "metadata_many_keys": Advice(
+        "The metadata holds more certificates than an identity provider uses.",
+        "Give the metadata of this one identity provider, with the certificates that it signs and encrypts with now.",
+    ),
     "metadata_bare_key": Advice(
         "The metadata holds a signing key without a certificate around it.",
         "Give the identity provider a certificate for its signing key, and load the metadata again. In LemonLDAP::NG "

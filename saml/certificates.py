@@ -20,7 +20,8 @@ from saml.signatures import long_enough
 from saml.snapshot import TrustedKey
 
 CHARACTERS_MAX = 20_000
-_PEM = re.compile(r"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----", re.DOTALL)
+# Between the two lines there is no dash in base64: so nothing is looked through twice, however many beginnings have no end.
+_PEM = re.compile(r"-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-----")
 
 
 def read(text: str) -> x509.Certificate:

@@ -1,6 +1,7 @@
 """Metadata, both ways: ours for the identity provider to load, and theirs, read as the hostile file it may be."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -19,8 +20,12 @@ from saml.snapshot import ConnectionSnapshot, TrustedKey
 
 BYTES_MAX = 2 * 1024 * 1024
 URL_CHARACTERS_MAX = 2000
+# Two during a rollover, a few more for what else an identity provider does; each sign-in that no key fits tries them all.
+KEYS_MAX = 20
 # So far into a document it shows whether it is a web page.
 PAGE_BYTES = 1024
+# A host and perhaps a port, without a user: it also stands in the Content-Security-Policy of the page that posts there.
+_PLACE = re.compile(r"(?:[^\x00-,/:-@\[-^`{-\x7f\s]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _BINDINGS: dict[str, Literal["redirect", "post"]] = {
     names.BINDING_REDIRECT: "redirect",
     names.BINDING_POST: "post",
@@ -56,7 +61,7 @@ def read(document: bytes, now: datetime | None = None, wanted: str = "") -> IdpM
     Where the document describes several, as a federation's does, `wanted` is the entity ID of the one that is meant.
     Comments are allowed here, as files written by hand have them; DOCTYPE and entities are not. Refuses
     (`Refused`): too_large, xml_policy, metadata_page, metadata_xml, metadata_kind, metadata_many, metadata_expired,
-    metadata_no_key, metadata_bare_key, weak_key, metadata_endpoint.
+    metadata_no_key, metadata_bare_key, metadata_many_keys, weak_key, metadata_endpoint.
     """
     now = now or datetime.now(UTC)
     descriptor = _descriptor(_parse(document), wanted.strip())
@@ -107,7 +112,12 @@ def check_url(text: str) -> str:
     except ValueError as error:
         raise Refused("metadata_endpoint", text[:200]) from error
     known = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-    if not known or not host or parts.username or len(text) > URL_CHARACTERS_MAX or not text.isprintable():
+    if (
+        not known
+        or not _PLACE.fullmatch(parts.netloc)
+        or len(text) > URL_CHARACTERS_MAX
+        or not text.isprintable()
+    ):
         raise Refused("metadata_endpoint", text[:200])
     return text.strip()
 
@@ -138,9 +148,13 @@ def _parse(document: bytes) -> Any:
         remove_pis=True,
     )
     try:
-        return etree.fromstring(document, parser)
+        root = etree.fromstring(document, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Refused("metadata_xml", str(error)[:200]) from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        # UTF-7 writes "<!" by other bytes.
+        raise Refused("xml_policy", "DOCTYPE")
+    return root
 
 
 def _speaks_saml2(descriptor: Any) -> bool:
@@ -166,6 +180,8 @@ def _certificates(descriptor: Any) -> tuple[tuple[IdpCertificate, ...], tuple[st
             except Refused as refused:
                 warnings.append(str(refused))
                 continue
+            if len(found) == KEYS_MAX:
+                raise Refused("metadata_many_keys", f"more than {KEYS_MAX}")
             keys.append(trusted)
             found[IdpCertificate(certificates.pem(certificate), use)] = None
             if not long_enough(trusted):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from demo.idp_keys import key_pair
+from demo.idp_keys import KeyPair, certify, key_pair
 from demo.idp_logout import idp_metadata
 from demo.idp_messages import TestIdp
 from saml import certificates, metadata
@@ -65,6 +65,13 @@ BARE_KEY = re.sub(
     GOOD,
     flags=re.DOTALL,
 )
+
+
+def renewed(days):
+    """Return the identity provider's key under another certificate."""
+    return KeyPair(IDP.keys.private, certify(IDP.keys.private, "idp", days))
+
+
 OTHER = TestIdp(entity_id="https://other.example/idp", sso_url="https://other.example/sso")
 TWO = ENTITIES + GOOD + idp_metadata(OTHER) + b"</e:EntitiesDescriptor>"
 CASES = [
@@ -99,6 +106,18 @@ CASES = [
     ("a sign-in page", b"\n<!doctype html>\n<html><body>Sign in</body></html>", "metadata_page"),
     ("a page of old", b'<?xml version="1.0"?>\n<HTML><body>Sign in</body></HTML>', "metadata_page"),
     ("a bare key", BARE_KEY, "metadata_bare_key"),
+    (
+        "row-63 doctype in UTF-7",
+        b'<?xml version="1.0" encoding="UTF-7"?>'
+        + b'<!DOCTYPE x [<!ENTITY e "x">]>'.replace(b"<", b"+ADw-").replace(b"!", b"+ACE-")
+        + GOOD.replace(b"+", b"+-"),
+        "xml_policy",
+    ),
+    (
+        "row-63 too many certificates",
+        idp_metadata(IDP, more_signing=tuple(renewed(days) for days in range(1, metadata.KEYS_MAX + 1))),
+        "metadata_many_keys",
+    ),
     ("a key that is too short", idp_metadata(TestIdp(keys=key_pair("short", bits=1024))), "weak_key"),
 ]
 
@@ -147,7 +166,13 @@ def test_metadata_is_good_until_its_end():
 
 @pytest.mark.parametrize(
     "url",
-    ["https://idp.example.com/x?y=1", "http://localhost:9000/sso", "http://127.0.0.1/", "http://[::1]/"],
+    [
+        "https://idp.example.com/x?y=1",
+        "https://idp_1.ex\u00e4mple:8443/a;b'c",
+        "http://localhost:9000/sso",
+        "http://127.0.0.1/",
+        "http://[::1]/",
+    ],
 )
 def test_addresses_that_a_browser_may_be_sent_to(url):
     assert metadata.check_url(url) == url
@@ -163,6 +188,13 @@ def test_addresses_that_a_browser_may_be_sent_to(url):
         "https://u:p@x.example/",
         "http://10.0.0.1/",
         "https://x/" + "y" * 2000,
+        "https://idp.example;script-src */",
+        "https://idp.example'none'/",
+        "https://idp.example\\.acme.example/",
+        "https://idp.example%0a/",
+        "https://*/",
+        "https://idp.example:port/",
+        "https://[::1%25eth0]/",
     ],
 )
 def test_addresses_that_it_may_not(url):
