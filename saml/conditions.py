@@ -8,6 +8,7 @@ from saml.times import early, instant, over
 from saml.xml import Element
 
 _KNOWN = {f"{{{SAML}}}{name}" for name in ("AudienceRestriction", "OneTimeUse", "ProxyRestriction")}
+_DATA = f"{{{SAML}}}SubjectConfirmationData"
 
 
 def check_conditions(assertion: Element, entity_id: str, now: datetime, skew: timedelta) -> datetime | None:
@@ -39,26 +40,31 @@ def check_conditions(assertion: Element, entity_id: str, now: datetime, skew: ti
 def check_bearer(
     assertion: Element, acs_url: str, in_response_to: str | None, now: datetime, skew: timedelta
 ) -> datetime:
-    """Rule 10 (profiles 4.1.4.2): one bearer confirmation must hold in full; return its end.
+    """Rule 10 (profiles 4.1.4.2): one bearer confirmation must hold in full; return when the last of them ends.
 
     `in_response_to` is the Response's; both say the same or both say nothing, so an attacker who may write
-    the unsigned Response cannot give a stolen assertion a request of his own.
+    the unsigned Response cannot give a stolen assertion a request of his own. The end is the last one of all because
+    the assertion could be shown again by another confirmation, when the one that holds now is over.
     """
     refused = Refused("no_bearer")
-    for confirmation in assertion.findall(f"{{{SAML}}}Subject/{{{SAML}}}SubjectConfirmation"):
-        if confirmation.get("Method") != METHOD_BEARER:
-            continue
+    confirmations = assertion.findall(f"{{{SAML}}}Subject/{{{SAML}}}SubjectConfirmation")
+    bearers = [each for each in confirmations if each.get("Method") == METHOD_BEARER]
+    for confirmation in bearers:
         try:
-            return _bearer_end(confirmation, acs_url, in_response_to, now, skew)
+            _check_bearer(confirmation, acs_url, in_response_to, now, skew)
         except Refused as reason:
             refused = reason
+        else:
+            data = (each.find(_DATA) for each in bearers)
+            ends = (each.get("NotOnOrAfter") for each in data if each is not None)
+            return max(instant(end) for end in ends if end is not None)
     raise refused
 
 
-def _bearer_end(
+def _check_bearer(
     confirmation: Element, acs_url: str, in_response_to: str | None, now: datetime, skew: timedelta
-) -> datetime:
-    data = confirmation.find(f"{{{SAML}}}SubjectConfirmationData")
+) -> None:
+    data = confirmation.find(_DATA)
     if data is None:
         raise Refused("no_bearer", "no SubjectConfirmationData")
     if data.get("Recipient") != acs_url:
@@ -72,7 +78,6 @@ def _bearer_end(
         raise Refused("expired", f"bearer NotOnOrAfter {end[:40]}")
     if data.get("InResponseTo") != in_response_to:
         raise Refused("in_response_to", "the response and its assertion answer different requests")
-    return instant(end)
 
 
 def _text(element: Element) -> str:

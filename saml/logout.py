@@ -112,7 +112,9 @@ def read_request(received: Received, connection: ConnectionSnapshot, now: dateti
     root = _check_envelope(received, connection, "LogoutRequest")
     skew = timedelta(seconds=connection.skew_seconds)
     issued, end = root.get("IssueInstant"), root.get("NotOnOrAfter")
-    if not issued or now - skew >= times.instant(issued) + LIFETIME or (end and times.over(end, now, skew)):
+    # Until LIFETIME and the skew on both sides are over, it is remembered as spent (`_spend`): not so one that is of tomorrow.
+    timely = issued and now - skew - LIFETIME < times.instant(issued) <= now + skew
+    if not timely or (end and times.over(end, now, skew)):
         raise Refused("logout_expired", f"issued {issued}"[:60])
     identity = root.get("ID")
     if not identity:

@@ -170,6 +170,8 @@ def read_response(encoded: str | bytes) -> ResponseTree:
     encrypted = assertions[0] if assertions and assertions[0].tag == f"{{{SAML}}}EncryptedAssertion" else None
     if assertions and assertion is None and encrypted is None:
         raise Refused("structure", "an assertion of another version")
+    if assertion is not None:
+        _check_head(assertion)
     check_signature_places(root, (root,) if assertion is None else (root, assertion))
     return ResponseTree(tree, assertion, encrypted)
 
@@ -206,7 +208,16 @@ def check_decrypted_assertion(tree: Tree) -> None:
     for element in tree.root.iterdescendants():
         if _local(element) in {"Assertion", "EncryptedAssertion", "Response"}:
             raise Refused("nested_assertion", _local(element))
+    _check_head(tree.root)
     check_signature_places(tree.root, (tree.root,))
+
+
+def _check_head(assertion: Element) -> None:
+    """Refuse an assertion that is not SAML 2.0, or has no ID by which it could be told from another (core 2.3.3)."""
+    if assertion.get("Version") != "2.0":
+        raise Refused("version", "of the assertion")
+    if not assertion.get("ID"):
+        raise Refused("structure", "an assertion without ID")
 
 
 def check_signature_places(root: Element, owners: tuple[Element, ...]) -> None:

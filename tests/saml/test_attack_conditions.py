@@ -1,7 +1,8 @@
 """Rows 12 to 37, 54 and 55 of the attack catalogue, as far as they need no database: for whom, when, in answer to what."""
 
+import copy
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from lxml import etree
@@ -20,6 +21,15 @@ def without(name):
     def change(root):
         element = root.find(f".//{{{SAML}}}{name}")
         element.getparent().remove(element)
+
+    return change
+
+
+def setting(name, value):
+    def change(root):
+        assertion_of(root).set(name, value or "")
+        if value is None:
+            del assertion_of(root).attrib[name]
 
     return change
 
@@ -108,6 +118,10 @@ CASES = [
         answered(status="urn:oasis:names:tc:SAML:2.0:status:Responder"),
         "status",
     ),
+    ("an assertion of SAML 1.1", answered(before_sign=setting("Version", "1.1")), "version"),
+    ("an assertion of no version", answered(before_sign=setting("Version", None)), "version"),
+    ("no ID", answered(before_sign=setting("ID", None), sign=("response",)), "structure"),
+    ("an empty ID", answered(before_sign=setting("ID", ""), sign=("response",)), "structure"),
     ("no statement of sign-in", answered(before_sign=without("AuthnStatement")), "authn_statement"),
 ]
 
@@ -115,6 +129,22 @@ CASES = [
 @pytest.mark.parametrize(("document", "code"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_the_code_says_what_is_wrong(document, code):
     assert verdict(document) == code
+
+
+@pytest.mark.parametrize("later", ["_request-1", None], ids=["answers", "answers nothing"])
+def test_an_assertion_of_two_confirmations_is_remembered_until_the_last_is_over(later):
+    """The second one could be shown, for another request or none, when the first is over and forgotten."""
+
+    def change(root):
+        first = root.find(f".//{{{SAML}}}SubjectConfirmation")
+        second = copy.deepcopy(first)
+        second[0].set("NotOnOrAfter", "2036-01-01T00:00:00Z")
+        if later is None:
+            del second[0].attrib["InResponseTo"]
+        first.addnext(second)
+        del root.find(f".//{{{SAML}}}Conditions").attrib["NotOnOrAfter"]
+
+    assert decide(answered(before_sign=change)).not_on_or_after == datetime(2036, 1, 1, tzinfo=UTC)
 
 
 def test_row_20_a_missing_destination_can_be_waived():

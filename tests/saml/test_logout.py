@@ -173,6 +173,19 @@ def test_row_59_an_old_request_is_refused(acme, browser):
     refused_logout(get(browser, asked(browser, valid_seconds=-120)), acme, "logout_expired")
 
 
+@pytest.mark.parametrize("issued", ["9999-12-31T23:59:59Z", "2126-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_row_59_a_request_of_another_time_is_refused(acme, browser, issued):
+    """One that is of tomorrow could be shown again when it is no longer remembered."""
+    root = etree.fromstring(asked(browser))
+    root.set("IssueInstant", issued)
+    refused_logout(get(browser, etree.tostring(root)), acme, "logout_expired")
+    assert open_sessions(acme)
+
+
+def test_the_clock_of_the_identity_provider_may_be_a_little_ahead(browser):
+    assert get(browser, asked(browser, issued_seconds=50)).status_code == 302
+
+
 def test_row_59_a_request_counts_once(acme, browser):
     document = asked(browser, name_id="nobody@acme.example")
     get(browser, document)
