@@ -4,9 +4,10 @@ import base64
 import binascii
 import hashlib
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import xmlsec
+from lxml import etree
 
 from saml import names
 from saml.names import DS
@@ -16,6 +17,20 @@ from saml.xml import Element, Tree
 
 RSA_BITS_MIN = 2048
 EC_BITS_MIN = 256
+# "xs xsi saml ds #default" is long for a genuine one; each prefix is looked for at every element, whether it is known there or not.
+PREFIX_LIST_CHARACTERS_MAX: Final = 200
+CHANGED: Final = "the key is right, but what it signed was changed afterwards"
+# The last part of a signature method's name → how xmlsec computes it.
+TRANSFORMS: Final = {
+    "rsa-sha256": xmlsec.constants.TransformRsaSha256,
+    "rsa-sha384": xmlsec.constants.TransformRsaSha384,
+    "rsa-sha512": xmlsec.constants.TransformRsaSha512,
+    "ecdsa-sha256": xmlsec.constants.TransformEcdsaSha256,
+    "ecdsa-sha384": xmlsec.constants.TransformEcdsaSha384,
+    "ecdsa-sha512": xmlsec.constants.TransformEcdsaSha512,
+    "rsa-sha1": xmlsec.constants.TransformRsaSha1,
+    "ecdsa-sha1": xmlsec.constants.TransformEcdsaSha1,
+}
 
 _EMPTY_DIGESTS = {hashlib.new(name, b"").digest() for name in ("sha1", "sha256", "sha384", "sha512")}
 _REFERENCE_PARTS = [f"{{{DS}}}Transforms", f"{{{DS}}}DigestMethod", f"{{{DS}}}DigestValue"]
@@ -43,17 +58,48 @@ def verify(
     fitting = [key for key in keys if key.kind == kind]
     if fitting and not any(long_enough(key) for key in fitting):
         raise Refused("weak_key", f"{fitting[0].bits} bits")
+    key = _signer(signature, tuple(filter(long_enough, fitting)))
+    if key is None:
+        raise Refused(code)
     # Only the attribute "ID" is made known, and `saml.xml` has seen that each value stands once.
     xmlsec.tree.add_ids(tree.root, ["ID"])
-    for key in filter(long_enough, fitting):
-        context = xmlsec.SignatureContext()
-        context.key = key.key
-        try:
-            context.verify(signature)
-        except xmlsec.Error:
-            continue
-        return key
-    raise Refused(code)
+    context = xmlsec.SignatureContext()
+    context.key = key.key
+    try:
+        context.verify(signature)
+    except xmlsec.Error as error:
+        raise Refused(code, CHANGED) from error
+    return key
+
+
+def _signer(signature: Element, keys: tuple[TrustedKey, ...]) -> TrustedKey | None:
+    """Return the key by which the SignedInfo itself was signed.
+
+    xmlsec digests what is referred to first, once for each key that is tried, and for a document made for that it takes
+    seconds. So nothing large is canonicalized before a key of ours has signed that it should be.
+    """
+    info, value = signature[0], signature[1]
+    canonicalization, method = info[0], info[1]
+    octets = etree.tostring(
+        info, method="c14n", exclusive=True, inclusive_ns_prefixes=_prefixes(canonicalization)
+    )
+    try:
+        made = base64.b64decode("".join((value.text or "").split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    transform = TRANSFORMS[method.get("Algorithm").rpartition("#")[2]]
+    return next((key for key in keys if made_by(key, transform, octets, made)), None)
+
+
+def made_by(key: TrustedKey, transform: Any, octets: bytes, signature: bytes) -> bool:
+    """Tell whether `signature` (of elliptic curves: r ‖ s) over `octets` was made by the key."""
+    context = xmlsec.SignatureContext()
+    context.key = key.key
+    try:
+        context.verify_binary(octets, transform, signature)
+    except xmlsec.Error:
+        return False
+    return True
 
 
 def long_enough(key: TrustedKey) -> bool:
@@ -74,6 +120,9 @@ def _check_signed_info(tree: Tree, element: Element, signature: Element, *, sha1
     canonicalization, method, reference = info
     if not _exclusive(canonicalization):
         raise Refused("c14n", str(canonicalization.get("Algorithm"))[:100])
+    if "#default" in _prefixes(canonicalization):
+        # lxml, by which the SignedInfo is canonicalized, does not know the word.
+        raise Refused("c14n", "#default as an inclusive prefix of the SignedInfo")
     kind = names.SIGNATURE_METHODS.get(method.get("Algorithm", ""))
     if kind is None and sha1:
         kind = names.SHA1_SIGNATURE_METHODS.get(method.get("Algorithm", ""))
@@ -110,10 +159,19 @@ def _check_reference(tree: Tree, element: Element, reference: Element, *, sha1: 
 
 
 def _exclusive(element: Element) -> bool:
-    """Exclusive C14N without comments, with at most a list of inclusive prefixes (exc-c14n 3)."""
-    return element.get("Algorithm") == names.EXCLUSIVE_C14N and all(
-        child.tag == _INCLUSIVE for child in element
+    """Exclusive C14N without comments, with at most one short list of inclusive prefixes (exc-c14n 3)."""
+    if element.get("Algorithm") != names.EXCLUSIVE_C14N or len(element) > 1:
+        return False
+    return all(
+        child.tag == _INCLUSIVE
+        and not len(child)
+        and len(child.get("PrefixList", "")) <= PREFIX_LIST_CHARACTERS_MAX
+        for child in element
     )
+
+
+def _prefixes(canonicalization: Element) -> list[str]:
+    return [prefix for each in canonicalization for prefix in each.get("PrefixList", "").split()]
 
 
 def sha1_allowed(until: datetime | None, now: datetime) -> bool:

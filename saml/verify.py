@@ -140,8 +140,8 @@ def _verify_response(
     try:
         return _verify_element(response.tree, response.root, connection, now, "response_signature")
     except Refused as refused:
-        if refused.code == "response_signature" and response.encrypted is not None and not refused.detail:
-            # samlify's default order; the key is right then, and whoever looks for another finds none.
+        if refused.detail == signatures.CHANGED and response.encrypted is not None:
+            # samlify's default order; whoever looks for another key finds none.
             raise Refused(
                 refused.code, "or the assertion was encrypted after the response was signed"
             ) from None
