@@ -1,6 +1,5 @@
 """The organizations of this server, for operators, and the settings of one."""
 
-import zoneinfo
 from typing import Any, Final
 
 from django import forms
@@ -48,7 +47,7 @@ class SettingsForm(Form):
     name = forms.CharField(label="Name", max_length=200)
     time_zone = forms.ChoiceField(
         label="Time zone",
-        choices=lambda: [(name, name) for name in sorted(zoneinfo.available_timezones())],
+        choices=lambda: [(name, name) for name in sorted(organizations.time_zones())],
         help_text="By its clocks people leave whose end is a date and hour.",
     )
     grace_days = forms.IntegerField(
