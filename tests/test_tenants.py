@@ -23,6 +23,7 @@ from identity import (
     groups,
     invitations,
     members,
+    organizations,
     pulls,
     receipts,
     resources,
@@ -102,10 +103,22 @@ def a_pull(organization):
     return pulls.create(organization, kind="csv", name="HR", settings=settings, actor=SETUP)
 
 
-@pytest.fixture
-def theirs(acme, ada, jane, okta):
-    """Give what acme has, by the name that addresses call it."""
+@pytest.fixture(scope="module")
+def acme(shared_db):
+    return organizations.create(name="Acme", slug="acme", access_model="portfolio_asset", actor=SETUP)
+
+
+@pytest.fixture(scope="module")
+def globex(shared_db):
+    return organizations.create(name="Globex", slug="globex", access_model="company_shop", actor=SETUP)
+
+
+@pytest.fixture(scope="module")
+def theirs(acme):
+    """Give what acme has, by the name that addresses call it; no stranger changes any of it, so that all tests share it."""
     resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
+    join(acme, "ada@acme.example", role="organization_admin")
+    jane = join(acme, "jane@acme.example")
     connection = connect(acme)
     attempt = Browser(connection).begin()
     group = groups.create(acme, actor=SETUP, display_name="Team", members=[str(jane.pk)])
@@ -119,7 +132,7 @@ def theirs(acme, ada, jane, okta):
         "member": jane.pk,
         "token": tokens.issue(jane, actor=SETUP)[0].pk,
         "session": sessions.start(jane, actor=SETUP)[0].pk,
-        "directory": okta.directory.pk,
+        "directory": scim_client(acme, "okta").directory.pk,
         "domain": domains.claim(acme, "acme.example", actor=SETUP).pk,
         "connection": connection.pk,
         "attempt": attempt.pk,
@@ -150,9 +163,10 @@ def theirs(acme, ada, jane, okta):
     }
 
 
-@pytest.fixture
-def stranger(gus):
+@pytest.fixture(scope="module")
+def stranger(globex):
     """Give a client with all that globex can hold: its administrator's session, and the same one's token."""
+    gus = join(globex, "gus@globex.example", role="organization_admin", displayName="Gus Grant")
     client = Client()
     client.cookies[settings.SESSION_COOKIE_NAME] = sessions.start(gus, actor=SETUP)[1]
     secret = tokens.issue(gus, actor=SETUP, scopes=list(CAPABILITIES))[1]
@@ -163,6 +177,12 @@ def stranger(gus):
         return client.generic(method, path, headers=headers, **content)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def strange_secret(globex):
+    """Give the token of a directory of globex."""
+    return scim_client(globex, "okta").secret
 
 
 def _address(route, organization, values):
@@ -204,8 +224,7 @@ def test_a_stranger_finds_nothing(acme, theirs, stranger, route):
 
 
 @pytest.mark.parametrize("route", SCIM)
-def test_a_strange_directory_finds_nothing(acme, globex, theirs, route):
-    secret = scim_client(globex, "okta").secret
+def test_a_strange_directory_finds_nothing(acme, theirs, strange_secret, route):
     before = _trace(acme)
     kind, value = (
         ("User", {"userName": "evil"}) if "[Uu]sers" in route else ("Group", {"displayName": "evil"})
@@ -227,15 +246,14 @@ def test_a_strange_directory_finds_nothing(acme, globex, theirs, route):
             address,
             data=json.dumps(body) if body else "",
             content_type="application/scim+json",
-            headers={"Authorization": f"Bearer {secret}"},
+            headers={"Authorization": f"Bearer {strange_secret}"},
         )
         assert answer.status_code == 404, (method, answer.content)
     assert _trace(acme) == before
 
 
-def test_what_shows_the_callers_own_shows_nothing_of_others(acme, ada, jane, theirs, gus, stranger):
-    secret = scim_client(gus.organization, "okta").secret
-    headers = {"Authorization": f"Bearer {secret}"}
+def test_what_shows_the_callers_own_shows_nothing_of_others(theirs, stranger, strange_secret):
+    headers = {"Authorization": f"Bearer {strange_secret}"}
     for path in (
         "/scim/v2",
         "/scim/v2/Users",
