@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 
 import pytest
 
@@ -79,3 +80,15 @@ def test_every_page_is_led_to(folder, start):
         links = [link for link, _ in LINK.findall(page.read_text()) if link.endswith(".md")]
         waiting |= {(page.parent / link).resolve() for link in links if "://" not in link} - reached
     assert {path for path in (ROOT / "docs" / folder).glob("*.md") if path not in reached} == set()
+
+
+def test_the_map_shows_each_module_once():
+    wrong = []
+    for section in (ROOT / "docs/map.md").read_text().split("\n## ")[1:]:
+        floor, _, text = section.partition("\n")
+        shown = Counter(
+            named for row in text.splitlines() if row.startswith("| ") for named in CODE.findall(row)
+        )
+        there = {path.stem for path in (ROOT / floor).glob("*.py")} - {"__init__", "apps", "models", "urls"}
+        wrong += [f"{floor}/{name}" for name in {*shown, *there} if shown[name] != (name in there)]
+    assert wrong == [], "each of these wants one place in docs/map.md, or is gone"
