@@ -38,9 +38,9 @@ ROOT = Path(__file__).parent.parent
 SETUP = Actor("job", "tests", "the tests")
 
 
-@pytest.fixture
-def server(db) -> Iterator[str]:
-    """Give the address of a real HTTP server of the whole product, as http://127.0.0.1:port."""
+@pytest.fixture(scope="session")
+def serving(database) -> Iterator[str]:
+    """Run a real HTTP server of the whole product; to stop it takes half a second, so that it serves all tests of a worker."""
     thread = LiveServerThread("127.0.0.1", _static_handler())
     thread.daemon = True
     thread.start()
@@ -49,6 +49,12 @@ def server(db) -> Iterator[str]:
         raise thread.error
     yield f"http://127.0.0.1:{thread.port}"
     thread.terminate()
+
+
+@pytest.fixture
+def server(serving, db) -> str:
+    """Give the address of a real HTTP server of the whole product on an empty database, as http://127.0.0.1:port."""
+    return serving
 
 
 def _static_handler() -> type:

@@ -63,11 +63,12 @@ def there(acme, ada, jane, okta):
 @bounded(
     max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
 )
-def test_every_answer_keeps_the_schemas_promise(case, server, there, settings):
+def test_every_answer_keeps_the_schemas_promise(case, server, one_connection, there, settings):
     settings.ROLLCALL_OPERATOR_TOKEN = "the-operator-token-of-the-tests"
     case.path_parameters = there(case.path_parameters or {})
     case.call_and_validate(
         base_url=server,
+        session=one_connection,
         headers={"Authorization": f"Bearer {settings.ROLLCALL_OPERATOR_TOKEN}"},
         checks=PROMISES,
     )
