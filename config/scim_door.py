@@ -64,7 +64,8 @@ def _viewed(request: HttpRequest) -> HttpResponse:
 
 def _resolved(path: str) -> ResolverMatch:
     """Return what Django's `resolve` would, which tries every address of the server and keeps account of what it tried."""
-    rest = path[len(BASE) + 1 :]
+    # A base address with a slash at its end makes /scim/v2//Users of many clients.
+    rest = path[len(BASE) :].lstrip("/")
     for each in urlpatterns:
         if found := each.pattern.regex.search(rest):
             return ResolverMatch(

@@ -42,8 +42,8 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "onelogin": "Use the connector “SCIM Provisioner with SAML (SCIM v2 Enterprise)”; the older ones name the URNs of SCIM 1.",
     },
     "user_name_taken": {
-        "": "The person is here already, by hand or from another directory. Prove their e-mail domain in Rollcall, so that this "
-        "directory may take them over, or offboard the double.",
+        "": "Somebody has this name already. If it is the same person, here by hand or from another directory: prove their e-mail domain "
+        "in Rollcall, so that this directory may take them over. If it is another one of this directory: rename one of the two.",
     },
     "email_taken": {
         "": "Two people carry one address, and this organization wants each once: correct one of them at the source.",
@@ -75,6 +75,13 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     },
     "access_held": {
         "": "An administrator of Rollcall gave or took this by hand, and machines leave it alone: change it on the member's page.",
+    },
+    "unknown_access": {
+        "": "Compare the values with the names of your roles and with <kind>:<id>:<permission> of your resources, letter by letter.",
+    },
+    "first_access_over": {
+        "": "Nothing, if administrators look after access in Rollcall. If the identity provider is to go on assigning, set the "
+        "directory's access_follows.",
     },
     "access_unknown": {
         "okta": "Governance › Entitlements: import again; the role or resource was renamed or retired in Rollcall since.",

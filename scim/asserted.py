@@ -11,7 +11,8 @@ from audit.record import Actor
 from identity import first_access
 from identity.first_access import Wanted
 from identity.grants import GrantSpec
-from identity.models import Member
+from identity.models import FirstAccess, Member
+from scim.operations import Notices
 from scim.schemas import ACCESS_USER
 
 # The parts of a profile that assert something.
@@ -38,14 +39,31 @@ def spec_of(value: str) -> GrantSpec:
     return GrantSpec(kind, key, permission) if kind and key and permission else GrantSpec(value, "", "")
 
 
-def apply(member: Member, profile: Mapping[str, Any], *, actor: Actor) -> None:
+def text_of(spec: GrantSpec) -> str:
+    """Return the entitlement that `spec_of` reads, as it was sent."""
+    return f"{spec.kind}:{spec.key}:{spec.permission}".rstrip(":")
+
+
+def apply(member: Member, profile: Mapping[str, Any], *, actor: Actor, notices: Notices) -> None:
     """Apply what the profile asserts in the place of the defaults, the first time that it says something; in the caller's transaction.
 
-    The first sign-in has not happened yet or has closed the matter: both is identity.first_access's to know.
+    The first sign-in has not happened yet or has closed the matter: both is identity.first_access's to know. What names nothing here, and
+    what comes too late to give anything, becomes a notice.
     """
     asserted = wanted(profile)
-    if asserted is not None:
-        first_access.apply_asserted(member, asserted, actor=actor, final=False)
+    if asserted is None:
+        return
+    applied = first_access.apply_asserted(member, asserted, actor=actor, final=False)
+    for spec in applied.refused_grants:
+        notices.add("unknown_access", "entitlements", text_of(spec))
+    for name in applied.refused_roles:
+        notices.add("unknown_access", "roles", name)
+    for path, said, stage in (
+        ("entitlements", asserted.grants, FirstAccess.Stage.ASSERTED_GRANTS),
+        ("roles", asserted.roles, FirstAccess.Stage.ASSERTED_ROLES),
+    ):
+        if said is not None and stage not in applied.stages:
+            notices.add("first_access_over", path, "kept; first permissions were given before")
 
 
 def _values(profile: Mapping[str, Any], name: str) -> list[str]:

@@ -68,21 +68,33 @@ def object_of(value: Any) -> Any:
         return value
 
 
-def attributes_in(value: Any, notices: Notices) -> dict[str, Any]:
-    """Return the attributes that an operation without a path names; ScimError value_wrong."""
+def list_of(value: Any) -> Any:
+    """Return the list that stands in a text; any other value as it is."""
+    if not isinstance(value, str) or not value.startswith("["):
+        return value
+    inside = object_of(f'{{"list":{value}}}')
+    return inside["list"] if isinstance(inside, dict) else value
+
+
+def attributes_in(value: Any, notices: Notices, written: str = "") -> dict[str, Any]:
+    """Return the attributes that an operation names which has no path, or a path to a whole schema (`written`); ScimError value_wrong."""
+    path = written or "value"
     if isinstance(value, list) and len(value) == 1:
-        notices.add("wrapped_value", "value")
+        notices.add("wrapped_value", path)
         value = value[0]
     inside = object_of(value)
     if not isinstance(inside, dict):
-        expected = "an object of attributes, as the operation has no path"
-        raise ScimError(Code.VALUE_WRONG, path="value", expected=expected)
+        expected = "an object of attributes" + ("" if written else ", as the operation has no path")
+        raise ScimError(Code.VALUE_WRONG, path=path, expected=expected)
     if inside is not value:
-        notices.add("coerced", "value", "an object written as text")
+        notices.add("coerced", path, "an object written as text")
     return inside
 
 
 def _several(attribute: Attribute, value: Any, notices: Notices, path: str) -> list[Any] | None:
+    if attribute.type == "complex" and (inside := list_of(value)) is not value:
+        notices.add("coerced", path, "a list written as text")
+        value = inside
     if not isinstance(value, list):
         notices.add("coerced", path, "a single value in place of a list")
         value = [value]
@@ -93,7 +105,20 @@ def _several(attribute: Attribute, value: Any, notices: Notices, path: str) -> l
         one = _one(attribute, each, notices, path) if each is not None else None
         if one is not None and one not in found:
             found.append(one)
-    return one_primary(found, notices, path) or None
+    return one_primary(distinct(attribute, found, notices, path), notices, path) or None
+
+
+def distinct(attribute: Attribute, values: list[Any], notices: Notices, path: str) -> list[Any]:
+    """Leave of each type one value once, the last one's parts over the first one's (RFC 7643 §2.4: no combination more than once)."""
+    if not values[1:] or not attribute.is_usual_list:
+        return values
+    found: dict[Any, Any] = {}
+    for number, each in enumerate(values):
+        key = (each["value"], each.get("type")) if each.get("value") else number
+        found[key] = {**found[key], **each} if key in found else each
+    if len(found) < len(values):
+        notices.add("coerced", path, "one value of one type, given twice")
+    return list(found.values())
 
 
 def one_primary(values: list[Any], notices: Notices, path: str) -> list[Any]:
@@ -237,9 +262,14 @@ def _moment(attribute: Attribute, value: Any, notices: Notices, path: str) -> st
 
 def _binary(attribute: Attribute, value: Any, notices: Notices, path: str) -> str | None:
     text = _text(attribute, value, notices, path)
+    if text is not None and (joined := "".join(text.split())) != text:
+        # Certificates are often cut into lines.
+        notices.add("coerced", path, "blanks and line ends left out")
+        text = joined
     try:
         if text is not None:
-            base64.b64decode(text, validate=True)
+            # The signs at its end may be left out (RFC 7643 §2.3.6).
+            base64.b64decode(text if "=" in text else text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise ScimError(Code.VALUE_WRONG, path=path, expected=_EXPECTED[attribute.type]) from None
     return text

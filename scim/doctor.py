@@ -181,7 +181,7 @@ def _refusals(directory: Directory, days: int, idp: str) -> list[Finding]:
         if code == Code.NOT_FOUND:
             continue  # a client asks whether somebody is there: no fault
         kind = CATALOGUE.get(Code(code)) if code in set(Code) else None
-        title = kind.detail if kind else "Rollcall failed to answer."
+        title = kind.title if kind else "Rollcall failed to answer."
         found.append(_problem(code, title, idp, count=count, last_seen=last_seen))
     return found
 

@@ -1,6 +1,5 @@
 """What a client finds behind documentationUri: what is our own beside the RFCs, our limits, and every code of an error."""
 
-import re
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +9,6 @@ from scim import bulk, normaliser, paging, protocol
 from scim.address import base_url
 from scim.errors import CATALOGUE
 
-_PLACEHOLDER: Final = re.compile(r"\{\w+\}")
 _TEXT: Final = """SCIM 2.0 at {base}
 RFC 7643, RFC 7644 and RFC 9865. What is our own beside them:
 
@@ -47,8 +45,7 @@ class Documentation(View):
     def get(self, _request: HttpRequest) -> HttpResponse:
         """Show it."""
         codes = "\n".join(
-            f"  {kind.status} {code.value}\n      {_PLACEHOLDER.sub('…', kind.detail)}"
-            for code, kind in CATALOGUE.items()
+            f"  {kind.status} {code.value}\n      {kind.title}" for code, kind in CATALOGUE.items()
         )
         text = _TEXT.format(
             base=base_url(), page=paging.COUNT_MAX, body=protocol.BODY_BYTES_MAX, bulk=bulk.OPERATIONS_MAX,

@@ -1,5 +1,6 @@
 """What a client is told when it is refused: one catalogue of codes, each with status, scimType and one sentence."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -14,6 +15,7 @@ ECHO_CHARACTERS_MAX = 200
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 # A restart of PostgreSQL takes about as long.
 _AWAY_SECONDS = 5
+_PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 class Kind(NamedTuple):
@@ -22,6 +24,11 @@ class Kind(NamedTuple):
     status: int
     scim_type: str | None
     detail: str
+
+    @property
+    def title(self) -> str:
+        """The sentence of every such refusal, with a mark where facts of a single one would stand."""
+        return _PLACEHOLDER.sub("…", self.detail)
 
 
 class Code(StrEnum):

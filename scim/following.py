@@ -129,7 +129,7 @@ def assert_anew(
     for code, left in (("held_by_administrator", result.disputed), ("unknown_access", result.unknown)):
         for each in left:
             path = "entitlements" if isinstance(each, GrantSpec) else "roles"
-            notices.add(code, path, _written(each))
+            notices.add(code, path, asserted.text_of(each) if isinstance(each, GrantSpec) else each)
     return result.changed or not (result.disputed or result.unknown)
 
 
@@ -150,10 +150,6 @@ def refuse_untaken(notices: Notices) -> None:
         for notice in notices.found:
             if notice.code == code:
                 raise ScimError(refusal, path=notice.path, value=notice.note)
-
-
-def _written(each: GrantSpec | str) -> str:
-    return each if isinstance(each, str) else f"{each.kind}:{each.key}:{each.permission}".rstrip(":")
 
 
 def _overlaid(profile: dict[str, Any], roles: str | None, grants: str | None) -> dict[str, Any]:

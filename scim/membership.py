@@ -50,7 +50,10 @@ def read_ids(value: Any, notices: Notices) -> tuple[str, ...]:
     """Return the ids in a list of members, each once, in their order."""
     if value is None:
         return ()
-    listed = value if isinstance(value, list) else [value]
+    inside = coercion.list_of(value)
+    if inside is not value:
+        notices.add("coerced", "members", "a list written as text")
+    listed = inside if isinstance(inside, list) else [inside]
     if len(listed) > MEMBERS_MAX:
         raise ScimError(Code.TOO_MANY_VALUES, path="members", limit=MEMBERS_MAX)
     ids: dict[str, None] = {}

@@ -251,9 +251,7 @@ class _Reading:
                     continue
                 yield Operation("remove", Place(place.extension, attribute, None), written=written)
             return
-        if not isinstance(value, dict):
-            raise ScimError(Code.VALUE_WRONG, path=written, expected="an object of attributes")
-        for key, held in value.items():
+        for key, held in coercion.attributes_in(value, self.notices, written).items():
             yield from self.place(verb, f"{urn}:{key}", held, explicit=False)
 
 

@@ -16,6 +16,8 @@ Resource = dict[str, Any]
 
 # How often a value may be compared in one request, with a term of a filter or with a value that was sent: half a second's work.
 COMPARISONS_MAX = 300_000
+# Parts that only say something of the others.
+_LABELS = frozenset({"type", "primary", "display"})
 
 
 def apply(
@@ -99,7 +101,7 @@ def _several(before: list[Any], operation: Operation, notices: Notices) -> list[
         raise ScimError(Code.TOO_MANY_VALUES, path=attribute.name, limit=coercion.VALUES_MAX)
     if operation.kind == "remove":
         return after
-    return _single_primary(before, after)
+    return _single_primary(before, coercion.distinct(attribute, after, notices, operation.written))
 
 
 def _plain(before: list[Any], operation: Operation, notices: Notices) -> list[Any]:
@@ -154,9 +156,12 @@ def _chosen(before: list[Any], operation: Operation, notices: Notices) -> list[A
 
 def _element(element: Resource, operation: Operation) -> Resource:
     sub = operation.place.sub
-    if sub is not None:
+    if sub is not None and operation.kind == "remove":
         rest = {name: value for name, value in element.items() if name != sub.name}
-        return rest if operation.kind == "remove" else {**element, sub.name: operation.value}
+        # Of what has lost its value, or an address its last line, the labels mean nothing.
+        return rest if rest.keys() - _LABELS or not operation.attribute.by_name.keys() - _LABELS else {}
+    if sub is not None:
+        return {**element, sub.name: operation.value}
     if operation.kind == "remove":
         return {}
     # A value that is chosen by a filter is a complex one: the given parts are set, the others stay.

@@ -59,7 +59,7 @@ def changed(
         following.note_unused(row.profile, fields.profile, notices)
         was_taken = following.assert_anew(member, fields.profile, about, actor=who.actor, notices=notices)
     elif _asserts_anew(row, fields):
-        asserted.apply(member, fields.profile, actor=who.actor)
+        asserted.apply(member, fields.profile, actor=who.actor, notices=notices)
     if row.active and not member.is_active:
         burst_guard.note(who.directory, [row.id], Departure.Kind.SUSPEND, actor=who.actor)
     elif member.is_active and not row.active:

@@ -14,26 +14,30 @@ class Profile(NamedTuple):
     creates_again: bool = False
     # Whether a PUT of a group without `members` is one of nobody. Others leave the list out when they only rename.
     puts_whole_groups: bool = False
-    # Part of the User-Agent that gives the client away.
-    user_agent: str = ""
+    # Parts of a User-Agent that give the client away. PingFederate and Keycloak can come as Java's own client, which says nothing.
+    user_agents: tuple[str, ...] = ()
 
 
 PROFILES: dict[str, Profile] = {
     each.name: each
     for each in (
         Profile("generic", "Any SCIM 2.0 client"),
-        Profile("okta", "Okta, application from its catalogue", user_agent="okta scim client"),
+        Profile("okta", "Okta, application from its catalogue", user_agents=("okta scim client",)),
         Profile("okta_wizard", "Okta, application from its wizard"),
-        Profile("entra", "Microsoft Entra ID", "empty", user_agent="azure ad"),
+        Profile("entra", "Microsoft Entra ID", "empty", user_agents=("azure ad",)),
         Profile("entra_scim2", "Microsoft Entra ID with aadOptscim062020", "empty"),
-        Profile("onelogin", "OneLogin", user_agent="onelogin"),
+        Profile("onelogin", "OneLogin", user_agents=("onelogin",)),
         Profile("onelogin_old", "OneLogin, its older connector"),
-        Profile("ping", "PingOne and PingFederate", user_agent="ping"),
-        Profile("jumpcloud", "JumpCloud", user_agent="jumpcloud"),
-        Profile("google", "Google Workspace", user_agent="google-auto-provisioning"),
-        Profile("authentik", "authentik", user_agent="authentik"),
-        Profile("keycloak", "Keycloak", puts_whole_groups=True, user_agent="keycloak"),
-        Profile("rippling", "Rippling", creates_again=True, user_agent="rippling"),
+        Profile(
+            "ping",
+            "PingOne and PingFederate",
+            user_agents=("pingone", "pingfederate", "ping identity", "pingidentity"),
+        ),
+        Profile("jumpcloud", "JumpCloud", user_agents=("jumpcloud",)),
+        Profile("google", "Google Workspace", user_agents=("google-auto-provisioning",)),
+        Profile("authentik", "authentik", user_agents=("authentik",)),
+        Profile("keycloak", "Keycloak", puts_whole_groups=True, user_agents=("keycloak",)),
+        Profile("rippling", "Rippling", creates_again=True, user_agents=("rippling",)),
     )
 }
 
@@ -53,7 +57,9 @@ def seen_in(user_agent: str, query: str) -> str:
     if "aadoptscim062020" in query.lower():
         return "entra_scim2"
     agent = user_agent.lower()
-    return next((each.name for each in PROFILES.values() if each.user_agent and each.user_agent in agent), "")
+    return next(
+        (each.name for each in PROFILES.values() if any(one in agent for one in each.user_agents)), ""
+    )
 
 
 class Quirk(NamedTuple):
@@ -70,6 +76,7 @@ NOTICES: dict[str, str] = {
     "member_pending": "Members of groups are named who are not here; they join when they arrive.",
     "held_by_administrator": "Access is given or taken on which an administrator has decided; the decision stays.",
     "unknown_access": "Roles or entitlements are named that do not exist here; nothing was given for them.",
+    "first_access_over": "Roles or entitlements came after the first permissions were given; nothing was given or taken for them.",
     "first_access_unused": "First permissions are sent by a directory that goes on assigning; they count for nothing.",
 }
 

@@ -164,7 +164,7 @@ def _request(row: LoggedRequest, kept: Exchange) -> WSGIRequest:
         {
             **headers,
             "REQUEST_METHOD": row.method,
-            "PATH_INFO": ROOT + row.path,
+            "PATH_INFO": f"{ROOT}/{row.path.lstrip('/')}",  # as the door reads it
             "QUERY_STRING": kept.query,
             "CONTENT_TYPE": kept.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(body)),

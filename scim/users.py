@@ -131,7 +131,7 @@ def create(call: Call) -> HttpResponse:
                 given.member, fields.profile, about, actor=who.actor, notices=wanted.notices
             )
         else:
-            asserted.apply(given.member, fields.profile, actor=who.actor)
+            asserted.apply(given.member, fields.profile, actor=who.actor, notices=wanted.notices)
         # Nobody can have named somebody by an id that is a moment old.
         joined = (not given.created or given.awaited) and people.welcome(
             who, given.member, fields.external_id

@@ -1,5 +1,6 @@
 """Whether one value of a resource fulfils a filter: what PATCH needs to choose among values, without a database."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "lt": lambda left, right: left < right,
     "le": lambda left, right: left <= right,
 }
+_DIGITS = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?", re.ASCII)
 _TEXT_ONLY = frozenset({"co", "sw", "ew"})
 _UNORDERED = frozenset({"gt", "ge", "lt", "le"})
 # "boolean and binary attributes SHALL cause a failed response" (RFC 7644 §3.4.2.2).
@@ -81,13 +83,23 @@ def comparable(tree: Comparison, attribute: Attribute) -> Literals:
     if attribute.type == "boolean":
         return _boolean(value, name)
     if attribute.type in {"integer", "decimal"}:
-        if isinstance(value, bool | str):
-            raise ScimError(Code.FILTER_VALUE, path=name, expected="a number")
-        return value
+        return _number(value, name)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool) and attribute.type == "string":
+        # Rippling's employee numbers: written as a number, kept as text.
+        return str(value)
     if not isinstance(value, str):
         raise ScimError(Code.FILTER_VALUE, path=name, expected="text in quotes")
     if attribute.type == "dateTime" and tree.operator not in _TEXT_ONLY:
         moment(value, name)
+    return value
+
+
+def _number(value: Literals, name: str) -> Literals:
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        # Entra writes every value in quotes.
+        return Decimal(value)
+    if isinstance(value, bool | str):
+        raise ScimError(Code.FILTER_VALUE, path=name, expected="a number")
     return value
 
 

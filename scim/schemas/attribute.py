@@ -7,6 +7,7 @@ Type = Literal["string", "boolean", "decimal", "integer", "dateTime", "reference
 Mutability = Literal["readOnly", "readWrite", "immutable", "writeOnly"]
 Returned = Literal["always", "never", "default", "request"]
 Uniqueness = Literal["none", "server", "global"]
+_USUAL = frozenset({"value", "display", "type", "primary", "$ref"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +47,16 @@ class Attribute:
     def is_plain_list(self) -> bool:
         """Whether it holds several values without parts."""
         return self.multi_valued and self.type != "complex"
+
+    @property
+    def is_usual_list(self) -> bool:
+        """Whether it holds several values of the usual parts alone (RFC 7643 §2.4)."""
+        return (
+            self.multi_valued
+            and self.type == "complex"
+            and "value" in self.by_name
+            and self.by_name.keys() <= _USUAL
+        )
 
     @property
     def is_hidden(self) -> bool:

@@ -4,6 +4,7 @@ import pytest
 
 from identity import directories, grants, resources, roles, tenancy
 from identity.models import Member
+from scim.models import LoggedRequest
 from tests.conftest import SETUP
 from tests.saml.door import Browser, connect
 from tests.scim.talk import Scim, entries
@@ -50,6 +51,36 @@ def access(acme):
 def test_without_an_assertion_the_defaults_stand(acme, idp):
     idp.post("/Users", person(roles=[], entitlements=[]))
     assert access(acme) == ({("iberia", "view", "directory_default")}, ["member"])
+
+
+def warned(acme):
+    with tenancy.of(acme):
+        latest = LoggedRequest.objects.latest("happened_at", "id")
+    return [
+        (each["code"], each["path"], each["note"]) for each in latest.warnings if "access" in each["code"]
+    ]
+
+
+def test_what_gives_nothing_is_told_in_the_request_log(acme, idp):
+    unknown = [{"value": "portfolio:atlantis:view"}, {"value": " portfolio:nordics:view"}, *ENTITLEMENTS]
+    schemas = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"]}
+    made = idp.post("/Users", person(roles=[{"value": "Auditor"}], entitlements=unknown, **schemas)).body
+    assert warned(acme) == [
+        ("unknown_access", "entitlements", "portfolio:atlantis:view"),
+        ("unknown_access", "entitlements", " portfolio:nordics:view"),
+        ("unknown_access", "roles", "Auditor"),
+    ]
+    # The first time is over, also for what was refused: whoever sends it anew is told so, and whoever repeats it isn't.
+    echo = {**made, "title": "Clerk"}
+    idp.put(f"/Users/{made['id']}", echo)
+    assert warned(acme) == []
+    idp.put(f"/Users/{made['id']}", {**echo, "roles": [{"value": "auditor"}]})
+    over = "kept; first permissions were given before"
+    assert warned(acme) == [
+        ("first_access_over", "entitlements", over),
+        ("first_access_over", "roles", over),
+    ]
+    assert access(acme)[1] == []
 
 
 def test_what_the_directory_asserts_takes_the_defaults_place(acme, idp):

@@ -160,6 +160,22 @@ def theirs(person: dict[str, Any], body: dict[str, Any]) -> dict[str, Any] | Non
     return {name: value for name, value in shown.items() if value not in ([], {})}
 
 
+def as_chosen(person: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Bring a person to what we choose otherwise.
+
+    An e-mail that has lost its value is gone; there a type and `primary` are left of it. Of each type a value is here once; there twice,
+    if one of them is the primary one.
+    """
+    if person is None:
+        return None
+    emails: dict[Any, Any] = {}
+    for each in person.get("emails", []):
+        key = (each.get("value"), each.get("type"))
+        emails[key] = emails.get(key, {}) | each
+    kept = [each for each in emails.values() if "value" in each]
+    return {name: value for name, value in (person | {"emails": kept}).items() if value or name == "active"}
+
+
 def is_tolerated(body: dict[str, Any]) -> bool:
     """Tell whether we do what the oracle refuses.
 
@@ -177,4 +193,4 @@ def test_a_patch_has_the_same_effect(seed):
         mine, other = ours(person, body), theirs(person, body)
         if other is None and is_tolerated(body):
             continue
-        assert mine == other, (person, body)
+        assert as_chosen(mine) == as_chosen(other), (person, body)

@@ -53,6 +53,7 @@ def test_the_configuration_is_what_the_server_does(idp):
     ("written", "path"),
     [
         ("/users?count=1", "/Users?count=1"), ("/groups/", "/Groups"), ("/schemas", "/Schemas"), ("/ResourceType", "/ResourceTypes"),
+        ("//Users?count=1", "/Users?count=1"), ("//ServiceProviderConfig", "/ServiceProviderConfig"),
         ("/resourcetypes/user", "/ResourceTypes/User"), ("/serviceproviderconfig", "/ServiceProviderConfig"),
     ],
 )  # fmt: skip

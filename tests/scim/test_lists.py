@@ -165,7 +165,7 @@ def test_what_an_answer_shows_of_us_is_what_a_filter_finds(idp):
         ('userName eq "a" or nothing pr', "filter_unknown"),
         ('urn:x:User:userName eq "x"', "filter_unknown"),
         ('title[value eq "x"]', "filter_unsupported"),
-        ("userName eq 5", "filter_value"),
+        ("userName eq true", "filter_value"),
         ("active eq 1", "filter_value"),
         ("active gt true", "filter_unsupported"),
         ('name eq "x"', "filter_unsupported"),
@@ -181,6 +181,18 @@ def test_a_filter_that_means_nothing_is_refused_and_recorded(idp, acme, filter_,
     answer = idp.get(f"/Users?filter={quote(filter_)}")
     assert (answer.status, answer.body["scimType"], answer.code) == (400, "invalidFilter", code)
     assert entries(acme, event="scim.refuse")[-1].reason == code
+
+
+def test_a_number_finds_the_text_that_it_was_kept_as(idp):
+    idp.ids["emp"] = idp.create("emp@example.org", externalId=5512)["id"]
+    for written in (
+        "externalId eq 5512",
+        'externalId eq "5512"',
+        "externalId sw 55",
+        "userName pr and externalId eq 5512",
+    ):
+        assert names(idp, written) == ["emp"]
+    assert names(idp, "externalId eq 5512.0") == names(idp, "externalId eq 551") == []
 
 
 def test_pages_are_complete_and_stable(idp):

@@ -128,7 +128,8 @@ def test_a_filter_obeys_the_schema(idp):
 
 SENSELESS = {
     'nothing eq "x"': "filter_unknown", 'pin eq "0000"': "filter_hidden", "pin pr": "filter_hidden", 'level eq "x"': "filter_value",
-    "remote gt true": "filter_unsupported", 'desk eq "x"': "filter_unsupported", 'joined gt "soon"': "filter_value",
+    'level eq ""': "filter_value", "remote gt true": "filter_unsupported", 'desk eq "x"': "filter_unsupported",
+    'joined gt "soon"': "filter_value",
     'badge[value eq "x"]': "filter_unsupported", 'tags[other eq "x"]': "filter_unknown",
 }  # fmt: skip
 

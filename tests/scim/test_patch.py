@@ -73,6 +73,20 @@ CASES: list[tuple[dict[str, Any], dict[str, Any]]] = [
      {"emails": [WORK, HOME, {"type": "other", "primary": True, "value": "n@x"}]}),
     ({"op": "add", "path": "photos.value", "value": "https://x.example/p"}, {"photos": [{"value": "https://x.example/p"}]}),
     ({"op": "remove", "path": 'emails[value ew "@x"]'}, {"emails": None}),
+    # What has lost its value is gone, and not a type that says something of nothing.
+    ({"op": "remove", "path": 'emails[type eq "work"].value'}, {"emails": [HOME]}),
+    ({"op": "replace", "path": 'emails[type eq "work"].value', "value": ""}, {"emails": [HOME]}),
+    ({"op": "remove", "path": "emails.value"}, {"emails": None}),
+    ({"op": "remove", "path": 'emails[type eq "work"].display'}, {}),
+    # Of each type a value is there once (RFC 7643 §2.4), and a later word on it counts.
+    ({"op": "add", "path": "emails", "value": [WORK | {"primary": True}]}, {"emails": [WORK | {"primary": True}, HOME]}),
+    ({"op": "add", "path": "emails", "value": [WORK | {"type": "other"}]}, {"emails": [WORK, HOME, WORK | {"type": "other"}]}),
+    ({"op": "replace", "path": "emails", "value": [HOME, WORK, HOME | {"display": "D"}]}, {"emails": [HOME | {"display": "D"}, WORK]}),
+    ({"op": "replace", "path": "emails", "value": '[{"value": "n@x", "type": "work"}]'}, {"emails": [WORK | {"value": "n@x"}]}),
+    ({"op": "add", "path": "x509Certificates", "value": [{"value": "TUlJTQ"}]}, {"x509Certificates": [{"value": "TUlJTQ"}]}),
+    ({"op": "add", "path": "x509Certificates", "value": "TUlJ\r\nTQ==\n"}, {"x509Certificates": [{"value": "TUlJTQ=="}]}),
+    ({"op": "replace", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "value": '{"department": "D"}'},
+     {"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "D"}}),
 ]  # fmt: skip
 
 
@@ -93,7 +107,7 @@ def test_an_operation_changes_what_it_names_and_nothing_else(
         ({"op": "replace", "path": 'emails[type eq "a" or type eq "b"].value', "value": "x"}, "target_missing"),
         ({"op": "remove", "path": "userName"}, "value_required"),
         ({"op": "replace", "path": "userName", "value": None}, "value_required"),
-        ({"op": "replace", "path": "emails[type gt 3].value", "value": "x"}, "filter_value"),
+        ({"op": "replace", "path": "emails[type gt true].value", "value": "x"}, "filter_value"),
         ({"op": "replace", "path": 'emails[primary co "x"].value', "value": "x"}, "filter_unsupported"),
     ],
 )  # fmt: skip
@@ -101,6 +115,29 @@ def test_an_operation_without_a_target_is_refused(operation: Any, code: str) -> 
     with pytest.raises(ScimError) as refused:
         patched(BEFORE, operation)
     assert refused.value.code == code
+
+
+def test_two_that_become_one_value_are_one() -> None:
+    twice = {**BEFORE, "emails": [WORK, HOME, WORK | {"value": "v@x"}]}
+    after, _ = patched(twice, {"op": "replace", "path": 'emails[type eq "work"].value', "value": "n@x"})
+    assert after["emails"] == [WORK | {"value": "n@x"}, HOME]
+
+
+def test_an_address_without_a_line_is_gone() -> None:
+    before = {**BEFORE, "addresses": [{"type": "work", "locality": "Tema", "country": "GH"}]}
+    after, _ = patched(before, {"op": "remove", "path": 'addresses[type eq "work"].locality'})
+    assert after["addresses"] == [{"type": "work", "country": "GH"}]
+    after, _ = patched(after, {"op": "remove", "path": 'addresses[type eq "work"].country'})
+    assert "addresses" not in after
+
+
+@pytest.mark.parametrize(
+    "value", ["TUlJT", "TUlJTQ=", "TU-J", "-----BEGIN CERTIFICATE-----", "[", '["TUlJ"', "[1,]"]
+)
+def test_what_is_no_base64_is_refused(value: str) -> None:
+    with pytest.raises(ScimError) as refused:
+        patched(BEFORE, {"op": "add", "path": "x509Certificates", "value": [{"value": value}]})
+    assert refused.value.code == "value_wrong"
 
 
 def test_a_list_cannot_grow_without_end() -> None:

@@ -14,7 +14,7 @@ from scim import advice, doctor
 from scim.errors import Code
 from scim.profiles import NOTICES, QUIRKS
 from tests.api.client import token_of
-from tests.conftest import SETUP
+from tests.conftest import SETUP, scim_client
 from tests.scim.talk import Scim
 from tests.scim_admin.test_burst_guard import DOWN, guarded, people
 
@@ -54,6 +54,26 @@ def test_who_calls_is_seen_by_the_traffic(okta):
     assert (client.name, client.user_agent, client.requests) == ("entra", "Azure AD Provisioning", 2)
     finding = found(okta)["other_client"]
     assert "Microsoft Entra ID calls" in finding.title
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Microsoft Azure AD SCIM provisioning 1.2.3", "entra"), ("Okta SCIM client 1.0.0", "okta"), ("PingOne/1.0", "ping"),
+        ("PingFederate 12.1", "ping"), ("scim-mapping-job/2", ""), ("Apache-HttpClient/4.5.14 (Java/17.0.9)", ""),
+    ],
+)  # fmt: skip
+def test_nobody_is_taken_for_another_by_half_a_word(acme, agent, name):
+    client = scim_client(acme, "generic")
+    Scim(client, **{"User-Agent": agent}).get("/Users?count=1")
+    assert [each.name for each in examined(client).clients] == [name]
+    assert examined(client).findings == []
+
+
+def test_a_refusal_is_told_without_the_holes_of_its_sentence(okta):
+    Scim(okta).create("jane")
+    Scim(okta).post("/Users", {"userName": ["a", "b"]})
+    assert found(okta)["value_wrong"].title == "“…” must be …."
 
 
 def test_what_is_bent_is_counted_with_its_places_and_where_to_click(entra):

@@ -144,3 +144,11 @@ def test_a_read_is_answered_again(acme, okta):
     scim.create("jane")
     scim.get('/Users?filter=userName eq "jane"')
     assert json.loads(replay.rehearse(last(acme), actor=ADA).answer)["totalResults"] == 1
+
+
+def test_a_doubled_slash_leads_to_the_same_place_again(acme, okta):
+    scim = Scim(okta)
+    scim.create("jane")
+    scim.get('//Users?filter=userName eq "jane"')
+    assert (last(acme).path, last(acme).status) == ("//Users", 200)
+    assert json.loads(replay.rehearse(last(acme), actor=ADA).answer)["totalResults"] == 1
