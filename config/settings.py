@@ -224,6 +224,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# A page of permissions sends up to 5,000 boxes, a list of people who move 1,000; Django's own limit is 1,000 fields.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 6000
 
 _SELF = "'self'"
 _NONE = "'none'"

@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from console.access import Visit
 from console.answers import done, page
+from console.paging import shorten
 from identity import bundles
 from identity.errors import NotFound, Refusal
 from identity.models import Bundle
@@ -60,7 +61,7 @@ def _find(visit: Visit, bundle: UUID) -> Bundle:
 
 
 def _page(visit: Visit, problem: str = "", *, status: int = 200) -> HttpResponse:
-    rows = list(Bundle.objects.filter(organization=visit.organization).order_by("-pk")[:_SHOWN_MAX])
+    rows = shorten(Bundle.objects.filter(organization=visit.organization).order_by("-pk"), _SHOWN_MAX)
     writing = next((row for row in rows if row.state == Bundle.State.WRITING), None)
     values = {"rows": rows, "writing": writing, "problem": problem}
     return page(visit, "bundles.html", values, status=status)

@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from console.access import Visit
 from console.answers import done, page
 from console.directories import find as directory_of
-from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from console.paging import PAGE_ROWS, cut, decode, is_uuid, shorten
 from identity.errors import Conflict
 from identity.models import Organization
 from scim import bursts
@@ -40,12 +40,12 @@ def index(visit: Visit, directory: UUID) -> HttpResponse:
     """List the bursts of a directory: those that wait first, then the decided ones."""
     found = directory_of(visit, directory)
     rows = Burst.objects.filter(organization=visit.organization, directory=found).order_by("-opened_at")
+    decided = shorten(rows.exclude(decision=""), _LISTED_MAX)
     values = {
         "directory": found,
         "waiting": held(visit.organization, found.pk),
-        "decided": [
-            (row, sum(bursts.summary(row).values())) for row in rows.exclude(decision="")[:_LISTED_MAX]
-        ],
+        "decided": [(row, sum(bursts.summary(row).values())) for row in decided],
+        "part": decided,
         "here": "bursts",
     }
     return page(visit, "bursts.html", values)

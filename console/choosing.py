@@ -11,10 +11,12 @@ from console import resources
 from console.access import Visit
 from console.paging import is_uuid
 from identity import grants
+from identity.errors import TooMany
 from identity.grants import GrantSpec
 from identity.models import Resource
 
 ROWS_MAX: Final = 200
+# Not one of them may be left out: what a page doesn't send is ended.
 _CHOICES_MAX: Final = 5000
 Checked = set[tuple[UUID, str]]
 
@@ -68,7 +70,11 @@ def searched(visit: Visit) -> str:
 
 def specs(visit: Visit, values: list[str]) -> list[GrantSpec]:
     """Read the checked boxes. What names no resource of ours is left to the verb to refuse."""
-    pairs = [value.partition(":")[::2] for value in values[:_CHOICES_MAX]]
+    if len(values) > _CHOICES_MAX:
+        raise TooMany(
+            f"A page takes at most {_CHOICES_MAX} permissions at once; give the others by a list or by API."
+        )
+    pairs = [value.partition(":")[::2] for value in values]
     ids = {resource for resource, _ in pairs if is_uuid(resource)}
     known = {
         str(resource.pk): resource

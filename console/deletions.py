@@ -1,7 +1,7 @@
 """The end of an organization, for operators: suspended, scheduled for deletion, cancelled in time, and what is left of it."""
 
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django import forms
@@ -15,6 +15,8 @@ from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity import bundles, deletions, organizations, tenancy
 from identity.errors import NotFound, Refusal
 from identity.models import Deletion
+
+_REASON_LENGTH_MAX: Final = 500
 
 
 class DeletionForm(Form):
@@ -37,6 +39,14 @@ class DeletionForm(Form):
         required=False,
         max_length=deletions.REASON_CHARACTERS_MAX,
         help_text="Goes into the customer's record, and with it.",
+    )
+
+
+class WhyForm(Form):
+    """Why everybody is kept out, or let in again: one line for the record."""
+
+    reason = forms.CharField(
+        label="Reason", required=False, max_length=_REASON_LENGTH_MAX, help_text="Kept in the record."
     )
 
 
@@ -102,10 +112,11 @@ def one(visit: Visit, deletion: UUID) -> HttpResponse:
 
 
 def _set(visit: Visit, verb: Any, what: str) -> HttpResponse:
+    form = WhyForm(visit.posted)
+    if not form.is_valid():
+        return _page(visit, DeletionForm(None), str(form.errors["reason"][0]), status=400)
     try:
-        changed = verb(
-            visit.organization, actor=visit.actor, reason=visit.request.POST.get("reason", "")[:500]
-        )
+        changed = verb(visit.organization, actor=visit.actor, reason=form.cleaned_data["reason"])
     except Refusal as refusal:
         return _page(visit, DeletionForm(None), refusal.message, status=409)
     return done(visit, f"{changed.name} {what}", "organization_deletion")
@@ -117,6 +128,7 @@ def _page(visit: Visit, form: DeletionForm, problem: str = "", *, status: int = 
     values = {
         "form": form,
         "problem": problem,
+        "why": WhyForm(auto_id="why_%s"),
         "pending": pending,
         "days": settings.ROLLCALL_DELETION_DAYS,
         "bundle": bundles.latest(organization),

@@ -12,6 +12,7 @@ from console import bursts, directories, heard, pulls, reading
 from console.access import Visit
 from console.answers import page
 from console.forms import Form
+from console.paging import shorten
 from identity import directories as verbs
 from identity.directory_settings import effective
 from identity.models import Directory, Token
@@ -49,10 +50,11 @@ def one(visit: Visit, directory: UUID) -> HttpResponse:
 def show(visit: Visit, directory: Directory, form: TokenForm, *, status: int = 200) -> HttpResponse:
     """Show the directory, with this form for its next token."""
     now = timezone.now()
-    issued = list(
+    issued = shorten(
         Token.objects.filter(organization=visit.organization, directory=directory).order_by(
             F("revoked_at").asc(nulls_first=True), "-created_at"
-        )[:_TOKENS_SHOWN_MAX]
+        ),
+        _TOKENS_SHOWN_MAX,
     )
     ends = [row.expires_at for row in issued if row.revoked_at is None and row.expires_at is not None]
     values: dict[str, Any] = {

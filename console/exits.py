@@ -14,12 +14,14 @@ from console.access import Visit
 from console.answers import SeeOther, address, done, page, refuse, tell
 from console.forms import Form
 from console.members import find
+from console.paging import shorten
 from identity import alarms, deadlines, exits, grants, leaving, members, returns
 from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own, refuse_stronger_roles
 from identity.models import Member, Organization
 
 _REASON_LENGTH_MAX: Final = 500
+_LISTED_MAX: Final = 50
 
 
 class ReasonForm(Form):
@@ -125,7 +127,7 @@ def reactivate(visit: Visit, member: UUID) -> HttpResponse:
         "member_reactivate.html",
         found,
         form,
-        {"access": member_page.ordered(grants.reach(found))[:200]},
+        {"access": shorten(member_page.ordered(grants.reach(found)), member_page.ROWS_MAX)},
     )
 
 
@@ -203,11 +205,13 @@ def _confirm(visit: Visit, template: str, member: Member, form: Form, values: di
 def _what_ends(member: Member) -> dict[str, Any]:
     return {
         "count": exits.preview(member),
-        "sessions": list(member_page.open_sessions(member)[:20]),
-        "tokens": list(member_page.open_tokens(member)[:20]),
-        "grants": list(grants.open_grants(member).order_by("resource__kind__name", "resource__key")[:50]),
+        "sessions": shorten(member_page.open_sessions(member), _LISTED_MAX),
+        "tokens": shorten(member_page.open_tokens(member), _LISTED_MAX),
+        "grants": shorten(
+            grants.open_grants(member).order_by("resource__kind__name", "resource__key"), _LISTED_MAX
+        ),
         "roles": list(member_page.open_roles(member)),
-        "groups": list(member_page.open_memberships(member)[:50]),
+        "groups": shorten(member_page.open_memberships(member), _LISTED_MAX),
     }
 
 

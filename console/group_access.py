@@ -12,6 +12,7 @@ from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from identity.mappings import Mapping
 from identity.models import Group, Role
+from identity.seen import stamp
 
 
 def edit(visit: Visit, group: UUID) -> HttpResponse:
@@ -25,7 +26,7 @@ def edit(visit: Visit, group: UUID) -> HttpResponse:
         try:
             wanted = _wanted(visit, visit.posted, before)
             if visit.posted.get("step") == "save":
-                mappings.replace(found, wanted, actor=visit.actor)
+                mappings.replace(found, wanted, actor=visit.actor, seen=visit.posted.get("seen", ""))
                 return done(visit, f"What {found.display_name} brings is saved.", "group", group=group)
             return page(visit, "group_access_preview.html", _preview(found, wanted, visit.posted))
         except Refusal as error:
@@ -40,6 +41,7 @@ def edit(visit: Visit, group: UUID) -> HttpResponse:
         "shown_max": choosing.ROWS_MAX,
         "roles": [(role, role.name in before.roles) for role in every],
         "refusal": refusal,
+        "seen": stamp(mappings.parts(before)),
     }
     return page(visit, "group_access.html", values, status=400 if refusal else 200)
 
@@ -55,6 +57,7 @@ def _preview(group: Group, wanted: Mapping, posted: QueryDict) -> dict[str, obje
         "group": group,
         "preview": mappings.preview(group, wanted),
         "boxes": [("grant", value) for value in posted.getlist("grant")]
-        + [("role", name) for name in wanted.roles],
+        + [("role", name) for name in wanted.roles]
+        + [("seen", posted.get("seen", ""))],
         "wanted": wanted,
     }

@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse
 
 from console.access import Visit
 from console.answers import page
-from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from console.paging import PAGE_ROWS, cut, decode, is_uuid, shorten
 from identity import mappings
 from identity.models import Group, Membership, Nesting, PendingMembership
 
@@ -54,10 +54,17 @@ def one(visit: Visit, group: UUID) -> HttpResponse:
         "group": found,
         "mapping": mappings.of_group(found) if found.ended_at is None else None,
         "count": count,
-        "inside": list(nestings.filter(parent=found).select_related("child")[:PAGE_ROWS]),
-        "around": list(nestings.filter(child=found).select_related("parent")[:PAGE_ROWS]),
-        "pending": list(
-            PendingMembership.objects.filter(organization=visit.organization, group=found)[:PAGE_ROWS]
+        "inside": shorten(
+            nestings.filter(parent=found).select_related("child").order_by("child__display_name_key", "pk"),
+            PAGE_ROWS,
+        ),
+        "around": shorten(
+            nestings.filter(child=found).select_related("parent").order_by("parent__display_name_key", "pk"),
+            PAGE_ROWS,
+        ),
+        "pending": shorten(
+            PendingMembership.objects.filter(organization=visit.organization, group=found).order_by("pk"),
+            PAGE_ROWS,
         ),
         "page": cut(visit.request.GET, memberships, lambda row: (row.member_id,), begun=key is not None),
     }

@@ -14,6 +14,7 @@ from identity.errors import Refusal
 from identity.grants import GrantSpec
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Grant, Member, Role
+from identity.seen import stamp
 
 
 def edit_grants(visit: Visit, member: UUID) -> HttpResponse:
@@ -24,7 +25,7 @@ def edit_grants(visit: Visit, member: UUID) -> HttpResponse:
     if visit.posted is not None:
         try:
             specs = choosing.specs(visit, visit.posted.getlist("grant"))
-            grants.replace(found, specs, actor=visit.actor)
+            grants.replace(found, specs, actor=visit.actor, seen=visit.posted.get("seen", ""))
         except Refusal as error:
             refusal = error
         else:
@@ -37,6 +38,7 @@ def edit_grants(visit: Visit, member: UUID) -> HttpResponse:
         "q": choosing.searched(visit),
         "refusal": refusal,
         "shown_max": choosing.ROWS_MAX,
+        "seen": stamp(grant.pk for grant in current),
     }
     return page(visit, "member_access.html", values, status=400 if refusal else 200)
 
@@ -54,13 +56,18 @@ def edit_roles(visit: Visit, member: UUID) -> HttpResponse:
                 visit.organization,
                 set(wanted) ^ {assignment.role.name for assignment in held.values()},
             )
-            roles.replace(found, wanted, actor=visit.actor)
+            roles.replace(found, wanted, actor=visit.actor, seen=visit.posted.get("seen", ""))
         except Refusal as error:
             refusal = error
         else:
             return done(visit, f"The roles of {found.display_name} are saved.", "member", member=member)
     every = Role.objects.filter(organization=visit.organization).order_by("-built_in", "name")
-    values = {"member": found, "roles": [(role, held.get(role.pk)) for role in every], "refusal": refusal}
+    values = {
+        "member": found,
+        "roles": [(role, held.get(role.pk)) for role in every],
+        "refusal": refusal,
+        "seen": stamp(assignment.pk for assignment in held.values()),
+    }
     return page(visit, "member_roles.html", values, status=400 if refusal else 200)
 
 

@@ -6,25 +6,26 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from console import reading
+from console.paging import shorten
 from identity import access, second_factors, tenancy
 from identity.access import Access
 from identity.models import Link, Member, Membership, RoleAssignment, Session, Token
 
 _HISTORY_ROWS: Final = 12
-_ROWS_MAX: Final = 200
+ROWS_MAX: Final = 200
 
 
 def read(member: Member) -> dict[str, Any]:
-    """Return the sections of the member's page by name; lists are at most 200 rows long."""
+    """Return the sections of the member's page by name; lists are at most 200 rows long, and say so."""
     with tenancy.of(member.organization_id):
         return {
             "member": member,
             "facts": facts(member),
-            "access": ordered(access.reach(member))[:_ROWS_MAX],
+            "access": shorten(ordered(access.reach(member)), ROWS_MAX),
             "roles": access.roles_of(member),
-            "groups": list(open_memberships(member)[:_ROWS_MAX]),
-            "sessions": list(open_sessions(member)[:_ROWS_MAX]),
-            "tokens": list(open_tokens(member)[:_ROWS_MAX]),
+            "groups": shorten(open_memberships(member), ROWS_MAX),
+            "sessions": shorten(open_sessions(member), ROWS_MAX),
+            "tokens": shorten(open_tokens(member), ROWS_MAX),
             "links": list(
                 Link.objects.filter(organization=member.organization_id, member=member)
                 .select_related("directory")

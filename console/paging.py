@@ -3,11 +3,12 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import QueryDict
 
 PAGE_ROWS: Final = 50
@@ -34,6 +35,27 @@ def cut(query: QueryDict, found: list[Any], key: Callable[[Any], tuple[Any, ...]
         following_query["after"] = encode(*key(found[PAGE_ROWS - 1]))
         following = following_query.urlencode()
     return Page(found[:PAGE_ROWS], following, first.urlencode(), begun)
+
+
+class Shortened(list[Any]):
+    """The first rows of what may be more, and how many there are in all: a page that shows a part of them says so (left_out.html)."""
+
+    def __init__(self, rows: Iterable[Any], total: int) -> None:
+        super().__init__(rows)
+        self.total = total
+
+    @property
+    def is_part(self) -> bool:
+        """Tell whether something is left out."""
+        return self.total > len(self)
+
+
+def shorten(rows: "QuerySet[Any] | list[Any]", most: int) -> Shortened:
+    """Return the first `most` rows; only where there are more they are counted."""
+    if isinstance(rows, list):
+        return Shortened(rows[:most], len(rows))
+    found = list(rows[: most + 1])
+    return Shortened(found[:most], rows.count() if len(found) > most else len(found))
 
 
 def encode(*parts: Any) -> str:

@@ -12,6 +12,7 @@ from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
 from console.forms.pulled import PulledForm
+from console.paging import shorten
 from identity import directories as directory_verbs
 from identity import directory_kinds, pulls, sync_runs, tenancy
 from identity.directory_kinds import Kind, Verdict
@@ -81,8 +82,8 @@ def change(visit: Visit, directory: Directory) -> HttpResponse:
 def show(visit: Visit, directory: Directory, **more: Any) -> HttpResponse:
     """Show one directory: its clock, its latest runs, what waits for somebody."""
     pull = pulls.of(directory)
-    runs = list(
-        Run.objects.filter(organization=visit.organization, directory=directory).order_by("-pk")[:_RUNS_SHOWN]
+    runs = shorten(
+        Run.objects.filter(organization=visit.organization, directory=directory).order_by("-pk"), _RUNS_SHOWN
     )
     values: dict[str, Any] = {
         "directory": directory,

@@ -14,7 +14,7 @@ from console import reading
 from console.access import Visit
 from console.answers import page
 from console.members import find as member_of
-from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from console.paging import PAGE_ROWS, cut, decode, is_uuid, shorten
 from identity import exits, receipts
 from identity.models import Grant, Invitation, Member, Membership, Receipt, RoleAssignment, Session, Token
 
@@ -45,7 +45,7 @@ def index(visit: Visit) -> HttpResponse:
         "page": cut(visit.request.GET, found, lambda row: (row.pk,), begun=begun),
         "recent": receipts.times(visit.organization, timezone.now() - _RECENT),
         "ever": receipts.times(visit.organization),
-        "leaving": list(leaving.order_by("ends_at")[:_LEAVING_MAX]),
+        "leaving": shorten(leaving.order_by("ends_at", "pk"), _LEAVING_MAX),
     }
     return page(visit, "receipts.html", values)
 

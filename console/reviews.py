@@ -5,13 +5,14 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse, QueryDict
 from django.urls import reverse
 
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
-from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
 from identity import csv_import, leaving, review_close, review_scope, reviews
 from identity.errors import Invalid, Refusal
 from identity.handing_out import refuse_more_than_own
@@ -19,7 +20,6 @@ from identity.models import Kind, Review, ReviewItem
 from identity.review_scope import Scope
 from identity.reviews import Decided
 
-_ITEMS_SHOWN: Final = 100
 _RULES: Final = (
     ("keep", "Keep what nobody has decided by then"),
     ("remove", "Remove what nobody has decided by then"),
@@ -112,16 +112,28 @@ def one(visit: Visit, review: UUID) -> HttpResponse:
     shown = rows if found.closed_at or visit.request.GET.get("all") else undecided
     values = {
         "review": found,
-        "items": list(shown.order_by("member__user_name_key", "pk")[:_ITEMS_SHOWN]),
+        "page": _page_of(visit, shown),
         "undecided": undecided.count(),
         "number": rows.count(),
-        "shown_max": _ITEMS_SHOWN,
+        "shown_max": PAGE_ROWS,
         "reads_all": reads_all,
         "every": bool(visit.request.GET.get("all")),
         "refusal": refusal,
         "evidence": [(form, _evidence(visit, found, form)) for form in ("csv", "json")] if reads_all else [],
     }
     return page(visit, "review.html", values, status=400 if refusal else 200)
+
+
+def _page_of(visit: Visit, items: "QuerySet[ReviewItem]") -> Page:
+    """Return a page of items by whom they are about."""
+    key = decode(visit.request.GET.get("after", ""), 2)
+    if key is not None and is_uuid(key[1]):
+        name, item = key
+        items = items.filter(Q(member__user_name_key__gt=name) | Q(member__user_name_key=name, pk__gt=item))
+    found = list(items.order_by("member__user_name_key", "pk")[: PAGE_ROWS + 1])
+    return cut(
+        visit.request.GET, found, lambda row: (row.member.user_name_key, row.pk), begun=key is not None
+    )
 
 
 def close(visit: Visit, review: UUID) -> HttpResponse:

@@ -14,6 +14,7 @@ from identity.access import Access
 from identity.errors import Invalid, UnknownResource
 from identity.models import Grant, Kind, Member, Resource
 from identity.models.access import Origin
+from identity.seen import refuse_other
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,11 @@ def resolve(organization_id: UUID, specs: Iterable[GrantSpec]) -> Resolved:
     return Resolved(found, unknown)
 
 
-def replace(member: Member, specs: list[GrantSpec], *, actor: Actor) -> None:
+def replace(member: Member, specs: list[GrantSpec], *, actor: Actor, seen: str = "") -> None:
     """Give the member exactly these grants, as an administrator's edit: no machine path touches any of them afterwards.
 
-    A grant that stays keeps its origin and its beginning. Raises UnknownResource or Invalid; then nothing is changed.
+    A grant that stays keeps its origin and its beginning. `seen` is the stamp of the ids of what was shown (identity.seen). Raises
+    UnknownResource, Invalid or Conflict; then nothing is changed.
     """
     with tenancy.change(member.organization_id):
         _refuse_unknown(resolve(member.organization_id, specs).unknown)
@@ -80,6 +82,7 @@ def replace(member: Member, specs: list[GrantSpec], *, actor: Actor) -> None:
         member = _locked(member)
         wanted = {(resource.pk, spec.permission): resource for spec, resource in resolved.items()}
         current = {(grant.resource_id, grant.permission): grant for grant in open_grants(member)}
+        refuse_other(seen, (grant.pk for grant in current.values()))
         end(member, [grant for key, grant in current.items() if key not in wanted], actor=actor, held=True)
         confirm_all(list(open_grants(member)), actor=actor)
         give(

@@ -20,6 +20,7 @@ from identity.access_sql import IN_GROUP, ROLES_BROUGHT
 from identity.errors import TooMany, UnknownResource, UnknownRole
 from identity.grants import GrantSpec
 from identity.models import Group, GroupGrant, GroupRole, Member, Resource, Role, RoleAssignment
+from identity.seen import refuse_other
 
 GRANTS_MAX = 200
 ROLES_MAX = 20
@@ -64,15 +65,24 @@ def of_group(group: Group) -> Mapping:
         )
 
 
-def replace(group: Group, wanted: Mapping, *, actor: Actor) -> None:
-    """Have the group bring exactly this. Raises UnknownResource, UnknownRole, TooMany, NotFound for a deleted group."""
+def replace(group: Group, wanted: Mapping, *, actor: Actor, seen: str = "") -> None:
+    """Have the group bring exactly this. `seen` is the stamp of the mapping that was shown (identity.seen).
+
+    Raises UnknownResource, UnknownRole, TooMany, Conflict, NotFound for a deleted group.
+    """
     if len(wanted.grants) > GRANTS_MAX or len(wanted.roles) > ROLES_MAX:
         raise TooMany(f"A group brings at most {GRANTS_MAX} grants and {ROLES_MAX} roles.", field="grants")
     with tenancy.change(group.organization_id):
         found, roles = _resolve(group.organization_id, wanted)
         locked = groups.lock(group)
+        refuse_other(seen, parts(of_group(locked)) if seen else ())
         lines = [*_replace_grants(locked, found, actor), *_replace_roles(locked, roles, actor)]
         record_all(lines)
+
+
+def parts(mapping: Mapping) -> list[str]:
+    """Return the mapping in parts, as `identity.seen.stamp` takes them."""
+    return [*map(repr, mapping.grants), *mapping.roles]
 
 
 def preview(group: Group, wanted: Mapping) -> Preview:

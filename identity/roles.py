@@ -14,6 +14,7 @@ from identity.access_sql import CAPABILITIES as CAPABILITIES_OF
 from identity.errors import Invalid, LastAdministrator, UnknownRole
 from identity.models import Member, Organization, Role, RoleAssignment
 from identity.models.access import Origin
+from identity.seen import refuse_other
 
 CAPABILITIES = (
     "organization.write",
@@ -87,15 +88,17 @@ def define(
     return role
 
 
-def replace(member: Member, names: list[str], *, actor: Actor) -> None:
+def replace(member: Member, names: list[str], *, actor: Actor, seen: str = "") -> None:
     """Give the member exactly these roles, as an administrator's edit: no machine path touches them afterwards.
 
-    Raises UnknownRole, LastAdministrator, and Invalid for an offboarded member.
+    `seen` is the stamp of the ids of the assignments shown (identity.seen). Raises UnknownRole, LastAdministrator, Conflict, and
+    Invalid for an offboarded member.
     """
     with tenancy.change(member.organization_id):
         roles = _named(member.organization_id, set(names))
         member = _locked(member)
         current = {held.role.name: held for held in _open(member)}
+        refuse_other(seen, (held.pk for held in current.values()))
         if ADMINISTRATOR in current and ADMINISTRATOR not in roles:
             check_last_administrator(member)
         end(member, [held for name, held in current.items() if name not in roles], actor=actor, held=True)
