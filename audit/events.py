@@ -118,6 +118,8 @@ class Event(StrEnum):
     CONNECTION_METADATA = "connection.metadata"
     CONNECTION_KEY = "connection.key"
     CONNECTION_KEY_USED = "connection.key_used"
+    CONNECTION_RENEW = "connection.renew"
+    CONNECTION_RENEW_END = "connection.renew_end"
     CONNECTION_CERTIFICATE_EXPIRING = "connection.certificate_expiring"
 
     SIGN_IN_START = "sign_in.start"

@@ -135,6 +135,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "connection_switch": "connections.write",
     "connection_keys": "connections.read",
     "connection_key": "connections.write",
+    "connection_renewal": ("connections.write", "members.write"),
     "connection_sessions_end": "members.write",
     "sign_on": "organization.write",
     "sign_ins": "connections.read",

@@ -17,7 +17,7 @@ from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from identity.outside import Outcome, Outside
-from saml import connections, expiry, fetches, ours, policy, stolen_keys, tested, trial, trust
+from saml import connections, expiry, fetches, ours, policy, renewal, stolen_keys, tested, trial, trust
 from saml.examine import Findings, examine
 from saml.models import Attempt, Connection
 from saml.presets import preset
@@ -48,6 +48,7 @@ def one(visit: Visit, connection: UUID) -> HttpResponse:
             )[:8]
         ),
         "missing": missing(found),
+        "known": renewal.progress(found).linked,
         "tested": tested.counts(found),
         "now": timezone.now(),
         "soon": timezone.now() + expiry.SOON,

@@ -32,6 +32,7 @@ _VERBS: Final = {
     "break_glass": "by the break-glass password", "without_break_glass": "without break-glass administrator",
     "proof_missing": "proof missing", "proof_back": "proof found again", "unprove": "proved no longer",
     "enrol": "set up", "codes": "recovery codes renewed", "recovery": "recovery code used", "remove": "removed",
+    "renew": "lets people come under other names", "renew_end": "keeps people’s names again",
     "certificate_expiring": "certificate about to expire",
 }  # fmt: skip
 ORIGINS: Final = {

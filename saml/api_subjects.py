@@ -10,12 +10,12 @@ from rest_framework.response import Response
 from identity import tenancy
 from identity.api.members import NewMember, ShownMember, bring_in
 from identity.api.organization import OrganizationView
-from identity.api.shapes import Strict, Text
+from identity.api.shapes import Strict, Text, Whole
 from identity.api.view import describe
 from identity.errors import NotFound
 from identity.handing_out import refuse_stronger_person
 from identity.models import Member
-from saml import subjects
+from saml import renewal, subjects
 from saml.models import Connection, SubjectLink
 from saml.statements import NAME_ID_CHARACTERS_MAX
 
@@ -92,3 +92,51 @@ class MemberSubject(OrganizationView):
         if not subjects.unlink(found, who.pk, actor=self.actor):
             raise NotFound("This member has no NameID at this connection.")
         return Response(status=204)
+
+
+class Renew(Strict):
+    """For how long people may come under another name than before."""
+
+    days = Whole(min_value=1, max_value=renewal.DAYS_MAX, default=renewal.DAYS_DEFAULT)
+
+
+class ShownRenewal(serializers.Serializer[Any]):
+    """Whether identities are being renewed, and how many of the people who are bound here were bound since it began."""
+
+    open = serializers.BooleanField()
+    began_at = serializers.DateTimeField(allow_null=True)
+    ends_at = serializers.DateTimeField(allow_null=True)
+    linked = serializers.IntegerField()
+    renewed = serializers.IntegerField()
+
+
+class ConnectionRenewal(OrganizationView):
+    """The days on which people may come under another name than before, where the identity provider has changed them all."""
+
+    needs = {
+        "GET": ("connections.read",),
+        "PUT": ("members.write", "connections.write"),
+        "DELETE": ("members.write", "connections.write"),
+    }
+
+    @describe("connection_renewal", gives=ShownRenewal)
+    def get(self, _request: Request, connection: UUID, **_: Any) -> Response:
+        """Show how far the renewal is."""
+        return self._shown(self.one(Connection, connection))
+
+    @describe("connection_renew", takes=Renew, gives=ShownRenewal)
+    def put(self, _request: Request, connection: UUID, **_: Any) -> Response:
+        """Let whoever is bound here be bound once more, to the name under which they sign in next; an open renewal gets this end."""
+        found = self.one(Connection, connection)
+        days = self.taken(Renew)["days"]
+        return self._shown(renewal.begin(found, actor=self.actor, days=days))
+
+    @describe("connection_renew_end", status=204)
+    def delete(self, _request: Request, connection: UUID, **_: Any) -> Response:
+        """End it now: the others keep their former name."""
+        renewal.end(self.one(Connection, connection), actor=self.actor)
+        return Response(status=204)
+
+    def _shown(self, connection: Connection) -> Response:
+        with tenancy.of(self.organization):
+            return Response(ShownRenewal(renewal.progress(connection)).data)

@@ -6,7 +6,7 @@ from saml.api import Connections, OneConnection
 from saml.api_acts import ConnectionKeys, ConnectionRefresh, ConnectionSessions, ConnectionTest
 from saml.api_sign_ins import SignInDetail, SignIns, SignInsCsv, SignInsJsonl
 from saml.api_sign_on import SignOn
-from saml.api_subjects import LinkedMembers, MemberSubject, Subjects
+from saml.api_subjects import ConnectionRenewal, LinkedMembers, MemberSubject, Subjects
 from saml.api_verify import Verification
 
 _ORGANIZATION = "organizations/<org:org>"
@@ -21,6 +21,7 @@ urlpatterns = [
     path(f"{_CONNECTION}/members/<uuid:member>", MemberSubject.as_view(), name="api-connection-member"),
     path(f"{_CONNECTION}/test", ConnectionTest.as_view(), name="api-connection-test"),
     path(f"{_CONNECTION}/refresh", ConnectionRefresh.as_view(), name="api-connection-refresh"),
+    path(f"{_CONNECTION}/renewal", ConnectionRenewal.as_view(), name="api-connection-renewal"),
     path(f"{_CONNECTION}/sessions", ConnectionSessions.as_view(), name="api-connection-sessions"),
     path(f"{_CONNECTION}/keys/<slug:step>", ConnectionKeys.as_view(), name="api-connection-key"),
     path(f"{_ORGANIZATION}/sign-on", SignOn.as_view(), name="api-sign-on"),

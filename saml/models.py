@@ -51,6 +51,9 @@ class Connection(TenantModel):
     tested_at = models.DateTimeField(null=True)
     tested_key = models.TextField(blank=True, default="", db_default="")
     """Fingerprint of the certificate that signed the passed test."""
+    renewal_began_at = models.DateTimeField(null=True)
+    renewal_ends_at = models.DateTimeField(null=True)
+    """Between the two, people may come under another name than before (saml.renewal)."""
     version = models.BigIntegerField(default=1)
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()

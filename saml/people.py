@@ -7,7 +7,7 @@ offboarded stays out and is not made anew.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -19,6 +19,7 @@ from identity.models import Invitation, Member
 from identity.models.access import Origin
 from identity.profile import exact, is_same, key_of
 from saml import candidates as candidates_of
+from saml import renewal
 from saml.attributes import Person
 from saml.candidates import Candidates
 from saml.connections import actor_of, defaults_of
@@ -35,10 +36,14 @@ linked AS (
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The member, and how they were found: known, linked or created. `member` None: would be created (a test)."""
+    """The member, and how they were found: known, linked, renewed or created. `member` None: would be created (a test).
+
+    `former` is what a renewed member was bound to until now.
+    """
 
     member: Member | None
     how: str
+    former: SubjectLink | None = None
 
 
 def identity_of(name_id: NameID, person: Person) -> str:
@@ -90,12 +95,16 @@ def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
         # Only an offboarded member's link can stand in the way here: their name went to somebody new.
         mine = SubjectLink.objects.filter(organization=connection.organization_id, connection=connection)
         mine.filter(name_id_digest=digest).delete()
+    data: dict[str, Any] = {"connection": str(connection.pk), "how": match.how}
+    if match.former is not None:
+        data["former_linked_at"] = match.former.linked_at
+        match.former.delete()
     line = Line(
         Event.MEMBER_LINK,
         connection.organization_id,
         actor_of(connection),
         member_row.subject_of(member),
-        data={"connection": str(connection.pk), "how": match.how},
+        data=data,
     )
     values = {
         "id": uuid7(), "organization": connection.organization_id, "connection": connection.pk, "member": member.pk,
@@ -120,8 +129,8 @@ def _decide(connection: Connection, name_id: NameID, person: Person, candidates:
     if found is not None:
         if not found.is_active:
             raise Refused("user_inactive", found.state)
-        _refuse_other_identity(connection, found, name_id, person)
-        return Match(found, "linked")
+        former = _other_identity(connection, found, name_id, person)
+        return Match(found, "linked" if former is None else "renewed", former)
     _check_newcomer(connection, person, candidates)
     return Match(None, "created")
 
@@ -174,13 +183,18 @@ def _check_domain(connection: Connection, person: Person, candidates: Candidates
         raise Refused("domain_not_verified", person.email.rpartition("@")[2])
 
 
-def _refuse_other_identity(connection: Connection, member: Member, name_id: NameID, person: Person) -> None:
+def _other_identity(
+    connection: Connection, member: Member, name_id: NameID, person: Person
+) -> SubjectLink | None:
+    """Return what the member is bound to and may leave for what came; None if nothing. Refuses: member_linked."""
     digest = digest_of(name_id, person)
     links = SubjectLink.objects.filter(
         organization=connection.organization_id, connection=connection, member=member
     )
-    if links.exclude(name_id_digest=digest).exists():
+    bound = links.exclude(name_id_digest=digest).first()
+    if bound is not None and not renewal.renewable(connection, member, person, bound):
         raise Refused("member_linked", member.user_name)
+    return bound
 
 
 def _check_newcomer(connection: Connection, person: Person, candidates: Candidates) -> None:

@@ -236,7 +236,8 @@ CATALOGUE: dict[str, Advice] = {
     ),
     "member_linked": Advice(
         "The member who fits is already bound to another identity of this connection.",
-        "Unlink the member's former identity first, then sign in again.",
+        "Unlink the member's former identity first, then sign in again. If the identity provider calls everybody by other names now,"
+        " let people come under them for some days.",
     ),
     "identity_taken": Advice(
         "Another member is bound to this identity already.",
