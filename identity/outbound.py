@@ -17,6 +17,9 @@ import httpx2
 from django.conf import settings
 
 _PORTS = {"https": 443, "http": 80}
+# What is routed in the open: beside it lie site-local addresses, IPv4-compatible ones, and what one network alone translates.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Unreachable(Exception):
@@ -154,5 +157,16 @@ def _authorities() -> ssl.SSLContext:
 
 def _public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return (mapped or parsed).is_global and not parsed.is_multicast
+    if isinstance(parsed, ipaddress.IPv6Address):
+        carried = _carried(parsed)
+        if carried is None:
+            return parsed.is_global and parsed in _GLOBAL_UNICAST
+        parsed = carried
+    return parsed.is_global and not parsed.is_multicast
+
+
+def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that somebody on the way takes out of this one, to go there (RFC 4291 2.5.5, 3056, 6052)."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour

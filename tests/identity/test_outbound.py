@@ -2,13 +2,14 @@
 
 import gzip
 import http.server
+import socket
 import threading
 import time
 from contextlib import suppress
 
 import pytest
 
-from identity.outbound import Answer, Caller, Unreachable
+from identity.outbound import Answer, Caller, Unreachable, address_of
 
 BOMB = gzip.compress(b"x" * 50_000_000)
 
@@ -118,6 +119,29 @@ def test_a_call_after_one_that_was_cut_off_goes_over_a_new_connection(site):
 def test_floods_and_drips_end_at_the_limit(site, path, why):
     with Caller(seconds_max=0.5, bytes_max=1000) as caller, pytest.raises(Unreachable, match=why):
         caller.call("POST", url(site, path), content=b"")
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.215.14", True),
+        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
+        ("64:ff9b::5db8:d70e", True),
+        ("2002:5db8:d70e::1", True),
+        ("::ffff:93.184.215.14", True),
+        ("64:ff9b::a00:1", False),
+        ("2002:a00:1::1", False),
+    ],
+)
+def test_an_address_is_where_somebody_on_the_way_will_take_it(monkeypatch, address, public):
+    """A network with IPv6 alone reaches the other world by addresses that carry those of it, private ones too."""
+    found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    if public:
+        assert address_of("idp.example", 443) == address
+    else:
+        with pytest.raises(Unreachable):
+            address_of("idp.example", 443)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def test_our_own_network_is_not_asked(site, settings):
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "[::1]", "[fd00::1]", "[::ffff:10.0.0.1]",
-     "100.64.0.1", "224.0.0.1", "[fe80::1]"],
+     "100.64.0.1", "224.0.0.1", "[fe80::1]", "[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[2002:7f00:1::1]", "[2002:a9fe:a9fe::]",
+     "[::127.0.0.1]", "[::ffff:0:10.0.0.1]", "[64:ff9b:1::a00:1]", "[fec0::1]", "[ff0e::1]", "[5f00::1]"],
 )  # fmt: skip
 def test_private_addresses_are_refused_unasked(settings, address):
     settings.ROLLCALL_OUTBOUND_ALLOW = ()
