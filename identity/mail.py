@@ -109,7 +109,8 @@ def deliver(organization_id: UUID, mail_id: UUID, *, actor: Actor) -> bool:
             return _done(mail, State.KEPT)
         try:
             _message(mail).send()
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            # ValueError: people write addresses to which no letter can be made, as "a;b@acme.example".
             _put_off(mail, error, actor)
             return False
         return _done(mail, State.SENT)
@@ -156,4 +157,6 @@ def _put_off(mail: OutgoingMail, error: Exception, actor: Actor) -> None:
 def _is_permanent(error: Exception) -> bool:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= _PERMANENT_FROM for code, _ in error.recipients.values())
-    return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= _PERMANENT_FROM
+    if isinstance(error, smtplib.SMTPDataError):
+        return error.smtp_code >= _PERMANENT_FROM
+    return isinstance(error, ValueError) and not isinstance(error, OSError)

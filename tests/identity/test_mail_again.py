@@ -131,3 +131,24 @@ def test_only_who_manages_members_may(acme, failed):
     assert token_of(auditor).post(f"{PATH}/{letter.pk}/send-again", {}).status_code == 403
     assert visit(auditor).post(f"/o/acme/mail/{letter.pk}/send-again").status_code == 403
     connections.close_all()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a\nb@acme.example", "a\r\nBcc: x@evil.example@acme.example", "\u00e4@" + "x" * 70 + ".example"],
+)
+def test_an_address_to_which_no_letter_can_be_made_holds_up_nobody(acme, globex, address):
+    """Whoever is provisioned with such an address, in whichever organization, would be the oldest letter due for ever."""
+    for organization, to in ((acme, address), (globex, NEW)):
+        with tenancy.change(organization):
+            mail.queue(
+                organization.pk, kind="test", about=organization.pk, to=to, subject="Hello", body="Hello"
+            )
+    outbox.outbox.clear()
+    assert job.outgoing() == 1
+    assert [letter.to for letter in outbox.outbox] == [[NEW]]
+    letter = the_letter(acme)
+    assert (letter.state, letter.attempts) == (OutgoingMail.State.FAILED, 1)
+    assert letter.problem
+    assert len(recorded(acme, "mail.fail")) == 1
+    assert job.outgoing() == 0
