@@ -6,6 +6,7 @@ offboarded stays out and is not made anew.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from saml.models import Connection, SubjectLink
 from saml.refusals import Refused
 from saml.statements import NameID
 
+# What is no one address lies in no one domain, whatever stands behind its last "@": "a@other.example, b@acme.example".
+_ADDRESS: Final = re.compile(r"[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+")
 _LINK: Final = with_entries("""
 linked AS (
   INSERT INTO saml_subjectlink (id, organization_id, connection_id, member_id, name_id_digest, linked_at)
@@ -203,7 +206,7 @@ def _check_newcomer(connection: Connection, person: Person, candidates: Candidat
         raise Refused("user_inactive", Member.State.OFFBOARDED)
     if not person.email:
         raise Refused("attribute_missing", "e-mail")
-    if "@" not in person.email:
+    if not _ADDRESS.fullmatch(person.email):
         # Asked about its domain, an account name or a value in base64 would be told to prove itself.
         raise Refused("attribute_invalid", f"the e-mail is no address: {person.email[:100]}")
     if candidates.invitation is not None:
