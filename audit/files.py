@@ -1,6 +1,6 @@
-"""Files that are handed out, CSV and JSON Lines: each ends with a line that says how much there is before it.
+"""Files that are handed out, CSV and JSON Lines: every line is an entry, and one that could not be finished says so at its end.
 
-A connection that breaks off, a full disk or an editor leaves a file that looks like a shorter one; one without its last line is not whole.
+A connection that breaks off is told by the connection. What fails on our side is not: the server ends that answer like a whole one.
 """
 
 import csv
@@ -8,24 +8,24 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 # Excel takes a CSV for the code page of its country unless it begins so; people get it, programs don't.
 BYTE_ORDER_MARK: Final = "\ufeff"
-END: Final = "#end"
-END_OF_LINES: Final = "end"
+BROKEN: Final = "#broken"
+BROKEN_LINE: Final = "broken"
+_SENTENCE: Final = "This file is not whole: what follows could not be read. Download it again."
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Whole:
-    """What a last line says: entries (without heading and itself), SHA-256 in hex of every byte before it, what was asked for."""
+    """What a whole file is known by: its entries (without the heading), and the SHA-256 in hex of all its bytes."""
 
-    entries: int = 0
-    sha256: str = ""
-    about: Mapping[str, Any] = field(default_factory=dict)
+    entries: int
+    sha256: str
 
 
 Finished = Callable[[Whole], None]
@@ -35,14 +35,12 @@ def csv_file(
     columns: Sequence[str],
     rows: Iterable[Sequence[str]],
     *,
-    about: Mapping[str, Any] | None = None,
     finished: Finished | None = None,
     marked: bool = False,
 ) -> Iterator[str]:
-    """Write heading, rows and the last one (RFC 4180): `#end`, entries, SHA-256, `about` as JSON. No cell begins a formula.
+    """Write heading and rows (RFC 4180). No cell begins a formula; `marked` puts the byte order mark in front.
 
-    `finished` is called when all rows have been taken, and the last one is given after it: what it raises leaves the file without an end.
-    `marked` puts the byte order mark in front. There are at least four columns.
+    `finished` is called before the last line is given. Where it, or reading, raises, a row that begins with `#broken` is the last.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
@@ -53,27 +51,15 @@ def csv_file(
         writer.writerow(cells)
         return buffer.getvalue()
 
-    def end(whole: Whole) -> str:
-        cells = [END, str(whole.entries), whole.sha256, _json(whole.about)]
-        return line(cells + [""] * (len(columns) - len(cells)))
-
     heading = (BYTE_ORDER_MARK if marked else "") + line(columns)
-    return _ended(heading, (line([harmless(cell) for cell in row]) for row in rows), end, about, finished)
+    broken = line([BROKEN, _SENTENCE, *[""] * (len(columns) - 2)])
+    return _sent(heading, (line([harmless(cell) for cell in row]) for row in rows), broken, finished)
 
 
-def jsonl_file(
-    values: Iterable[Mapping[str, Any]],
-    *,
-    about: Mapping[str, Any] | None = None,
-    finished: Finished | None = None,
-) -> Iterator[str]:
-    """Write each value as one line of JSON, and the last line: `{"end": {"entries", "sha256", …about}}`; `finished` as in `csv_file`."""
-
-    def end(whole: Whole) -> str:
-        said = {"entries": whole.entries, "sha256": whole.sha256, **whole.about}
-        return _json({END_OF_LINES: said}) + "\n"
-
-    return _ended("", (_json(value) + "\n" for value in values), end, about, finished)
+def jsonl_file(values: Iterable[Mapping[str, Any]], *, finished: Finished | None = None) -> Iterator[str]:
+    """Write each value as one line of JSON; `finished` as in `csv_file`, and the last line of a broken one is `{"broken": "…"}`."""
+    broken = _json({BROKEN_LINE: _SENTENCE})
+    return _sent("", (_json(value) for value in values), broken, finished)
 
 
 def harmless(cell: str) -> str:
@@ -81,25 +67,25 @@ def harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
 
 
-def _ended(
-    heading: str,
-    lines: Iterable[str],
-    end: Callable[[Whole], str],
-    about: Mapping[str, Any] | None,
-    finished: Finished | None,
-) -> Iterator[str]:
-    digest, entries = hashlib.sha256(heading.encode()), 0
-    if heading:
-        yield heading
-    for line in lines:
-        digest.update(line.encode())
-        entries += 1
-        yield line
-    whole = Whole(entries, digest.hexdigest(), about or {})
-    if finished is not None:
-        finished(whole)
-    yield end(whole)
+def _sent(heading: str, lines: Iterable[str], broken: str, finished: Finished | None) -> Iterator[str]:
+    """Give the lines, each when the one after it is known to be there, so that nobody has a whole file before `finished` knows of it."""
+    digest, entries, held = hashlib.sha256(heading.encode()), 0, heading
+    try:
+        for line in lines:
+            digest.update(line.encode())
+            entries += 1
+            if held:
+                yield held
+            held = line
+        if finished is not None:
+            finished(Whole(entries, digest.hexdigest()))
+    except Exception:
+        # Whatever it is, it goes on; but nothing else would tell the reader.
+        yield broken
+        raise
+    if held:
+        yield held
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"

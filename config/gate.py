@@ -135,6 +135,7 @@ class Pieces:
         self.answer = answer
         self.made = iter(answer)
         self.wait = wait
+        self.fault: Exception | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the pieces; whoever takes none for too long is cut off."""
@@ -148,12 +149,20 @@ class Pieces:
             self.answer.close()
 
     def _next(self) -> bytes:
+        if self.fault is not None:
+            raise self.fault
         piece = bytearray()
         with self.gate.place():
-            for each in self.made:
-                piece += each
-                if len(piece) >= PIECE_BYTES:
-                    break
+            try:
+                for each in self.made:
+                    piece += each
+                    if len(piece) >= PIECE_BYTES:
+                        break
+            except Exception as fault:
+                # What was made before it goes out first: its last line says that the answer is broken (audit.files).
+                if not piece:
+                    raise
+                self.fault = fault
         self.wait.heard()
         return bytes(piece)
 

@@ -1,6 +1,7 @@
 """Handing out the record and what else is recorded when it leaves: an entry before the first byte, and one when the last is on its way.
 
-The second one holds the file's SHA-256. A file that broke off has none, and whoever holds one can show that it is what was handed out.
+The second one holds the file's SHA-256. There is none of a file that broke off, and whoever holds a whole one can show that it is
+what was handed out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,8 +43,8 @@ def start(
     lines = _lines(organization, wanted, after, upto)
     if form == "csv":
         rows = map(export.cells, lines)
-        return csv_file(export.COLUMNS, rows, about=about, finished=finished, marked=marked)
-    return jsonl_file(map(export.shown, lines), about=about, finished=finished)
+        return csv_file(export.COLUMNS, rows, finished=finished, marked=marked)
+    return jsonl_file(map(export.shown, lines), finished=finished)
 
 
 def begun(

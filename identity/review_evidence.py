@@ -65,7 +65,7 @@ def csv_pieces(review: Review) -> Iterator[str]:
     """Return the evidence as CSV (RFC 4180), a line an item; no cell begins a formula."""
     with tenancy.of(review.organization_id):
         items = items_of(review)
-    return csv_file(COLUMNS, map(row, items), about={"review": str(review.pk), "digest": review.digest})
+    return csv_file(COLUMNS, map(row, items))
 
 
 def row(item: ReviewItem) -> tuple[str, ...]:

@@ -75,8 +75,8 @@ def download(
         )
     lines = (shown(attempt) for attempt in _pages(organization, wanted, now))
     if form == "csv":
-        return csv_file(COLUMNS, map(_cells, lines), about=about, finished=finished, marked=marked)
-    return jsonl_file(lines, about=about, finished=finished)
+        return csv_file(COLUMNS, map(_cells, lines), finished=finished, marked=marked)
+    return jsonl_file(lines, finished=finished)
 
 
 def file_name(organization: Organization, form: str) -> str:

@@ -13,7 +13,7 @@ from identity.errors import Invalid
 
 HELP = (
     "Check a bundle without any server: its files, its counts, and the record's chain of hashes; or a file that was downloaded"
-    " (.csv, .jsonl) by its last line. Exits 0 if all is well, 1 if not."
+    " (.csv, .jsonl) by its lines and its SHA-256. Exits 0 if all is well, 1 if not."
 )
 _PROOF_BYTES_MAX = 1024 * 1024
 
@@ -61,12 +61,15 @@ def _downloaded(out: OutputWrapper, file: str, sha256: str) -> int:
     if found.problems:
         out.write(f"{file} is not in order.")
         return 1
-    out.write(f"The file is whole: {found.entries} entries.")
-    if "upto" in found.said:
-        filters = found.said.get("filters")
-        narrowed = json.dumps(filters, ensure_ascii=False) if filters else "none"
-        out.write(f"They go up to {found.said['upto']}; filters: {narrowed}.")
-    out.write(f"SHA-256 before the last line: {found.sha256}{', as was to be' if sha256 else ''}.")
+    out.write(f"{found.entries} entries, none of them broken.")
+    if found.first is not None:
+        left_out = f"{found.gaps} between them left out" if found.gaps else "none between them left out"
+        out.write(f"They are the record's {found.first} to {found.last}, {left_out}.")
+    out.write(f"SHA-256 of the file: {found.sha256}{', as was to be' if sha256 else ''}.")
+    if not sha256:
+        out.write(
+            "It is whole if the record has this SHA-256 in an entry record.download_finish or sign_in.download_finish."
+        )
     return 0
 
 

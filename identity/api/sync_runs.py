@@ -250,7 +250,7 @@ class Cancel(RunsView):
 
 def _as_csv(run: Run) -> StreamingHttpResponse:
     return StreamingHttpResponse(
-        csv_file(COLUMNS, _rows(run), about={"run": str(run.pk), "plan_hash": run.plan_hash}),
+        csv_file(COLUMNS, _rows(run)),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="plan-{run.pk}.csv"',

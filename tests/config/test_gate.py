@@ -196,6 +196,19 @@ def test_a_long_answer_holds_a_place_only_while_it_is_made():
     assert (total, len(through.clients._waits), through._places.qsize()) == (1_000_000, 0, through.places)
 
 
+def test_what_was_made_of_a_long_answer_goes_out_before_it_breaks():
+    def breaking() -> Iterator[bytes]:
+        yield b"one"
+        yield b"this is broken"
+        raise ConnectionError
+
+    _, answer = streamed(breaking())
+    taken = iter(answer)
+    assert next(taken) == b"onethis is broken"
+    with pytest.raises(ConnectionError):
+        next(taken)
+
+
 def test_a_long_answer_is_read_with_one_of_the_places_connections():
     def pieces():
         for _ in range(3):

@@ -30,8 +30,7 @@ def play(stage: Stage) -> None:
             stage.screen.heard(told(entry))
     with stage.step("CSV: the same entries, safe to open in a spreadsheet"):
         text = str(stage.operator.call("GET", f"{stage.here}/entries.csv"))
-        *rows, last = csv.DictReader(io.StringIO(text))
-        same("what the last row says", (last["seq"], last["id"]), ("#end", str(len(rows))))
+        rows = list(csv.DictReader(io.StringIO(text)))
         numbers = [int(row["seq"]) for row in rows]
         same("the numbers", numbers, list(range(1, len(rows) + 1)))
         starts = {value[0] for row in rows for value in row.values() if value} & set("=+-@")
@@ -81,9 +80,7 @@ def _paged(stage: Stage) -> list[Entry]:
 
 def _downloaded(stage: Stage) -> list[Entry]:
     text = str(stage.operator.call("GET", f"{stage.here}/entries.jsonl"))
-    *entries, last = [json.loads(line) for line in text.split("\n")[:-1]]
-    same("entries by the last line", last["end"]["entries"], len(entries))
-    return entries
+    return [json.loads(line) for line in text.split("\n")[:-1]]
 
 
 def _check_life(ines: list[Entry]) -> None:
