@@ -6,13 +6,12 @@ and keys come from the data directory; otherwise they must be set, and a missing
 
 import os
 from pathlib import Path
-from urllib.parse import parse_qs
 
 from csp.constants import NONCE
 
-from config import embedded, logs
+from config import databases, embedded, logs
 from config.embedded.state import load_secrets
-from config.environment import ROOT, Environment, SettingError, credentials, data_directory
+from config.environment import ROOT, Environment, credentials, data_directory
 from tasks.timetable import LONG, LONG_QUEUE, QUEUE, beat_schedule
 
 env = Environment(os.environ)
@@ -138,46 +137,17 @@ SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004"]
 
 # --- PostgreSQL and Valkey ------------------------------------------------------------------------
 
-
-def _database(name: str, default: str | None) -> dict[str, object]:
-    parts = env.url(name, ("postgres", "postgresql"), default)
-    user, password = credentials(parts)
-    database = parts.path.lstrip("/")
-    if not database or not user:
-        raise SettingError(
-            name, "must name user and database, as postgresql://user:password@host:5432/rollcall."
-        )
-    return {
-        "ENGINE": "identity.postgresql",
-        "HOST": parts.hostname,
-        "PORT": parts.port or 5432,
-        "NAME": database,
-        "USER": user,
-        "PASSWORD": password,
-        # Kept for the life of the thread. A psycopg pool was measured as fast (docs/operations.md), and is one more part.
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "connect_timeout": 5,
-            # A statement is prepared by the server from its fifth use on: planning it anew each time took a quarter of a creation.
-            "server_side_binding": True,
-            "prepare_threshold": 5,
-            **{key: values[-1] for key, values in parse_qs(parts.query).items()},
-        },
-    }
-
-
 DATABASE_URL = env.text("DATABASE_URL", _local.database_url if _local else None)
 DATABASE_OWNER_URL = env.text(
     "DATABASE_OWNER_URL", _local.owner_url if _local and not env.given("DATABASE_URL") else ""
 )
 DATABASES = {
     # The application's role: row-level security binds it.
-    "default": _database("DATABASE_URL", DATABASE_URL),
+    "default": databases.read(env, "DATABASE_URL", DATABASE_URL),
 }
 # The owner of the tables, for `migrate --database owner` alone; web and workers need not have it.
 if DATABASE_OWNER_URL:
-    DATABASES["owner"] = _database("DATABASE_OWNER_URL", DATABASE_OWNER_URL)
+    DATABASES["owner"] = databases.read(env, "DATABASE_OWNER_URL", DATABASE_OWNER_URL)
 
 REDIS_URL = env.url("REDIS_URL", ("redis", "rediss"), _local.redis_url if _local else None).geturl()
 
