@@ -7,10 +7,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
+from audit.events import Event
 from audit.ids import uuid7s
-from audit.record import Composed, Line, compose, record_with, with_entries
-from identity.models import Directory, FirstAccess, Member
+from audit.record import Actor, Composed, Line, compose, record_with, with_entries
+from identity import member_row, rows
+from identity.models import Directory, FirstAccess, Member, Organization
 
 _INSERT: Final = with_entries("""
 newcomer AS MATERIALIZED (
@@ -39,8 +42,8 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-# From so many on at once PostgreSQL counts its tables first. Its own checks of references keep the plan that they were given when the
-# tables were small, and would walk the whole organization for each row: 500 people took 340 ms.
+# If at least so many arrive at once, PostgreSQL gathers its statistics first. Its checks of foreign keys otherwise keep plans from when
+# the tables were small, and walk the whole organization for each row: 500 people took 340 ms.
 MANY: Final = 100
 
 
@@ -59,6 +62,39 @@ class Ready:
     newcomers: Sequence[Newcomer]
     values: Mapping[str, Any]
     entries: Composed
+
+
+def create(
+    organization: Organization,
+    *,
+    actor: Actor,
+    user_name: str,
+    profile: Mapping[str, Any],
+    active: bool,
+    directory: Directory | None,
+    external_id: str | None,
+    origin: str,
+    email_unique: bool,
+) -> Member:
+    """Write one newcomer, with their entry, in the transaction of `members.provision`, and return the member.
+
+    `origin` is where their first permissions come from; `email_unique` says whether the organization has each address once.
+    """
+    now = timezone.now()
+    member = rows.made(
+        Member, organization_id=organization.pk, password=member_row.unusable_password(), created_at=now, changed_at=now,
+        state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
+    )  # fmt: skip
+    member.organization = organization
+    changes = member_row.assign(member, user_name, profile, email_unique=email_unique)
+    if directory is not None:
+        changes["external_id"] = [None, external_id]
+    line = Line(
+        Event.MEMBER_CREATE, organization.pk, actor, member_row.subject_of(member), changes | {"state": [None, member.state]},
+        {"directory": str(directory.pk)} if directory else {},
+    )  # fmt: skip
+    insert(organization.pk, [Newcomer(member, external_id)], [line], directory=directory, origin=origin)
+    return member
 
 
 def insert(
@@ -87,7 +123,7 @@ def work_out(
 ) -> Ready:
     """Do all of `insert` that needs no database."""
     keys = iter(map(str, uuid7s(3 * len(newcomers))))
-    rows = [
+    written = [
         {name: getattr(newcomer.member, name) for name in _COLUMNS}
         | {"id": str(newcomer.member.pk), "external_id": newcomer.external_id}
         | {"period": next(keys), "link": next(keys), "stage": next(keys)}
@@ -100,7 +136,7 @@ def work_out(
         "origin": origin,
         "now": newcomers[0].member.created_at,
         # Not orjson's: people's profiles may hold whole numbers past 64 bits.
-        "newcomers": json.dumps(rows, ensure_ascii=False, separators=(",", ":")),
+        "newcomers": json.dumps(written, ensure_ascii=False, separators=(",", ":")),
     }
     return Ready(newcomers, values, compose(lines))
 
@@ -113,8 +149,8 @@ def write(ready: Ready) -> None:
         newcomer.member._state.adding = False  # noqa: SLF001 - Django's own mark of a row that exists
 
 
-def count_tables(rows: int) -> None:
-    """Have PostgreSQL count what has grown, where so many rows are about to come."""
-    if rows >= MANY:
+def count_tables(number: int) -> None:
+    """Have PostgreSQL gather its statistics if so many rows are about to come."""
+    if number >= MANY:
         with connection.cursor() as cursor:
             cursor.execute("SELECT identity_gather_statistics()")

@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, Line, record
+from audit.record import Actor, record
 from identity import (
     alarms,
     arrivals,
@@ -21,10 +21,8 @@ from identity import (
     offboarding,
     passwords,
     returns,
-    rows,
     tenancy,
 )
-from identity.arrivals import Newcomer
 from identity.errors import Conflict, Offboarded
 from identity.handing_out import Holder, refuse_stronger_person
 from identity.models import Directory, Member, Organization
@@ -83,9 +81,10 @@ def provision(  # noqa: PLR0913 - so much can be said of a newcomer, all of it b
                 if profile and onto is not None:
                     profile = dict(onto(known.member.profile))
                 return _take_back(known, actor, user_name, profile, active, directory, external_id)
-        member = _create(
-            organization, seen, actor, user_name, profile, active, directory, external_id, defaults_origin
-        )
+        member = arrivals.create(
+            organization, actor=actor, user_name=user_name, profile=profile, active=active, directory=directory,
+            external_id=external_id, origin=defaults_origin, email_unique=seen.email_unique,
+        )  # fmt: skip
         source = directory.defaults if directory is not None and defaults is None else defaults
         first_defaults.give(
             member, actor=actor, source=source, fallback=seen.defaults, origin=defaults_origin
@@ -231,36 +230,6 @@ def set_password(member: Member, password: str, *, actor: Actor) -> None:
             actor=actor,
             subject=member_row.subject_of(locked),
         )
-
-
-def _create(
-    organization: Organization,
-    seen: matching.Prospect,
-    actor: Actor,
-    user_name: str,
-    profile: dict[str, Any],
-    active: bool,  # noqa: FBT001 - private, and always named by its variable
-    directory: Directory | None,
-    external_id: str | None,
-    origin: str,
-) -> Member:
-    now = timezone.now()
-    member = rows.made(
-        Member, organization_id=organization.pk, password=member_row.unusable_password(), created_at=now, changed_at=now,
-        state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
-    )  # fmt: skip
-    member.organization = organization
-    changes = member_row.assign(member, user_name, profile, email_unique=seen.email_unique)
-    if directory is not None:
-        changes["external_id"] = [None, external_id]
-    line = Line(
-        Event.MEMBER_CREATE, organization.pk, actor, member_row.subject_of(member), changes | {"state": [None, member.state]},
-        {"directory": str(directory.pk)} if directory else {},
-    )  # fmt: skip
-    arrivals.insert(
-        organization.pk, [Newcomer(member, external_id)], [line], directory=directory, origin=origin
-    )
-    return member
 
 
 def _take_back(

@@ -78,7 +78,7 @@ def offboard_all_locked(
     now, organization_id = timezone.now(), members[0].organization_id
     leaving = [member for member in members if member.state != Member.State.OFFBOARDED]
     buried, ended = _ended(organization_id, members, leaving, tombstone, now, reason)
-    before = {member.pk: member.state for member in leaving}
+    states = {member.pk: member.state for member in leaving}
     lines = [_unlinked(member, tombstone, actor) for member in members if tombstone and member.pk in buried]
     done_at = timezone.now()
     kept: list[receipts.Kept] = []
@@ -98,19 +98,14 @@ def offboard_all_locked(
         made[member.pk] = Receipt(
             member.pk, signalled_at, done_at, **held.as_receipt(), digest=kept[-1].digest
         )
-        member.state, member.state_reason, member.ends_at = Member.State.OFFBOARDED, reason, None
-        member.changed_at = member.offboarded_at = now
-        member.session_epoch += 1
-        member.version += 1
-        lines += [
-            *holdings.lines(member, held, actor),
-            _offboarded(member, before[member.pk], actor, reason, made[member.pk]),
-        ]
+        _mark(member, now, reason)
+        lines += holdings.lines(member, held, actor)
+        lines.append(_offboarded(member, states[member.pk], actor, reason, made[member.pk]))
     receipts.keep(organization_id, kept, lines)
     for member in leaving:
         if ended[member.pk].reviews:
             reviews.pass_on(organization_id, member.pk, actor=actor)
-    active = [member for member in leaving if before[member.pk] == Member.State.ACTIVE]
+    active = [member for member in leaving if states[member.pk] == Member.State.ACTIVE]
     _alarm(active, ended, actor)
     return [
         made.get(member.pk) or Receipt(member.pk, (signals or {}).get(member.pk, now), done_at, already=True)
@@ -150,6 +145,14 @@ def _ended(
         {row[0] for row in answers[0]} if tombstone is not None else set(),
         holdings.held(leaving, answers[-1]) if leaving else {},
     )
+
+
+def _mark(member: Member, now: datetime, reason: str) -> None:
+    """Show on the object what the statement has done to the row."""
+    member.state, member.state_reason, member.ends_at = Member.State.OFFBOARDED, reason, None
+    member.changed_at = member.offboarded_at = now
+    member.session_epoch += 1
+    member.version += 1
 
 
 def _alarm(active: Sequence[Member], ended: Mapping[UUID, Held], actor: Actor) -> None:

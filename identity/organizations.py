@@ -61,25 +61,8 @@ def create(
     )
     with tenancy.change(organization):
         organization.save(force_insert=True)
-        kinds: dict[str, Kind] = {}
-        for kind, parent, permissions in PRESETS[access_model]:
-            kinds[kind] = Kind(
-                organization=organization,
-                name=kind,
-                parent=kinds[parent] if parent else None,
-                permissions=list(permissions),
-            )
-        Kind.objects.bulk_create(kinds.values())
-        Role.objects.bulk_create(
-            Role(
-                organization=organization,
-                name=role,
-                label=label,
-                capabilities=list(capabilities),
-                built_in=True,
-            )
-            for role, (label, capabilities) in BUILT_IN.items()
-        )
+        kinds = Kind.objects.bulk_create(_kinds(organization))
+        roles = Role.objects.bulk_create(_built_in_roles(organization))
         record(
             Event.ORGANIZATION_CREATE,
             organization_id=organization.pk,
@@ -90,7 +73,7 @@ def create(
                 "slug": [None, slug],
                 "access_model": [None, access_model],
             },
-            data={"kinds": list(kinds), "roles": list(BUILT_IN)},
+            data={"kinds": [kind.name for kind in kinds], "roles": [role.name for role in roles]},
         )
     return organization
 
@@ -162,6 +145,28 @@ def time_zones() -> frozenset[str]:
 def subject_of(organization: Organization) -> Subject:
     """Return the organization as the record names it."""
     return Subject("organization", str(organization.pk), organization.name)
+
+
+def _kinds(organization: Organization) -> list[Kind]:
+    """Return the kinds of the organization's access model, parents first."""
+    made: dict[str, Kind] = {}
+    for name, parent, permissions in PRESETS[organization.access_model]:
+        made[name] = Kind(
+            organization=organization,
+            name=name,
+            parent=made[parent] if parent else None,
+            permissions=list(permissions),
+        )
+    return list(made.values())
+
+
+def _built_in_roles(organization: Organization) -> list[Role]:
+    return [
+        Role(
+            organization=organization, name=name, label=label, capabilities=list(capabilities), built_in=True
+        )
+        for name, (label, capabilities) in BUILT_IN.items()
+    ]
 
 
 def _set_state(

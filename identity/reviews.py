@@ -43,22 +43,9 @@ def open_(
 ) -> Review:
     """Begin a campaign and write to its reviewers. Raises Invalid, TooMany."""
     now = timezone.now()
-    if not 0 < len(name.strip()) <= _NAME_LENGTH_MAX or "\0" in name:
-        raise Invalid(f"A name has 1 to {_NAME_LENGTH_MAX} characters.", field="name")
-    if due_at.tzinfo is None or not now < due_at <= now + _LONGEST:
-        raise Invalid("The due date is a time to come, within a year.", field="due_at")
-    if rule not in Review.Rule.values:
-        raise Invalid(f"The rule is one of {', '.join(Review.Rule.values)}.", field="rule")
-    if not 0 < len(set(reviewers)) <= review_scope.REVIEWERS_MAX:
-        raise Invalid(f"A review has 1 to {review_scope.REVIEWERS_MAX} reviewers.", field="reviewers")
+    _check_campaign(name, due_at, rule, now)
     with tenancy.change(organization):
-        people = list(
-            Member.objects.filter(
-                organization=organization, pk__in=reviewers, state=Member.State.ACTIVE
-            ).order_by("pk")
-        )
-        if len(people) != len(set(reviewers)):
-            raise Invalid("Each reviewer is an active member of the organization.", field="reviewers")
+        people = _reviewers(organization, reviewers)
         review = Review(
             organization=organization, name=name.strip(), scope=scope.stored(), rule=rule, opened_by=opened_by, opened_at=now,
             due_at=due_at, remind_at=review_letters.next_reminder(now, due_at),
@@ -80,6 +67,29 @@ def open_(
         )  # fmt: skip
         review_letters.write(review)
     return review
+
+
+def _check_campaign(name: str, due_at: datetime, rule: str, now: datetime) -> None:
+    if not 0 < len(name.strip()) <= _NAME_LENGTH_MAX or "\0" in name:
+        raise Invalid(f"A name has 1 to {_NAME_LENGTH_MAX} characters.", field="name")
+    if due_at.tzinfo is None or not now < due_at <= now + _LONGEST:
+        raise Invalid("The due date is a time to come, within a year.", field="due_at")
+    if rule not in Review.Rule.values:
+        raise Invalid(f"The rule is one of {', '.join(Review.Rule.values)}.", field="rule")
+
+
+def _reviewers(organization: Organization, ids: Sequence[UUID]) -> list[Member]:
+    wanted = set(ids)
+    if not 0 < len(wanted) <= review_scope.REVIEWERS_MAX:
+        raise Invalid(f"A review has 1 to {review_scope.REVIEWERS_MAX} reviewers.", field="reviewers")
+    people = list(
+        Member.objects.filter(organization=organization, pk__in=wanted, state=Member.State.ACTIVE).order_by(
+            "pk"
+        )
+    )
+    if len(people) != len(wanted):
+        raise Invalid("Each reviewer is an active member of the organization.", field="reviewers")
+    return people
 
 
 def decide(

@@ -71,25 +71,17 @@ def issue(
     now = timezone.now()
     expires_at = expires_at or now + timedelta(days=_days(owner))
     if not now < expires_at <= now + timedelta(days=TOKEN_DAYS_MAX):
-        message = f"A token expires in the future and within {TOKEN_DAYS_MAX} days."
-        raise Invalid(message, field="expires_at")
+        raise Invalid(f"A token expires in the future and within {TOKEN_DAYS_MAX} days.", field="expires_at")
     is_directory = isinstance(owner, Directory)
     wanted = _scopes(owner, scopes)
     prefix = ("rcd_" if is_directory else "rcm_") + secrets.token_hex(_PREFIX_LENGTH // 2)
     secret = f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     with tenancy.change(owner.organization_id):
-        epoch = 0
-        if isinstance(owner, Member):
-            owner = Member.objects.select_for_update(no_key=True).get(pk=owner.pk)
-            if not owner.is_active:
-                message = "Only an active member can have a token."
-                raise Invalid(message)
-            epoch = owner.session_epoch
         token = Token(
             organization_id=owner.organization_id, prefix=prefix, digest=_digest(secret), name=name, scopes=wanted,
-            member=None if isinstance(owner, Directory) else owner, directory=owner if isinstance(owner, Directory) else None,
-            epoch=epoch, service=service and not is_directory, created_at=now, expires_at=expires_at,
+            service=service and not is_directory, created_at=now, expires_at=expires_at,
         )  # fmt: skip
+        _give_to(owner, token)
         token.save(force_insert=True)
         record(
             Event.TOKEN_ISSUE,
@@ -107,6 +99,17 @@ def issue(
     return token, secret
 
 
+def _give_to(owner: Member | Directory, token: Token) -> None:
+    """Make the token its owner's. A member is locked until it is written, so that nobody who goes out meanwhile leaves one behind."""
+    if isinstance(owner, Directory):
+        token.directory = owner
+        return
+    member = Member.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    if not member.is_active:
+        raise Invalid("Only an active member can have a token.")
+    token.member, token.epoch = member, member.session_epoch
+
+
 def _scopes(owner: Member | Directory, wanted: list[str] | None) -> list[str]:
     choices = (SCIM_SCOPE,) if isinstance(owner, Directory) else MEMBER_SCOPES
     if wanted is None:
@@ -119,9 +122,9 @@ def _scopes(owner: Member | Directory, wanted: list[str] | None) -> list[str]:
 
 
 def rotate(token: Token, *, actor: Actor, overlap: timedelta) -> tuple[Token, str]:
-    """Issue a token in the place of a directory's: of its name and for as long; the old one works on for `overlap` (up to 30 days).
+    """Issue a successor to a directory's token, with the same name and lifetime; the old one works on for `overlap` (up to 30 days).
 
-    Both are good meanwhile, so that nothing stands still while somebody pastes the new one. Raises Invalid.
+    Both are good meanwhile, so that provisioning goes on while somebody pastes the new one. Raises Invalid.
     """
     if not timedelta() <= overlap <= _OVERLAP_MAX:
         raise Invalid(f"Both work for 0 to {_OVERLAP_MAX.days} days.", field="overlap_days")
@@ -225,8 +228,8 @@ def expire(token: Token, *, actor: Actor) -> bool:
 def find(secret: str, asking: Statement | None = None) -> Found | None:
     """Return the token of this secret, usable or not, or None for a secret that we never issued.
 
-    `asking` is sent with the question for the token, in SQL in which tenancy.ORGANIZATION, DIRECTORY and TOKEN stand for whom it speaks
-    for. Only the true secret has it asked for somebody: PostgreSQL compares the digest before it says for whom, and we once more, in
+    `asking` travels with the question for the token: SQL in which tenancy.ORGANIZATION, DIRECTORY and TOKEN stand for the token's own.
+    A wrong secret makes it ask for nobody: PostgreSQL sets the three only if the digest is right. We compare the digest once more, in
     constant time, before anything is answered.
     """
     prefix, _, rest = secret.rpartition("_") if len(secret) <= _LENGTH_MAX else ("", "", "")
