@@ -1,7 +1,7 @@
 """Reading the record: pages by `seq`, with filters, and an entry as its pages and files show it.
 
-Whoever reads sets the tenancy; each page is a statement of its own, so that a download of any length holds one page
-in memory and no transaction open.
+The caller sets the tenancy. Each page is a statement of its own: a download of any length keeps one page in memory, and no transaction
+open.
 """
 
 import json

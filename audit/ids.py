@@ -15,9 +15,8 @@ _last_tick = 0
 def uuid7() -> uuid.UUID:
     """Return a UUID of 48 bits of Unix milliseconds, 12 bits of their fraction and 62 random bits (RFC 9562, 5.7 and 6.2 method 3).
 
-    Keys made one after the other in one process grow, so that rows lie side by side in every index and the entries
-    of one verb keep their order. Across processes the order is only as good as the clocks: nothing may rely on it
-    (readers page the record by `seq`).
+    Each key of a process is greater than the one before: new rows lie side by side in every index, and the entries of one verb keep their
+    order. Between processes the order is only as good as their clocks, so nothing may rely on it (readers page the record by `seq`).
     """
     return uuid7s(1)[0]
 

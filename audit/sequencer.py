@@ -14,8 +14,8 @@ _BATCH = 5000
 def run(batch: int = _BATCH) -> int:
     """Give each committed entry that waits its number, and return how many there were.
 
-    May run twice, late or beside itself: each organization's head row is locked by one sequencer at a time, and a
-    killed one leaves its batch waiting. Each batch is a transaction of its own.
+    It may run twice, late or in parallel: one sequencer at a time locks an organization's head row. Each batch is a transaction of its
+    own, so a sequencer that is killed leaves its batch to the next one.
     """
     total = 0
     with connection.cursor() as cursor:

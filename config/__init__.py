@@ -2,6 +2,6 @@
 
 import gc
 
-# Whoever loads the product makes some hundred thousand objects that stay; to look through them for garbage was a sixth of the start of
-# every process. A request or a job makes some thousand, nearly all of which go by themselves.
+# Loading the product makes some hundred thousand objects, and they stay; to look through them for garbage took a sixth of each process's
+# start. A request or a job makes some thousand, nearly all of which are freed by reference counting.
 gc.set_threshold(20_000, 20, 50)

@@ -1,4 +1,4 @@
-"""Whether text can be read by the charset that a body is said to be in: Python knows some by which none can, and Django breaks there."""
+"""Whether the charset that a request names can decode text: Python lists some codecs that cannot, and Django fails on those."""
 
 import codecs
 from typing import Final

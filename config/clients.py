@@ -1,8 +1,8 @@
 """Who keeps a thread waiting for a client: how many at once and how long, and what ends those who are too slow.
 
-granian reads a body when it is asked for, and waits for its client without end. So each process has threads to spare for that
-(`THREADS`), one address may hold half of them, and a client that is over its time loses its connection: the thread that waits for
-it is told of the end and is free.
+granian reads a body when the application asks for it, and waits for the client without limit. So each process has spare threads for
+waiting (`THREADS`), and one address may hold half of them. A client that overstays loses its connection: that wakes the thread which
+waits for it, and sets it free.
 """
 
 import os
@@ -125,10 +125,10 @@ class Clients:
 
 
 def cut_off(late: Late) -> int:
-    """End their connections on which we have sent nothing for so many seconds; return how many there were.
+    """End the connections of late clients on which we have sent nothing for so many seconds; return how many there were.
 
-    WSGI does not tell which connection a request came by, but one whose request we wait for, or whose client takes nothing, is one of
-    those. Where the system tells less than Linux, none is: then the numbers alone are limited.
+    WSGI does not say which connection a request came by. But a connection is among these if we wait for its request, or if its client
+    reads nothing of our answer. Only Linux tells that much; elsewhere none is cut off, and only their number is limited.
     """
     if not hasattr(socket, "TCP_INFO"):
         return 0

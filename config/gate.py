@@ -1,8 +1,8 @@
 """Lets a request into the application when its body is here whole and a place is free: a client that is slow holds no place.
 
-A place is a connection to the database; each process has `ROLLCALL_WEB_THREADS` of them. Threads are cheap and there are more
-(`config/granian_threads.py`); each borrows a place for as long as it works, and has none while it waits for a client: for a body that
-trickles in, or for somebody who takes a long answer piece by piece.
+A place is a connection to the database; each process has `ROLLCALL_WEB_THREADS` of them. Threads are cheap, so there are more of them
+than places (`config/granian_threads.py`). A thread borrows a place while it works, and gives it back while it waits for a client: for a
+body that trickles in, or for a reader who takes a long answer piece by piece.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -66,7 +66,7 @@ def count_entries(counts: Mapping[tuple[str, str, str], int]) -> None:
 def reserve() -> None:
     """Take the room on the disk that the counters of this web process will need, before it serves.
 
-    They are written through memory, to files of holes: where a full disk has no room for the next page, the kernel would end the process.
+    The counters are sparse files, mapped into memory: if a full disk has no room for their next page, the kernel kills the process.
     """
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return

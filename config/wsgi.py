@@ -17,6 +17,6 @@ application = Gate(ScimFirst(django_application))
 granian_threads.install()
 metrics.reserve()
 
-# What is loaded by now stays until the end; looking through it for garbage again and again took a seventh of a page of a list.
+# What is loaded by now stays to the end. The garbage collector looked through it again and again: a seventh of the time of a list page.
 gc.collect()
 gc.freeze()

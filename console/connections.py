@@ -115,7 +115,7 @@ def _saved(
 
 
 def _files(visit: Visit) -> Any:
-    """Return what was sent along, None for a page that is only looked at: even no files at all would make a form of it that was sent."""
+    """Return the uploaded files, or None if the page is only looked at: Django takes a form for sent as soon as it is given any files."""
     return visit.request.FILES if visit.posted is not None else None
 
 

@@ -193,8 +193,8 @@ def _was_active(member: Member, at: datetime | None) -> bool:
 def _plan_once() -> None:
     """Have this transaction keep the plan of a prepared statement instead of making one for each question.
 
-    In a large tree the planner believes, wrongly, that a plan for these very values is worth making; it takes several times as long
-    as the question itself.
+    In a large tree the planner wrongly expects that a plan for these particular values is worth its cost. Making it takes several times
+    as long as answering the question.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")

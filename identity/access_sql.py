@@ -264,7 +264,7 @@ SELECT grouping.id, grouping.display_name FROM within
  ORDER BY grouping.display_name, grouping.id
 """)
 
-# Down from a group: everybody who is in it by whatever way; and, as things are, which of the named roles groups bring to each of them.
+# Down from a group: everybody who is in it, directly or through other groups, and which of the named roles groups bring to each today.
 IN_GROUP = _forms("""
 WITH RECURSIVE way AS (
   SELECT %(group)s::uuid AS group_id, 0 AS steps

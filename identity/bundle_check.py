@@ -1,7 +1,7 @@
 """Checks a bundle without the server that wrote it: its files against the manifest, and its record against its own chain of hashes.
 
-Whoever alters a bundle could write a new manifest too: then it is still consistent, and has another SHA-256 than the one that the entry
-`bundle.finish` and the proof of deletion name. So a check that is to convince is given that one.
+Somebody who alters a bundle can write a new manifest too, and the bundle is consistent again. But its SHA-256 is then not the one that
+the entry `bundle.finish` and the proof of deletion name. So a check that is to convince anybody must be given that one.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """What a bundle holds: which table becomes which file, and what is left out and why. Each floor adds its own.
 
-A column of bytes is never written as it is: it is a digest or sealed. What is sealed for the organization's own eyes, and no
-credential, is opened by the floor that sealed it. tests/bundles/test_contents.py holds every tenant table and every column to this.
+A column of bytes is never written as it is: it is a digest, or sealed. The floor that sealed it opens it for the bundle if it belongs
+to the organization and is no credential. tests/bundles/test_contents.py checks this for every column of every tenant table.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,7 @@
 """Reads everything of one organization as it stood at one moment, through a connection of its own and row by row.
 
-One REPEATABLE READ transaction, so that the files of a bundle agree with each other and with the end of the record in it, however
-long the writing takes and whatever happens meanwhile. Row-level security holds in it as everywhere.
+One REPEATABLE READ transaction: the files of a bundle agree with each other and with its last entry of the record, however long the
+writing takes and whatever changes meanwhile. Row-level security applies, as everywhere.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """Deletes an organization, a batch a transaction: its rows, itself, then its record; and leaves the proof.
 
-Which tables there are is asked of PostgreSQL, so that none is ever forgotten. Each batch has its entry in the record that is to go, and
-is counted in the deletion's row in the same transaction: whoever is killed loses one batch, and the next one counts on.
+PostgreSQL is asked which tables there are, so that none is forgotten. Each batch has an entry in the record, which itself goes last,
+and is counted in the deletion's row in the same transaction: a worker that is killed loses one batch, and the next one goes on from there.
 """
 
 import hashlib

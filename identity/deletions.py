@@ -32,10 +32,10 @@ def schedule(
     delete_after: datetime | None = None,
     reason: str = "",
 ) -> Deletion:
-    """Have a suspended organization deleted, at the earliest after the days of the settings; `confirm` is its name, typed.
+    """Schedule the deletion of a suspended organization, ROLLCALL_DELETION_DAYS from now at the earliest; `confirm` is its name, typed.
 
-    Raises Forbidden for whoever is no named operator, NotSuspended, Conflict where it is scheduled already, and Invalid for another
-    name, a time that is too early or too late, and for the operating organization.
+    Raises Forbidden unless a named operator asks, NotSuspended, Conflict if it is scheduled already, and Invalid for a wrong name, a time
+    that is too early or too late, and the operating organization.
     """
     if actor.kind != "operator" or actor.id in _NOBODY:
         raise Forbidden("A deletion is scheduled by a named operator: sign in, or use a token of your own.")

@@ -1,7 +1,7 @@
 """Proving domains by DNS, and asking again whether the proof is still there.
 
-DNS is asked outside any transaction. A job claims what is due by putting its next time off, so that two workers ask about
-different domains and one that died is followed by another; `conclude` then decides under the row's lock.
+DNS is asked outside any transaction. A job claims a domain that is due by putting its next check off: so two workers never ask about the
+same one, and if one dies, another asks when that time comes. `conclude` then decides under the row's lock.
 """
 
 from datetime import datetime, timedelta

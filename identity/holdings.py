@@ -63,7 +63,7 @@ UNION ALL SELECT DISTINCT 'review', NULL::uuid, reviewer_id, '', '', '', '' FROM
 UNION ALL SELECT 'break_glass', NULL, break_glass_id, '', '', '', '' FROM identity_organization
   WHERE id = %(organization)s AND sign_on = '{Organization.SignOn.SINGLE_SIGN_ON.value}' AND break_glass_id = ANY (%(members)s)
 """  # noqa: S608 - built from constants alone
-# PostgreSQL keeps the plan for one member; for an array it makes another one each time, which takes it longer than all the rest.
+# For one member PostgreSQL reuses its plan. For an array it plans anew each time, which takes longer than everything else together.
 _END_OF_ONE: Final = _END.replace("= ANY (%(members)s)", "= %(member)s").replace(
     "= ANY (%(emails)s)", "= %(email)s"
 )

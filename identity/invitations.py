@@ -127,10 +127,10 @@ def open_for(organization: Organization | UUID, email: str) -> Invitation | None
 
 
 def accept(invitation: Invitation, member: Member, *, actor: Actor) -> bool:
-    """Let the member have joined by this invitation, once, and give what it came with; False if it was closed or expired meanwhile.
+    """Close the invitation as accepted by this member and give what it came with; return False if it was closed or expired meanwhile.
 
-    Raises Forbidden where the address lies in a canonical domain and anything but a SAML connection accepts, and for somebody
-    who accepts by themselves (with a password) where the organization signs on by single sign-on alone.
+    Raises Forbidden in two cases: the address lies in a canonical domain and somebody other than a SAML connection accepts; or the member
+    accepts with a password although the organization signs on by single sign-on alone.
     """
     if actor.kind != "connection" and domains.is_canonical(invitation.organization_id, invitation.email):
         raise Forbidden("People of this domain join by signing in at their organization's identity provider.")

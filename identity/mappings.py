@@ -1,7 +1,7 @@
 """Group mappings: what a group brings to whoever is in it.
 
-Nothing is copied to the members: access through a group is read from membership and mapping when the question is asked, so
-leaving the group ends it at once and an administrator's own grants are never touched (docs/decisions/group-mappings.md).
+Nothing is copied to the members. Access through a group is read from membership and mapping when somebody asks, so it ends at the
+moment of leaving the group, and an administrator's own grants are never touched (docs/decisions/group-mappings.md).
 """
 
 from collections.abc import Iterable

@@ -2,8 +2,8 @@
 
 In order: the directory's external id › the user name among the directory's own people › the user name or the e-mail of
 a member whom no directory knows yet, if the e-mail lies in a domain that the organization has proved. Anything else is a
-stranger: a directory never adopts somebody else's account. Whom an administrator moved here (identity.moves) is expected under
-each of these; whom one moved away from here is nobody whom this directory may speak of.
+stranger: a directory never adopts somebody else's account. A person whom an administrator moved here (identity.moves) is found by any
+of these; one who was moved away is no longer this directory's to speak of.
 """
 
 import json
@@ -99,8 +99,8 @@ def find(
 ) -> Known | None:
     """Return the member that this person already is, locked, or None for a newcomer.
 
-    Raises ExternalIdTaken or UserNameTaken for an active one (that would be a second creation), EmailTaken where several could be
-    meant, Offboarded for one whom an administrator has put out, and MovedAway for one who belongs to another directory now.
+    Raises ExternalIdTaken or UserNameTaken if the directory already has them, active (this would create them twice); EmailTaken if
+    several members could be meant; Offboarded if an administrator put them out; MovedAway if they belong to another directory now.
     """
     if directory is not None:
         if external_id:

@@ -95,10 +95,10 @@ def ids(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
 def hold(
     organization_id: UUID, directory_id: UUID | None, values: Iterable[str], *, outside: UUID | None = None
 ) -> None:
-    """Keep those who are named for a group from leaving until the transaction ends; with `outside`, only who is not in this group yet.
+    """Lock the people who are named for a group until the transaction ends; with `outside`, only those who are not yet in that group.
 
-    People first, then groups: whoever leaves holds their own row and waits for their groups. So this comes before the group is locked, or
-    two would wait for each other; and without it somebody who is just being offboarded would be put into the group for good.
+    Without it, somebody who is just being offboarded could be added to the group, and stay in it for good. It must come before the group
+    is locked: an offboarding locks the person first and then their groups, and in another order the two would wait for each other.
     """
     members, strange = ids(values)
     if members or strange:

@@ -134,8 +134,8 @@ def _links(source: Directory, wanted: Wanted, *, lock: bool) -> tuple[list[Link]
     following = chosen[PEOPLE_MAX - 1][0] if len(chosen) > PEOPLE_MAX else None
     chosen = chosen[:PEOPLE_MAX]
     if lock:
-        # The people first and in the order of their ids, as every batch does; not against references to them, since groups that are
-        # locked already may take them in at this moment.
+        # People before groups, and by their ids, as every batch locks them. FOR NO KEY UPDATE: somebody who has locked a group may be
+        # adding these people to it right now, and must not wait for us.
         rows = Member.objects.select_for_update(no_key=True).filter(
             organization=source.organization_id, pk__in=[member_id for _, member_id in chosen]
         )

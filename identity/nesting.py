@@ -1,7 +1,7 @@
 """Groups in groups: nothing is copied, nothing turns in a circle, and nothing is deeper than a reader can follow.
 
-Each change of nesting waits for the one before in the same organization: two groups put into each other at once would each
-see no circle. Everything else about groups goes on meanwhile.
+Changes of nesting in one organization wait for each other: if two groups were put into each other at the same time, neither change
+would see the circle. Everything else about groups goes on meanwhile.
 """
 
 from collections.abc import Iterable, Sequence

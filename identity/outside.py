@@ -19,10 +19,10 @@ class WithinTransactionError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Outside(Generic[Found]):
-    """What a view answers with instead of waiting within its transaction: `ask`, and how it goes on in another one with the outcome.
+    """What a view returns instead of waiting inside its transaction: what to `ask`, and what to do `then`, in another transaction.
 
-    `ask` touches no table. What the view did before it may happen twice (a call that is repeated at once asks at once); what it does
-    in `then` happens as often as any call does.
+    `ask` touches no table. What the view does before it may happen twice, if a client repeats its call while the first one still asks.
+    What it does in `then` happens once a call, like any other change.
     """
 
     ask: Callable[[], Found]

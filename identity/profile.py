@@ -6,8 +6,8 @@ from typing import Any
 
 from identity.errors import Invalid
 
-# In bytes of UTF-8, since what is looked up by must fit an index row (PostgreSQL: 2,704 bytes, organization included), also after
-# folding its case, which makes some letters longer.
+# In bytes of UTF-8: names are indexed, and an index row of PostgreSQL holds 2,704 bytes, the organization's id included. Folding the case
+# makes some letters longer, so keys may be longer than names.
 NAME_BYTES_MAX = 1024
 KEY_BYTES_MAX = 2048
 _DISPLAY_NAME_LENGTH_MAX = 256
@@ -23,8 +23,8 @@ def key_of(text: str) -> str:
 def is_same(text: str, other: str) -> bool:
     """Tell whether two names or addresses are one, letter by letter but for the case of a to z and for space around.
 
-    Whoever is found by a key (`key_of`) may only look like it: the Kelvin sign folds to k, the long s to s, and each script has its
-    spaces. Where somebody else chose the name, only this makes a match.
+    Two names with the same key (`key_of`) may merely look alike: the Kelvin sign folds to k, the long s to s, and each script has spaces
+    of its own. Where a stranger could have chosen the name, this decides whether it is a match.
     """
     return exact(text) == exact(other)
 

@@ -30,8 +30,8 @@ def loaded(model: type[Model], row: Mapping[str, Any]) -> Model:
 def made(model: type[Model], **given: Any) -> Model:
     """Return an object that is not written yet, of values by their columns' names (`organization_id`) and the model's defaults.
 
-    By itself Django finds out for each object which fields were named and what the others begin with: a twelfth of a creation's time in
-    the web process. Raises TypeError for what is no column.
+    Django works out anew for each object which fields were given and what the defaults of the others are: a twelfth of the time that a
+    creation takes in the web process. Raises TypeError for a name that is no column.
     """
     names, defaults = _defaults(model)
     if strange := given.keys() - names:

@@ -20,8 +20,8 @@ _FIELDS = ("sign_on", "break_glass_id", "sso_identifier", "start_here")
 def change(organization: Organization, *, actor: Actor, **values: Any) -> Organization:
     """Change what `_FIELDS` names; returns the organization as it then is.
 
-    `sign_on` "single_sign_on" keeps passwords out except the one of the break-glass administrator, so it needs one; whether a
-    connection is on to come in by is `saml.sign_on`'s to ask. Raises Invalid, NameTaken.
+    With `sign_on` "single_sign_on" only the break-glass administrator may use a password, so there must be one. Whether a connection
+    is switched on, so that the others can come in at all, is checked by `saml.sign_on`. Raises Invalid, NameTaken.
     """
     unknown = sorted(set(values) - set(_FIELDS))
     if unknown:

@@ -186,7 +186,7 @@ def _set(tenant: tuple[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _as_one() -> Iterator[None]:
-    """Be a part of a transaction that stands or falls as one, as a block of Django's without a savepoint is at five times the cost."""
+    """Join a transaction that stands or falls as one: what `atomic(savepoint=False)` does, at a fifth of its cost."""
     done = False
     try:
         yield

@@ -30,10 +30,10 @@ def due(limit: int) -> list[Token]:
 
 
 def warn(token: Token, *, actor: Actor) -> bool:
-    """Record and mail that the token is about to expire, unless somebody did or it was made for so short a time; tells whether it did.
+    """Record and mail that the token is about to expire, once, unless it was made for that short a time; tell whether that was done.
 
-    A directory's goes to the administrators, a member's to its owner, and to the administrators where the owner has no address or a
-    service works with it. A token that was revoked, or whose successor is there, is not spoken of.
+    The letter about a directory's token goes to the administrators, about a member's to its owner; to the administrators too if the owner
+    has no address or the token is a service's. A revoked token, or one that has a successor, needs no letter.
     """
     with tenancy.change(token.organization_id):
         locked = (

@@ -21,8 +21,8 @@ _WHOLE = "SELECT token, organization, member, directory FROM identity_token_owne
 _WHOLE_AND_STAMP = """SELECT o.token, o.organization, o.member, o.directory, s.stamp
   FROM identity_token_owner(%s) o, identity_token_stamp(%s, '') s"""
 
-# The tokens of directories by prefix and stamp, which is another one after every change of a row: what PostgreSQL has not told anew in
-# this very request is not used. These objects are read by all, and changed by nobody.
+# The tokens of directories, by prefix and stamp. The stamp changes with every change of the token, its directory or its organization, and
+# each request asks PostgreSQL for it: an object is used only while its stamp still holds. All threads read these objects, none changes one.
 _known: dict[tuple[str, str], Token] = {}
 
 

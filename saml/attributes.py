@@ -1,7 +1,7 @@
 """Translate raw SAML attribute names into our words: who the person is, and what their identity provider asserts.
 
-SAML's words stop here. A name is looked for without regard to case, in the order of the mapping; a connection's own
-mapping replaces the names of a field, the preset's names come before the names that everybody knows.
+SAML's words stop here. Names are matched without regard to case, in the order of the mapping. For each field the connection's own mapping
+wins, if it has one; else the preset's names are tried before the names that everybody knows.
 """
 
 from collections.abc import Mapping, Sequence

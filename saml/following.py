@@ -51,8 +51,8 @@ def follow(connection: Connection, member: Member, said: Wanted, just_applied: C
 def follow_groups(connection: Connection, member: Member, said: tuple[str, ...] | None) -> None:
     """Put the member into the organization's own groups that were asserted by name, and out of those that this connection brought.
 
-    In the caller's transaction, and only where the connection follows groups. Groups of directories are the directories', what others
-    put the member into stays, and a name that is no group here means nothing: identity providers send all that they have.
+    In the caller's transaction, and only if the connection follows groups. It leaves alone the groups of directories, and those that
+    somebody else put the member into. A name that is no group here is ignored: identity providers send all that they have.
     """
     if "groups" not in connection.follows:
         return

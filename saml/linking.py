@@ -1,8 +1,8 @@
 """A signed-in member says "this is me at our identity provider", by going there and coming back.
 
-What could go wrong is that somebody else's identity is slipped in: the attempt is bound to the browser by its nonce and to
-the member and session that began; and since the browser may be signed in at the identity provider as somebody else (a
-stranger may have seen to that), nothing is linked before the member has seen the name that came and confirmed it.
+The danger is that a stranger slips their own identity in. So the attempt is bound to the browser, by its nonce, and to the member and
+session that began it. That is not enough: a stranger may have signed this browser in at the identity provider as themselves. So nothing
+is linked until the member has seen the name that came back and confirmed it.
 """
 
 from dataclasses import dataclass

@@ -66,7 +66,7 @@ class Connection(TenantModel):
 
 
 class MetadataWatch(TenantModel):
-    """When the metadata of a connection is read again, and what came of it the last time: the clock's own, so nothing of it is recorded.
+    """When the metadata of a connection is read again, and how the last reading went. Only the clock writes it, so it is not recorded.
 
     `held` says why an administrator has to look: a reason of `saml.refresh` or a code of `saml.refusals`.
     """

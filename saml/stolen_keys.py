@@ -1,7 +1,7 @@
 """What can be done about a stolen key of the identity provider: a response that it signs is as good as a genuine one.
 
-No check of a message finds that out (CyberArk's "Golden SAML", 2017). So the first use of a key is told, each sign-in shows which key
-signed it, a certificate taken away counts at once, and every session that came through the connection can be ended.
+No check of a message can find that out (CyberArk's "Golden SAML", 2017). So administrators are told of a key's first use, each sign-in
+shows which key signed it, removing a certificate works at once, and all sessions that came through a connection can be ended.
 """
 
 from typing import Final

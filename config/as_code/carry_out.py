@@ -1,6 +1,7 @@
 """Brings organizations to what a file says, through the verbs; and, for a plan, takes it all back after seeing what came of it.
 
-A thing's state before and after is read in the words of the file, so a plan shows what a run would really do, checked by the same verbs.
+A plan is a real run that is rolled back: it compares what there was before and after, in the words of the file, so it shows exactly
+what a run would do, checked by the same verbs.
 """
 
 from collections.abc import Callable

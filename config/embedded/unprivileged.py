@@ -1,8 +1,7 @@
 """Start a program as an ordinary user when we are root, because PostgreSQL refuses to run as root.
 
-The program and its data may lie below a directory that only root may enter (a clone in /root). Opening that
-directory to everybody would change the machine behind its owner's back, so in that case the process keeps one
-capability instead: to search and read, and nothing else of root's.
+The program and its data may lie below a directory that only root may enter (a clone in /root). We do not open that directory to
+everybody behind its owner's back; in that case the process keeps a single capability of root's, to search and read.
 """
 
 import ctypes

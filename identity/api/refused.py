@@ -17,10 +17,10 @@ class Stranger(Exception):
 
 
 def note(request: Request, view: Any, error: Exception, status: int, code: str, field: str) -> None:
-    """Record a refused request in a transaction of its own: the rollback of the request's would take it along.
+    """Record a refused request, in a transaction of its own: the request's own is rolled back.
 
-    A reader's slips (a filter misspelt, an id that is gone) are answered and forgotten; what is recorded is whoever was
-    refused a right, knocked at another organization's door, came with a dead token, or failed to change something.
+    A reader's slips (a misspelt filter, an id that is gone) are answered and forgotten. Recorded are refused rights, addresses of
+    another organization, dead tokens, and changes that failed.
     """
     is_read = request.method in {"GET", "HEAD"}
     if is_read and status not in {401, 403} and not isinstance(error.__cause__, Stranger):

@@ -52,7 +52,7 @@ class Place(serializers.Serializer[Any]):
 
 
 class Progress(serializers.Serializer[Any]):
-    """How far a run is in its phase: done of how many (null while that is not known), a second, and how many seconds are left."""
+    """How far a run is in its phase: `done` of how many (null while unknown), how many a second, and how many seconds are left."""
 
     done = serializers.IntegerField()
     of = serializers.IntegerField(allow_null=True)

@@ -11,8 +11,8 @@ from identity.models.tenant import TenantModel, reference
 class Bundle(TenantModel):
     """One export of an organization. The row is the queue: `lease` names the worker that writes it, until `lease_until`.
 
-    `rows` of about `rows_expected` are written, the present ones into `file`. `sha256`, `size` (bytes), and the last position and
-    hash of the record in it are there once it is ready, and stay when the archive has expired.
+    So far `rows` of about `rows_expected` are written; `file` is being written now. Once the archive is ready, `sha256`, `size` (bytes) and
+    the last position and hash of the record in it are set; they outlive the archive.
     """
 
     class State(models.TextChoices):

@@ -75,9 +75,9 @@ class DirectorySize(TenantModel):
 
 
 class Stretch(models.Model):
-    """A piece of a directory's list, in the order of ids: so many live links as `people` were at `first` and behind, before the next piece.
+    """A piece of a directory's list, in the order of ids: from `first` up to the next piece's, `people` live links when it was counted.
 
-    With the steps since then it is exact in every snapshot. Whoever jumps into the list skips whole stretches.
+    Together with the steps since then the count is exact in every snapshot. A client that jumps into the list skips whole stretches.
     """
 
     pk = models.CompositePrimaryKey("organization_id", "directory_id", "first")

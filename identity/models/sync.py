@@ -12,8 +12,8 @@ from identity.models.tenant import TenantModel, reference
 class Pull(TenantModel):
     """How a directory is pulled. `due_at` is the queue: None while nothing is to happen by itself.
 
-    `credentials` and `file` are sealed (identity.secrets). `cookie` is what the directory gave at the end of the last good run, `scope`
-    the fingerprint of the settings by which that one read: another scope means another population, so its plan is looked at first.
+    `credentials` and `file` are sealed (identity.secrets). `cookie` is where the last good run ended, in the directory's own words; `scope`
+    is the fingerprint of the settings that it read by. Other settings may mean other people, so the next plan then waits for a person.
     `references` {credential: "env:NAME"} say where a file of organizations found the credentials, None if no file brought them.
     """
 

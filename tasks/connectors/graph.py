@@ -1,7 +1,7 @@
 """The Microsoft Graph connector: an app registration reads Entra ID's users and groups by delta queries.
 
-https://learn.microsoft.com/en-us/graph/delta-query-users and …/delta-query-groups. An empty page may have a next one; a
-delta link that is too old is answered with 400 syncStateNotFound or 410, and everything is read again.
+https://learn.microsoft.com/en-us/graph/delta-query-users and …/delta-query-groups. An empty page may have a next one. If
+a delta link is too old, Graph answers 400 syncStateNotFound or 410, and everything is read again.
 """
 
 from collections.abc import Iterator

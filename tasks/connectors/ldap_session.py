@@ -91,8 +91,9 @@ class Session(SyncreplConsumer, SimpleLDAPObject):
     ) -> Iterator[list[tuple[str, Any]]]:
         """Give what changed since `cookie`, in batches of ("entry", (dn, attributes)), ("delete", uuids), ("present", uuids).
 
-        Afterwards `cookie` is the next one, and `whole` says that whoever was not named is gone: so it is at first, and whenever the server
-        has forgotten what it deleted, as slapd has after a restart. Raises Fault; ResyncNeeded for a cookie that the server refuses.
+        Afterwards `cookie` is the one for the next time. `whole` says that this was a full listing, so that whoever was not named is gone:
+        that is so at first, and whenever the server no longer knows what was deleted, as slapd after a restart. Raises Fault, and
+        ResyncNeeded if the server refuses the cookie.
         """
         # slapd ends a first listing as if deletions had been told expressly.
         self.said, self.cookie, self.whole = [], cookie, cookie is None
@@ -208,8 +209,8 @@ _FAULTS: Final[tuple[tuple[tuple[type[ldap.LDAPError], ...], type[Fault], str], 
 def _opened(scheme: str, host: str, port: int, plug: socket.socket) -> Session:
     """Return libldap's end of the connection; the name in the URL is what a certificate must be for.
 
-    Over ldap:// it speaks on the very socket that went to the checked address. On a socket that is given to it libldap begins no
-    TLS by itself, so ldaps:// connects anew; a name that meant another address by then would have to show a certificate for it.
+    Over ldap:// it uses the very socket that was connected to the checked address. libldap begins no TLS on a socket that it is given, so
+    ldaps:// connects anew. If the name has come to mean another address by then, that one must show a certificate for the name.
     """
     if scheme == "ldap":
         return Session(f"ldap://{host}:{port}", fileno=plug.detach())

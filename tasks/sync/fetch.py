@@ -95,8 +95,8 @@ def _open(claim: Claim) -> tuple[Connector, Run]:
             run.scope = pull_settings.scope_of(run.directory)
             # The news is as old as this: who changes here from now on has newer ones.
             run.started_at = run.phase_at = now
-            # Another population than the cookie speaks of is read from the beginning; and so is whoever was missing once, since changes
-            # alone, or a file that is as it was, would never tell whether they are missing still.
+            # Read everything, and not the changes since the cookie, in two cases: the settings now mean other people than the cookie does;
+            # or somebody was missing once, since changes (or an unchanged file) never tell whether they are still missing.
             is_news_enough = pull.scope == run.scope and not _lacked(run)
             run.cookie = pull.cookie if is_news_enough else None
         run.save(update_fields=["state", "staged", "unreadable", "scope", "started_at", "phase_at", "cookie"])

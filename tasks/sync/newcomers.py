@@ -19,7 +19,7 @@ Worked = tuple[Mapping[str, Told], Prepared]
 class Newcomers:
     """One batch, worked out ahead of its turn by a thread that sees no database.
 
-    It is a guess about what will be due: what is due is read again in its own transaction, and whoever was not guessed is worked out then.
+    It is a guess about who will be due. The batch's own transaction reads again who is due, and works out whoever was not guessed.
     """
 
     def __init__(self, thread: ThreadPoolExecutor) -> None:

@@ -1,4 +1,4 @@
-"""Writes what a page said into the staging tables: news a row each, by COPY, and what the directory has said before as one list."""
+"""Writes what a page said into the staging tables: a row for each person with news, by COPY, and one list of all the others."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -159,7 +159,7 @@ def _readable(people: Iterable[Person], bad: list[Unreadable]) -> dict[str, tupl
 
 
 def _news(cursor: Any, run: Run, told: Mapping[str, tuple[Person, bytes]]) -> list[str]:
-    """Return the ids of those who are not as the directory told of them before, or of whom it does not say whether they are active."""
+    """Return the ids of those who differ from what the directory last told of them, or of whom it does not say whether they are active."""
     if not told:
         return []
     values = {
