@@ -218,7 +218,7 @@ def guarded(page: str, view: View, methods: tuple[str, ...] = ("GET", "HEAD")) -
     def answer(request: HttpRequest, slug: str = "", **ids: Any) -> HttpResponseBase:
         session = session_of(request)
         if session is None:
-            return _to_sign_in(request)
+            return _to_sign_in(request, methods)
         visit = _visit(request, session, slug)
         if not visit.may(page):
             if need == OPERATOR:
@@ -260,11 +260,15 @@ def _organization(slug: str) -> Organization:
     return found
 
 
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
+def _to_sign_in(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:
+    """Send whoever is not signed in to where they can; a form that came too late is told of there, and is where they arrive then."""
     target = reverse("sign_in" if awaiting_of(request) is None else "second_step")
-    if request.method == "GET" and request.path != "/":
-        target += "?" + urlencode({"next": request.get_full_path()})
-    return HttpResponseRedirect(target)
+    query = {}
+    if request.path != "/" and (request.method == "GET" or "GET" in methods):
+        query["next"] = request.get_full_path()
+    if request.method == "POST":
+        query["unsaved"] = "1"
+    return HttpResponseRedirect(f"{target}?{urlencode(query)}" if query else target)
 
 
 def _whom_to_ask(need: str | tuple[str, ...]) -> str:

@@ -178,7 +178,10 @@ def _on_to(request: HttpRequest, message: Message) -> HttpResponse:
 
 
 def _page(request: HttpRequest, password: Form, single: Form, *, status: int = 200) -> HttpResponse:
-    values = {"password": password, "single": single, "next": wanted_page(request), "plain_title": "Sign in"}
+    values = {
+        "password": password, "single": single, "next": wanted_page(request), "plain_title": "Sign in",
+        "unsaved": request.method == "GET" and "unsaved" in request.GET,
+    }  # fmt: skip
     return render(request, "console/sign_in.html", values, status=status)
 
 

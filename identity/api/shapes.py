@@ -13,12 +13,25 @@ from rest_framework import serializers
 class Strict(serializers.Serializer[Any]):
     """An object that refuses fields it does not know: a misspelt one must not pass for a change that was made."""
 
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields; whoever gives one of them another word than its own is told these."""
+        fields: dict[str, serializers.Field[Any, Any, Any, Any]] = super().get_fields()
+        for field in fields.values():
+            each = field.child if isinstance(field, serializers.ListField) else field
+            if isinstance(each, serializers.ChoiceField):
+                words = ", ".join(str(word) for word in each.choices if word != "")
+                each.error_messages["invalid_choice"] = f"This is not one of: {words}."
+        return fields
+
     def to_internal_value(self, data: Any) -> Any:
         """Check the object. Raises ValidationError naming the unknown field."""
         if isinstance(data, Mapping):
             unknown = [name for name in data if name not in self.fields]
             if unknown:
-                raise serializers.ValidationError({unknown[0]: ["There is no such field."]})
+                known = ", ".join(name for name, field in self.fields.items() if not field.read_only)
+                raise serializers.ValidationError(
+                    {unknown[0]: [f"There is no such field. There are: {known or 'none'}."]}
+                )
         return super().to_internal_value(data)
 
 

@@ -114,3 +114,13 @@ def test_a_browser_changes_things_only_with_the_csrf_token(acme, ada):
         line for line in recorded(acme, "member.create") if line["subject"]["id"] == answer.json()["id"]
     )
     assert entry["actor"] == {"kind": "member", "id": str(ada.pk), "label": "ada@acme.example"}
+
+
+def test_a_word_or_a_field_that_is_not_known_is_answered_by_those_that_are(acme, ada):
+    api = token_of(ada)
+    answer = api.get("/organizations/acme/mails", state="lost")
+    assert answer.json()["detail"] == "This is not one of: waiting, sent, kept, failed, cancelled."
+    answer = api.get("/organizations/acme/mails", colour="red")
+    assert (answer.status_code, answer.json()["field"]) == (400, "colour")
+    assert answer.json()["detail"].startswith("There is no such field. There are: ")
+    assert "state" in answer.json()["detail"]

@@ -16,7 +16,7 @@ from identity import domains, invitations, members, organizations, sessions, sig
 from identity.models import Member, Organization, OutgoingMail
 from saml import connections, keys
 from saml import sign_on as saml_sign_on
-from tests.conftest import SETUP, join
+from tests.conftest import ROOT, SETUP, join
 from tests.console.conftest import entries, visit
 
 PASSWORD = "correct horse battery"
@@ -140,6 +140,20 @@ def test_many_addresses_together_are_locked_out_too(opal_with_password):
     for number in range(lock_out.PERSON_MAX):
         sign_in("opal@rollcall.example", "wrong", REMOTE_ADDR=f"198.51.100.{number}")
     assert b"Too many tries" in sign_in("opal@rollcall.example", REMOTE_ADDR="203.0.113.1").content
+
+
+def test_one_address_that_tries_many_people_is_locked_out_for_everybody(acme, operators, opal_with_password):
+    for number in range(lock_out.ADDRESS_MAX):
+        assert WRONG in sign_in(f"nobody{number}@example.com", "wrong").content
+    assert b"Too many tries" in sign_in("opal@rollcall.example").content
+    assert sign_in("opal@rollcall.example", REMOTE_ADDR="198.51.100.7").status_code == 303
+
+
+def test_the_limits_are_those_that_the_decision_gives():
+    table = (ROOT / "docs/decisions/console-sign-in.md").read_text()
+    told = [int(number) for number in re.findall(r"^\| [^|]+ \| (\d+) \|", table, re.MULTILINE)]
+    held = [lock_out.PAIR_MAX, lock_out.PERSON_MAX, lock_out.ADDRESS_MAX, lock_out.CODES_MAX]
+    assert held == told == [5, 20, 50, 10]
 
 
 def test_a_refusal_by_the_lock_does_not_prolong_it(opal_with_password):
@@ -323,3 +337,19 @@ def test_how_people_sign_in_is_changed_on_its_page(acme, ada, connection):
     assert len(entries(acme, "organization.sign_on")) == 1
     client.post("/o/acme/sign-on", values | {"break_glass": str(ada.pk)})
     assert len(entries(acme, "organization.sign_on")) == 1
+
+
+def test_a_form_that_came_after_the_session_is_told_of_and_arrived_at_again(acme, ada, jane):
+    client, path = visit(ada), f"/o/acme/members/{jane.pk}/profile"
+    client.cookies.pop("rollcall_session")
+    answer = client.post(path, {"user_name": "other@acme.example"})
+    assert (answer.status_code, answer["Location"]) == (
+        302,
+        f"/sign-in?next=%2Fo%2Facme%2Fmembers%2F{jane.pk}%2Fprofile&unsaved=1",
+    )
+    page = client.get(answer["Location"]).content.decode()
+    assert "was not done" in page
+    assert f'name="next" value="{path}"' in page
+    # What can only be posted is no page to arrive at.
+    assert client.post("/me/second-factor/remove")["Location"] == "/sign-in?unsaved=1"
+    assert "was not done" not in client.get("/sign-in").content.decode()
