@@ -64,7 +64,7 @@ def begin(visit: Visit, connection: UUID) -> HttpResponse:
         # A page that refreshes itself, since `form-action` holds redirects after a form too.
         values = {"ways": [(found.name, message.url)], "plain_title": "Link"}
         response = render(visit.request, "console/to_identity_provider.html", values)
-    bind(response, attempt.request_id or "", nonce)
+    bind(visit.request, response, attempt.request_id or "", nonce)
     return response
 
 

@@ -25,6 +25,7 @@ from saml.snapshot import PendingRequest
 from saml.verify import VerifiedAssertion
 
 LIFETIME = timedelta(minutes=15)
+COOKIE = "rollcall_login_"
 ANONYMOUS = Actor("anonymous")
 _OUTCOME_COLUMNS = [
     "outcome", "code", "detail", "member", "user_name", "session_id", "steps", "signed_by", "name_id_sealed",
@@ -101,7 +102,7 @@ def find(connection: Connection, request_id: str | None, nonces: Mapping[str, st
 
 def cookie_name(request_id: str) -> str:
     """Return the name of the cookie that binds a request to its browser; two tabs have one each."""
-    return f"rollcall_login_{hashlib.sha256(request_id.encode()).hexdigest()[:12]}"
+    return f"{COOKIE}{hashlib.sha256(request_id.encode()).hexdigest()[:12]}"
 
 
 def succeed(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -35,6 +35,8 @@ from saml.outcomes import Repeated, SignedIn, SignInRefused, Tested
 from saml.presets import preset
 from saml.refusals import CATALOGUE, Refused
 from saml.statuses import is_theirs
+
+BEGUN_AT_ONCE_MAX: Final = 20
 
 View = Callable[[HttpRequest, Connection], HttpResponse]
 
@@ -92,7 +94,7 @@ def login(request: HttpRequest, connection: Connection) -> HttpResponse:
     except SignInRefused as refused:
         return _refused(request, connection, refused)
     response = send(request, message)
-    bind(response, attempt.request_id or "", nonce)
+    bind(request, response, attempt.request_id or "", nonce)
     return response
 
 
@@ -204,13 +206,20 @@ def _tested(request: HttpRequest, connection: Connection, attempt: Attempt) -> H
     return render(request, "saml/tested.html", values)
 
 
-def bind(response: HttpResponse, request_id: str, nonce: str) -> None:
+def bind(request: HttpRequest, response: HttpResponse, request_id: str, nonce: str) -> None:
     """Bind the request to this browser.
 
     The answer comes as a POST from another site, where a Lax cookie stays at home, so over https the cookie
     says None. Over plain http browsers drop such a cookie; without the attribute Chromium treats it as Lax
     but lets it go along with a top-level POST for two minutes, which is what development needs.
+
+    Each request has a cookie of its own. A page elsewhere that opens this address again and again would fill the browser with
+    them, until it drops others (the session's) and servers refuse its headers; so beyond what tabs anybody has open, they go.
     """
+    begun = [name for name in request.COOKIES if name.startswith(_prefix() + attempts.COOKIE)]
+    if len(begun) >= BEGUN_AT_ONCE_MAX:
+        for name in begun:
+            response.delete_cookie(name, path="/", samesite=_same_site())
     response.set_cookie(
         _cookie(request_id),
         nonce,

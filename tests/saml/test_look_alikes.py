@@ -8,7 +8,7 @@ from identity.models import Member, Session
 from saml.models import SubjectLink
 from saml.names import NAMEID_TRANSIENT
 from tests.conftest import join
-from tests.saml.door import Browser, connect, prove, session_cookie
+from tests.saml.door import Browser, connect, prove, refused, session_cookie
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -93,3 +93,18 @@ def test_a_newcomer_keeps_the_name_that_was_asserted(acme, browser):
     )
     with tenancy.of(acme):
         assert Member.objects.filter(organization=acme, user_name="Zo\u00eb@acme.example").count() == 1
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "a@evil.example, b@acme.example", "<a@evil.example>@acme.example", "a\nb@acme.example", "a b@acme.example", "a@", "@acme.example",
+        "a\u2028b@acme.example", "a@acme.example@acme.example",
+    ],
+)  # fmt: skip
+def test_what_is_not_one_address_lies_in_no_domain(acme, browser, email):
+    opaque = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+    response = come(
+        browser, name_id="G-1", name_id_format=opaque, attributes={"email": email, "userName": "g1"}
+    )
+    refused(response, acme, "attribute_invalid")

@@ -9,6 +9,7 @@ from demo.idp_messages import form_value, respond
 from identity import tenancy
 from identity.models import Session
 from saml.names import SAML
+from saml.views import BEGUN_AT_ONCE_MAX
 from tests.saml.door import Browser, connect, entries, last_attempt, prove, refused, session_cookie
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -85,7 +86,7 @@ def test_another_spelling_of_our_address_is_another_address(acme, browser, chang
         ("multipart/form-data; boundary=x", b"--y\r\n%s"),
         ("application/x-www-form-urlencoded; charset=utf-16", b"SAMLResponse=%s"),
         ("application/x-www-form-urlencoded; charset=none", b"RelayState=%s"),
-        ("application/x-www-form-urlencoded", b"SAMLResponse=%s&" + b"a=b&" * 2000),
+        ("application/x-www-form-urlencoded", b"SAMLResponse=%s&" + b"a=b&" * 7000),
         ("application/x-www-form-urlencoded", b"samlresponse=%s"),
         ("application/x-www-form-urlencoded", b"\xff\xfe=%%00&SAMLResponse=\x00%s"),
     ],
@@ -143,6 +144,21 @@ def test_wherever_a_relay_state_points_the_person_stays_here(browser, relay):
     assert answer["Location"].startswith("/")
     assert not answer["Location"].startswith(("//", "/\\"))
     assert len(answer["Location"]) < 2100
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_page_that_opens_the_sign_in_again_and_again_does_not_fill_the_browser(browser, settings, secure):
+    settings.SESSION_COOKIE_SECURE = secure
+    jar = browser.client.cookies
+    jar["rollcall_session"] = "x"
+    for number in range(2 * BEGUN_AT_ONCE_MAX + 5):
+        asked = browser.begin()
+        for name in [name for name, morsel in jar.items() if morsel["max-age"] == 0]:
+            del jar[name]
+        kept = [name for name in jar if "rollcall_login_" in name]
+        assert len(kept) == number % BEGUN_AT_ONCE_MAX + 1
+    assert jar["rollcall_session"].value == "x"
+    assert session_cookie(browser.post(respond(browser.idp, browser.answer(asked))))
 
 
 @pytest.mark.parametrize("method", ["get", "head", "put", "delete", "patch", "options"])
