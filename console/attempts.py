@@ -15,6 +15,8 @@ from console.answers import page
 from console.forms import Form
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity.downloads import CONTENT_TYPES
+from identity.models import Member
+from identity.profile import key_of
 from saml import attempt_details, sign_in_log
 from saml.models import Attempt, Connection
 from saml.presets import preset
@@ -132,7 +134,22 @@ def one(visit: Visit, attempt: UUID) -> HttpResponse:
         "advice": CATALOGUE.get(found.code),
         "where": product.place(found.code),
         "product": product,
+        "meant": _meant(visit, found),
         "name_id": attempt_details.name_id_of(found),
         "attributes": sorted(attempt_details.attributes_of(found).items()),
     }
     return page(visit, "sign_in_attempt.html", values)
+
+
+def _meant(visit: Visit, attempt: Attempt) -> Member | None:
+    """Return the one member whom a failed attempt names, by user name or else by address; None where that is nobody, or several."""
+    if attempt.member_id is not None or not attempt.user_name:
+        return attempt.member
+    key = key_of(attempt.user_name)
+    every = Member.objects.filter(organization=visit.organization)
+    # Newest first: the name of somebody who has left may be somebody else's by now.
+    named = every.filter(user_name_key=key).order_by("-pk").first()
+    if named is not None:
+        return named
+    found = list(every.filter(email_key=key)[:2])
+    return found[0] if len(found) == 1 else None

@@ -10,7 +10,7 @@ from console import directories, pulls
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.directories import DirectoryForm
-from console.organizations import chosen, default_choices, defaults
+from console.organizations import chosen, default_choices, defaults, tell_left_out
 from identity import directories as verbs
 from identity.directory_settings import TOKEN_DAYS_MAX, effective
 from identity.errors import Refusal
@@ -73,6 +73,7 @@ class SettingsForm(DirectoryForm):
         choices = default_choices(directory.organization, directory.defaults)
         self.fields["roles"].choices = choices["roles"]  # type: ignore[attr-defined]
         self.fields["grants"].choices = choices["grants"]  # type: ignore[attr-defined]
+        tell_left_out(self, directory.organization)
 
     def clean(self) -> dict[str, Any]:
         """Ask for the numbers of what is switched on."""

@@ -12,7 +12,7 @@ from django.utils import timezone
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms.listed import ListForm
-from console.organizations import default_choices, defaults
+from console.organizations import default_choices, defaults, tell_left_out
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity import csv_import, invitations
 from identity.errors import Refusal
@@ -99,6 +99,7 @@ def create(visit: Visit) -> HttpResponse:
         visit.request.FILES or None,
         choices=default_choices(visit.organization, {}) if may_give else none,
     )
+    tell_left_out(form, visit.organization)
     refused: list[tuple[str, str]] = []
     invited = 0
     if form.is_valid():

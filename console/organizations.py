@@ -144,6 +144,7 @@ def settings(visit: Visit) -> HttpResponse:
         },
         **choices,
     )
+    tell_left_out(form, organization)
     if form.is_valid():
         values = form.cleaned_data
         plain = {name: values[name] for name in _PLAIN if values[name] != ""}
@@ -183,6 +184,17 @@ def default_choices(organization: Organization, kept: dict[str, Any]) -> dict[st
         for role in Role.objects.filter(organization=organization).order_by("-built_in", "name")
     ]
     return {"roles": roles, "grants": grants}
+
+
+def tell_left_out(form: Form, organization: Organization) -> None:
+    """Say below the form's grants if there are more resources than can be chosen from."""
+    number = Resource.objects.filter(organization=organization, retired_at__isnull=True).count()
+    if number > _GRANTS_MAX:
+        form.fields[
+            "grants"
+        ].help_text = (
+            f"The first {_GRANTS_MAX} of {number} resources can be chosen from here. Name others by API."
+        )
 
 
 def chosen(value: dict[str, Any] | None) -> dict[str, list[str]]:

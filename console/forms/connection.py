@@ -6,7 +6,7 @@ from typing import Any, Final
 from django import forms
 
 from console.forms.shape import Form
-from console.organizations import chosen, default_choices, defaults
+from console.organizations import chosen, default_choices, defaults, tell_left_out
 from identity.models import Organization
 from saml.metadata import BYTES_MAX
 from saml.models import Connection
@@ -104,6 +104,7 @@ class ConnectionForm(Form):
         choices = default_choices(organization, (connection.defaults if connection else None) or {})
         self.fields["roles"].choices = choices["roles"]  # type: ignore[attr-defined]
         self.fields["grants"].choices = choices["grants"]  # type: ignore[attr-defined]
+        tell_left_out(self, organization)
 
     def clean_idp_metadata_file(self) -> str:
         """Read the file as the text that it is."""

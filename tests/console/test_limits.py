@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from console import choosing, exits, groups, member_page, receipts
+from console import organizations as organization_pages
 from identity import (
     deadlines,
     grants,
@@ -134,6 +135,17 @@ def test_the_reason_of_a_suspension_is_asked_for_and_never_cut(acme, opal):
         assert Organization.objects.get(pk=acme.pk).state == "suspended"
     assert client.post("/o/acme/resume", {"reason": "z" * 501}).status_code == 400
     organizations.resume(acme, actor=SETUP)
+
+
+def test_first_permissions_say_when_not_every_resource_can_be_chosen(acme, ada, okta, monkeypatch):
+    pages = ("settings", "invitations/new", f"directories/{okta.directory.pk}/settings", "connections/new")
+    monkeypatch.setattr(organization_pages, "_GRANTS_MAX", 2)
+    client = visit(ada)
+    for number, told in ((2, False), (3, True)):
+        register(acme, number)
+        for page in pages:
+            html = client.get(f"/o/acme/{page}").content.decode()
+            assert ("The first 2 of 3 resources can be chosen" in html) is told, page
 
 
 def seen_on(client, path):

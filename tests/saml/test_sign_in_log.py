@@ -7,7 +7,7 @@ import time_machine
 from django.utils import timezone
 
 from audit.models import Detail
-from identity import sessions, tenancy
+from identity import members, sessions, tenancy
 from identity.models import Session
 from saml import attempt_details
 from saml.models import Attempt
@@ -110,6 +110,21 @@ def test_the_console_filters_and_hands_out_files(acme, ada, api):
     assert client.get("/o/acme/sign-ins.csv?since=x").status_code == 404
     assert client.get("/o/acme/sign-ins/?since=x").status_code == 400
     assert len(entries(acme, "sign_in.download")) == 1
+
+
+def test_from_a_failed_sign_in_it_is_one_step_to_the_member_and_back(acme, ada, jane):
+    prove(acme, "acme.example")
+    members.suspend(jane, actor=SETUP)
+    Browser(connect(acme)).sign_in()
+    with tenancy.of(acme):
+        attempt = Attempt.objects.get(organization=acme, code="user_inactive")
+    client, person = visit(ada), f"/o/acme/members/{jane.pk}/"
+    page = client.get(f"/o/acme/sign-ins/{attempt.pk}/").content.decode()
+    assert f'<a href="{person}">Jane Jones</a>' in page
+    assert "Suspended" in page
+    log = "/o/acme/sign-ins/?person=jane%40acme.example"
+    assert log in client.get(person).content.decode()
+    assert "user_inactive" in client.get(log).content.decode()
 
 
 def brought(acme):
