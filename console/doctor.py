@@ -10,7 +10,6 @@ from console.answers import page
 from console.directories import find
 from scim import doctor
 from scim.errors import Code
-from scim.profiles import QUIRKS
 
 _DAYS: Final = (1, doctor.DAYS_DEFAULT, 30)
 
@@ -23,7 +22,7 @@ def show(visit: Visit, directory: UUID) -> HttpResponse:
     report = doctor.examine(found, days=days)
     refusals = {code.value for code in Code} | {"crashed"}
     findings: list[tuple[doctor.Finding, str]] = [
-        (each, "code" if each.code in refusals else "notice" if each.code in QUIRKS else "")
+        (each, "notice" if each.kind == "notice" else "code" if each.code in refusals else "")
         for each in report.findings
     ]
     values: dict[str, Any] = {

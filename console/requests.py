@@ -21,9 +21,11 @@ from identity.secrets import UnsealError
 from scim import advice, logged
 from scim.exchange import Exchange
 from scim.models import LoggedRequest
-from scim.profiles import QUIRKS
+from scim.profiles import NOTICES, QUIRKS
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Warnings whose note is what was sent, as it was sent.
+_OF_A_VALUE: Final = frozenset({"unknown_access", "held_by_administrator"})
 _FORMATS: Final = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -160,8 +162,9 @@ def explained(warnings: list[dict[str, str]], client: str) -> list[dict[str, str
         {
             "code": each["code"],
             "path": each["path"],
-            "note": each["note"],
-            "made": QUIRKS[each["code"]].made if each["code"] in QUIRKS else "",
+            "note": "" if each["code"] in _OF_A_VALUE else each["note"],
+            "value": each["note"] if each["code"] in _OF_A_VALUE else "",
+            "made": QUIRKS[each["code"]].made if each["code"] in QUIRKS else NOTICES.get(each["code"], ""),
             "advice": advice.of(each["code"], client),
         }
         for each in warnings

@@ -71,6 +71,12 @@ class Offboarded(Refusal):
     code = "offboarded"
 
 
+class SuspendedHere(Refusal):
+    """An administrator suspended this member: a directory does not let them in again."""
+
+    code = "suspended_here"
+
+
 class OrganizationSuspended(Refusal):
     """The organization is suspended: nobody comes in."""
 

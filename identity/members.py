@@ -23,7 +23,7 @@ from identity import (
     returns,
     tenancy,
 )
-from identity.errors import Conflict, Offboarded
+from identity.errors import Conflict, Offboarded, SuspendedHere
 from identity.handing_out import Holder, refuse_stronger_person
 from identity.models import Directory, Member, Organization
 from identity.offboarding import Receipt
@@ -65,8 +65,8 @@ def provision(  # noqa: PLR0913 - so much can be said of a newcomer, all of it b
 
     `defaults` are the source's first permissions (a directory's own are taken by themselves). `onto` returns what the profile of one
     who is here already comes to, given what it was; without it `profile` takes its place. `seen` is what there was under these names
-    a moment ago, where the caller has asked. Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, and Offboarded where an
-    administrator has put this person out.
+    a moment ago, where the caller has asked. Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, and Offboarded or
+    SuspendedHere where an administrator has put this person out.
     """
     user_name = check_user_name(user_name)
     if external_id is not None:
@@ -109,7 +109,8 @@ def change(
 
     `active` False suspends, True reactivates. `external_id` is the one of `directory`. Nothing different: nothing is
     written. `holder` is the person who acts: user name and address of somebody who may do more are not theirs to change.
-    Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, Offboarded, Forbidden, and Conflict if `expected_version` differs.
+    Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, Offboarded, SuspendedHere (a directory reactivates), Forbidden,
+    and Conflict if `expected_version` differs.
     """
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
@@ -270,4 +271,7 @@ def _reactivate_locked(member: Member, *, actor: Actor, reason: str) -> None:
     if member.state == Member.State.OFFBOARDED:
         message = "An administrator offboarded this person: only an administrator can reinstate them, in the console or by the API."
         raise Offboarded(message, field="active")
+    if returns.is_kept_out(member, actor):
+        message = "An administrator suspended this person: only an administrator lets them in again, in the console or by the API."
+        raise SuspendedHere(message, field="active")
     returns.let_in_locked(member, actor=actor, event=Event.MEMBER_REACTIVATE, reason=reason)

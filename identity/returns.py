@@ -10,10 +10,13 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.ids import uuid7
+from audit.models import Entry
 from audit.record import Actor, Line, Subject, record_with, with_entries
 from identity import grants, roles
 from identity.models import Grant, Member, RoleAssignment
 
+# Who speaks for the organization, by kind of actor; a token is a member's own program.
+_PEOPLE: Final = frozenset({"member", "token", "operator"})
 _LET_IN: Final = with_entries("""
 back AS (
   UPDATE identity_member SET state = 'active', state_reason = '', version = version + 1, changed_at = %(now)s, suspended_at = NULL,
@@ -33,6 +36,19 @@ def former_access(member: Member) -> tuple[list[Grant], list[RoleAssignment]]:
     lost_grants = Grant.objects.filter(ended).select_related("resource__kind").order_by("pk")
     lost_roles = RoleAssignment.objects.filter(ended).select_related("role").order_by("pk")
     return list(lost_grants), list(lost_roles)
+
+
+def is_kept_out(member: Member, actor: Actor) -> bool:
+    """Tell whether the actor is a directory, and a person suspended the member: what an administrator took, no push gives back.
+
+    The record knows who it was; it is asked where a directory wants somebody in again, and not otherwise.
+    """
+    if actor.kind != "directory" or member.state != Member.State.SUSPENDED:
+        return False
+    about = Entry.objects.filter(
+        organization_id=member.organization_id, subject_id=str(member.pk), event=Event.MEMBER_SUSPEND
+    )
+    return about.order_by("-id").values_list("actor_kind", flat=True).first() in _PEOPLE
 
 
 def reinstate_locked(member: Member, *, actor: Actor, with_access: bool, reason: str) -> None:

@@ -59,6 +59,9 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     "offboarded": {
         "": "An administrator put this person out for good. Take them out of the application's assignment, or reinstate them in Rollcall.",
     },
+    "suspended_here": {
+        "": "An administrator suspended this person by hand, and machines leave it at that: reactivate them on the member's page.",
+    },
     "moved_away": {
         "": "An administrator moved this person to another directory of the organization: unassign them from the application here. If that "
         "was a mistake, move them back in Rollcall.",

@@ -28,7 +28,7 @@ class Kind(NamedTuple):
     @property
     def title(self) -> str:
         """The sentence of every such refusal, with a mark where facts of a single one would stand."""
-        return _PLACEHOLDER.sub("…", self.detail)
+        return _PLACEHOLDER.sub("…", self.detail).replace("….", "…")
 
 
 class Code(StrEnum):
@@ -100,6 +100,7 @@ class Code(StrEnum):
     EXTERNAL_ID_TAKEN = "external_id_taken"
     NAME_TAKEN = "name_taken"
     OFFBOARDED = "offboarded"
+    SUSPENDED_HERE = "suspended_here"
     MOVED_AWAY = "moved_away"
     LAST_ADMINISTRATOR = "last_administrator"
     EMPTIES_GROUP = "empties_group"
@@ -185,6 +186,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.EXTERNAL_ID_TAKEN: Kind(409, "uniqueness", "Another resource of this directory already has this externalId."),
     Code.NAME_TAKEN: Kind(409, "uniqueness", "Another group here already has this displayName."),
     Code.OFFBOARDED: Kind(403, None, "An administrator offboarded this person; reinstate them in Rollcall first."),
+    Code.SUSPENDED_HERE: Kind(403, None, "An administrator suspended this person; reactivate them in Rollcall first."),
     Code.MOVED_AWAY: Kind(409, "uniqueness", "This person was moved to another directory; unassign them here, or move them back."),
     Code.LAST_ADMINISTRATOR: Kind(409, None, "This is the organization's last administrator; make somebody else one first."),
     Code.EMPTIES_GROUP: Kind(400, "invalidValue", "This would remove all {count} members of the group; name the members to remove."),
@@ -231,6 +233,7 @@ _REFUSALS: dict[type[refusals.Refusal], Code] = {
     refusals.NameTaken: Code.NAME_TAKEN,
     refusals.Conflict: Code.VERSION_CHANGED,
     refusals.Offboarded: Code.OFFBOARDED,
+    refusals.SuspendedHere: Code.SUSPENDED_HERE,
     refusals.MovedAway: Code.MOVED_AWAY,
     refusals.OrganizationSuspended: Code.ORGANIZATION_SUSPENDED,
     refusals.LastAdministrator: Code.LAST_ADMINISTRATOR,

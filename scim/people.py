@@ -1,8 +1,9 @@
 """One person of a directory: found, held for a change, and brought to what a request wants."""
 
+from typing import Final
 from uuid import UUID
 
-from identity import groups, members
+from identity import groups, members, returns
 from identity.models import Member, PendingMembership
 from scim import asserted, burst_guard, following, queries
 from scim.authentication import Caller
@@ -10,6 +11,9 @@ from scim.errors import Code, ScimError
 from scim.models import Departure
 from scim.operations import Notices
 from scim.resources import MemberFields, UserRow
+
+# A whole person, and what else a PATCH says, is taken; the one word on it is not.
+_KEPT_OUT: Final = "suspended_here"
 
 
 def found(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow:
@@ -43,13 +47,17 @@ def changed(
 
     `about`: of a directory that is followed, which of roles and entitlements are spoken of; the second value tells whether that was taken.
     """
+    active: bool | None = fields.active
+    if active and returns.is_kept_out(member, who.actor):
+        notices.add(_KEPT_OUT, "active", "left as it is")
+        active = None
     external_id = row.external_id if keep_external_id and fields.external_id is None else fields.external_id
     member = members.change_locked(
         member,
         actor=who.actor,
         user_name=fields.user_name,
         profile=following.without(who.directory, fields.profile),
-        active=fields.active,
+        active=active,
         directory=who.directory,
         external_id=members.UNSET if external_id == row.external_id else external_id,
         reason="told by the directory",
@@ -71,6 +79,12 @@ def changed(
 
 def _asserts_anew(row: UserRow, fields: MemberFields) -> bool:
     return any(row.profile.get(name) != fields.profile.get(name) for name in asserted.ATTRIBUTES)
+
+
+def refuse_kept_out(notices: Notices) -> None:
+    """Refuse a PATCH that wanted somebody in whom an administrator suspended, and changed nothing else. ScimError suspended_here."""
+    if any(each.code == _KEPT_OUT for each in notices.found):
+        raise ScimError(Code.SUSPENDED_HERE)
 
 
 def row_of(member: Member, external_id: str | None, groups: list[dict[str, str]] | None = None) -> UserRow:

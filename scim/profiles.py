@@ -75,6 +75,7 @@ NOTICES: dict[str, str] = {
     "created_again": "Somebody who is here under this externalId was created once more; they were brought to what was sent.",
     "member_pending": "Members of groups are named who are not here; they join when they arrive.",
     "held_by_administrator": "Access is given or taken on which an administrator has decided; the decision stays.",
+    "suspended_here": "Somebody is to be active whom an administrator suspended; they stay out until an administrator lets them in.",
     "unknown_access": "Roles or entitlements are named that do not exist here; nothing was given for them.",
     "first_access_over": "Roles or entitlements came after the first permissions were given; nothing was given or taken for them.",
     "first_access_unused": "First permissions are sent by a directory that goes on assigning; they count for nothing.",

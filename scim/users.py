@@ -201,8 +201,10 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
             row, was_taken = people.changed(
                 call.who, row, member, fields, wanted.notices, about, keep_external_id=False
             )
-            if not was_taken and row.version == version:
-                following.refuse_untaken(wanted.notices)
+            if row.version == version:
+                people.refuse_kept_out(wanted.notices)
+                if not was_taken:
+                    following.refuse_untaken(wanted.notices)
     return one(call, row)
 
 

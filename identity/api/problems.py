@@ -31,6 +31,7 @@ TABLE: Final[dict[type[errors.Refusal], tuple[int, str]]] = {
     errors.Conflict: (409, "Somebody else was faster"),
     errors.NotSuspended: (409, "The organization is not suspended"),
     errors.Offboarded: (409, "The member is offboarded"),
+    errors.SuspendedHere: (409, "The member is suspended by an administrator"),
     errors.LastAdministrator: (409, "An administrator must remain"),
     errors.GroupCycle: (409, "A group cannot be in itself"),
     errors.TooMany: (413, "It is too much for one request"),

@@ -46,6 +46,18 @@ def test_one_request_shows_the_body_as_it_came_beside_what_we_made_of_it(acme, a
     assert f"/o/acme/members/{lena}/" in html
 
 
+def test_what_gave_nothing_is_said_in_a_sentence_with_its_value(acme, ada, okta, scim):
+    scim.create("lena@acme.example", roles=[{"value": "Auditor"}], entitlements=["portfolio:a&b:view"])
+    html = page(visit(ada), f"{base(okta)}/requests/{latest(acme).pk}/")
+    assert html.count("Roles or entitlements are named that do not exist here") == 2
+    assert '<code class="rc-break">Auditor</code>' in html
+    assert "portfolio:a&amp;b:view</code>" in html
+    html = page(visit(ada), f"{base(okta)}/doctor")
+    assert "?notice=unknown_access" in html
+    listed = page(visit(ada), f"{base(okta)}/requests/?notice=unknown_access")
+    assert str(latest(acme).pk) in listed
+
+
 def test_a_password_is_masked(acme, ada, okta, scim):
     scim.create("lena@acme.example", password="correct horse battery")
     html = page(visit(ada), f"{base(okta)}/requests/{latest(acme).pk}/")

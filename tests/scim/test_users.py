@@ -3,12 +3,15 @@
 import pytest
 
 from audit.models import Detail
+from audit.record import Actor
 from identity import members, tenancy
 from identity.models import Member
 from scim.models import LoggedRequest
 from scim.schemas import ENTERPRISE_USER, USER
 from tests.conftest import SETUP, join, scim_client
 from tests.scim.talk import BASE, Scim, entries
+
+ADA = Actor("member", "0197-ada", "Ada Admin")
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -135,6 +138,48 @@ def test_a_second_creation_is_a_conflict(idp, acme, second, code):
     refused = entries(acme, event="scim.refuse")[-1]
     assert (refused.outcome, refused.reason, refused.subject_kind) == ("refused", code, "token")
     assert idp.get("/Users").body["Resources"] == [idp.get(f"/Users/{made['id']}").body]
+
+
+def suspended_by_hand(acme, made, actor=ADA):
+    with tenancy.of(acme):
+        member = Member.objects.get(pk=made["id"])
+    return members.suspend(member, actor=actor, reason="stolen laptop")
+
+
+def test_no_push_lets_in_whom_an_administrator_suspended(idp, acme):
+    made = idp.create("mei@example.org", externalId="1")
+    member = suspended_by_hand(acme, made)
+    path, active = f"/Users/{made['id']}", {"op": "replace", "value": {"active": True}}
+    put = idp.put(path, {"userName": "mei@example.org", "externalId": "1", "active": True, "title": "Clerk"})
+    assert (put.status, put.body["active"], put.body["title"]) == (200, False, "Clerk")
+    assert warned(acme) == ["suspended_here"]
+    patched = idp.patch(path, active, {"op": "replace", "path": "title", "value": "Lead"})
+    assert (patched.status, patched.body["active"], patched.body["title"]) == (200, False, "Lead")
+    assert warned(acme) == ["suspended_here"]
+    for answer in (
+        idp.patch(path, active),
+        idp.post("/Users", {"userName": "mei@example.org", "externalId": "1", "active": True}),
+    ):
+        assert (answer.status, answer.code) == (403, "suspended_here")
+    assert idp.get(path).body["title"] == "Lead"
+    # The directory's own word goes on counting, once an administrator has let them in.
+    members.reactivate(member, actor=ADA)
+    assert idp.get(path).body["active"] is True
+    assert idp.patch(path, {"op": "replace", "value": {"active": False}}).body["active"] is False
+    assert idp.patch(path, active).body["active"] is True
+
+
+def test_whom_a_machine_suspended_a_push_lets_in(idp, acme):
+    made = idp.create("mei@example.org", externalId="1")
+    suspended_by_hand(acme, made, SETUP)
+    answer = idp.put(f"/Users/{made['id']}", {"userName": "mei@example.org", "active": True})
+    assert (answer.status, answer.body["active"]) == (200, True)
+
+
+def warned(acme):
+    with tenancy.of(acme):
+        latest = LoggedRequest.objects.latest("happened_at", "id")
+    return [each["code"] for each in latest.warnings if each["path"] == "active"]
 
 
 def test_a_person_whom_an_administrator_offboarded_is_never_revived(idp, acme):

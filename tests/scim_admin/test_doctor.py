@@ -73,7 +73,7 @@ def test_nobody_is_taken_for_another_by_half_a_word(acme, agent, name):
 def test_a_refusal_is_told_without_the_holes_of_its_sentence(okta):
     Scim(okta).create("jane")
     Scim(okta).post("/Users", {"userName": ["a", "b"]})
-    assert found(okta)["value_wrong"].title == "“…” must be …."
+    assert found(okta)["value_wrong"].title == "“…” must be …"
 
 
 def test_what_is_bent_is_counted_with_its_places_and_where_to_click(entra):
