@@ -25,9 +25,10 @@ _DECLARATION = re.compile(rb"\A<\?xml\s[^?<>]*\?>")
 _DECLARED = re.compile(rb"""(version|encoding)\s*=\s*["']([^"']*)["']""")
 # Canonicalization of a relative namespace URI (one that begins with no scheme) fails, and a failed canonicalization must
 # never be digested as if it were an empty document. An attribute stands after white space, which also keeps the search
-# linear: no two places from which it looks on share a run of characters.
+# linear: no two places from which it looks on share a run of characters. (It looks back from behind the word, which alone is
+# found fast.)
 _RELATIVE_NAMESPACE = re.compile(
-    rb"""(?<=[ \t\r\n])xmlns(?::[^\s=]*)?\s*=\s*(?:"(?!%(scheme)s)[^"]+"|'(?!%(scheme)s)[^']+')"""
+    rb"""xmlns(?<=[ \t\r\n]xmlns)(?::[^\s=]*)?\s*=\s*(?:"(?!%(scheme)s)[^"]+"|'(?!%(scheme)s)[^']+')"""
     % {b"scheme": rb"[A-Za-z][A-Za-z0-9+.-]*:"}
 )
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
