@@ -103,19 +103,8 @@ def create(visit: Visit) -> HttpResponse:
     refused: list[tuple[str, str]] = []
     invited = 0
     if form.is_valid():
-        values = form.cleaned_data
-        access = defaults(values["roles"], values["grants"])
         try:
-            if values["roles"] or values["grants"]:
-                refuse_more_than_own(visit, ["access.write"], "roles")
-                refuse_stronger_roles(visit, visit.organization, values["roles"])
-            outcome = invitations.create_many(
-                visit.organization,
-                values["names"],
-                actor=visit.actor,
-                access=access,
-                expires_at=timezone.now() + timedelta(days=values["days"]),
-            )
+            outcome = _invite(visit, form.cleaned_data)
         except Refusal as refusal:
             refuse(form, refusal)
         else:
@@ -139,6 +128,20 @@ def create(visit: Visit) -> HttpResponse:
     }
     bad = form.is_bound and not invited
     return page(visit, "invitation_create.html", {**shown, "multipart": True}, status=400 if bad else 200)
+
+
+def _invite(visit: Visit, wanted: dict[str, Any]) -> list[invitations.Invited]:
+    """Invite the addresses of the form, with what they get. Raises the refusals of the verb, and Forbidden for more than one holds."""
+    if wanted["roles"] or wanted["grants"]:
+        refuse_more_than_own(visit, ["access.write"], "roles")
+        refuse_stronger_roles(visit, visit.organization, wanted["roles"])
+    return invitations.create_many(
+        visit.organization,
+        wanted["names"],
+        actor=visit.actor,
+        access=defaults(wanted["roles"], wanted["grants"]),
+        expires_at=timezone.now() + timedelta(days=wanted["days"]),
+    )
 
 
 def resend(visit: Visit, invitation: UUID) -> HttpResponse:
