@@ -104,6 +104,11 @@ def later(**delta: float) -> time_machine.travel:
     return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)
 
 
+def later_on(**delta: float) -> time_machine.travel:
+    """Travel so far into the future, where the clock goes on: for whoever works until a time is over."""
+    return time_machine.travel(timezone.now() + timedelta(**delta), tick=True)
+
+
 @pytest.fixture
 def ada(acme) -> Member:
     """Give acme's administrator."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
@@ -34,7 +33,7 @@ from identity.grants import GrantSpec
 from identity.models import Member, Organization, Session, Token
 from tasks.jobs import leavers
 from tests.api.client import operator, recorded, token_of
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later_on
 from tests.console.conftest import visit
 from tests.scim.talk import PATCH, Scim
 from tests.sync import scripted
@@ -97,13 +96,13 @@ def by_command_line(_scene):
 
 def by_end_date(scene):
     deadlines.schedule_end(scene.jane, timezone.now() + timedelta(hours=1), actor=SETUP)
-    with time_machine.travel(timezone.now() + timedelta(hours=2), tick=True):
+    with later_on(hours=2):
         assert leavers.scheduled_ends() == 1
 
 
 def by_planned_list(scene):
     leaving.offboard(scene.organization, [scene.jane.pk], at=timezone.now() + timedelta(hours=1), actor=SETUP)
-    with time_machine.travel(timezone.now() + timedelta(hours=2), tick=True):
+    with later_on(hours=2):
         assert leavers.scheduled_ends() == 1
 
 
@@ -272,7 +271,7 @@ def test_every_way_out_shuts_every_door_in_one_transaction(scene, eraser, way):
 def test_whoever_is_suspended_by_any_way_is_offboarded_after_the_grace(scene, way):
     grants.replace(scene.jane, [GrantSpec("portfolio", "p1", "edit")], actor=SETUP)
     WAYS[way][0](scene)
-    with time_machine.travel(timezone.now() + timedelta(days=31), tick=True):
+    with later_on(days=31):
         assert leavers.grace_ends() == 1
     with tenancy.of(scene.organization):
         assert Member.objects.get(pk=scene.jane.pk).state == "offboarded"

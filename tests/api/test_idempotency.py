@@ -2,17 +2,15 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connections
-from django.utils import timezone
 
 from identity import members, tenancy, tokens
 from identity.models import KeptAnswer, Member, Token
 from tasks.jobs import credentials
 from tests.api.client import browser_of, operator, recorded, token_of
+from tests.conftest import later
 
 PATH = "/organizations/acme/members"
 
@@ -141,12 +139,12 @@ def test_an_answer_is_kept_for_a_day(acme, ada, jane):
     api = keyed(token_of(ada))
     path = f"{PATH}/{jane.pk}/suspend"
     api.post(path, {})
-    with time_machine.travel(timezone.now() + timedelta(hours=23), tick=False):
+    with later(hours=23):
         assert credentials.kept_answers() == 0
         assert "Idempotency-Replayed" in api.post(path, {})
-    with time_machine.travel(timezone.now() + timedelta(hours=24), tick=False):
+    with later(hours=24):
         assert "Idempotency-Replayed" not in api.post(path, {})
-    with time_machine.travel(timezone.now() + timedelta(hours=49), tick=False):
+    with later(hours=49):
         assert credentials.kept_answers() == 1
         assert credentials.kept_answers() == 0
 

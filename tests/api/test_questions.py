@@ -3,13 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from identity import access, grants, members, resources
 from identity.grants import GrantSpec
 from tests.api.client import token_of
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later
 
 THEN = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -74,9 +73,9 @@ def test_who_may_is_listed_page_by_page(acme, ada, granted):
 
 def test_the_past_is_told_as_it_was(acme, ada, granted):
     at = timezone.now().isoformat()
-    with time_machine.travel(timezone.now() + timedelta(days=1), tick=False):
+    with later(days=1):
         members.offboard(granted, actor=SETUP)
-    with time_machine.travel(timezone.now() + timedelta(days=2), tick=False):
+    with later(days=2):
         api = token_of(ada, "access.read")
         path = f"/organizations/acme/members/{granted.pk}/access"
         now, then = api.get(path).json(), api.get(path, at=at).json()

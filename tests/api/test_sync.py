@@ -1,17 +1,14 @@
 """Directories that are pulled, over the API: set up, tested, given a file, run, looked at, approved."""
 
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
-import time_machine
-from django.utils import timezone
 
 from identity import members, pulls, tenancy, tokens
 from identity.models import Member, Pull
 from tasks.sync import work
 from tests.api.client import Api, bearer, csv_of, token_of
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later_on
 
 MAPPING = {"external_id": "No", "user_name": "Login", "title": "Title"}
 NEW = {
@@ -143,7 +140,7 @@ def test_another_plan_or_an_old_one_is_not_approved(api, path, held):
     here = f"{path}/runs/{held['id']}/approve"
     assert api.post(here, {"plan_hash": "0" * 64}).status_code == 409
     assert api.post(here, {}).status_code == 400
-    with time_machine.travel(timezone.now() + timedelta(hours=25), tick=True):
+    with later_on(hours=25):
         assert api.post(here, {"plan_hash": held["plan_hash"]}).status_code == 409
 
 

@@ -1,10 +1,8 @@
 """Asking for a bundle, having it, and being rid of it: once, in time, and with an entry for each."""
 
 import threading
-from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connections
 from django.utils import timezone
 
@@ -16,7 +14,7 @@ from tasks import bundles as writer
 from tasks.jobs import bundles as jobs
 from tests.api.client import recorded
 from tests.bundles.conftest import archive, contents, fresh, pieces, written
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, join, later
 
 
 def test_a_bundle_is_asked_for_written_downloaded_and_each_is_in_the_record(acme, jane):
@@ -76,7 +74,7 @@ def test_a_discarded_bundle_is_gone_and_once_is_enough(acme):
 def test_a_bundle_expires_by_the_clock_and_keeps_its_hash(acme):
     bundle = written(acme)
     assert jobs.expired() == 0
-    with time_machine.travel(timezone.now() + timedelta(days=7, minutes=1), tick=False):
+    with later(days=7, minutes=1):
         # Not even a clock that stands still keeps it to be had.
         with pytest.raises(NotFound):
             archive(bundle)

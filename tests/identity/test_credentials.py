@@ -5,13 +5,12 @@ import os
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from identity import directories, members, organizations, secrets, sessions, tenancy, tokens
 from identity.errors import Forbidden, Invalid
 from identity.models import DataKey, Token
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later
 
 
 def test_a_tokens_secret_is_stored_nowhere(jane, eraser):
@@ -54,7 +53,7 @@ def test_a_closed_token_says_why(acme, jane, close, refusal):
 
 def test_a_token_expires(jane):
     _, secret = tokens.issue(jane, scopes=[], expires_at=timezone.now() + timedelta(days=1), actor=SETUP)
-    with time_machine.travel(timezone.now() + timedelta(days=1, seconds=1), tick=False):
+    with later(days=1, seconds=1):
         assert tokens.find(secret).refusal == "expired"
 
 
@@ -82,10 +81,10 @@ def test_a_session_ends_with_its_time_its_member_and_its_organization(acme, jane
         return sessions.start(jane, actor=SETUP)[1]
 
     cookie = fresh()
-    with time_machine.travel(timezone.now() + timedelta(hours=24, seconds=1), tick=False):
+    with later(hours=24, seconds=1):
         assert sessions.find(cookie) is None
     bounded = sessions.start(jane, actor=SETUP, not_after=timezone.now() + timedelta(minutes=5))[1]
-    with time_machine.travel(timezone.now() + timedelta(minutes=6), tick=False):
+    with later(minutes=6):
         assert sessions.find(bounded) is None
     organizations.suspend(acme, actor=SETUP)
     assert sessions.find(cookie) is None

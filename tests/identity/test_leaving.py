@@ -25,7 +25,7 @@ from identity.errors import Invalid, NotFound
 from identity.grants import GrantSpec
 from identity.models import OutgoingMail, Receipt
 from tasks.jobs import leavers as job
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, join, later
 
 SCIM = Actor("directory", "d1", "Okta")
 
@@ -53,7 +53,7 @@ def test_time_to_no_access_counts_from_the_signal(acme):
     for number, minutes in enumerate((1, 2, 3)):
         member = join(acme, f"p{number}")
         deadlines.schedule_end(member, timezone.now() + timedelta(hours=number + 1), actor=SETUP)
-        with time_machine.travel(timezone.now() + timedelta(hours=number + 1, minutes=minutes), tick=False):
+        with later(hours=number + 1, minutes=minutes):
             assert job.scheduled_ends() == 1
     told = receipts.times(acme)
     assert told.count == 3

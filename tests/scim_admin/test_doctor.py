@@ -4,7 +4,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from identity import directories, members, sessions, tenancy, tokens
@@ -14,7 +13,7 @@ from scim import advice, doctor
 from scim.errors import Code
 from scim.profiles import NOTICES, QUIRKS
 from tests.api.client import token_of
-from tests.conftest import SETUP, scim_client
+from tests.conftest import SETUP, later, scim_client
 from tests.scim.talk import Scim
 from tests.scim_admin.test_burst_guard import DOWN, guarded, people
 
@@ -111,7 +110,7 @@ def test_only_the_asked_days_and_the_own_directory_count(acme, okta, entra):
     Scim(entra).post("/Users", b"{")
     Scim(okta).get("/Users")
     assert "body_not_json" not in found(okta)
-    with time_machine.travel(timezone.now() + timedelta(days=8), tick=False):
+    with later(days=8):
         assert [each.code for each in examined(entra).findings] == ["silent"]
 
 

@@ -11,7 +11,7 @@ from identity.models import OutgoingMail, Run
 from tasks.connectors.faults import RateLimited
 from tasks.connectors.interface import End, Page
 from tasks.sync import claim, work
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later_on
 from tests.sync.conftest import ADA
 from tests.sync.scripted import approved, crowd, events, go_on, listing, person, pull_of, run, settle, states
 
@@ -21,10 +21,6 @@ def noon():
     """Let it be noon: the day that counts must not end in the middle of a test."""
     with time_machine.travel(timezone.now().replace(hour=12), tick=True):
         yield
-
-
-def later(**delta):
-    return time_machine.travel(timezone.now() + timedelta(**delta), tick=True)
 
 
 def worked(made, *, minutes, day=0):
@@ -76,10 +72,10 @@ def test_a_directory_whose_day_is_spent_waits_and_goes_on_from_where_it_is(acme,
     assert (events(acme, before), made.told) == (["sync.postpone"], ["ada@acme.example"])
     with tenancy.of(acme):
         assert "time for today is used up" in OutgoingMail.objects.latest("created_at").subject
-    with later(minutes=61):
+    with later_on(minutes=61):
         made = go_on(made)
         assert (made.fault, events(acme, before)) == ("day_spent", ["sync.postpone"]), "told once"
-    with later(days=1):
+    with later_on(days=1):
         made = go_on(made)
     assert (made.state, made.fault, made.staged) == ("done", "", 10)
     assert script.asked[-1][0] == {"page": 1}
@@ -91,7 +87,7 @@ def test_a_larger_budget_lets_it_go_on_today(hr, script):
     worked(made, minutes=240)
     assert go_on(made).fault == "day_spent"
     directories.change(hr.directory, settings={"day_minutes": 300}, actor=ADA)
-    with later(minutes=61):
+    with later_on(minutes=61):
         assert go_on(made).state == "done"
 
 
@@ -156,7 +152,7 @@ def test_applying_stops_at_the_end_of_the_day_too_and_goes_on(hr, script):
     worked(held, minutes=240)
     waits = approved(held, ADA)
     assert (waits.state, waits.fault, waits.applied) == ("applying", "day_spent", 0)
-    with later(days=1):
+    with later_on(days=1):
         assert (go_on(waits).state, fresh(waits).applied) == ("done", 6)
 
 
@@ -165,7 +161,7 @@ def test_what_was_met_on_the_way_is_no_longer_told_once_it_is_over(hr, script):
     made = run(hr)
     assert made.fault == "rate_limited"
     listing(*crowd(10))
-    with later(hours=1):
+    with later_on(hours=1):
         made = go_on(made)
     assert (made.state, made.fault, made.fault_sentence) == ("done", "", "")
 

@@ -1,9 +1,6 @@
 """The fifteen rules of safe reconciliation, each by its name."""
 
-from datetime import timedelta
-
 import pytest
-import time_machine
 from django.db import connection
 from django.utils import timezone
 
@@ -26,7 +23,7 @@ from tasks.connectors.faults import Unreachable
 from tasks.connectors.interface import End, Page, Unreadable
 from tasks.connectors.interface import Membership as Belongs
 from tasks.models import StagedPerson
-from tests.conftest import SETUP, scim_client
+from tests.conftest import SETUP, later_on, scim_client
 from tests.sync.conftest import ADA
 from tests.sync.scripted import (
     approved,
@@ -58,10 +55,6 @@ def in_group(organization, name):
         return sorted(rows.values_list("member__links__external_id", flat=True))
 
 
-def later(**delta):
-    return time_machine.travel(timezone.now() + timedelta(**delta), tick=True)
-
-
 # --- 1: three phases, resumable ------------------------------------------------------------------------
 
 
@@ -74,7 +67,7 @@ def test_1_a_fetch_that_broke_goes_on_behind_its_checkpoint(hr, script):
     made = run(hr)
     assert (made.state, made.fault, made.lease, made.attempts) == ("fetching", "unreachable", None, 1)
     script.pages = [None, Page(people[5:], end=End(whole=True))]
-    with later(hours=2):
+    with later_on(hours=2):
         made = go_on(made)
     assert (made.state, made.staged, made.lacks) == ("done", 10, [])
     assert [asked[0] for asked in script.asked[-2:]] == [None, {"page": 1}]
@@ -84,7 +77,7 @@ def test_1_without_a_checkpoint_everything_is_read_again(hr, script):
     script.pages = [Page(crowd(5)), Unreachable("The line broke.")]
     made = run(hr)
     listing(*crowd(10))
-    with later(hours=2):
+    with later_on(hours=2):
         made = go_on(made)
     assert (made.state, made.staged, made.counts) == ("done", 10, {})
 
@@ -232,7 +225,7 @@ def test_4_an_approval_is_once_and_names_the_person(held):
 
 
 def test_4_a_plan_grows_old_in_a_day(held, hr):
-    with later(hours=25):
+    with later_on(hours=25):
         with pytest.raises(Conflict, match="24 hours"):
             sync_runs.approve(held, held.plan_hash, actor=ADA)
         assert sync_runs.expire(held, actor=SETUP)
@@ -339,7 +332,7 @@ def test_7_a_grace_in_hours_counts_whatever_the_number_of_listings(hr):
     run(hr)
     run(hr)
     assert out(hr) == []
-    with later(hours=25):
+    with later_on(hours=25):
         run(hr)
     assert out(hr) == ["p09"]
 
@@ -573,7 +566,7 @@ def test_12_a_run_without_news_writes_nothing(hr, acme):
         versions = dict(Member.objects.values_list("pk", "version"))
     made = sync_runs.start_due(acme.pk, hr.pk, actor=SETUP)
     assert made is None, "not due yet"
-    with later(hours=2):
+    with later_on(hours=2):
         made = sync_runs.start_due(acme.pk, hr.pk, actor=SETUP)
         assert go_on(made).state == "done"
     assert (events(acme, before), steps(made)) == ([], [])
@@ -694,7 +687,7 @@ def test_a_cancelled_run_stops_where_it_is(hr, held):
 
 def test_a_paused_directory_is_not_read_until_it_is_resumed(hr, acme):
     pulls.pause(hr, actor=ADA)
-    with later(hours=2):
+    with later_on(hours=2):
         assert sync_runs.start_due(acme.pk, hr.pk, actor=SETUP) is None
         pulls.resume(hr, actor=ADA)
         assert sync_runs.start_due(acme.pk, hr.pk, actor=SETUP) is not None

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import pytest
 import redis
-import time_machine
 from django.conf import settings
 from django.utils import timezone
 
@@ -20,7 +19,7 @@ from tasks.connectors.faults import Misconfigured, RateLimited, ResyncNeeded, Un
 from tasks.connectors.interface import End, Page
 from tasks.jobs import directories as jobs
 from tasks.sync import claim, work
-from tests.conftest import ROOT, SETUP
+from tests.conftest import ROOT, SETUP, later_on
 from tests.sync.conftest import ADA
 from tests.sync.scripted import (
     crowd,
@@ -36,15 +35,11 @@ PATIENCE_SECONDS = 60
 MAPPING = {"external_id": "No", "user_name": "Login", "groups": "Teams"}
 
 
-def later(**delta):
-    return time_machine.travel(timezone.now() + timedelta(**delta), tick=True)
-
-
 def test_a_run_belongs_to_one_worker_at_a_time(hr):
     made = sync_runs.ask(hr.directory, actor=SETUP)
     mine = claim.take(made.organization_id, made.pk)
     assert claim.take(made.organization_id, made.pk) is None
-    with later(minutes=3):
+    with later_on(minutes=3):
         theirs = claim.take(made.organization_id, made.pk)
         assert theirs is not None, "the first one has been silent for too long"
         with pytest.raises(claim.LostClaim), mine.hold():
@@ -95,7 +90,7 @@ def test_a_directory_that_does_not_answer_is_given_up_in_the_end(hr, script):
     script.pages = [Unreachable("Nothing.")]
     made = run(hr)
     for turn in range(10):
-        with later(hours=2 * turn + 2):
+        with later_on(hours=2 * turn + 2):
             made = go_on(made)
         if not made.is_open:
             break
@@ -128,7 +123,7 @@ def test_the_clock_queues_what_is_due_once(hr, acme, monkeypatch):
     sent = []
     monkeypatch.setattr(work.work, "apply_async", lambda arguments, **_: sent.append(arguments))
     assert jobs.due() == 0
-    with later(hours=2):
+    with later_on(hours=2):
         assert (jobs.due(), jobs.due()) == (1, 1), "a run that waits is woken again, and not doubled"
     assert len(set(sent)) == 1
     with tenancy.of(acme):
@@ -137,7 +132,7 @@ def test_the_clock_queues_what_is_due_once(hr, acme, monkeypatch):
 
 def test_an_inactive_directory_is_not_read(hr, acme):
     directories.change(hr.directory, active=False, actor=SETUP)
-    with later(hours=2):
+    with later_on(hours=2):
         assert sync_runs.start_due(acme.pk, hr.pk, actor=SETUP) is None
 
 
@@ -145,7 +140,7 @@ def test_a_plan_nobody_approved_is_closed_by_the_clock(hr):
     listing(*crowd(4), *[person(f"p{place:02}", active=False) for place in range(4, 10)])
     run(hr)
     assert jobs.expired() == 0
-    with later(hours=25):
+    with later_on(hours=25):
         assert (jobs.expired(), jobs.expired()) == (1, 0)
 
 

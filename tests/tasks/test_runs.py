@@ -17,7 +17,7 @@ from identity.models import JobRun
 from tasks.jobs import credentials, leavers, mail
 from tasks.timetable import TIMETABLE
 from tests.api.client import token_of
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, join, later
 from tests.console.conftest import visit
 from tests.tasks.test_worker import eventually, worker
 
@@ -42,7 +42,7 @@ def test_every_job_of_the_timetable_is_listed_before_it_ever_ran(db):
 
 def test_a_run_is_noted_with_what_it_found(acme, jane):
     deadlines.schedule_end(jane, timezone.now() + timedelta(seconds=1), actor=SETUP)
-    with time_machine.travel(timezone.now() + timedelta(seconds=5), tick=False):
+    with later(seconds=5):
         leavers.scheduled_ends()
         found = job()
         assert (found.state, found.run.result, found.run.failures, found.lag_seconds) == ("done", 1, 0, 0.0)
