@@ -13,7 +13,6 @@ from console.forms import Form
 from console.paging import shorten
 from identity.errors import Refusal
 from saml import renewal
-from saml.presets import preset
 
 _WAITING_SHOWN_MAX: Final = 100
 
@@ -53,7 +52,6 @@ def edit(visit: Visit, connection: UUID) -> HttpResponse:
             refuse(form, refusal)
     values = {
         "connection": found,
-        "product": preset(found.idp_preset),
         "form": form,
         "problem": problem,
         "progress": renewal.progress(found),
