@@ -18,6 +18,7 @@ from config.embedded.state import write_private
 
 TICK_SECONDS: Final = 0.25
 STOP_SECONDS: Final = 8.0
+LEFT_SECONDS: Final = 5.0
 
 
 class AlreadyRunningError(RuntimeError):
@@ -111,12 +112,30 @@ def _born(pid: int) -> float | None:
 
 
 def _end_leftovers(known: Path) -> None:
-    """End what a killed supervisor left behind; a process number that was given to another one is left alone."""
+    """End what a killed supervisor left behind; a process number that was given to another one is left alone.
+
+    A group outlives its first process: nobody else gets that number as long as any of it runs.
+    """
     if not known.exists():
         return
+    left: list[psutil.Process] = []
     with contextlib.suppress(ValueError):
         for number, born in json.loads(known.read_text()).items():
-            if _born(int(number)) == born:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(int(number), signal.SIGKILL)
+            if _born(int(number)) in (None, born):
+                left += _group(int(number))
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            process.kill()
+    # They hold the port until they are gone.
+    psutil.wait_procs(left, timeout=LEFT_SECONDS)
     known.unlink(missing_ok=True)
+
+
+def _group(number: int) -> list[psutil.Process]:
+    """Return the processes of a child's group, which is a session of its own."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == os.getsid(process.pid) == number:
+                found.append(process)
+    return found

@@ -101,6 +101,21 @@ def test_a_killed_supervisor_takes_everything_along_and_the_next_start_copes(mac
     assert "as shown at the first start" in machine.output
 
 
+@pytest.mark.parametrize("is_master_gone", [False, True])
+def test_a_web_process_that_hangs_keeps_no_port_from_the_next_start(machine, is_master_gone):
+    master = machine.find("granian")
+    workers = master.children()
+    for worker in workers:
+        worker.suspend()
+    if is_master_gone:
+        machine.process.send_signal(signal.SIGSTOP)
+        master.kill()
+    machine.stop(signal.SIGKILL)
+    machine.start()
+    assert machine.ready()
+    assert not [p for p in workers if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
 def test_ctrl_c_leaves_no_process(machine):
     started = machine.descendants()
     assert len(started) > 5

@@ -38,9 +38,9 @@ class Command(BaseCommand):
     def handle(self, *_: Any, port: int, bind: str, empty: bool, **__: Any) -> None:
         """Run until told to stop."""
         data: Path = settings.ROLLCALL_DATA
-        _refuse_busy(bind, port)
         try:
             with alone(data):
+                _refuse_busy(bind, port)
                 self._run(data, bind, port, empty=empty)
         except (AlreadyRunningError, embedded.EmbeddedError, roles.RoleError) as error:
             raise CommandError(str(error)) from error
