@@ -1,7 +1,7 @@
 """Reading the record: pages by `seq`, with filters, and an entry as its pages and files show it.
 
-The caller sets the tenancy. Each page is a statement of its own: a download of any length keeps one page in memory, and no transaction
-open.
+The caller sets the tenancy. Each page is a statement or two of its own: a download of any length keeps one page in memory, and no
+transaction open.
 """
 
 import json
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from audit import stretch
 from audit.events import Event
 
 OUTCOMES: Final = ("success", "refused")
@@ -26,7 +27,7 @@ _PAGE: Final = """
 SELECT position.seq, entry.id, entry.event, entry.outcome, entry.reason, entry.source, entry.actor_kind, entry.actor_id,
        entry.subject_kind, entry.subject_id, entry.request_id, entry.happened_at, detail.body
   FROM audit_position position
-  JOIN audit_entry entry ON entry.id = position.entry_id AND entry.organization_id = position.organization_id
+  JOIN {entries} entry ON entry.id = position.entry_id AND entry.organization_id = position.organization_id
   LEFT JOIN audit_detail detail ON detail.entry_id = entry.id
  WHERE position.organization_id = %(organization)s AND position.seq > %(after)s
    AND (%(upto)s::bigint IS NULL OR position.seq <= %(upto)s)
@@ -76,6 +77,17 @@ class Line:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines in the order of `seq`, and the `after` of the page that follows, None where there is no more for now.
+
+    A filter may leave a page short, or empty, with more to come: it goes through `stretch.ENTRIES` at a time.
+    """
+
+    lines: list[Line]
+    following: int | None
+
+
 def events_matching(pattern: str) -> tuple[str, ...]:
     """Return the events that a name or a prefix (`member.*`) stands for; none for one that we do not know."""
     if pattern.endswith(".*"):
@@ -93,7 +105,7 @@ def head(organization_id: UUID) -> int:
 
 def page(
     organization_id: UUID, wanted: Filter, *, after: int = 0, limit: int, upto: int | None = None
-) -> list[Line]:
+) -> Page:
     """Return at most `limit` entries beyond `after` (and not beyond `upto`) in the order of `seq`."""
     values: dict[str, Any] = {
         "organization": organization_id,
@@ -104,12 +116,22 @@ def page(
         "events": list(wanted.events) or None,
         "actor": wanted.actor or None,
         "subject": wanted.subject or None,
+        "subjects": [wanted.subject] if wanted.subject else None,
         "outcome": wanted.outcome or None,
-        "limit": limit,
+        "limit": limit + 1,
     }
+    entries, last = "audit_entry", None
+    if wanted != Filter():
+        entries = stretch.leading(values)
+        if entries == "audit_entry":
+            last = head(organization_id) if upto is None else upto
+            values["upto"] = min(after + stretch.ENTRIES, last)
     with connection.cursor() as cursor:
-        cursor.execute(_PAGE, values)
-        return [_line(row) for row in cursor.fetchall()]
+        cursor.execute(_PAGE.format(entries=entries), values)
+        lines = [_line(row) for row in cursor.fetchall()]
+    if len(lines) > limit:
+        return Page(lines[:limit], lines[limit - 1].seq)
+    return Page(lines, values["upto"] if last is not None and values["upto"] < last else None)
 
 
 def shown(line: Line) -> dict[str, Any]:

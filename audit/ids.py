@@ -4,6 +4,7 @@ import os
 import threading
 import time
 import uuid
+from datetime import datetime
 
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -19,6 +20,11 @@ def uuid7() -> uuid.UUID:
     order. Between processes the order is only as good as their clocks, so nothing may rely on it (readers page the record by `seq`).
     """
     return uuid7s(1)[0]
+
+
+def earliest(moment: datetime) -> uuid.UUID:
+    """Return a UUID that is no greater than any made at this time or later, as far as clocks agree."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def uuid7s(count: int) -> list[uuid.UUID]:

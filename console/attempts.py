@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from console.access import Visit
 from console.answers import page
 from console.forms import Form
+from console.numbers import together, up_to
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity.downloads import CONTENT_TYPES
 from identity.models import Member
@@ -67,7 +68,7 @@ def index(visit: Visit) -> HttpResponse:
     form = FilterForm(query, visit=visit)
     wanted = form.wanted()
     everything = Attempt.objects.filter(organization=visit.organization)
-    counts = dict(everything.values_list("outcome").annotate(Count("pk")))
+    counts = [(name, up_to(everything.filter(outcome=name))) for name in OUTCOMES]
     rows = sign_in_log.rows(visit.organization, wanted)
     moment, last = decode(query.get("after", ""), 2) or _UNKNOWN_POSITION
     started = parse_datetime(moment) if moment else None
@@ -88,8 +89,8 @@ def index(visit: Visit) -> HttpResponse:
         "filtered": bool(wanted.described()),
         "filters": filters.urlencode(),
         "outcome": wanted.outcome,
-        "counts": [(name, counts.get(name, 0)) for name in OUTCOMES],
-        "total": sum(counts.values()),
+        "counts": counts,
+        "total": together(number for _, number in counts),
         "now": timezone.now(),
     }
     return page(visit, "sign_ins.html", values, status=400 if form.errors else 200)

@@ -1,6 +1,5 @@
 """The record: filters, pages by `seq`, one entry, and the downloads."""
 
-import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -23,8 +22,6 @@ from saml.presets import preset
 from saml.presets.preset import Preset
 from saml.refusals import CATALOGUE
 
-# A UUID, or the digest that stands for somebody unknown.
-_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 _SEQ_MAX: Final = 2**63 - 1
 _BY_SAML: Final = {Event.SIGN_IN_REFUSE, Event.SIGN_OUT_REFUSE, Event.CONNECTION_METADATA}
 
@@ -80,18 +77,18 @@ def index(visit: Visit) -> HttpResponse:
     after = query.get("after", "")
     begun = after.isascii() and after.isdecimal() and int(after) <= _SEQ_MAX
     found = reading.latest(
-        visit.organization.pk, wanted | ({"after": int(after)} if begun else {}), PAGE_ROWS + 1
+        visit.organization.pk, wanted | ({"after": int(after)} if begun else {}), PAGE_ROWS
     )
     filters = query.copy()
     filters.pop("after", None)
     following = ""
-    if len(found) > PAGE_ROWS and found[PAGE_ROWS - 1].seq is not None:
+    if found.following is not None:
         later = filters.copy()
-        later["after"] = str(found[PAGE_ROWS - 1].seq)
+        later["after"] = str(found.following)
         following = later.urlencode()
     values = {
         "form": form,
-        "page": Page(found[:PAGE_ROWS], following, filters.urlencode(), begun),
+        "page": Page(found.lines, following, filters.urlencode(), begun),
         "filtered": sorted(wanted),
         "filters": filters.urlencode(),
         "downloadable": _by_id(wanted) is not None,
@@ -149,7 +146,7 @@ def _by_id(wanted: dict[str, Any]) -> export.Filter | None:
     values = dict(wanted)
     event = values.pop("event", "")
     parties = [values[name] for name in ("actor", "subject") if name in values]
-    if "request" in values or not all(_ID.fullmatch(party) for party in parties):
+    if "request" in values or not all(reading.ID.fullmatch(party) for party in parties):
         return None
     return export.Filter(events=(event,) if event else (), **values)
 

@@ -127,7 +127,7 @@ def reactivate(visit: Visit, member: UUID) -> HttpResponse:
         "member_reactivate.html",
         found,
         form,
-        {"access": shorten(member_page.ordered(grants.reach(found)), member_page.ROWS_MAX)},
+        {"access": member_page.access_of(found)},
     )
 
 

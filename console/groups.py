@@ -3,11 +3,12 @@
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import OuterRef, Q
 from django.http import Http404, HttpResponse
 
 from console.access import Visit
 from console.answers import page
+from console.numbers import UpTo, up_to
 from console.paging import PAGE_ROWS, cut, decode, is_uuid, shorten
 from identity import mappings
 from identity.models import Group, Membership, Nesting, PendingMembership
@@ -27,11 +28,10 @@ def index(visit: Visit) -> HttpResponse:
     key = decode(query.get("after", ""), 2)
     if key is not None and is_uuid(key[1]):
         rows = rows.filter(Q(display_name_key__gt=key[0]) | Q(display_name_key=key[0], pk__gt=key[1]))
-    found = list(
-        rows.annotate(size=Count("memberships", filter=Q(memberships__ended_at__isnull=True))).order_by(
-            "display_name_key", "pk"
-        )[: PAGE_ROWS + 1]
+    inside = Membership.objects.filter(
+        organization=visit.organization, group=OuterRef("pk"), ended_at__isnull=True
     )
+    found = list(rows.annotate(size=UpTo(inside)).order_by("display_name_key", "pk")[: PAGE_ROWS + 1])
     listed = cut(query, found, lambda row: (row.display_name_key, row.pk), begun=key is not None)
     return page(visit, "groups.html", {"page": listed, "q": text})
 
@@ -45,7 +45,7 @@ def one(visit: Visit, group: UUID) -> HttpResponse:
         raise Http404
     key = decode(visit.request.GET.get("after", ""), 1)
     rows = Membership.objects.filter(organization=visit.organization, group=found, ended_at__isnull=True)
-    count = rows.count()
+    count = up_to(rows)
     if key is not None and is_uuid(key[0]):
         rows = rows.filter(member_id__gt=key[0])
     nestings = Nesting.objects.filter(organization=visit.organization, ended_at__isnull=True)

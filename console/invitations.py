@@ -12,6 +12,7 @@ from django.utils import timezone
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms.listed import ListForm
+from console.numbers import together, up_to
 from console.organizations import default_choices, defaults, tell_left_out
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity import csv_import, invitations
@@ -81,10 +82,11 @@ def index(visit: Visit) -> HttpResponse:
     found = list(rows.select_related("member").order_by("-pk")[: PAGE_ROWS + 1])
     letters = _letters(visit, found)
     shown = [(row, state_of(row), letters.get(row.pk)) for row in found]
+    counts = [(name, up_to(everything.filter(condition))) for name, condition in states.items()]
     values = {
         "page": cut(query, shown, lambda row: (row[0].pk,), begun=begun),
-        "counts": [(name, everything.filter(condition).count()) for name, condition in states.items()],
-        "total": everything.count(),
+        "counts": counts,
+        "total": together(number for _, number in counts),
         "state": state,
     }
     return page(visit, "invitations.html", values)

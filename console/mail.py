@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from console.access import Visit
 from console.answers import done, page
+from console.numbers import together, up_to
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity import mail as mail_verbs
 from identity import tenancy
@@ -25,7 +26,7 @@ def index(visit: Visit) -> HttpResponse:
     query = visit.request.GET
     state = query.get("state", "")
     everything = OutgoingMail.objects.filter(organization=visit.organization)
-    counts = dict(everything.values_list("state").annotate(Count("pk")))
+    counts = [(name, up_to(everything.filter(state=name))) for name in State.values]
     after = (decode(query.get("after", ""), 1) or [""])[0]
     begun = is_uuid(after)
     rows = everything.filter(state=state) if state in State.values else everything
@@ -34,8 +35,8 @@ def index(visit: Visit) -> HttpResponse:
     )
     values = {
         "page": cut(query, found, lambda row: (row.pk,), begun=begun),
-        "counts": [(name, counts.get(name, 0)) for name in State.values],
-        "total": sum(counts.values()),
+        "counts": counts,
+        "total": together(number for _, number in counts),
         "state": state,
     }
     return page(visit, "mails.html", values)

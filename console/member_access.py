@@ -13,24 +13,26 @@ from identity import grants, roles
 from identity.errors import Refusal
 from identity.grants import GrantSpec
 from identity.handing_out import refuse_stronger_roles
-from identity.models import Grant, Member, Role
+from identity.models import Member, Role
 from identity.seen import stamp
 
 
 def edit_grants(visit: Visit, member: UUID) -> HttpResponse:
-    """Show resources with a check box for each permission; a POST gives the member exactly what is checked."""
+    """Show resources with a check box for each permission; a POST gives what is checked of these and ends the others of these."""
     found = find(visit, member)
-    current = list(grants.open_grants(found))
     refusal = None
     if visit.posted is not None:
         try:
-            specs = choosing.specs(visit, visit.posted.getlist("grant"))
-            grants.replace(found, specs, actor=visit.actor, seen=visit.posted.get("seen", ""))
+            giving = choosing.specs(visit, visit.posted.getlist("grant"))
+            ending = choosing.unchecked(visit, visit.posted.get("shown", ""), giving)
+            before = set(grants.held_among(found, [*giving, *ending]))
+            seen = visit.posted.get("seen", "")
+            grants.edit(found, giving=giving, ending=ending, actor=visit.actor, seen=seen)
         except Refusal as error:
             refusal = error
         else:
-            return done(visit, _told(found, current, specs), "member", member=member)
-    rows, more = choosing.offer(visit, {(grant.resource_id, grant.permission) for grant in current})
+            return done(visit, _told(found, before, giving, ending), "member", member=member)
+    rows, more, seen_here = choosing.offer_around(visit, found)
     values = {
         "member": found,
         "rows": rows,
@@ -38,7 +40,7 @@ def edit_grants(visit: Visit, member: UUID) -> HttpResponse:
         "q": choosing.searched(visit),
         "refusal": refusal,
         "shown_max": choosing.ROWS_MAX,
-        "seen": stamp(grant.pk for grant in current),
+        "seen": stamp(seen_here),
     }
     return page(visit, "member_access.html", values, status=400 if refusal else 200)
 
@@ -71,10 +73,10 @@ def edit_roles(visit: Visit, member: UUID) -> HttpResponse:
     return page(visit, "member_roles.html", values, status=400 if refusal else 200)
 
 
-def _told(member: Member, before: Iterable[Grant], after: list[GrantSpec]) -> str:
-    old = {(grant.resource.kind.name, grant.resource.key, grant.permission) for grant in before}
-    new = {(spec.kind, spec.key, spec.permission) for spec in after}
-    given, ended = len(new - old), len(old - new)
+def _told(
+    member: Member, before: set[GrantSpec], giving: Iterable[GrantSpec], ending: Iterable[GrantSpec]
+) -> str:
+    given, ended = len(set(giving) - before), len(before.intersection(ending))
     if not given and not ended:
         return f"Nothing changed: {member.display_name} keeps the same access."
     return f"The access of {member.display_name} is saved: {given} given, {ended} ended."

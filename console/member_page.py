@@ -6,13 +6,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from console import reading
-from console.paging import shorten
+from console.paging import Shortened, shorten
 from identity import access, second_factors, tenancy
 from identity.access import Access
 from identity.models import Link, Member, Membership, RoleAssignment, Session, Token
 
 _HISTORY_ROWS: Final = 12
 ROWS_MAX: Final = 200
+# So many are counted, of what somebody reaches.
+_ACCESS_MAX: Final = 1000
 
 
 def read(member: Member) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def read(member: Member) -> dict[str, Any]:
         return {
             "member": member,
             "facts": facts(member),
-            "access": shorten(ordered(access.reach(member)), ROWS_MAX),
+            "access": access_of(member),
             "roles": access.roles_of(member),
             "groups": shorten(open_memberships(member), ROWS_MAX),
             "sessions": shorten(open_sessions(member), ROWS_MAX),
@@ -35,6 +37,13 @@ def read(member: Member) -> dict[str, Any]:
             "history": reading.of_subject(member.organization_id, str(member.pk), _HISTORY_ROWS),
             "dormant": not member.is_active,
         }
+
+
+def access_of(member: Member) -> Shortened:
+    """Return what the member reaches, in the order of a page."""
+    rows = access.reach(member, limit=_ACCESS_MAX + 1)
+    shown = shorten(ordered(rows), ROWS_MAX)
+    return Shortened(shown, min(len(rows), _ACCESS_MAX), more=len(rows) > _ACCESS_MAX)
 
 
 def ordered(rows: list[Access]) -> list[Access]:

@@ -4,14 +4,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.db.models import Count, Q, QuerySet, TextField
+from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse
 
-from console import member_page
+from console import member_page, member_search
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
+from console.numbers import Number, together, up_to
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
 from identity import members, roles, tenancy
 from identity.errors import Refusal
@@ -79,22 +80,29 @@ def index(visit: Visit) -> HttpResponse:
     state = query.get("state", "")
     text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
     everybody = Member.objects.filter(organization=visit.organization)
-    counts = dict(everybody.values_list("state").annotate(Count("pk")))
+    counts = states(visit)
+    total = together(number for _, number in counts)
     rows = (
-        everybody.filter(state=state)
+        _in(everybody, state)
         if state in STATES
         else everybody.exclude(state="offboarded")
         if not text
         else everybody
     )
-    values = {
-        "page": _page(visit, _matching(rows, text)),
-        "q": text,
-        "state": state,
-        "counts": [(name, counts.get(name, 0)) for name in STATES],
-        "total": sum(counts.values()),
-    }
+    best: list[Member] = []
+    if text and total.more:
+        shown = member_search.among_very_many(visit.organization, rows, text, query)
+        best = [] if shown.begun else member_search.beginning(visit.organization, rows, text)
+    else:
+        shown = _page(visit, member_search.containing(rows, text) if text else rows)
+    values = {"page": shown, "best": best, "q": text, "state": state, "counts": counts, "total": total}
     return page(visit, "members.html", values)
+
+
+def states(visit: Visit) -> list[tuple[str, Number]]:
+    """Return how many members are in each state."""
+    everybody = Member.objects.filter(organization=visit.organization)
+    return [(name, up_to(_in(everybody, name))) for name in STATES]
 
 
 def one(visit: Visit, member: UUID) -> HttpResponse:
@@ -165,12 +173,10 @@ def _directories_of(member: Member) -> list[str]:
     return list(live.order_by("linked_at").values_list("directory__name", flat=True))
 
 
-def _matching(rows: "QuerySet[Member]", text: str) -> "QuerySet[Member]":
-    if not text:
-        return rows
-    return rows.filter(
-        Q(display_name__icontains=text) | Q(user_name__icontains=text) | Q(email__icontains=text)
-    )
+def _in(everybody: "QuerySet[Member]", state: str) -> "QuerySet[Member]":
+    """Return those in the state; of the others than active by their own index, whose condition PostgreSQL wants to read."""
+    rows = everybody.filter(state=state)
+    return rows if state == Member.State.ACTIVE else rows.exclude(state=Member.State.ACTIVE)
 
 
 def _page(visit: Visit, rows: "QuerySet[Member]") -> Page:

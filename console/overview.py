@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.models import Entry
-from console import bursts, directories, reading
+from console import bursts, directories, members, reading
 from console.access import Visit
 from console.answers import page
 from identity.models import Member
@@ -40,10 +40,7 @@ def show(visit: Visit) -> HttpResponse:
     """Show what this visitor may see of the organization's state."""
     values: dict[str, Any] = {}
     if visit.may("members"):
-        counts = dict(
-            Member.objects.filter(organization=visit.organization).values_list("state").annotate(Count("pk"))
-        )
-        values["counts"] = [(state, counts.get(state, 0)) for state in ("active", "suspended", "offboarded")]
+        values["counts"] = members.states(visit)
         values["ending"] = list(
             Member.objects.filter(organization=visit.organization, ends_at__isnull=False).order_by("ends_at")[
                 :5
@@ -62,7 +59,7 @@ def show(visit: Visit) -> HttpResponse:
             "days": days,
             "succeeded": sum(day.succeeded for day in days),
             "refused": sum(day.refused for day in days),
-            "entries": reading.latest(visit.organization.pk, {}, _ENTRIES),
+            "entries": reading.latest(visit.organization.pk, {}, _ENTRIES).lines,
         }
     return page(visit, "overview.html", values)
 

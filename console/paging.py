@@ -38,11 +38,12 @@ def cut(query: QueryDict, found: list[Any], key: Callable[[Any], tuple[Any, ...]
 
 
 class Shortened(list[Any]):
-    """The first rows of what may be more, and how many there are in all: a page that shows a part of them says so (left_out.html)."""
+    """The first rows of what may be more, and how many there are, or that there are `more` than so many: a page says so (left_out.html)."""
 
-    def __init__(self, rows: Iterable[Any], total: int) -> None:
+    def __init__(self, rows: Iterable[Any], total: int, *, more: bool = False) -> None:
         super().__init__(rows)
         self.total = total
+        self.more = more
 
     @property
     def is_part(self) -> bool:
@@ -56,6 +57,15 @@ def shorten(rows: "QuerySet[Any] | list[Any]", most: int) -> Shortened:
         return Shortened(rows[:most], len(rows))
     found = list(rows[: most + 1])
     return Shortened(found[:most], rows.count() if len(found) > most else len(found))
+
+
+def part(query: QueryDict, rows: list[Any], following: Any, *, begun: bool) -> Page:
+    """Make a page of rows behind which `following` leads on, the cursor of the next page; None at the end."""
+    first = query.copy()
+    first.pop("after", None)
+    later = first.copy()
+    later["after"] = "" if following is None else encode(following)
+    return Page(rows, "" if following is None else later.urlencode(), first.urlencode(), begun)
 
 
 def encode(*parts: Any) -> str:

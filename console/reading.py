@@ -1,6 +1,7 @@
 """Reading the record for people: newest first, by `seq`; entries that wait for their number stand before the others."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from audit import export, stretch
 from console import words
 
 _COLUMNS: Final = """
@@ -16,9 +18,9 @@ _COLUMNS: Final = """
 """
 _NUMBERED: Final = """
 SELECT {columns} FROM audit_position position
-  JOIN audit_entry entry ON entry.id = position.entry_id
+  JOIN {entries} entry ON entry.id = position.entry_id
   LEFT JOIN audit_detail detail ON detail.entry_id = entry.id
- WHERE position.organization_id = %(organization)s AND {conditions}
+ WHERE position.organization_id = %(organization)s AND position.seq >= %(first)s AND {conditions}
  ORDER BY position.seq DESC LIMIT %(limit)s
 """
 _WAITING: Final = """
@@ -36,7 +38,18 @@ SELECT {columns} FROM audit_entry entry
  WHERE entry.organization_id = %(organization)s AND {conditions}
  ORDER BY entry.id DESC LIMIT %(limit)s
 """
-# Where the subject or a part of the data is meant, people write a name or an id.
+# The newest of each, by the index of subjects: all together would be sorted, or looked for among everybody's.
+_ABOUT: Final = """
+SELECT {columns} FROM unnest(%(subject_ids)s::text[]) AS whom (id)
+ CROSS JOIN LATERAL (
+   SELECT * FROM audit_entry entry WHERE entry.organization_id = %(organization)s AND entry.subject_id = whom.id {conditions}
+    ORDER BY entry.id DESC LIMIT %(limit)s) AS entry
+  LEFT JOIN audit_position position ON position.entry_id = entry.id
+  LEFT JOIN audit_detail detail ON detail.entry_id = entry.id
+ ORDER BY entry.id DESC LIMIT %(limit)s
+"""
+# Where the subject or a part of the data is meant, people write a name or an id: a UUID, or the digest that stands for somebody unknown.
+ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 _CONDITIONS: Final = {
     "after": "position.seq < %(after)s",
     "since": "entry.happened_at >= %(since)s",
@@ -102,21 +115,34 @@ class Line:
         return " · ".join(parts)
 
 
-def latest(organization_id: UUID, wanted: dict[str, Any], limit: int) -> list[Line]:
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """A page of lines, and the `after` of the next one, None at the end. A filter may leave a page short with more to come."""
+
+    lines: list[Line]
+    following: int | None
+
+
+def latest(organization_id: UUID, wanted: dict[str, Any], limit: int) -> Latest:
     """Return the newest entries that meet the conditions, waiting ones first unless a cursor (`after`) is given.
 
-    `wanted` may hold after, since, until, event, outcome, actor, subject, request.
+    `wanted` may hold after, since, until, event, outcome, actor, subject, request. Of these it looks through `stretch.ENTRIES` at a time.
     """
-    values, conditions = _where(organization_id, wanted, limit)
+    values, conditions = _where(organization_id, wanted, limit + 1)
     found: list[Line] = []
     if "after" not in wanted:
         found = _rows(_WAITING.format(columns=_COLUMNS, conditions=conditions), values)
-    if len(found) < limit:
-        values["limit"] = limit - len(found)
+    entries = stretch.leading(values) if wanted.keys() - {"after"} else ""
+    if entries == "audit_entry":
+        values["first"] = max(wanted.get("after", export.head(organization_id) + 1) - stretch.ENTRIES, 0)
+    if len(found) <= limit:
         known = {line.id for line in found}
-        numbered = _rows(_NUMBERED.format(columns=_COLUMNS, conditions=conditions), values)
-        found += [line for line in numbered if line.id not in known]
-    return found
+        numbered = _NUMBERED.format(columns=_COLUMNS, entries=entries or "audit_entry", conditions=conditions)
+        values["limit"] = limit + 1 - len(found)
+        found += [line for line in _rows(numbered, values) if line.id not in known]
+    if len(found) > limit:
+        return Latest(found[:limit], found[limit - 1].seq)
+    return Latest(found, values["first"] if values["first"] > 1 else None)
 
 
 def one(organization_id: UUID, entry_id: UUID) -> Line | None:
@@ -134,8 +160,8 @@ def of_subject(organization_id: UUID, subject_id: str, limit: int, event: str = 
 def about(organization_id: UUID, subject_ids: list[str], limit: int, before: str = "") -> list[Line]:
     """Return the newest entries about any of the subjects, or those before an entry's id."""
     wanted = {"subject_ids": subject_ids, "organization": organization_id, "limit": limit, "before": before}
-    conditions = "entry.subject_id = ANY(%(subject_ids)s)" + (" AND entry.id < %(before)s" if before else "")
-    return _rows(_ANY.format(columns=_COLUMNS, conditions=conditions), wanted)
+    conditions = "AND entry.id < %(before)s" if before else ""
+    return _rows(_ABOUT.format(columns=_COLUMNS, conditions=conditions), wanted)
 
 
 def _one(organization_id: UUID, conditions: str, values: dict[str, Any]) -> Line | None:
@@ -144,12 +170,17 @@ def _one(organization_id: UUID, conditions: str, values: dict[str, Any]) -> Line
 
 
 def _where(organization_id: UUID, wanted: dict[str, Any], limit: int) -> tuple[dict[str, Any], str]:
-    values: dict[str, Any] = {"organization": organization_id, "limit": limit, **wanted}
+    values: dict[str, Any] = {"organization": organization_id, "limit": limit, "first": 0, **wanted}
+    named = dict(_CONDITIONS)
     for name in ("actor", "subject"):
-        if name in wanted:
+        if name in wanted and ID.fullmatch(wanted[name]):
+            named[name] = f"entry.{name}_id = %({name})s"
+        elif name in wanted:
             clean = wanted[name].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             values[f"{name}_like"] = f"%{clean}%"
-    conditions = [_CONDITIONS[name] for name in wanted]
+    if ID.fullmatch(wanted.get("subject", "")):
+        values["subjects"] = [wanted["subject"]]
+    conditions = [named[name] for name in wanted]
     return values, " AND ".join(conditions) or "true"
 
 

@@ -14,7 +14,7 @@ from console.access import Visit
 from console.answers import page
 from console.directories import find as directory_of
 from console.forms import Form
-from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from console.paging import PAGE_ROWS, decode, is_uuid, part
 from identity.models import Group, Member, Token
 from identity.profile import key_of
 from identity.secrets import UnsealError
@@ -92,15 +92,14 @@ def index(visit: Visit, directory: UUID) -> HttpResponse:
     wanted = form.wanted(visit)
     after = (decode(query.get("after", ""), 1) or [""])[0]
     begun = is_uuid(after)
-    rows = logged.requests(found, wanted).defer("exchange")
-    if form.errors:
-        rows = rows.none()
-    read = list((rows.filter(pk__lt=after) if begun else rows)[: PAGE_ROWS + 1])
+    read, following = (
+        ([], None) if form.errors else logged.page(found, wanted, PAGE_ROWS, UUID(after) if begun else None)
+    )
     values = {
         "directory": found,
         "form": form,
         "filtered": wanted != logged.Wanted() or bool(form.errors),
-        "page": cut(query, read, lambda row: (row.pk,), begun=begun),
+        "page": part(query, read, following, begun=begun),
         "here": "requests",
     }
     return page(visit, "requests.html", values, status=400 if form.errors else 200)

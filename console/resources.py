@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from django.db.models import Count, Q
+from django.db.models import OuterRef, Q
 from django.http import HttpResponse
 
 from console.access import Visit
 from console.answers import page
+from console.numbers import UpTo
 from console.paging import PAGE_ROWS, cut, decode
-from identity.models import Kind, Resource
+from identity.models import Grant, Kind, Resource
 
 _SEARCH_LENGTH_MAX: Final = 200
 
@@ -19,13 +20,15 @@ def index(visit: Visit) -> HttpResponse:
     query = visit.request.GET
     text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
     kind = query.get("kind", "")
+    here = Resource.objects.filter(organization=visit.organization)
+    of_kind = here.filter(kind=OuterRef("pk"), retired_at__isnull=True)
     kinds = list(
         Kind.objects.filter(organization=visit.organization)
         .select_related("parent")
-        .annotate(live=Count("resources", filter=Q(resources__retired_at__isnull=True)))
+        .annotate(live=UpTo(of_kind))
         .order_by("pk")
     )
-    rows = Resource.objects.filter(organization=visit.organization).select_related("kind", "parent__kind")
+    rows = here.select_related("kind", "parent__kind")
     if text:
         rows = rows.filter(Q(name__icontains=text) | Q(key__icontains=text))
     if kind in {known.name for known in kinds}:
@@ -33,11 +36,10 @@ def index(visit: Visit) -> HttpResponse:
     key = decode(query.get("after", ""), 2)
     if key is not None:
         rows = rows.filter(Q(kind__name__gt=key[0]) | Q(kind__name=key[0], key__gt=key[1]))
-    found = list(
-        rows.annotate(holders=Count("grants", filter=Q(grants__ended_at__isnull=True))).order_by(
-            "kind__name", "key"
-        )[: PAGE_ROWS + 1]
+    given = Grant.objects.filter(
+        organization=visit.organization, resource=OuterRef("pk"), ended_at__isnull=True
     )
+    found = list(rows.annotate(holders=UpTo(given)).order_by("kind__name", "key")[: PAGE_ROWS + 1])
     listed = cut(query, found, lambda row: (row.kind.name, row.key), begun=key is not None)
     return page(visit, "resources.html", {"kinds": kinds, "page": listed, "q": text, "kind": kind})
 

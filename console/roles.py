@@ -3,16 +3,17 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Count, Q
+from django.db.models import OuterRef
 from django.http import HttpResponse
 
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
+from console.numbers import UpTo
 from identity import roles
 from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own
-from identity.models import Role
+from identity.models import Role, RoleAssignment
 
 
 class RoleForm(Form):
@@ -59,13 +60,11 @@ def define(visit: Visit) -> HttpResponse:
 
 
 def _roles(visit: Visit) -> list[Role]:
+    held = RoleAssignment.objects.filter(
+        organization=visit.organization, role=OuterRef("pk"), ended_at__isnull=True
+    ).exclude(member__state="offboarded")
     return list(
         Role.objects.filter(organization=visit.organization)
-        .annotate(
-            holders=Count(
-                "assignments",
-                filter=Q(assignments__ended_at__isnull=True) & ~Q(assignments__member__state="offboarded"),
-            )
-        )
+        .annotate(holders=UpTo(held))
         .order_by("-built_in", "name")
     )

@@ -160,7 +160,7 @@ def what_had(member: Member, at: datetime | None = None) -> Holdings:
     with tenancy.of(member.organization_id):
         if not _was_active(member, at):
             return Holdings(active=False)
-        values = {"organization": member.organization_id, "member": member.pk, "at": at}
+        values = {"organization": member.organization_id, "member": member.pk, "at": at, "limit": None}
         return Holdings(
             True,
             tuple(Access(*row) for row in _rows(REACH, values)),
@@ -176,9 +176,12 @@ def roles_of(member: Member) -> list[HeldRole]:
         return [HeldRole(*row) for row in _rows(ROLES, values)]
 
 
-def reach(member: Member, at: datetime | None = None) -> list[Access]:
-    """Return what the member's grants reach, whatever the member's state: for an administrator who looks at dormant access."""
-    values = {"organization": member.organization_id, "member": member.pk, "at": at}
+def reach(member: Member, at: datetime | None = None, *, limit: int | None = None) -> list[Access]:
+    """Return what the member's grants reach, whatever the member's state: for an administrator who looks at dormant access.
+
+    `limit` is for pages: of very many, some, and what was given before what it comes to below.
+    """
+    values = {"organization": member.organization_id, "member": member.pk, "at": at, "limit": limit}
     with tenancy.of(member.organization_id):
         return [Access(*row) for row in _rows(REACH, values)]
 

@@ -132,7 +132,8 @@ SELECT asked.refusal, found.id, found.permission, found.origin, found.started_at
  ORDER BY asked.n
 """)
 
-# Down from what was given: `included` are the permissions that it comes to on each resource below.
+# Down from what was given: `included` are the permissions that it comes to on each resource below. With a limit, what was given comes
+# before what is below it.
 REACH = _forms("""
 WITH RECURSIVE WITHIN_GROUPS, given AS (
   SELECT given.id, given.permission, given.origin, given.started_at, given.resource_id, '' AS through FROM identity_grant given
@@ -143,6 +144,7 @@ WITH RECURSIVE WITHIN_GROUPS, given AS (
     FROM within
     JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = within.group_id AND OPEN(mapped)
     JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = within.group_id
+   LIMIT %(limit)s
 ), reach AS (
   SELECT given.id AS grant_id, given.origin, given.started_at, given.through, resource.id AS resource_id, resource.id AS granted_id,
          kind.permissions[:array_position(kind.permissions, given.permission)] AS included
@@ -162,7 +164,7 @@ WITH RECURSIVE WITHIN_GROUPS, given AS (
 SELECT kind.name, resource.key, resource.name, reach.included[cardinality(reach.included)], reach.origin, reach.started_at,
        CASE WHEN reach.granted_id = resource.id THEN '' ELSE granted_kind.name || ' ' || granted.key END, reach.grant_id,
        reach.through
-  FROM reach
+  FROM (SELECT * FROM reach LIMIT %(limit)s) AS reach
   JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = reach.resource_id
   JOIN identity_kind kind ON kind.id = resource.kind_id AND kind.organization_id = %(organization)s
   JOIN identity_resource granted ON granted.organization_id = %(organization)s AND granted.id = reach.granted_id

@@ -88,10 +88,9 @@ def file_name(organization: Organization, form: str) -> str:
 
 
 def _lines(organization: Organization, wanted: export.Filter, after: int, upto: int) -> Iterator[export.Line]:
-    while True:
+    following: int | None = after
+    while following is not None:
         with tenancy.of(organization):
-            lines = export.page(organization.pk, wanted, after=after, limit=_PAGE, upto=upto)
-        yield from lines
-        if len(lines) < _PAGE:
-            return
-        after = lines[-1].seq
+            page = export.page(organization.pk, wanted, after=following, limit=_PAGE, upto=upto)
+        yield from page.lines
+        following = page.following

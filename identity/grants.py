@@ -39,11 +39,6 @@ def effective(member: Member, at: datetime | None = None) -> list[Access]:
     return list(access.what_had(member, at).access)
 
 
-def reach(member: Member, at: datetime | None = None) -> list[Access]:
-    """Return what the member's grants reach whatever the member's state: for an administrator who looks at dormant access."""
-    return access.reach(member, at)
-
-
 def resolve(organization_id: UUID, specs: Iterable[GrantSpec]) -> Resolved:
     """Find the resources that specs name. Only what is registered for this very organization is found."""
     wanted = list(dict.fromkeys(specs))
@@ -94,11 +89,17 @@ def replace(member: Member, specs: list[GrantSpec], *, actor: Actor, seen: str =
 
 
 def edit(
-    member: Member, *, giving: Iterable[GrantSpec] = (), ending: Iterable[GrantSpec] = (), actor: Actor
+    member: Member,
+    *,
+    giving: Iterable[GrantSpec] = (),
+    ending: Iterable[GrantSpec] = (),
+    actor: Actor,
+    seen: str = "",
 ) -> None:
     """Give some grants and end others, as an administrator's edit, and leave the rest as it is.
 
-    What the member has already is confirmed, what they lack need not be ended. Raises UnknownResource or Invalid; then nothing is changed.
+    What the member has already is confirmed, what they lack need not be ended. `seen` is the stamp of the ids of those of them that were
+    shown (identity.seen). Raises UnknownResource, Invalid or Conflict; then nothing is changed.
     """
     giving, ending = list(giving), set(ending)
     if ending & set(giving):
@@ -107,16 +108,24 @@ def edit(
         resolved = resolve(member.organization_id, giving)
         _refuse_unknown(resolved.unknown)
         member = _locked(member)
-        current = {
-            GrantSpec(grant.resource.kind.name, grant.resource.key, grant.permission): grant
-            for grant in open_grants(member)
-        }
+        current = held_among(member, [*giving, *ending])
+        refuse_other(seen, (grant.pk for grant in current.values()))
         end(member, [grant for spec, grant in current.items() if spec in ending], actor=actor, held=True)
         confirm_all([grant for spec, grant in current.items() if spec in resolved.found], actor=actor)
         lacking = [
             (resource, spec.permission) for spec, resource in resolved.found.items() if spec not in current
         ]
         give(member, lacking, Origin.ADMIN, actor=actor)
+
+
+def held_among(member: Member, specs: Iterable[GrantSpec]) -> dict[GrantSpec, Grant]:
+    """Return which of these grants the member has now: an edit of a few reads no more, however many there are. The tenancy must be set."""
+    wanted = set(specs)
+    rows = open_grants(member).filter(resource__key__in={spec.key for spec in wanted})
+    held = {
+        GrantSpec(grant.resource.kind.name, grant.resource.key, grant.permission): grant for grant in rows
+    }
+    return {spec: grant for spec, grant in held.items() if spec in wanted}
 
 
 def give(member: Member, wanted: list[tuple[Resource, str]], origin: str, *, actor: Actor) -> None:

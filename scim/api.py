@@ -66,7 +66,7 @@ class ShownRequest(serializers.Serializer[Any]):
 
 
 class RequestPage(serializers.Serializer[Any]):
-    """One page, the latest first; `next` is null on the last."""
+    """One page, the latest first; `next` is null on the last. With a filter a page may be short, or empty, and have a `next`."""
 
     items = ShownRequest(many=True)
     next = serializers.UUIDField(allow_null=True)
@@ -126,10 +126,8 @@ class Requests(DirectoryView):
         asked = self.asked(WantedRequests)
         limit, after = asked.pop("limit"), asked.pop("after", None)
         with tenancy.of(self.organization):
-            rows = logged.requests(directory, logged.Wanted(**asked)).defer("exchange")
-            found = list((rows.filter(pk__lt=after) if after else rows)[: limit + 1])
-        following = found[limit - 1].pk if len(found) > limit else None
-        return Response(RequestPage({"items": found[:limit], "next": following}).data)
+            found, following = logged.page(directory, logged.Wanted(**asked), limit, after)
+        return Response(RequestPage({"items": found, "next": following}).data)
 
 
 class RequestView(DirectoryView):

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from audit.ids import earliest
 from audit.models import Detail, Entry
+from identity import looking
 from identity.models import Directory
 from scim import exchange
 from scim.exchange import Exchange
@@ -17,6 +19,8 @@ ENTRIES_MAX: Final = 500
 # Clocks of one process, read one after the other.
 _SLACK: Final = timedelta(seconds=1)
 _REFUSED_FROM: Final = 400
+# A request's id is made when it is logged, by the clock of its machine.
+_CLOCKS_APART: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +42,24 @@ class Wanted:
     notice: str = ""
 
 
-def requests(directory: Directory, wanted: Wanted) -> QuerySet[LoggedRequest]:
-    """Return the directory's requests of that kind, the latest first; the tenancy must be set."""
-    rows = LoggedRequest.objects.filter(organization=directory.organization_id, directory=directory)
-    if wanted.status_class:
-        rows = rows.filter(status__gte=wanted.status_class * 100, status__lt=wanted.status_class * 100 + 100)
-    if wanted.outcome:
-        is_refused = Q(status__gte=_REFUSED_FROM)
-        rows = rows.filter(is_refused if wanted.outcome == "refused" else ~is_refused)
-    if wanted.warnings is not None:
-        rows = rows.exclude(warnings=[]) if wanted.warnings else rows.filter(warnings=[])
-    if wanted.notice:
-        rows = rows.filter(warnings__contains=[{"code": wanted.notice}])
-    exact = {"method": wanted.method.upper(), "code": wanted.code, "resource_id": wanted.resource_id}
-    rows = rows.filter(**{name: value for name, value in exact.items() if value})
-    if wanted.path:
-        rows = rows.filter(path__icontains=wanted.path)
+def page(
+    directory: Directory, wanted: Wanted, limit: int, after: UUID | None = None
+) -> tuple[list[LoggedRequest], UUID | None]:
+    """Return one page of them without what was sent, and the `after` of the next one, None on the last.
+
+    A filter goes through so many requests at a time (identity.looking): a page may be short, or empty, and have a next one.
+    """
+    every = LoggedRequest.objects.filter(organization=directory.organization_id, directory=directory)
     if wanted.since:
-        rows = rows.filter(happened_at__gte=wanted.since)
+        every = every.filter(pk__gte=earliest(wanted.since - _CLOCKS_APART))
     if wanted.until:
-        rows = rows.filter(happened_at__lt=wanted.until)
-    return rows.order_by("-pk")
+        every = every.filter(pk__lt=earliest(wanted.until + _CLOCKS_APART))
+    if after is not None:
+        every = every.filter(pk__lt=after)
+    end = looking.edge(every.order_by("-pk")) if wanted != Wanted() else None
+    rows = _chosen(every if end is None else every.filter(pk__gte=end), wanted).defer("exchange")
+    found = list(rows[: limit + 1])
+    return found[:limit], found[limit - 1].pk if len(found) > limit else end
 
 
 def opened(row: LoggedRequest) -> Exchange:
@@ -103,3 +104,24 @@ def shown(entries: QuerySet[Entry]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _chosen(rows: QuerySet[LoggedRequest], wanted: Wanted) -> QuerySet[LoggedRequest]:
+    if wanted.status_class:
+        rows = rows.filter(status__gte=wanted.status_class * 100, status__lt=wanted.status_class * 100 + 100)
+    if wanted.outcome:
+        is_refused = Q(status__gte=_REFUSED_FROM)
+        rows = rows.filter(is_refused if wanted.outcome == "refused" else ~is_refused)
+    if wanted.warnings is not None:
+        rows = rows.exclude(warnings=[]) if wanted.warnings else rows.filter(warnings=[])
+    if wanted.notice:
+        rows = rows.filter(warnings__contains=[{"code": wanted.notice}])
+    exact = {"method": wanted.method.upper(), "code": wanted.code, "resource_id": wanted.resource_id}
+    rows = rows.filter(**{name: value for name, value in exact.items() if value})
+    if wanted.path:
+        rows = rows.filter(path__icontains=wanted.path)
+    if wanted.since:
+        rows = rows.filter(happened_at__gte=wanted.since)
+    if wanted.until:
+        rows = rows.filter(happened_at__lt=wanted.until)
+    return rows.order_by("-pk")

@@ -127,7 +127,7 @@ def theirs(acme):
         from saml.models import Attempt
 
         attempt = Attempt.objects.get(connection=connection)
-        entry = export.page(acme.pk, export.Filter(), limit=1)[0]
+        entry = export.page(acme.pk, export.Filter(), limit=1).lines[0]
     return {
         "member": jane.pk,
         "token": tokens.issue(jane, actor=SETUP)[0].pk,

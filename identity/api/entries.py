@@ -75,7 +75,10 @@ class Entry(serializers.Serializer[Any]):
 
 
 class EntryPage(serializers.Serializer[Any]):
-    """Entries in the order of `seq`. `next` is the `after` of the following page, null when there is no more for now."""
+    """Entries in the order of `seq`. `next` is the `after` of the following page, null when there is no more for now.
+
+    With a filter a page may hold fewer items than asked for, or none, and still have a `next`.
+    """
 
     items = Entry(many=True)
     next = serializers.IntegerField(allow_null=True)
@@ -93,10 +96,8 @@ class Entries(OrganizationView):
         limit = query.pop("limit")
         after = query.pop("after")
         with tenancy.of(self.organization):
-            lines = export.page(self.organization.pk, _filter(query), after=after, limit=limit + 1)
-        more = len(lines) > limit
-        following = lines[limit - 1].seq if more else None
-        return Response({"items": [export.shown(line) for line in lines[:limit]], "next": following})
+            page = export.page(self.organization.pk, _filter(query), after=after, limit=limit)
+        return Response({"items": [export.shown(line) for line in page.lines], "next": page.following})
 
 
 class EntriesFile(OrganizationView):

@@ -79,7 +79,10 @@ class ChangedMember(Strict):
 
 
 class MemberQuery(Page):
-    """Which members: `q` is found anywhere in user name, address and display name."""
+    """Which members: `q` is found anywhere in user name, address and display name.
+
+    With `q` a page may hold fewer items than asked for, or none, and still have a `next`.
+    """
 
     q = serializers.CharField(required=False, max_length=200)
     state = serializers.ChoiceField(required=False, choices=Member.State.choices)
@@ -95,7 +98,7 @@ class Members(OrganizationView):
         """List members, the offboarded ones too."""
         query = self.asked(MemberQuery)
         with tenancy.of(self.organization):
-            rows = Member.objects.filter(organization=self.organization)
+            everybody = rows = Member.objects.filter(organization=self.organization)
             if "state" in query:
                 rows = rows.filter(state=query["state"])
             if "q" in query:
@@ -105,7 +108,7 @@ class Members(OrganizationView):
                     | Q(email_key__contains=key)
                     | Q(display_name__icontains=key)
                 )
-            return self.paged(rows, ShownMember, query)
+            return self.paged(rows, ShownMember, query, among=everybody if "q" in query else None)
 
     @describe("member_create", takes=NewMember, gives=ShownMember, status=201)
     def post(self, _request: Request, **_: Any) -> Response:

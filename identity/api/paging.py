@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 from rest_framework import serializers
 
+from identity import looking
 from identity.api.shapes import Query
 
 LIMIT_DEFAULT: Final = 50
@@ -22,16 +23,26 @@ class Page(Query):
     after = serializers.UUIDField(required=False)
 
 
-def page(rows: QuerySet[Row], limit: int, after: UUID | None = None) -> tuple[list[Row], str | None]:
+def page(
+    rows: QuerySet[Row], limit: int, after: UUID | None = None, *, among: QuerySet[Row] | None = None
+) -> tuple[list[Row], str | None]:
     """Return one page in the order of the ids, and the `after` of the next one or None.
 
     Ids grow with time and rows are never given another, so nothing is shown twice and nothing is skipped that was there.
+    `among` are the rows of which a filter without an index chooses these: of so many at a time, so that a page may be short, or empty,
+    and have a next one.
     """
+    end = None
+    if among is not None:
+        end = looking.edge((among if after is None else among.filter(pk__gt=after)).order_by("pk"))
     if after is not None:
         rows = rows.filter(pk__gt=after)
+    if end is not None:
+        rows = rows.filter(pk__lte=end)
     found = list(rows.order_by("pk")[: limit + 1])
-    more = len(found) > limit
-    return found[:limit], str(found[limit - 1].pk) if more else None
+    if len(found) > limit:
+        return found[:limit], str(found[limit - 1].pk)
+    return found, None if end is None else str(end)
 
 
 @cache

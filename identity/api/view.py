@@ -117,10 +117,12 @@ class ApiView(APIView):
         """Return the query, checked. Raises ValidationError."""
         return _valid(shape(data=self.request.query_params))  # type: ignore[no-any-return]
 
-    def paged(self, rows: Any, shape: Shape, query: Mapping[str, Any] | None = None) -> Response:
-        """Answer one page of `rows` in the given shape; the tenancy must be set."""
+    def paged(
+        self, rows: Any, shape: Shape, query: Mapping[str, Any] | None = None, *, among: Any = None
+    ) -> Response:
+        """Answer one page of `rows` in the given shape, chosen `among` others or not; the tenancy must be set."""
         chosen = query if query is not None else self.asked(Page)
-        found, following = page(rows, chosen["limit"], chosen.get("after"))
+        found, following = page(rows, chosen["limit"], chosen.get("after"), among=among)
         return Response({"items": shape(found, many=True).data, "next": following})
 
 

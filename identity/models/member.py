@@ -76,6 +76,14 @@ class Member(AbstractBaseUser, TenantModel):
             models.Index("organization", Lower("display_name"), "id", name="member_display_name"),
             # Few, as a rule: whoever asks for them need not look at everybody else.
             models.Index(fields=["organization", "id"], condition=~Q(state="active"), name="member_inactive"),
+            models.Index(
+                "organization",
+                "state",
+                Lower("display_name"),
+                "id",
+                condition=~Q(state="active"),
+                name="member_inactive_name",
+            ),
             models.Index(fields=["ends_at"], condition=Q(ends_at__isnull=False), name="member_ends_at"),
             models.Index(fields=["suspended_at"], condition=Q(state="suspended"), name="member_suspended_at"),
         )

@@ -71,7 +71,7 @@ def recorded(organization: Organization, *events: str) -> list[dict[str, Any]]:
     """Read the organization's entries of these events, oldest first, as the API shows them."""
     sequencer.run()
     with tenancy.of(organization):
-        lines = export.page(organization.pk, export.Filter(events=events), limit=1000)
+        lines = export.page(organization.pk, export.Filter(events=events), limit=1000).lines
     return [export.shown(line) for line in lines]
 
 

@@ -128,7 +128,7 @@ def test_each_state_has_its_tab_and_its_count(acme, ada, jane):
             "expired": ["late"],
             "withdrawn": ["withdrawn"],
         }
-        assert dict(client.get(PATH).context["counts"]) == {
+        assert {name: number.value for name, number in client.get(PATH).context["counts"]} == {
             "open": 2,
             "accepted": 1,
             "expired": 1,

@@ -155,14 +155,15 @@ def seen_on(client, path):
 def test_of_two_administrators_the_second_is_told_what_the_first_has_done(acme, ada, jane):
     (one,) = register(acme, 1)
     client, path = visit(ada), f"/o/acme/members/{jane.pk}/access"
+    shown = re.search(r'name="shown" value="([^"]+)"', client.get(path).content.decode())[1]
     seen = seen_on(client, path)
     grants.replace(jane, [one], actor=SETUP)
-    answer = client.post(path, {"seen": seen})
+    answer = client.post(path, {"seen": seen, "shown": shown})
     assert answer.status_code == 400
     assert "Somebody has changed this" in answer.content.decode()
     with tenancy.of(acme):
         assert grants.open_grants(jane).count() == 1
-    assert client.post(path, {"seen": seen_on(client, path)}).status_code == 303
+    assert client.post(path, {"seen": seen_on(client, path), "shown": shown}).status_code == 303
     with tenancy.of(acme):
         assert grants.open_grants(jane).count() == 0
 

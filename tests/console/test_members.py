@@ -124,7 +124,8 @@ def test_saving_access_gives_what_is_checked_and_ends_the_rest(things, ada):
     view_of_ninth = next(
         box for box in boxes if box.endswith(":view") and html.index(box) > html.index("Ninth")
     )
-    client.post(address("member_access", things), {"grant": [view_of_ninth]})
+    shown = html.split('name="shown" value="')[1].partition('"')[0]
+    client.post(address("member_access", things), {"grant": [view_of_ninth], "shown": shown})
     assert [(row.key, row.permission, row.origin) for row in grants.effective(things.member)] == [
         ("A-9", "view", "admin")
     ]
