@@ -60,7 +60,7 @@ def change(directory: Directory, *, actor: Actor, **values: Any) -> Directory:
         raise Invalid(message, field=unknown[0])
     _check(values, directory.kind)
     with tenancy.change(directory.organization_id):
-        locked = Directory.objects.select_for_update().get(pk=directory.pk)
+        locked = Directory.objects.select_for_update(no_key=True).get(pk=directory.pk)
         changes = {
             name: [getattr(locked, name), value]
             for name, value in values.items()

@@ -155,13 +155,14 @@ class OneDirectory(OrganizationView):
         _check_defaults(self, values)
         if "settings" in values:
             values["settings"] = {**found.settings, **values["settings"]}
-        # Both or neither: a refused setting leaves no other credentials behind.
+        # Both or neither: a refused setting leaves no other credentials behind. The directory before how it is pulled, as whoever asks for
+        # a run takes them: none waits for the other for ever.
+        every = values.pop("schedule", {}).get("every_minutes")
+        credentials = values.pop("credentials", None)
         with tenancy.change(self.organization):
-            if not pushes:
-                every = values.pop("schedule", {}).get("every_minutes")
-                credentials = values.pop("credentials", None)
-                pulls.change(pulls.of(found), actor=self.actor, credentials=credentials, every_minutes=every)
             changed = directories.change(found, actor=self.actor, **values)
+            if not pushes:
+                pulls.change(pulls.of(found), actor=self.actor, credentials=credentials, every_minutes=every)
         return Response(ShownDirectory(changed).data)
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from identity import pulls, sync_runs, tenancy
 from identity.errors import Conflict
 from identity.models import Pull, Run
+from tests.api.client import token_of
 from tests.conftest import SETUP
 from tests.sync.scripted import pull_of
 
@@ -50,6 +51,45 @@ def test_neither_waits_for_the_other_for_ever(acme, script, monkeypatch):
     with tenancy.of(acme):
         assert found == {"person": Run.objects.get(), "clock": None}
         assert Pull.objects.get().due_at > timezone.now() + timedelta(minutes=30)
+
+
+def test_whoever_changes_a_directory_and_whoever_asks_for_a_run_both_get_through(
+    acme, ada, script, monkeypatch
+):
+    pull = pull_of(acme)
+    begun, go, found = threading.Event(), threading.Event(), {}
+    real = sync_runs.begin
+
+    def slow(*arguments, **named):
+        made = real(*arguments, **named)
+        begun.set()
+        assert go.wait(20)
+        return made
+
+    monkeypatch.setattr(sync_runs, "begin", slow)
+    path = f"/organizations/{acme.slug}/directories/{pull.directory_id}"
+
+    def at_once(name, method, address, body):
+        api = token_of(ada)
+
+        def alone():
+            try:
+                found[name] = api.send(method, address, body).status_code
+            finally:
+                connections.close_all()
+
+        thread = threading.Thread(target=alone, name=name)
+        thread.start()
+        return thread
+
+    asks = at_once("asks", "POST", f"{path}/runs", {"dry_run": False})
+    assert begun.wait(20)
+    changes = at_once("changes", "PATCH", path, {"name": "Another", "schedule": {"every_minutes": 90}})
+    changes.join(1)
+    go.set()
+    asks.join(30)
+    changes.join(30)
+    assert found == {"asks": 201, "changes": 200}
 
 
 def test_the_clock_alone_begins_once_and_not_while_it_is_paused_or_not_due(acme, script):
