@@ -100,7 +100,7 @@ def test_a_redirect_is_an_answer_and_nobody_follows_it(site):
 
 
 def test_a_call_after_one_that_was_cut_off_goes_over_a_new_connection(site):
-    with Caller(seconds_max=0.5, bytes_max=1000) as caller:
+    with Caller(seconds_max=2, bytes_max=1000) as caller:
         assert caller.call("POST", url(site), content=b"hi").body == b"hi"
         with pytest.raises(Unreachable, match="longer"):
             caller.call("POST", url(site, "/drip-headers"), content=b"")
