@@ -15,9 +15,10 @@ from django.db import connection
 from django.utils import timezone
 
 from identity import tenancy
-from identity.access_sql import CHECK, GROUPS, REACH, ROLES, WHO, at_time
+from identity.access_sql import CHECK, GROUPS, REACH, ROLES, WHO
 from identity.errors import Invalid, NotFound, TooMany
 from identity.models import ActivePeriod, Member, Organization, Resource
+from identity.two_times import at_time
 
 QUESTIONS_MAX = 100
 

@@ -1,64 +1,13 @@
-"""The statements behind access questions, each in two forms: as things are (by the indexes of what is open), and at a time.
+"""The statements behind access questions, each in two forms (identity.two_times).
 
 Groups are in groups (identity.nesting): `within` are the groups that a member is in, directly or through others, each since both held.
 """
 
-import re
-from datetime import datetime
-from typing import TypeVar
-
-from django.db.models import Model, Q, QuerySet
-
-Row = TypeVar("Row", bound=Model)
-_WITHIN = "{0}.started_at <= %(at)s AND ({0}.ended_at IS NULL OR {0}.ended_at > %(at)s)"
-_PERIOD = (
-    "EXISTS (SELECT FROM identity_activeperiod period WHERE period.organization_id = %(organization)s"
-    f" AND period.member_id = {{0}}.id AND {_WITHIN.format('period')})"
-)
-# What stands in the statements for a condition on an alias: as of now, and at a time.
-_WORDS = {
-    "OPEN": ("{0}.ended_at IS NULL", _WITHIN),
-    "HERE": (
-        "{0}.retired_at IS NULL",
-        "{0}.created_at <= %(at)s AND ({0}.retired_at IS NULL OR {0}.retired_at > %(at)s)",
-    ),
-    "ACTIVE": ("{0}.state = 'active'", _PERIOD),
-    "WHY_OUT": (
-        "CASE WHEN {0}.state <> 'active' THEN {0}.state WHEN organization.state <> 'active' THEN 'organization_suspended' END",
-        f"CASE WHEN NOT {_PERIOD} THEN 'inactive' END",
-    ),
-}
-
-# No circle can be made, and nothing be so deep (identity.nesting): the bound is there so that no statement depends on that.
-_DEPTH_MAX = 16
-# The groups that one member is in.
-_WITHIN_GROUPS = """way AS (
-  SELECT membership.group_id, membership.started_at, 0 AS steps FROM identity_membership membership
-   WHERE membership.organization_id = %(organization)s AND membership.member_id = %(member)s AND OPEN(membership)
-  UNION ALL
-  SELECT nesting.parent_id, GREATEST(way.started_at, nesting.started_at), way.steps + 1
-    FROM way JOIN identity_nesting nesting ON nesting.organization_id = %(organization)s AND nesting.child_id = way.group_id
-         AND OPEN(nesting)
-   WHERE way.steps < DEPTH_MAX
-), within AS (
-  SELECT group_id, min(started_at) AS started_at FROM way GROUP BY group_id
-)"""
-
-
-def _forms(statement: str) -> tuple[str, str]:
-    """Return the statement about now and the one about %(at)s."""
-    statement = statement.replace("WITHIN_GROUPS", _WITHIN_GROUPS).replace("DEPTH_MAX", str(_DEPTH_MAX))
-    words = re.compile(rf"({'|'.join(_WORDS)})\((\w+)\)")
-    now, then = (
-        words.sub(lambda found, form=form: _WORDS[found[1]][form].format(found[2]), statement)  # type: ignore[misc]
-        for form in (0, 1)
-    )
-    return now, then
-
+from identity.two_times import forms
 
 # Up from the resource asked about: `enough` are the permissions that would do on each resource above. `way` has only what comes through
 # other groups: where there is none of that, nobody waits for it.
-CHECK = _forms("""
+CHECK = forms("""
 WITH RECURSIVE asked AS (
   SELECT question.n, member.id AS member_id, resource.id AS resource_id, resource.parent_id, question.permission,
          kind.permissions[array_position(kind.permissions, question.permission):] AS enough,
@@ -134,7 +83,7 @@ SELECT asked.refusal, found.id, found.permission, found.origin, found.started_at
 
 # Down from what was given: `included` are the permissions that it comes to on each resource below. With a limit, what was given comes
 # before what is below it.
-REACH = _forms("""
+REACH = forms("""
 WITH RECURSIVE WITHIN_GROUPS, given AS (
   SELECT given.id, given.permission, given.origin, given.started_at, given.resource_id, '' AS through FROM identity_grant given
    WHERE given.organization_id = %(organization)s AND given.member_id = %(member)s AND OPEN(given)
@@ -173,7 +122,7 @@ SELECT kind.name, resource.key, resource.name, reach.included[cardinality(reach.
 """)
 
 # For each permission of the resource's kind, what would do above; then whoever was given any of it.
-WHO = _forms("""
+WHO = forms("""
 WITH RECURSIVE up AS (
   SELECT wanted.permission, wanted.place, resource.id AS resource_id, resource.parent_id, kind.permissions[wanted.place:] AS enough,
          0 AS distance
@@ -234,7 +183,7 @@ SELECT chosen.id, chosen.user_name, chosen.display_name, found.comes_to, found.i
  ORDER BY chosen.id, found.distance, found.id
 """)
 
-ROLES = _forms("""
+ROLES = forms("""
 WITH RECURSIVE WITHIN_GROUPS
 SELECT role.name, held.origin, held.started_at, '' FROM identity_roleassignment held
   JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = held.role_id
@@ -248,7 +197,7 @@ SELECT role.name, 'group', GREATEST(mapped.started_at, within.started_at), group
  ORDER BY 1, 4
 """)
 
-CAPABILITIES = _forms("""
+CAPABILITIES = forms("""
 WITH RECURSIVE WITHIN_GROUPS
 SELECT role.capabilities FROM identity_roleassignment held
   JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = held.role_id
@@ -259,7 +208,7 @@ SELECT role.capabilities FROM within
   JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = mapped.role_id
 """)[0]
 
-GROUPS = _forms("""
+GROUPS = forms("""
 WITH RECURSIVE WITHIN_GROUPS
 SELECT grouping.id, grouping.display_name FROM within
   JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = within.group_id
@@ -267,7 +216,7 @@ SELECT grouping.id, grouping.display_name FROM within
 """)
 
 # Down from a group: everybody who is in it, directly or through other groups, and which of the named roles groups bring to each today.
-IN_GROUP = _forms("""
+IN_GROUP = forms("""
 WITH RECURSIVE way AS (
   SELECT %(group)s::uuid AS group_id, 0 AS steps
   UNION
@@ -281,7 +230,7 @@ SELECT DISTINCT membership.member_id FROM way
        AND OPEN(membership)
 """)
 
-ROLES_BROUGHT = _forms("""
+ROLES_BROUGHT = forms("""
 WITH RECURSIVE way AS (
   SELECT membership.member_id, membership.group_id, 0 AS steps FROM identity_membership membership
    WHERE membership.organization_id = %(organization)s AND membership.member_id = ANY (%(members)s::uuid[]) AND OPEN(membership)
@@ -295,8 +244,3 @@ SELECT DISTINCT way.member_id, role.name FROM way
   JOIN identity_grouprole mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = way.group_id AND OPEN(mapped)
   JOIN identity_role role ON role.organization_id = %(organization)s AND role.id = mapped.role_id AND role.name = ANY (%(roles)s)
 """)[0]
-
-
-def at_time(rows: QuerySet[Row], at: datetime) -> QuerySet[Row]:
-    """Return those of the rows (with `started_at` and `ended_at`) that were open at the time."""
-    return rows.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=at), started_at__lte=at)
