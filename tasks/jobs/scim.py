@@ -1,6 +1,6 @@
 """What SCIM leaves to the clock: bursts to count and to carry out, lists to divide, latecomers, requests to forget."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -13,6 +13,9 @@ from scim.models import Burst, Departure, LoggedRequest, Walk
 from tasks.celery import app
 
 BATCH = 1000
+# Of a directory's log, in a transaction and in an hour: one that logs more than 140 requests a second would grow for ever.
+REQUESTS_AT_ONCE = 10_000
+REQUESTS_TURNS = 50
 _COUNTED_AGAIN = timedelta(minutes=10)
 # The longest time that a directory's burst guard may look back.
 _DEPARTURES_KEPT = timedelta(days=8)
@@ -71,15 +74,26 @@ def forget_requests() -> int:
     forgotten = 0
     for directory in directories:
         days = directory_settings.effective(directory.settings)["request_log_days"]
-        mine = {"organization": directory.organization_id, "directory": directory}
+        for _ in range(REQUESTS_TURNS):
+            number = _forget_some(directory, timezone.now() - timedelta(days=days))
+            forgotten += number
+            if number < REQUESTS_AT_ONCE:
+                break
         with tenancy.of(directory.organization_id):
-            old = LoggedRequest.objects.filter(
-                **mine, happened_at__lt=timezone.now() - timedelta(days=days)
-            ).order_by("pk")
-            forgotten += LoggedRequest.objects.filter(
-                pk__in=list(old.values_list("pk", flat=True)[: BATCH * 10])
-            ).delete()[0]
             Departure.objects.filter(
-                **mine, burst__isnull=True, happened_at__lt=timezone.now() - _DEPARTURES_KEPT
+                organization=directory.organization_id,
+                directory=directory,
+                burst__isnull=True,
+                happened_at__lt=timezone.now() - _DEPARTURES_KEPT,
             ).delete()
     return forgotten
+
+
+def _forget_some(directory: Directory, before: datetime) -> int:
+    """Delete the oldest of a directory's logged requests, a transaction of them; answers how many."""
+    with tenancy.of(directory.organization_id):
+        old = LoggedRequest.objects.filter(
+            organization=directory.organization_id, directory=directory, happened_at__lt=before
+        ).order_by("pk")
+        ids = list(old.values_list("pk", flat=True)[:REQUESTS_AT_ONCE])
+        return LoggedRequest.objects.filter(pk__in=ids).delete()[0]

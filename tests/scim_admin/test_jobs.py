@@ -35,6 +35,18 @@ def test_switching_the_log_off_forgets_what_was_kept(acme, okta):
     assert (jobs.forget_requests(), kept(acme)) == (1, 0)
 
 
+def test_more_than_a_transaction_forgets_are_forgotten_in_one_run_and_the_rest_in_the_next(
+    acme, okta, monkeypatch
+):
+    monkeypatch.setattr(jobs, "REQUESTS_AT_ONCE", 2)
+    monkeypatch.setattr(jobs, "REQUESTS_TURNS", 3)
+    for _ in range(8):
+        Scim(okta).get("/Users")
+    with later(days=31):
+        assert (jobs.forget_requests(), kept(acme)) == (6, 2)
+        assert (jobs.forget_requests(), kept(acme)) == (2, 0)
+
+
 def test_a_token_about_to_expire_is_told_of_once_a_stage(acme, okta):
     told = []
     for days in (0, 334, 336, 350, 359, 363.5, 364.5):
