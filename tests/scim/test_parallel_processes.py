@@ -29,8 +29,11 @@ def idp(okta) -> Scim:
 
 
 @pytest.fixture(scope="module")
-def address(environment) -> Iterator[str]:
-    """Give the address of SCIM on three server processes, as production runs them."""
+def address(environment, shared_db) -> Iterator[str]:
+    """Give the address of SCIM on three server processes, as production runs them.
+
+    They start on empty tables: with an old entry of another file that still waits for its number they would never say that they are ready.
+    """
     port = free_port()
     command = [
         sys.executable, "-m", "granian", "config.wsgi:application", "--interface=wsgi", "--host=127.0.0.1", f"--port={port}",
@@ -39,9 +42,9 @@ def address(environment) -> Iterator[str]:
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not is_ready(port):
+        while missing := not_ready(port):
             assert process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "waited in vain"
+            assert time.monotonic() < deadline, f"waited in vain: {missing}"
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}/scim/v2"
     finally:
@@ -49,11 +52,13 @@ def address(environment) -> Iterator[str]:
         process.wait(PATIENCE_SECONDS)
 
 
-def is_ready(port: int) -> bool:
+def not_ready(port: int) -> str:
+    """Return what the server says that it lacks; nothing once it is ready."""
     try:
-        return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
-    except httpx2.TransportError:
-        return False
+        answer = httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5)
+    except httpx2.TransportError as error:
+        return repr(error)
+    return "" if answer.status_code == 200 else answer.text
 
 
 def at_once(address: str, secret: str, requests: list[tuple[str, str, Any]]) -> list[int]:
