@@ -7,10 +7,11 @@ from uuid import UUID
 from django import forms
 from django.http import HttpResponse
 
+from console import edits
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.connections import find
-from console.forms import Form
+from console.forms import EditForm
 from identity.errors import Refusal
 from identity.models import Kind
 from saml import attempt_details, connections
@@ -27,7 +28,7 @@ _LABELS: Final = {
 _SAMPLE_CHARACTERS_MAX: Final = 60
 
 
-class MappingForm(Form):
+class MappingForm(EditForm):
     """For each field the attribute that it is read from. A choice is a list of names as JSON; none is "by its usual names"."""
 
     def __init__(
@@ -46,7 +47,7 @@ class MappingForm(Form):
 
 def edit(visit: Visit, connection: UUID) -> HttpResponse:
     """Show what the last test brought and how it is read now, and change the mapping."""
-    found = find(visit, connection)
+    found = edits.current(visit, find(visit, connection), connections.lock)
     attempt = _last_test(found)
     received = attempt_details.attributes_of(attempt) if attempt else {}
     fields = _fields(visit)
@@ -68,6 +69,7 @@ def edit(visit: Visit, connection: UUID) -> HttpResponse:
     values = {
         "connection": found,
         "form": form,
+        "meanwhile": edits.meanwhile(visit, form, found.pk),
         "attempt": attempt,
         "received": sorted(received.items()),
         "reads": _reads(found, received, attempt),

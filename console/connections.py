@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from console import reading
+from console import edits, reading
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms.connection import MODES, ConnectionForm, mode_of
@@ -80,7 +80,8 @@ def change(visit: Visit, connection: UUID) -> HttpResponse | Outside[Any]:
         return _verified(visit, form, found)
 
     def make(values: dict[str, Any]) -> HttpResponse:
-        connections.change(found, actor=visit.actor, **values)
+        # The version that the form was compared with: the lock of that transaction is over when the metadata has been loaded.
+        connections.change(found, actor=visit.actor, expected_version=found.version, **values)
         return done(visit, "The connection is saved.", "connection", connection=connection)
 
     return _saved(visit, form, make, found)
@@ -97,6 +98,8 @@ def _saved(
     if connection is not None:
         values["connection"] = connection
     if not form.is_valid():
+        if connection is not None:
+            values["meanwhile"] = edits.meanwhile(visit, form, connection.pk)
         return page(visit, "connection_form.html", values, status=400 if form.is_bound else 200)
 
     def save(outcome: Outcome[dict[str, Any]]) -> HttpResponse:

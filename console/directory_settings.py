@@ -6,10 +6,11 @@ from uuid import UUID
 from django import forms
 from django.http import HttpResponse
 
-from console import directories, pulls
+from console import directories, edits, pulls
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.directories import DirectoryForm
+from console.forms import EditForm
 from console.organizations import chosen, default_choices, defaults, tell_left_out
 from identity import directories as verbs
 from identity.directory_settings import TOKEN_DAYS_MAX, effective
@@ -25,7 +26,7 @@ _MODES: Final = (
 )
 
 
-class SettingsForm(DirectoryForm):
+class SettingsForm(DirectoryForm, EditForm):
     """All of a directory's settings. A limit or guard that is not ticked is off; its numbers are then not looked at."""
 
     active = forms.BooleanField(
@@ -105,6 +106,9 @@ class SettingsForm(DirectoryForm):
 def change(visit: Visit, directory: UUID) -> HttpResponse:
     """Change what the form says; settings that are as they were are not written down as chosen."""
     found = directories.find(visit, directory)
+    if visit.posted is not None:
+        verbs.lock(found)
+        found = directories.find(visit, directory)
     found.organization = visit.organization
     if found.kind not in verbs.KINDS:
         return pulls.change(visit, found)
@@ -127,7 +131,13 @@ def change(visit: Visit, directory: UUID) -> HttpResponse:
             refuse(form, refusal)
         else:
             return done(visit, "The directory is saved.", "directory", directory=directory)
-    values = {"form": form, "directory": found, "detected": _detected(found), "here": "directory_change"}
+    values = {
+        "form": form,
+        "meanwhile": edits.meanwhile(visit, form, found.pk),
+        "directory": found,
+        "detected": _detected(found),
+        "here": "directory_change",
+    }
     return page(visit, "directory_change.html", values, status=400 if form.is_bound else 200)
 
 

@@ -9,13 +9,13 @@ from django import forms
 from django.http import HttpResponse
 from django.utils import timezone
 
-from console import member_page
+from console import edits, member_page
 from console.access import Visit
 from console.answers import SeeOther, address, done, page, refuse, tell
-from console.forms import Form
+from console.forms import EditForm, Form
 from console.members import find
 from console.paging import shorten
-from identity import alarms, deadlines, exits, grants, leaving, members, returns
+from identity import alarms, deadlines, exits, grants, leaving, member_row, members, returns
 from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own, refuse_stronger_roles
 from identity.models import Member, Organization
@@ -55,7 +55,7 @@ class ReinstateForm(ReasonForm):
     )
 
 
-class EndForm(Form):
+class EndForm(EditForm):
     """The moment at which the member is offboarded, by the clocks of the organization."""
 
     ends_at = forms.CharField(
@@ -176,7 +176,7 @@ def reinstate(visit: Visit, member: UUID) -> HttpResponse:
 
 def schedule_end(visit: Visit, member: UUID) -> HttpResponse:
     """Set or remove the date at which the member is offboarded."""
-    found = find(visit, member)
+    found = edits.current(visit, find(visit, member), member_row.lock)
     zone = zoneinfo.ZoneInfo(visit.organization.time_zone)
     ends_at = found.ends_at.astimezone(zone) if found.ends_at else None
     form = EndForm(
@@ -193,7 +193,8 @@ def schedule_end(visit: Visit, member: UUID) -> HttpResponse:
             wanted = form.cleaned_data["ends_at"]
             said = f"ends on {wanted:%-d %B %Y at %H:%M} UTC" if wanted else "has no end date"
             return done(visit, f"{found.display_name} {said}.", "member", member=member)
-    return _confirm(visit, "member_end.html", found, form, {"asks": _asks(found)})
+    values = {"asks": _asks(found), "meanwhile": edits.meanwhile(visit, form, found.pk)}
+    return _confirm(visit, "member_end.html", found, form, values)
 
 
 def _confirm(visit: Visit, template: str, member: Member, form: Form, values: dict[str, Any]) -> HttpResponse:

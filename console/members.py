@@ -8,13 +8,13 @@ from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse
 
-from console import member_page, member_search
+from console import edits, member_page, member_search
 from console.access import Visit
 from console.answers import done, page, refuse
-from console.forms import Form
+from console.forms import EditForm
 from console.numbers import Number, together, up_to
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
-from identity import members, roles, tenancy
+from identity import member_row, members, roles, tenancy
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Link, Member, Role
@@ -23,7 +23,7 @@ _SEARCH_LENGTH_MAX: Final = 200
 STATES: Final = ("active", "suspended", "offboarded")
 
 
-class ProfileForm(Form):
+class ProfileForm(EditForm):
     """What an administrator writes by hand. Where a directory feeds the member, the directory's next update wins."""
 
     user_name = forms.CharField(
@@ -142,7 +142,7 @@ def create(visit: Visit) -> HttpResponse:
 
 def change_profile(visit: Visit, member: UUID) -> HttpResponse:
     """Change name, address and title."""
-    found = find(visit, member)
+    found = edits.current(visit, find(visit, member), member_row.lock)
     initial = {
         "user_name": found.user_name,
         "display_name": found.profile.get("displayName", ""),
@@ -163,7 +163,12 @@ def change_profile(visit: Visit, member: UUID) -> HttpResponse:
             refuse(form, refusal)
         else:
             return done(visit, "The profile is saved.", "member", member=member)
-    values = {"form": form, "member": found, "fed_by": _directories_of(found)}
+    values = {
+        "form": form,
+        "meanwhile": edits.meanwhile(visit, form, found.pk),
+        "member": found,
+        "fed_by": _directories_of(found),
+    }
     return page(visit, "member_profile.html", values, status=400 if form.is_bound else 200)
 
 

@@ -9,10 +9,10 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from audit.record import Actor
-from console import words
+from console import edits, words
 from console.access import Visit
 from console.answers import SeeOther, done, page, refuse
-from console.forms import Form
+from console.forms import EditForm, Form
 from console.paging import PAGE_ROWS, cut, decode
 from identity import organizations, tenancy
 from identity.errors import Refusal
@@ -41,7 +41,7 @@ class NewForm(Form):
     )
 
 
-class SettingsForm(Form):
+class SettingsForm(EditForm):
     """What an organization decides for itself."""
 
     name = forms.CharField(label="Name", max_length=200)
@@ -129,7 +129,7 @@ def create(visit: Visit) -> HttpResponse:
 
 def settings(visit: Visit) -> HttpResponse:
     """Change the organization's name, periods and defaults."""
-    organization = visit.organization
+    organization = edits.current(visit, visit.organization, organizations.lock)
     choices = default_choices(organization, organization.defaults)
     form = SettingsForm(
         visit.posted,
@@ -146,18 +146,19 @@ def settings(visit: Visit) -> HttpResponse:
     )
     tell_left_out(form, organization)
     if form.is_valid():
-        values = form.cleaned_data
-        plain = {name: values[name] for name in _PLAIN if values[name] != ""}
+        given = form.cleaned_data
+        plain = {name: given[name] for name in _PLAIN if given[name] != ""}
         try:
-            refuse_stronger_roles(visit, visit.organization, values["roles"])
+            refuse_stronger_roles(visit, visit.organization, given["roles"])
             organizations.change(
-                organization, actor=visit.actor, **plain, defaults=defaults(values["roles"], values["grants"])
+                organization, actor=visit.actor, **plain, defaults=defaults(given["roles"], given["grants"])
             )
         except Refusal as refusal:
             refuse(form, refusal)
         else:
             return done(visit, "The settings are saved.", "settings")
-    return page(visit, "settings.html", {"form": form}, status=400 if form.is_bound else 200)
+    values = {"form": form, "meanwhile": edits.meanwhile(visit, form, organization.pk)}
+    return page(visit, "settings.html", values, status=400 if form.is_bound else 200)
 
 
 def default_choices(organization: Organization, kept: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:

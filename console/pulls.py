@@ -7,7 +7,7 @@ from django import forms
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 
-from console import directories, reading
+from console import directories, edits, reading
 from console.access import Visit
 from console.answers import done, page, refuse
 from console.forms import Form
@@ -75,7 +75,13 @@ def change(visit: Visit, directory: Directory) -> HttpResponse:
             form.refuse(refusal)
         else:
             return done(visit, "The settings are changed.", "directory", directory=directory.pk)
-    values = {"form": form, "directory": directory, "pulled": True, "here": "directory_change"}
+    values = {
+        "form": form,
+        "meanwhile": edits.meanwhile(visit, form, directory.pk),
+        "directory": directory,
+        "pulled": True,
+        "here": "directory_change",
+    }
     return page(visit, "pull_change.html", values, status=400 if form.is_bound else 200)
 
 

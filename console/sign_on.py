@@ -9,16 +9,18 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
 
+from console import edits
 from console.access import Visit
 from console.answers import done, page, refuse
-from console.forms import Form
+from console.forms import EditForm
+from identity import organizations
 from identity import sign_on as identity_sign_on
 from identity.errors import Refusal
 from identity.models import Member, Organization
 from saml import sign_on
 
 
-class SignOnForm(Form):
+class SignOnForm(EditForm):
     """What an organization decides about signing in."""
 
     sign_on = forms.ChoiceField(
@@ -68,7 +70,7 @@ class SignOnForm(Form):
 
 def show(visit: Visit) -> HttpResponse:
     """Show and change how people sign in."""
-    organization = visit.organization
+    organization = edits.current(visit, visit.organization, organizations.lock)
     initial = {
         "sign_on": organization.sign_on,
         "break_glass": str(organization.break_glass_id or ""),
@@ -83,7 +85,12 @@ def show(visit: Visit) -> HttpResponse:
             refuse(form, refusal)
         else:
             return done(visit, "How people sign in is saved.", "sign_on")
-    values = {"form": form, "warnings": sign_on.warnings(organization), "link": _link(organization)}
+    values = {
+        "form": form,
+        "meanwhile": edits.meanwhile(visit, form, organization.pk),
+        "warnings": sign_on.warnings(organization),
+        "link": _link(organization),
+    }
     return page(visit, "sign_on.html", values, status=400 if form.is_bound else 200)
 
 

@@ -60,7 +60,7 @@ def change(directory: Directory, *, actor: Actor, **values: Any) -> Directory:
         raise Invalid(message, field=unknown[0])
     _check(values, directory.kind)
     with tenancy.change(directory.organization_id):
-        locked = Directory.objects.select_for_update(no_key=True).get(pk=directory.pk)
+        locked = lock(directory)
         changes = {
             name: [getattr(locked, name), value]
             for name, value in values.items()
@@ -78,6 +78,11 @@ def change(directory: Directory, *, actor: Actor, **values: Any) -> Directory:
                 changes=changes,
             )
     return locked
+
+
+def lock(directory: Directory) -> Directory:
+    """Lock the directory's row for the transaction and return it; references to it wait for nobody."""
+    return Directory.objects.select_for_update(no_key=True).get(pk=directory.pk)
 
 
 def note_heard(directory: Directory) -> None:

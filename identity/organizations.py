@@ -86,7 +86,7 @@ def change(organization: Organization, *, actor: Actor, **values: Any) -> Organi
         raise Invalid(message, field=unknown[0])
     _check_values(values)
     with tenancy.change(organization):
-        locked = Organization.objects.select_for_update().get(pk=organization.pk)
+        locked = lock(organization)
         changes = {
             field: [getattr(locked, field), value]
             for field, value in values.items()
@@ -117,6 +117,11 @@ def suspend(organization: Organization, *, actor: Actor, reason: str = "") -> Or
 def resume(organization: Organization, *, actor: Actor, reason: str = "") -> Organization:
     """Let a suspended organization's people in again. Raises Conflict for one whose deletion has begun."""
     return _set_state(organization, Organization.State.ACTIVE, Event.ORGANIZATION_RESUME, actor, reason)
+
+
+def lock(organization: Organization) -> Organization:
+    """Lock the organization's row for the transaction and return it."""
+    return Organization.objects.select_for_update().get(pk=organization.pk)
 
 
 def by_slug_or_id(value: str) -> Organization:
@@ -173,7 +178,7 @@ def _set_state(
     organization: Organization, state: str, event: Event, actor: Actor, reason: str
 ) -> Organization:
     with tenancy.change(organization):
-        locked = Organization.objects.select_for_update().get(pk=organization.pk)
+        locked = lock(organization)
         if locked.state == state:
             return locked
         if locked.is_operating:

@@ -11,7 +11,7 @@ from audit.record import Actor, record
 from identity import domains, tenancy
 from identity.errors import Invalid, NameTaken, constraint_of
 from identity.models import Domain, Link, Member, Organization, RoleAssignment
-from identity.organizations import subject_of
+from identity.organizations import lock, subject_of
 from identity.roles import ADMINISTRATOR
 
 _FIELDS = ("sign_on", "break_glass_id", "sso_identifier", "start_here")
@@ -101,7 +101,7 @@ def _check(organization: Organization, values: dict[str, Any]) -> None:
 
 
 def _change_locked(organization: Organization, actor: Actor, values: dict[str, Any]) -> Organization:
-    locked = Organization.objects.select_for_update().get(pk=organization.pk)
+    locked = lock(organization)
     changes = {
         field: [getattr(locked, field), value]
         for field, value in values.items()

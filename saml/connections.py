@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import rows, secrets, tenancy
-from identity.errors import Invalid, NameTaken, NotFound, constraint_of
+from identity.errors import Conflict, Invalid, NameTaken, NotFound, constraint_of
 from identity.models import Organization
 from saml import fetches, keys, policy, tested, trust
 from saml.models import Connection, KeyPair
@@ -60,15 +60,19 @@ def create(organization: Organization, *, actor: Actor, **values: Any) -> Connec
     return connection
 
 
-def change(connection: Connection, *, actor: Actor, **values: Any) -> Connection:
+def change(
+    connection: Connection, *, actor: Actor, expected_version: int | None = None, **values: Any
+) -> Connection:
     """Change what is given; nothing different, nothing written. `active` switches on and off.
 
-    Raises Invalid, NameTaken.
+    Raises Invalid, NameTaken, and Conflict if `expected_version` differs.
     """
     settings = policy.read(values, partial(fetches.document, connection.organization_id, actor=actor))
     active, untested = _switches(settings)
     with _verb(connection.organization_id):
         locked = lock(connection)
+        if expected_version is not None and locked.version != expected_version:
+            raise Conflict("Somebody has changed the connection in this moment: send it again.")
         changes = _assign(locked, settings)
         if settings.certificates is not None:
             changes |= trust.replace_certificates(locked, settings.certificates)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from audit.record import Actor
-from identity import sign_on, tenancy
+from identity import organizations, sign_on, tenancy
 from identity.errors import Invalid
 from identity.models import Member, Organization
 from saml.models import Connection
@@ -15,7 +15,7 @@ def change(organization: Organization, *, actor: Actor, **values: Any) -> Organi
     Raises Invalid, NameTaken.
     """
     with tenancy.change(organization):
-        locked = Organization.objects.select_for_update().get(pk=organization.pk)
+        locked = organizations.lock(organization)
         connections = Connection.objects.filter(organization=organization, active=True)
         only = Organization.SignOn.SINGLE_SIGN_ON
         if values.get("sign_on") == only != locked.sign_on and not connections.exists():

@@ -70,7 +70,7 @@ def _pulled(
 
 def _changed(found: Directory, values: dict[str, Any], actor: Actor) -> Directory:
     if "settings" in values:
-        values["settings"] = {**found.settings, **values["settings"]}
+        values["settings"] = {**directories.lock(found).settings, **values["settings"]}
     return directories.change(found, actor=actor, **values)
 
 

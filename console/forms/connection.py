@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
-from console.forms.shape import Form
+from console.forms.edited import EditForm
 from console.organizations import chosen, default_choices, defaults, tell_left_out
 from identity.models import Organization
 from saml.metadata import BYTES_MAX
@@ -23,7 +23,7 @@ MODES: Final = (
 )
 
 
-class ConnectionForm(Form):
+class ConnectionForm(EditForm):
     """What `saml.connections.create` and `change` take, as people write it."""
 
     name = forms.CharField(

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django import forms
 
-from console.forms.shape import Form
+from console.forms.edited import EditForm
 from identity import pulls
 from identity.directory_kinds import Field, Kind
 from identity.errors import Refusal
@@ -59,7 +59,7 @@ class Pairs(Lines):
         return found
 
 
-class PulledForm(Form):
+class PulledForm(EditForm):
     """Name, settings, rules, credentials and schedule. Credentials are written and never shown; left empty they stay as they are."""
 
     name = forms.CharField(label="Name", max_length=200, help_text="As your people call it, as Head office.")

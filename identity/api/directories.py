@@ -153,13 +153,14 @@ class OneDirectory(OrganizationView):
         pushes = found.kind in directories.KINDS
         values = self.taken(ChangedDirectory if pushes else ChangedPulledDirectory)
         _check_defaults(self, values)
-        if "settings" in values:
-            values["settings"] = {**found.settings, **values["settings"]}
         # Both or neither: a refused setting leaves no other credentials behind. The directory before how it is pulled, as whoever asks for
         # a run takes them: none waits for the other for ever.
         every = values.pop("schedule", {}).get("every_minutes")
         credentials = values.pop("credentials", None)
         with tenancy.change(self.organization):
+            if "settings" in values:
+                # Onto those that stand now: of two who change a setting each at once, neither undoes the other's.
+                values["settings"] = {**directories.lock(found).settings, **values["settings"]}
             changed = directories.change(found, actor=self.actor, **values)
             if not pushes:
                 pulls.change(pulls.of(found), actor=self.actor, credentials=credentials, every_minutes=every)

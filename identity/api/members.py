@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import grants, members, roles, tenancy
+from identity import grants, member_row, members, roles, tenancy
 from identity.api.access_shapes import GRANTS_MAX, ROLES_MAX, Grant
 from identity.api.organization import OrganizationView
 from identity.api.paging import Page
@@ -150,9 +150,12 @@ class OneMember(OrganizationView):
         found = self.one(Member, member)
         wanted = self.taken(ChangedMember)
         short = {name: wanted.pop(name) for name in ("email", "display_name") if name in wanted}
-        if short:
-            wanted["profile"] = with_short_forms(wanted.get("profile", found.profile), **short)
-        changed = members.change(found, actor=self.actor, holder=self.caller, **wanted)
+        with tenancy.change(self.organization):
+            if short:
+                # Into the profile that stands now: a directory may be changing the rest of it in this moment.
+                before = wanted.get("profile", member_row.lock(found).profile)
+                wanted["profile"] = with_short_forms(before, **short)
+            changed = members.change(found, actor=self.actor, holder=self.caller, **wanted)
         return Response(ShownMember(changed).data)
 
 

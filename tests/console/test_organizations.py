@@ -127,3 +127,9 @@ def test_a_suspended_organizations_pages_stay_open_to_operators_alone(acme, ada,
     organizations.suspend(acme, actor=SETUP)
     assert client.get("/o/acme/")["Location"].startswith("/sign-in")
     assert visit(opal).get("/o/acme/").status_code == 200
+
+
+def test_a_list_to_choose_from_that_is_empty_says_so_and_offers_no_box(acme, ada):
+    html = visit(ada).get("/o/acme/settings").content.decode()
+    assert "No resource is registered yet." in html
+    assert 'name="grants"' not in html
