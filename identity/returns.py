@@ -13,7 +13,7 @@ from audit.ids import uuid7
 from audit.models import Entry
 from audit.record import Actor, Line, Subject, record_with, with_entries
 from identity import grants, roles
-from identity.models import Grant, Member, RoleAssignment
+from identity.models import Grant, Member, Receipt, RoleAssignment
 
 # Who speaks for the organization, by kind of actor; a token is a member's own program.
 _PEOPLE: Final = frozenset({"member", "token", "operator"})
@@ -32,10 +32,24 @@ def former_access(member: Member) -> tuple[list[Grant], list[RoleAssignment]]:
     """Return the grants and role assignments that the member's offboarding ended; nothing unless they are offboarded now."""
     if member.offboarded_at is None:
         return [], []
-    ended = Q(organization=member.organization_id, member=member, ended_at__gte=member.offboarded_at)
+    ended = ended_by_offboarding(member)
     lost_grants = Grant.objects.filter(ended).select_related("resource__kind").order_by("pk")
     lost_roles = RoleAssignment.objects.filter(ended).select_related("role").order_by("pk")
     return list(lost_grants), list(lost_roles)
+
+
+def ended_by_offboarding(member: Member) -> Q:
+    """Return the condition of the rows (`member`, `ended_at`) that the offboarding of an offboarded member ended.
+
+    They ended between its beginning and its receipt. Whatever ended before may bear a later time, if a clock was set back since:
+    "everything from then on" would give back what somebody had taken away on purpose.
+    """
+    own = Q(organization=member.organization_id, member=member)
+    receipt = Receipt.objects.filter(own, done_at__gte=member.offboarded_at).order_by("done_at").first()
+    if receipt is None:
+        # Offboarded before there were receipts.
+        return own & Q(ended_at__gte=member.offboarded_at)
+    return own & Q(ended_at__range=(member.offboarded_at, receipt.done_at))
 
 
 def is_kept_out(member: Member, actor: Actor) -> bool:

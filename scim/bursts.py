@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import groups, links, member_row, members, tenancy
+from identity import groups, links, member_row, members, returns, tenancy
 from identity.errors import Conflict, Refusal
 from identity.models import Directory, Group, Link, Member, Membership, Nesting
 from scim.models import Burst, Departure
@@ -174,11 +174,7 @@ def _undone(departure: Departure, actor: Actor) -> str:
 
 def _reinstated(departure: Departure, member: Member, actor: Actor, reason: str) -> str:
     """Bring back somebody who was deleted before the budget was spent: person, access, link and groups."""
-    former = list(
-        Membership.objects.filter(
-            organization=member.organization_id, member=member, ended_at__gte=member.offboarded_at
-        ).select_related("group")
-    )
+    former = list(Membership.objects.filter(returns.ended_by_offboarding(member)).select_related("group"))
     link = Link.objects.filter(
         organization=member.organization_id, directory=departure.directory, member=member
     ).first()

@@ -21,8 +21,8 @@ from identity import (
 )
 from identity.errors import Offboarded, UserNameTaken
 from identity.grants import GrantSpec
-from identity.models import ActivePeriod, Member, Session, Token
-from tests.conftest import SETUP, join
+from identity.models import ActivePeriod, Member, RoleAssignment, Session, Token
+from tests.conftest import SETUP, again, join, later
 
 P1 = GrantSpec("portfolio", "p1", "edit")
 
@@ -118,6 +118,29 @@ def test_reinstating_brings_access_back_only_when_asked(equipped, with_access):
     assert closed(cookie, secret)
     assert [a.key for a in grants.effective(jane)] == (["p1"] if with_access else [])
     assert roles.names_of(jane) == (["auditor"] if with_access else [])
+
+
+def test_a_clock_that_was_set_back_gives_nothing_more_back(equipped, acme):
+    jane, _, _ = equipped
+    resources.register(acme, [{"kind": "portfolio", "id": "p2"}], actor=SETUP)
+    taken_away = GrantSpec("portfolio", "p2", "edit")
+    with later(hours=2):
+        grants.replace(jane, [P1, taken_away], actor=SETUP)
+        roles.replace(jane, ["auditor", "member_manager"], actor=SETUP)
+    with later(hours=3):
+        grants.replace(jane, [P1], actor=SETUP)
+        roles.replace(jane, ["auditor"], actor=SETUP)
+    with later(hours=1):
+        members.offboard(jane, actor=SETUP)
+    with later(hours=4):
+        members.reinstate(jane, actor=SETUP, with_access=True)
+        members.offboard(again(jane), actor=SETUP)
+    with later(hours=2):
+        back = members.reinstate(again(jane), actor=SETUP, with_access=True)
+    with tenancy.of(acme):
+        assert [(held.resource.key, held.permission) for held in grants.open_grants(back)] == [("p1", "edit")]
+        held = RoleAssignment.objects.filter(member=back, ended_at__isnull=True)
+        assert list(held.values_list("role__name", flat=True)) == ["auditor"]
 
 
 def test_a_machine_does_not_bring_back_whom_an_administrator_offboarded(acme, okta):
