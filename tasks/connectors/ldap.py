@@ -4,8 +4,8 @@ Paged results (RFC 2696) always, since a server's size limit cuts off plain sear
 synchronisation or, at Active Directory, by uSNChanged. A bind DN without rights sees an empty tree and no error, therefore a canary.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -29,7 +29,10 @@ MAPPING_ACTIVE_DIRECTORY: Final = MAPPING | {
 # On one page: a group of everybody comes in several.
 _MEMBERSHIPS_MAX: Final = 5000
 _PEOPLE: Final = "(objectClass=inetOrgPerson)"
-_PEOPLE_ACTIVE_DIRECTORY: Final = "(&(objectCategory=person)(objectClass=user))"
+# Without Administrator, Guest, krbtgt and the accounts of trusts: they are nobody, and have no userPrincipalName.
+_PEOPLE_ACTIVE_DIRECTORY: Final = (
+    "(&(objectCategory=person)(objectClass=user)(!(isCriticalSystemObject=TRUE)))"
+)
 _GROUPS: Final = (
     "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup)(objectClass=group))"
 )
@@ -71,8 +74,9 @@ class LdapConnector(Connector):
     def test(self) -> Verdict:
         """Bind, and read the first people and groups. May raise Fault."""
         with self._session() as opened:
-            from tasks.connectors import ldap_changes  # python-ldap is an extra
+            from tasks.connectors import ldap_changes, ldap_server  # python-ldap is an extra
 
+            ldap_server.check(opened, self.settings)
             found = next(opened.pages(self.base, self.people_filter, self.reader.attributes, 5), [])
             people = [self.reader.person(dn, attributes) for dn, attributes in found]
             bad = [one for one in people if isinstance(one, Unreadable)]
@@ -117,22 +121,25 @@ class LdapConnector(Connector):
         from tasks.connectors.ldap_session import CutOff  # python-ldap is an extra
 
         with closing(People()) as known:
+            lacks = ""
             try:
                 for entries in opened.pages(self.base, self.people_filter, self.reader.attributes, self.size):
                     yield self.people(entries, known if self.settings["groups_base_dn"] else None)
+            except CutOff as fault:
+                lacks = fault.message
+            try:
                 if self.settings["groups_base_dn"]:
                     yield from self.groups(opened, self.settings["groups_filter"], known)
             except CutOff as fault:
-                yield Page(end=End(whole=True, incomplete=fault.message))
-                return
-        yield Page(end=End(whole=True, cookie=following))
+                lacks = lacks or fault.message
+        yield Page(end=End(whole=True, cookie=None if lacks else following, incomplete=lacks))
 
-    def people(self, entries: Iterable["Entry"], known: People | None = None) -> Page:
+    def people(self, entries: Sequence["Entry"], known: People | None = None) -> Page:
         """Return the page that these entries of people make, and remember whose DN is whose."""
         found = [(dn, self.reader.person(dn, attributes)) for dn, attributes in entries]
-        for dn, one in found:
+        for (dn, attributes), (_, one) in zip(entries, found, strict=True):
             if known is not None and isinstance(one, Person):
-                known.add(dn, one.external_id, one.user_name)
+                known.add(dn, one.external_id, one.user_name, self.reader.primary_group(attributes))
         return Page(
             people=[one for _, one in found if isinstance(one, Person)],
             unreadable=[one for _, one in found if isinstance(one, Unreadable)],
@@ -171,16 +178,21 @@ class LdapConnector(Connector):
             while following:
                 values, following = members(opened.read(dn, [following]), name)
                 yield from known.keys(values)
+        yield from known.unlisted(self.reader.relative_id(attributes))
 
     def everybody(self, opened: "Session") -> People:
         """Return whose DN is whose, by a listing of nothing but that."""
+        from tasks.connectors.ldap_session import Elsewhere  # python-ldap is an extra
+
         known = People()
-        wanted = [self.reader.id_attribute, self.mapping["user_name"]]
-        for entries in opened.pages(self.base, self.people_filter, wanted, self.size):
-            for dn, attributes in entries:
-                key = self.reader.key(attributes)
-                if key:
-                    known.add(dn, key, self.reader.user_name(attributes))
+        with suppress(Elsewhere):
+            for entries in opened.pages(
+                self.base, self.people_filter, self.reader.name_attributes, self.size
+            ):
+                for dn, attributes in entries:
+                    key, name = self.reader.key(attributes), self.reader.user_name(attributes)
+                    if key:
+                        known.add(dn, key, name, self.reader.primary_group(attributes))
         return known
 
     @property
@@ -224,7 +236,7 @@ class LdapConnector(Connector):
     @property
     def group_attributes(self) -> list[str]:
         """Return what to ask for of a group."""
-        return [self.reader.id_attribute, self.settings["group_name"], *_MEMBERS]
+        return [*self.reader.group_attributes, self.settings["group_name"], *_MEMBERS]
 
     def _session(self) -> AbstractContextManager["Session"]:
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ldap.controls import RequestControl
@@ -10,8 +10,8 @@ from ldap.controls import RequestControl
 from tasks.connectors.faults import Misconfigured, ResyncNeeded
 from tasks.connectors.interface import End, Json, Page
 from tasks.connectors.ldap import LdapConnector
-from tasks.connectors.ldap_entries import texts
-from tasks.connectors.ldap_session import Session
+from tasks.connectors.ldap_entries import filetime, texts
+from tasks.connectors.ldap_session import Elsewhere, Entry, Session
 
 # LDAP_SERVER_SHOW_DELETED_OID, [MS-ADTS] section 3.1.1.3.4.1.14.
 _SHOW_DELETED: Final = RequestControl("1.2.840.113556.1.4.417", criticality=False)
@@ -57,9 +57,14 @@ def by_usn(connector: LdapConnector, opened: Session, cookie: Json | None) -> It
     The numbers belong to one controller and are not replicated, so another one (or a restored one) means reading everything again.
     A person who was moved out of the base DN leaves no trace in the changes: the next whole listing finds them missing.
     """
-    now = datetime.now(UTC)
+    now = connector.reader.now
     invocation, highest, naming = controller(opened)
-    following = {"controller": invocation, "usn": highest, "whole_at": now.isoformat()}
+    following = {
+        "controller": invocation,
+        "usn": highest,
+        "whole_at": now.isoformat(),
+        "read_at": now.isoformat(),
+    }
     every = timedelta(hours=connector.settings["whole_hours"])
     if cookie is None or now - datetime.fromisoformat(cookie["whole_at"]) >= every:
         yield from connector.listing(opened, None, following)
@@ -67,30 +72,42 @@ def by_usn(connector: LdapConnector, opened: Session, cookie: Json | None) -> It
     if cookie["controller"] != invocation:
         raise ResyncNeeded("Another domain controller answers than at the last run.")
     newer = f"(uSNChanged>={int(cookie['usn']) + 1})"
-    for entries in opened.pages(
-        connector.base, f"(&{connector.people_filter}{newer})", connector.reader.attributes, connector.size
-    ):
-        yield connector.people(entries)
+    # An account that expires gets no new number by it. Cookies of earlier releases have no read_at.
+    since = datetime.fromisoformat(cookie.get("read_at", cookie["whole_at"]))
+    expired = f"(&(accountExpires>={filetime(since)})(accountExpires<={filetime(now)}))"
+    wanted = f"(&{connector.people_filter}(|{newer}{expired}))"
+    with suppress(Elsewhere):
+        for entries in opened.pages(connector.base, wanted, connector.reader.attributes, connector.size):
+            yield connector.people(entries)
     # Without the right to see deleted objects they are found missing at the next whole listing.
     with suppress(Misconfigured):
         for entries in opened.pages(
-            f"CN=Deleted Objects,{naming}", f"(&(isDeleted=TRUE)(objectClass=user){newer})", [connector.reader.id_attribute],
-            connector.size, _SHOW_DELETED,
+            f"CN=Deleted Objects,{naming}", f"(&(isDeleted=TRUE)(|(objectClass=user)(objectClass=group)){newer})",
+            ["objectClass", *connector.reader.group_attributes], connector.size, _SHOW_DELETED,
         ):  # fmt: skip
-            keys = (connector.reader.key(attributes) for _, attributes in entries)
-            yield Page(removed=[key for key in keys if key])
+            yield _gone(connector, entries)
     if connector.settings["groups_base_dn"]:
         changed = opened.pages(
             connector.settings["groups_base_dn"], f"(&{connector.settings['groups_filter']}{newer})",
             connector.group_attributes, connector.size,
         )  # fmt: skip
-        with ExitStack() as kept:
+        with ExitStack() as kept, suppress(Elsewhere):
             known = None
             for entries in changed:
                 if entries:
                     known = known or kept.enter_context(closing(connector.everybody(opened)))
                     yield from connector.teams(opened, entries, known)
     yield Page(end=End(whole=False, cookie=following | {"whole_at": cookie["whole_at"]}))
+
+
+def _gone(connector: LdapConnector, entries: list[Entry]) -> Page:
+    people: list[str] = []
+    groups: list[str] = []
+    for _, attributes in entries:
+        is_group = "group" in texts(attributes, "objectClass")
+        key = connector.reader.group_key(attributes) if is_group else connector.reader.key(attributes)
+        (groups if is_group else people).append(key)
+    return Page(removed=[key for key in people if key], removed_groups=[key for key in groups if key])
 
 
 def controller(opened: Session) -> tuple[str, int, str]:

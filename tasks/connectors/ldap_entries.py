@@ -5,6 +5,7 @@ import re
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from tasks.connectors.interface import Group, Person, Unreadable
@@ -14,35 +15,79 @@ Attributes = Mapping[str, Sequence[bytes]]
 
 # ACCOUNTDISABLE, [MS-ADTS] section 2.2.16.
 _DISABLED: Final = 2
+# accountExpires counts 100 ns from here; these two mean never ([MS-ADA1] section 2.2).
+_FILETIME_BEGINS: Final = datetime(1601, 1, 1, tzinfo=UTC)
+_NEVER: Final = frozenset({0, 2**63 - 1})
+# Domain Users, Guests, Computers, Controllers: everybody has one of them as primary group unless told otherwise, so they say nothing.
+_PRIMARY_OF_EVERYBODY: Final = frozenset({"513", "514", "515", "516"})
 # Locked for good, draft-behera-ldap-password-policy section 5.3.3; any other time is a lock-out that ends by itself.
 _LOCKED_FOR_GOOD: Final = "000001010000Z"
-STATUS: Final = ("userAccountControl", "nsAccountLock", "pwdAccountLockedTime")
+STATUS: Final = ("userAccountControl", "accountExpires", "nsAccountLock", "pwdAccountLockedTime")
 _YES, _NO = frozenset({"true", "yes", "1", "active"}), frozenset({"false", "no", "0", "inactive"})
 _AROUND_COMMA: Final = re.compile(r"\s*(?<!\\),\s*")
 _RANGE: Final = re.compile(r"^(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)$", re.IGNORECASE)
 
 
 class Reader:
-    """Reads entries by the settings' mapping; `active_directory` says how ids and locks are written."""
+    """Reads entries by the settings' mapping; `active_directory` says how ids and locks are written.
+
+    `now` is when it was made: accounts that had expired by then are out.
+    """
 
     def __init__(self, mapping: Mapping[str, str], id_attribute: str, *, active_directory: bool) -> None:
         self._mapping = mapping
         self.id_attribute = id_attribute
         self._active_directory = active_directory
+        self.now = datetime.now(UTC)
 
     @property
     def attributes(self) -> list[str]:
         """Return what to ask for of a person."""
-        return list(dict.fromkeys([self.id_attribute, *self._mapping.values(), *STATUS, "modifyTimestamp"]))
+        return list(
+            dict.fromkeys([*self.name_attributes, *self._mapping.values(), *STATUS, "modifyTimestamp"])
+        )
+
+    @property
+    def name_attributes(self) -> list[str]:
+        """Return what to ask for of a person of whom only groups shall know."""
+        primary = ["primaryGroupID"] if self._active_directory else []
+        return [self.id_attribute, self._mapping["user_name"], *primary]
+
+    @property
+    def group_attributes(self) -> list[str]:
+        """Return what tells one group from another; people may be told apart by what groups don't have, as a number of staff."""
+        own = ["objectGUID", "objectSid"] if self._active_directory else ["entryUUID"]
+        return list(dict.fromkeys([self.id_attribute, *own]))
 
     def key(self, attributes: Attributes) -> str:
-        """Return the external id, empty where there is none. A GUID's bytes are in Microsoft's order."""
-        raw = _raw(attributes, self.id_attribute)
-        if not raw:
-            return ""
-        if self._active_directory and len(raw[0]) == 16:  # noqa: PLR2004 - a GUID
-            return str(uuid.UUID(bytes_le=bytes(raw[0])))
-        return raw[0].decode("utf-8", "replace")
+        """Return the external id of a person, empty where there is none."""
+        return self._key(attributes, self.id_attribute)
+
+    def group_key(self, attributes: Attributes) -> str:
+        """Return the external id of a group, empty where there is none."""
+        own = "objectGUID" if self._active_directory else "entryUUID"
+        return self.key(attributes) or self._key(attributes, own)
+
+    def _key(self, attributes: Attributes, name: str) -> str:
+        """Return an id as text. A GUID's bytes are in Microsoft's order; of other bytes, as of a SID, the hexadecimal is taken."""
+        raw = bytes(next(iter(_raw(attributes, name)), b""))
+        if self._active_directory and len(raw) == 16:  # noqa: PLR2004 - a GUID
+            return str(uuid.UUID(bytes_le=raw))
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            return raw.hex()
+        return text if text.isprintable() else raw.hex()
+
+    def primary_group(self, attributes: Attributes) -> str:
+        """Return which group a person is in without being listed there: the last part of its SID, or nothing."""
+        number = "".join(texts(attributes, "primaryGroupID")[:1])
+        return "" if number in _PRIMARY_OF_EVERYBODY else number
+
+    def relative_id(self, attributes: Attributes) -> str:
+        """Return the last part of a group's SID ([MS-DTYP] section 2.4.2.2), empty where there is none."""
+        sid = bytes(next(iter(_raw(attributes, "objectSid")), b""))
+        return str(int.from_bytes(sid[-4:], "little")) if sid else ""
 
     def user_name(self, attributes: Attributes) -> str:
         """Return the user name, empty where there is none that can be read."""
@@ -62,7 +107,8 @@ class Reader:
         names = values.get("user_name", [])
         if not names:
             return Unreadable(
-                dn[:200], f"It has no {self._mapping.get('user_name')} that the bind DN may read."
+                dn[:200],
+                f"It has no {self._mapping.get('user_name')} that the bind DN may read: give it one, or leave it out by the filter.",
             )
         profile = profile_of(
             {target: value for target, value in values.items() if target not in PERSON_TARGETS}
@@ -73,7 +119,7 @@ class Reader:
 
     def group(self, dn: str, attributes: Attributes, name_attribute: str) -> Group | Unreadable:
         """Return the group without its members, or why the entry is none."""
-        key = self.key(attributes)
+        key = self.group_key(attributes)
         try:
             names = texts(attributes, name_attribute)
         except UnicodeDecodeError:
@@ -90,9 +136,21 @@ class Reader:
             return True if word in _YES else False if word in _NO else None
         if self._active_directory:
             control = texts(attributes, "userAccountControl")
-            return not int(control[0]) & _DISABLED if control and control[0].lstrip("-").isdigit() else None
+            if not control or not control[0].lstrip("-").isdigit():
+                return None
+            return not int(control[0]) & _DISABLED and not self._expired(attributes)
         locked = [word.casefold() for word in texts(attributes, "nsAccountLock")]
         return locked != ["true"] and texts(attributes, "pwdAccountLockedTime") != [_LOCKED_FOR_GOOD]
+
+    def _expired(self, attributes: Attributes) -> bool:
+        ends = texts(attributes, "accountExpires")
+        ticks = int(ends[0]) if ends and ends[0].isdigit() else 0
+        return ticks not in _NEVER and ticks <= filetime(self.now)
+
+
+def filetime(moment: datetime) -> int:
+    """Return a time as Active Directory counts: in 100 ns since 1601."""
+    return (moment - _FILETIME_BEGINS) // timedelta(microseconds=1) * 10
 
 
 class People:
@@ -105,12 +163,18 @@ class People:
         self._kept.execute("BEGIN")
         self._kept.execute("CREATE TABLE person (name BLOB PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID")
 
+        self._kept.execute(
+            "CREATE TABLE primary_group (relative_id TEXT, id TEXT, PRIMARY KEY (relative_id, id)) WITHOUT ROWID"
+        )
+
     def close(self) -> None:
         """Forget everybody."""
         self._kept.close()
 
-    def add(self, dn: str, key: str, user_name: str = "") -> None:
-        """Remember somebody."""
+    def add(self, dn: str, key: str, user_name: str = "", primary_group: str = "") -> None:
+        """Remember somebody, and which group they are in without being listed there."""
+        if primary_group:
+            self._kept.execute("INSERT OR IGNORE INTO primary_group VALUES (?, ?)", [primary_group, key])
         names = [_digest(same(dn)), *([_digest(user_name.casefold())] if user_name else [])]
         self._kept.executemany("INSERT OR REPLACE INTO person VALUES (?, ?)", [(name, key) for name in names])
 
@@ -122,6 +186,11 @@ class People:
             found = self._kept.execute("SELECT id FROM person WHERE name = ?", [name]).fetchone()
             if found is not None:
                 yield found[0]
+
+    def unlisted(self, relative_id: str) -> Iterator[str]:
+        """Give the ids of those who have the group of that relative id as their primary one."""
+        asked = self._kept.execute("SELECT id FROM primary_group WHERE relative_id = ?", [relative_id])
+        yield from (key for (key,) in asked)
 
 
 def _digest(name: str) -> bytes:

@@ -1,11 +1,12 @@
 """An LDAP connection to an address that a tenant typed: bound, over TLS, paged, its refusals as faults. Needs python-ldap (`make ldap`)."""
 
+import re
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import ldap
 from ldap.controls import RequestControl, SimplePagedResultsControl
@@ -26,6 +27,8 @@ from tasks.connectors.faults import (
 
 SECONDS_MAX: Final = 30
 _PORTS: Final = {"ldap": 389, "ldaps": 636}
+# A search from the top of an Active Directory domain refers to these naming contexts, always ([MS-ADTS] section 3.1.1.1.5).
+_WITHOUT_PEOPLE: Final = ("/cn=configuration,", "/cn=schema,", "/dc=domaindnszones,", "/dc=forestdnszones,")
 _REFRESH_REQUIRED: Final = 4096  # e-syncRefreshRequired, RFC 4533 section 2.5
 
 Entry = tuple[str, Mapping[str, Sequence[bytes]]]
@@ -35,6 +38,10 @@ class CutOff(Fault):
     """The server stopped in the middle of a listing, at a limit of its own."""
 
     code = "cut_off"
+
+
+class Elsewhere(CutOff):
+    """A part of the tree is another server's. What was given is all that there is on this one."""
 
 
 class Session(SyncreplConsumer, SimpleLDAPObject):
@@ -47,23 +54,28 @@ class Session(SyncreplConsumer, SimpleLDAPObject):
     def pages(
         self, base: str, search_filter: str, attributes: Sequence[str], size: int, *more: RequestControl
     ) -> Iterator[list[Entry]]:
-        """Give the entries below `base` in pages. Raises Fault; CutOff where the server gave only a part."""
+        """Give the entries below `base` in pages. Raises Fault: CutOff where they are but a part, Elsewhere behind the last page."""
         control = SimplePagedResultsControl(criticality=True, size=size, cookie="")
+        elsewhere = ""
         while True:
             with faults():
                 asked = self.search_ext(
                     base, ldap.SCOPE_SUBTREE, search_filter, list(attributes), serverctrls=[control, *more]
                 )
                 _, found, _, controls = self.result3(asked, timeout=SECONDS_MAX)
-            if any(dn is None for dn, _ in found):
-                raise CutOff(
-                    "The directory refers to another server for a part of the tree, which is not read: choose a narrower base DN."
-                )
-            yield found
+            elsewhere = elsewhere or next(
+                (url for dn, urls in found if dn is None for url in urls if _may_hold_people(url)), ""
+            )
+            yield [entry for entry in found if entry[0] is not None]
             answered = [one for one in controls if one.controlType == SimplePagedResultsControl.controlType]
             if not answered or not answered[0].cookie:
-                return
+                break
             control.cookie = answered[0].cookie
+        if elsewhere:
+            raise Elsewhere(
+                f"The directory refers to another server for a part of the tree, which is not read ({elsewhere[:200]}): "
+                "choose a narrower base DN."
+            )
 
     def referral(self, *bases: str) -> str:
         """Say why what lies below one of the bases is not all that there is: a part of it lies elsewhere. Empty where none does.
@@ -74,7 +86,7 @@ class Session(SyncreplConsumer, SimpleLDAPObject):
             for base in bases:
                 for _ in self.pages(base, "(objectClass=referral)", ["1.1"], 1):
                     pass
-        except CutOff as fault:
+        except Elsewhere as fault:
             return fault.message
         return ""
 
@@ -133,6 +145,11 @@ class Session(SyncreplConsumer, SimpleLDAPObject):
             self.whole = True
 
 
+def _may_hold_people(url: str) -> bool:
+    """Return whether a reference may lead to people. Active Directory's to its configuration and to its zones of DNS never do."""
+    return not unquote(urlsplit(url).path).casefold().startswith(_WITHOUT_PEOPLE)
+
+
 @contextmanager
 def session(settings: Mapping[str, Any], credentials: Mapping[str, Any]) -> Iterator[Session]:
     """Open a connection, secure it as the settings say, bind and close at the end. Raises Fault."""
@@ -153,7 +170,7 @@ def session(settings: Mapping[str, Any], credentials: Mapping[str, Any]) -> Iter
         with faults():
             opened = _opened(parts.scheme, host, port, plug)
             _secure(opened, settings, authority, start_tls=parts.scheme == "ldap" and settings["start_tls"])
-            opened.simple_bind_s(credentials["bind_dn"] or "", credentials["password"] or "")
+            _bind(opened, settings["url"], credentials)
         try:
             yield opened
         finally:
@@ -170,10 +187,28 @@ def faults() -> Iterator[None]:
         raise _fault_of(error) from error
 
 
+def _bind(opened: Session, url: str, credentials: Mapping[str, Any]) -> None:
+    try:
+        opened.simple_bind_s(credentials["bind_dn"] or "", credentials["password"] or "")
+    except ldap.SERVER_DOWN as error:
+        # All that libldap says of a certificate which it does not believe, when it is the first thing asked of an ldaps:// address.
+        raise Unreachable(
+            f"{url} can be reached, and then the connection ends: check that its certificate is for this name and signed by the "
+            "authority of the settings, and that it speaks TLS on this port."
+            if url.casefold().startswith("ldaps")
+            else f"{url} can be reached, and then the connection ends."
+        ) from error
+
+
 def _fault_of(error: ldap.LDAPError) -> Fault:
     if isinstance(error, ldap.INVALID_CREDENTIALS):
         missing = [Missing("bind", "the directory's account for Rollcall: its DN and its password")]
-        return Unauthorized("The directory refuses the bind DN or its password.", missing)
+        said = _said(error)
+        code = _ACTIVE_DIRECTORY_SAYS.search(said)
+        why = _WHY_NO_BIND.get(code[1], "") if code else said.partition(", ")[2]
+        return Unauthorized(
+            f"The directory refuses the bind DN or its password{': ' * bool(why)}{why}.", missing
+        )
     if isinstance(error, ldap.INSUFFICIENT_ACCESS):
         missing = [
             Missing(
@@ -189,6 +224,13 @@ def _fault_of(error: ldap.LDAPError) -> Fault:
     return NotUnderstood(f"The directory refuses: {_said(error)}.")
 
 
+# Active Directory's own word for why it lets somebody not in ([MS-ERREF] section 2.2, in hexadecimal).
+_ACTIVE_DIRECTORY_SAYS: Final = re.compile(r"AcceptSecurityContext error, data ([0-9a-f]+)", re.IGNORECASE)
+_WHY_NO_BIND: Final = {
+    "525": "there is no such account", "52e": "the password or the name is wrong", "530": "the account may not sign in at this hour",
+    "531": "the account may not sign in from this machine", "532": "the password has expired", "533": "the account is disabled",
+    "701": "the account has expired", "773": "the password must be changed first", "775": "the account is locked",
+}  # fmt: skip
 _FAULTS: Final[tuple[tuple[tuple[type[ldap.LDAPError], ...], type[Fault], str], ...]] = (
     ((ldap.CONFIDENTIALITY_REQUIRED, ldap.STRONG_AUTH_REQUIRED), Misconfigured,
      "The directory wants TLS: use an ldaps:// address or StartTLS."),

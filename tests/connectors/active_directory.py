@@ -2,6 +2,7 @@
 
 import base64
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.connectors.openldap import SUFFIX
@@ -19,6 +20,16 @@ attributetype ( 1.2.840.113556.1.2.48 NAME 'isDeleted' EQUALITY booleanMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )
 attributetype ( 1.2.840.113556.1.4.782 NAME 'objectCategory' EQUALITY caseIgnoreMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.159 NAME 'accountExpires' EQUALITY integerMatch ORDERING integerOrderingMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.98 NAME 'primaryGroupID' EQUALITY integerMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.146 NAME 'objectSid'
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.868 NAME 'isCriticalSystemObject' EQUALITY booleanMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.1691 NAME 'supportedCapabilities' EQUALITY objectIdentifierMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.38 )
 attributetype ( 1.2.840.113556.1.4.115 NAME 'invocationId'
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
 attributetype ( 1.2.840.113556.1.4.716 NAME 'dsServiceName' EQUALITY distinguishedNameMatch
@@ -28,8 +39,10 @@ attributetype ( 1.2.840.113556.1.4.717 NAME 'highestCommittedUSN' EQUALITY integ
 attributetype ( 1.2.840.113556.1.4.718 NAME 'defaultNamingContext' EQUALITY distinguishedNameMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 SINGLE-VALUE )
 objectclass ( 1.2.840.113556.1.5.9 NAME 'user' SUP inetOrgPerson STRUCTURAL
-  MAY ( objectGUID $ userAccountControl $ userPrincipalName $ uSNChanged $ isDeleted $ objectCategory ) )
-objectclass ( 1.2.840.113556.1.5.8 NAME 'group' SUP top STRUCTURAL MUST cn MAY ( objectGUID $ uSNChanged $ member $ isDeleted ) )
+  MAY ( objectGUID $ userAccountControl $ userPrincipalName $ uSNChanged $ isDeleted $ objectCategory $
+    accountExpires $ primaryGroupID $ isCriticalSystemObject $ objectSid ) )
+objectclass ( 1.2.840.113556.1.5.8 NAME 'group' SUP top STRUCTURAL MUST cn
+  MAY ( objectGUID $ objectSid $ uSNChanged $ member $ isDeleted ) )
 objectclass ( 1.2.840.113556.1.5.17 NAME 'nTDSDSA' SUP top STRUCTURAL MUST cn MAY invocationId )
 """
 NORMAL, DISABLED = 512, 514
@@ -39,6 +52,18 @@ SERVICE = f"cn=NTDS Settings,{SUFFIX}"
 def guid(number: int) -> uuid.UUID:
     """Return the objectGUID of a person or group."""
     return uuid.UUID(int=0x0102030405060708090A0B0C0D0E0000 + number)
+
+
+def sid(relative_id: int) -> bytes:
+    """Return a security identifier of the domain."""
+    return bytes.fromhex("010500000000000515000000a1b2c3d4e5f60718293a4b5c") + relative_id.to_bytes(
+        4, "little"
+    )
+
+
+def ticks(moment: datetime) -> int:
+    """Return a time as accountExpires has it."""
+    return int((moment - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) * 10_000_000
 
 
 def user(
@@ -71,6 +96,7 @@ def team(number: int, usn: int, *members: int) -> str:
         "objectClass: group",
         f"cn: Team {number}",
         _guid_line(number),
+        f"objectSid:: {base64.b64encode(sid(1000 + number)).decode()}",
         f"uSNChanged: {usn}",
     ]
     return "\n".join([*head, *(f"member: CN=Person {member},OU=people,{SUFFIX}" for member in members)])
@@ -91,6 +117,7 @@ def root(folder: Path, highest: int) -> str:
     path = folder / "root.ldif"
     path.write_text(
         f"dn:\ndsServiceName: {SERVICE}\nhighestCommittedUSN: {highest}\ndefaultNamingContext: {SUFFIX}\n"
+        "supportedCapabilities: 1.2.840.113556.1.4.800\n"
     )
     return f"{SCHEMA}\nrootDSE {path}"
 

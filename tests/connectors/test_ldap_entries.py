@@ -54,6 +54,11 @@ def test_an_entry_that_cannot_be_read_is_no_person_and_says_why(attributes, word
     assert word in one.reason
 
 
+@pytest.mark.parametrize("raw", [b"\xff\x00", b"\x01\x05\x00\x00"])
+def test_an_id_of_bytes_is_kept_whole(raw):
+    assert read({"entryUUID": [raw]}).external_id == raw.hex()
+
+
 def test_several_addresses_are_kept_the_first_being_primary():
     one = read({"mail": [b"jane@acme.example", b"j@acme.example"]})
     assert isinstance(one, Person)

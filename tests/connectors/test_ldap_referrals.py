@@ -10,7 +10,7 @@ from tasks.connectors.faults import Fault, Misconfigured
 from tasks.connectors.interface import kind_of
 from tasks.connectors.ldap import LdapConnector
 from tests.connectors.listing import run
-from tests.connectors.openldap import SUFFIX, openldap, organization, person
+from tests.connectors.openldap import SUFFIX, group, openldap, organization, person
 from tests.connectors.test_ldap import connector
 
 PEOPLE = 5
@@ -49,11 +49,11 @@ def foreign():
         thread.join()
 
 
-def referral(rdn, port, base=f"ou=people,{SUFFIX}"):
+def referral(rdn, port, base=f"ou=people,{SUFFIX}", there="ou=people,dc=foreign,dc=example"):
     name, _, value = rdn.partition("=")
     return (
         f"dn: {rdn},{base}\nobjectClass: referral\nobjectClass: extensibleObject\n{name}: {value}\n"
-        f"ref: ldap://127.0.0.1:{port}/ou=people,dc=foreign,dc=example"
+        f"ref: ldap://127.0.0.1:{port}/{there}"
     )
 
 
@@ -61,15 +61,17 @@ def referral(rdn, port, base=f"ou=people,{SUFFIX}"):
 def slapd(tmp_path, settings, foreign):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("127.0.0.1",)
     with openldap(tmp_path) as server:
-        server.load([*organization(), *[person(number) for number in range(PEOPLE)]])
+        server.load(
+            [*organization(), *[person(number) for number in range(PEOPLE)], group("engineers", ["person1"])]
+        )
         server.start()
         yield server
 
 
-def refer(slapd, foreign, rdn="ou=moved"):
+def refer(slapd, foreign, rdn="ou=moved", **more):
     """Have a part of the tree lie elsewhere, from now on."""
     slapd.stop()
-    slapd.load([referral(rdn, foreign.port)])
+    slapd.load([referral(rdn, foreign.port, **more)])
     slapd.start()
 
 
@@ -78,6 +80,24 @@ def test_a_part_that_lies_elsewhere_makes_the_listing_incomplete(slapd, foreign,
     refer(slapd, foreign)
     listing = run(connector(slapd, changes=changes))
     assert listing.end.incomplete, "nobody may count as gone"
+    assert (len(listing.people), set(listing.members)) == (PEOPLE, {"engineers"}), "who is here is read"
+    assert foreign.came == []
+
+
+@pytest.mark.parametrize("changes", ["none", "syncrepl"])
+@pytest.mark.parametrize(
+    "there",
+    [
+        "CN=Configuration,DC=acme,DC=example",
+        "DC=DomainDnsZones,DC=acme,DC=example",
+        "DC%3DForestDnsZones,DC=acme,DC=example",
+    ],
+)
+def test_what_active_directory_keeps_beside_its_people_is_no_part_of_them(slapd, foreign, changes, there):
+    refer(slapd, foreign, there=there)
+    listing = run(connector(slapd, changes=changes))
+    assert (len(listing.people), listing.end.incomplete) == (PEOPLE, "")
+    assert listing.end.cookie or changes == "none"
     assert foreign.came == []
 
 
