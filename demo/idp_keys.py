@@ -20,8 +20,15 @@ XENC11 = "http://www.w3.org/2009/xmlenc11#"
 _CIPHERS = {
     "aes128-gcm": (XENC11, 16),
     "aes256-gcm": (XENC11, 32),
+    "aes192-gcm": (XENC11, 24),
     "aes128-cbc": (XENC, 16),
+    "aes192-cbc": (XENC, 24),
     "aes256-cbc": (XENC, 32),
+}
+_OAEP: dict[str, tuple[type[hashes.HashAlgorithm], str]] = {
+    "oaep-sha256": (hashes.SHA256, XENC + "sha256"),
+    "oaep-sha384": (hashes.SHA384, "http://www.w3.org/2001/04/xmldsig-more#sha384"),
+    "oaep-sha512": (hashes.SHA512, XENC + "sha512"),
 }
 
 
@@ -83,7 +90,7 @@ def certify(
 def encrypt(
     plaintext: bytes, certificate_pem: str, cipher: str = "aes256-gcm", transport: str = "oaep"
 ) -> str:
-    """Return EncryptedData XML for `plaintext`; `transport` is oaep, oaep-sha256 or rsa15."""
+    """Return EncryptedData XML for `plaintext`; `transport` is oaep, oaep-sha256, -sha384, -sha512 or rsa15."""
     namespace, length = _CIPHERS[cipher]
     secret = os.urandom(length)
     public = x509.load_pem_x509_certificate(certificate_pem.encode()).public_key()
@@ -107,13 +114,13 @@ def _wrap(secret: bytes, public: rsa.RSAPublicKey, transport: str) -> tuple[str,
     if transport == "rsa15":
         method = f'<xenc:EncryptionMethod Algorithm="{XENC}rsa-1_5"/>'
         return method, base64.b64encode(public.encrypt(secret, PKCS1v15())).decode()
-    digest = hashes.SHA256() if transport == "oaep-sha256" else hashes.SHA1()  # noqa: S303 - OAEP needs no collision resistance
-    scheme = OAEP(mgf=MGF1(digest), algorithm=digest, label=None)
+    kind, name = _OAEP.get(transport, (hashes.SHA1, ""))
+    scheme = OAEP(mgf=MGF1(kind()), algorithm=kind(), label=None)
     method = f'<xenc:EncryptionMethod Algorithm="{XENC}rsa-oaep-mgf1p"/>'
-    if transport == "oaep-sha256":
+    if name:
         method = (
-            f'<xenc:EncryptionMethod Algorithm="{XENC11}rsa-oaep"><ds:DigestMethod Algorithm="{XENC}sha256"/>'
-            f'<xenc11:MGF xmlns:xenc11="{XENC11}" Algorithm="{XENC11}mgf1sha256"/></xenc:EncryptionMethod>'
+            f'<xenc:EncryptionMethod Algorithm="{XENC11}rsa-oaep"><ds:DigestMethod Algorithm="{name}"/>'
+            f'<xenc11:MGF xmlns:xenc11="{XENC11}" Algorithm="{XENC11}mgf1{kind.name}"/></xenc:EncryptionMethod>'
         )
     return method, base64.b64encode(public.encrypt(secret, scheme)).decode()
 

@@ -43,6 +43,11 @@ METADATA: dict[str, Advice] = {
         "The metadata describes more than one identity provider.",
         "Give the entity ID of the one that is meant beside it, or use the metadata of that one alone.",
     ),
+    "metadata_large": Advice(
+        "The metadata is larger than 2 MiB, as that of a whole federation.",
+        "Give the metadata of this one identity provider: it hands out its own, and federations hand out each by itself "
+        "(MDQ: an address that ends with its entity ID).",
+    ),
     "metadata_many_keys": Advice(
         "The metadata holds more certificates than an identity provider uses.",
         "Give the metadata of this one identity provider, with the certificates that it signs and encrypts with now.",

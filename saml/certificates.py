@@ -75,6 +75,7 @@ def trusted_key(certificate: x509.Certificate, use: Literal["signing", "encrypti
         use=use,
         subject=certificate.subject.rfc4514_string(),
         key=xmlsec.Key.from_memory(spki, xmlsec.constants.KeyDataFormatPem),
+        public=public,
     )
 
 

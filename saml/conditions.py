@@ -76,7 +76,7 @@ def _check_bearer(
         raise Refused("bearer_not_before")
     if over(end, now, skew):
         raise Refused("expired", f"bearer NotOnOrAfter {end[:40]}")
-    if data.get("InResponseTo") != in_response_to:
+    if (data.get("InResponseTo") or None) != in_response_to:
         raise Refused("in_response_to", "the response and its assertion answer different requests")
 
 

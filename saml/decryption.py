@@ -19,7 +19,12 @@ from saml.snapshot import DecryptionKey
 from saml.xml import Element
 
 ENCRYPTED_KEYS_MAX = 4
-_HASHES: dict[str, type[hashes.HashAlgorithm]] = {"sha1": hashes.SHA1, "sha256": hashes.SHA256}
+_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
+    "sha1": hashes.SHA1,
+    "sha256": hashes.SHA256,
+    "sha384": hashes.SHA384,
+    "sha512": hashes.SHA512,
+}
 _GCM_NONCE_BYTES = 12
 _BLOCK_BYTES = 16
 

@@ -60,7 +60,7 @@ def read(document: bytes, now: datetime | None = None, wanted: str = "") -> IdpM
 
     Where the document describes several, as a federation's does, `wanted` is the entity ID of the one that is meant.
     Comments are allowed here, as files written by hand have them; DOCTYPE and entities are not. Refuses
-    (`Refused`): too_large, xml_policy, metadata_page, metadata_xml, metadata_kind, metadata_many, metadata_expired,
+    (`Refused`): metadata_large, xml_policy, metadata_page, metadata_xml, metadata_kind, metadata_many, metadata_expired,
     metadata_no_key, metadata_bare_key, metadata_many_keys, weak_key, metadata_endpoint.
     """
     now = now or datetime.now(UTC)
@@ -133,7 +133,7 @@ def _is_loopback(host: str) -> bool:
 
 def _parse(document: bytes) -> Any:
     if len(document) > BYTES_MAX:
-        raise Refused("too_large", f"{len(document)} bytes of metadata")
+        raise Refused("metadata_large", f"{len(document)} bytes")
     if b"<!DOCTYPE HTML" in document[:PAGE_BYTES].upper() or b"<HTML" in document[:PAGE_BYTES].upper():
         raise Refused("metadata_page")
     if b"<!DOCTYPE" in document.upper() or b"<!ENTITY" in document.upper() or b"\0" in document:
@@ -226,7 +226,7 @@ def service_provider(
         protocol_support_enumeration=SAMLP,
         authn_requests_signed=str(signs_requests).lower(),
         want_assertions_signed=str(connection.signed in {"assertion", "both"}).lower(),
-        key_descriptor=[_key_descriptor(pem, use) for pem in published for use in uses],
+        key_descriptor=[_key_descriptor(pem, use, connection.allow_cbc) for pem in published for use in uses],
         single_logout_service=[
             md.SingleLogoutService(binding=binding, location=connection.sls_url) for binding in _BINDINGS
         ],
@@ -249,7 +249,15 @@ def service_provider(
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 
-def _key_descriptor(pem: str, use: str) -> md.KeyDescriptor:
+def _key_descriptor(pem: str, use: str, cbc: bool) -> md.KeyDescriptor:  # noqa: FBT001 - as the connection has it
+    """Describe a key of ours, and for encryption what may be done with it: Shibboleth and lasso choose among these."""
     bare = certificates.bare(certificates.read(pem))
     data = xmldsig.X509Data(x509_certificate=xmldsig.X509Certificate(text=bare))
-    return md.KeyDescriptor(use=use, key_info=xmldsig.KeyInfo(x509_data=data))
+    methods = [*names.AES_GCM, *(names.AES_CBC if cbc else ()), names.RSA_OAEP, names.RSA_OAEP_MGF1P]
+    return md.KeyDescriptor(
+        use=use,
+        key_info=xmldsig.KeyInfo(x509_data=data),
+        encryption_method=[md.EncryptionMethod(algorithm=each) for each in methods]
+        if use == "encryption"
+        else [],
+    )

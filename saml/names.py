@@ -23,6 +23,13 @@ EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+_MORE_2007 = "http://www.w3.org/2007/05/xmldsig-more#"
+# RSA-PSS (RFC 9231 2.3.9), which Keycloak offers beside PKCS 1: signature method → digest of the message and of the mask.
+PSS_METHODS: dict[str, str] = {
+    _MORE_2007 + "sha256-rsa-MGF1": "sha256",
+    _MORE_2007 + "sha384-rsa-MGF1": "sha384",
+    _MORE_2007 + "sha512-rsa-MGF1": "sha512",
+}
 # Signature method → the kind of key that it needs.
 SIGNATURE_METHODS: dict[str, str] = {
     _MORE + "rsa-sha256": "rsa",
@@ -31,6 +38,7 @@ SIGNATURE_METHODS: dict[str, str] = {
     _MORE + "ecdsa-sha256": "ec",
     _MORE + "ecdsa-sha384": "ec",
     _MORE + "ecdsa-sha512": "ec",
+    **dict.fromkeys(PSS_METHODS, "rsa"),
 }
 SHA1_SIGNATURE_METHODS: dict[str, str] = {DS + "rsa-sha1": "rsa", _MORE + "ecdsa-sha1": "ec"}
 # Digest method → its name in hashlib.
@@ -41,12 +49,12 @@ DIGEST_METHODS: dict[str, str] = {
 }
 SHA1_DIGEST = DS + "sha1"
 
-AES_GCM: dict[str, int] = {XENC11 + "aes128-gcm": 16, XENC11 + "aes256-gcm": 32}
-AES_CBC: dict[str, int] = {XENC + "aes128-cbc": 16, XENC + "aes256-cbc": 32}
+AES_GCM: dict[str, int] = {XENC11 + f"aes{bits}-gcm": bits // 8 for bits in (128, 192, 256)}
+AES_CBC: dict[str, int] = {XENC + f"aes{bits}-cbc": bits // 8 for bits in (128, 192, 256)}
 RSA_OAEP_MGF1P = XENC + "rsa-oaep-mgf1p"
 RSA_OAEP = XENC11 + "rsa-oaep"
-MGF_DIGESTS: dict[str, str] = {XENC11 + "mgf1sha1": "sha1", XENC11 + "mgf1sha256": "sha256"}
-OAEP_DIGESTS: dict[str, str] = {SHA1_DIGEST: "sha1", XENC + "sha256": "sha256"}
+OAEP_DIGESTS: dict[str, str] = {SHA1_DIGEST: "sha1", **DIGEST_METHODS}
+MGF_DIGESTS: dict[str, str] = {XENC11 + "mgf1" + digest: digest for digest in OAEP_DIGESTS.values()}
 
 XML_SPACES = " \t\r\n"
 """What XML 1.0 (2.3) calls white space: str.strip() would take the spaces of every script, and make one name of two."""

@@ -67,8 +67,8 @@ CATALOGUE: dict[str, Advice] = {
         "Choose exclusive canonicalization in the identity provider.",
     ),
     "weak_algorithm": Advice(
-        "The signature uses an algorithm that is no longer safe, as SHA-1.",
-        "Choose RSA-SHA256 or better in the identity provider.",
+        "The signature uses an algorithm that is no longer safe, as SHA-1, or not known here.",
+        "Choose RSA-SHA256 or better in the identity provider, for signature and digest.",
     ),
     "weak_key": Advice(
         "The signing key is too short: RSA needs 2048 bits, ECDSA 256.",
@@ -127,12 +127,12 @@ CATALOGUE: dict[str, Advice] = {
         "Give this connection's current certificate to the identity provider as encryption certificate.",
     ),
     "weak_key_transport": Advice(
-        "The encryption key is wrapped by RSA 1.5, which is not safe.",
-        "Choose RSA-OAEP for key transport.",
+        "The encryption key is wrapped by RSA 1.5, which is not safe, or by RSA-OAEP with parameters that are not known here.",
+        "Choose RSA-OAEP for key transport, with SHA-1 or SHA-256 in it.",
     ),
     "weak_encryption": Advice(
         "The assertion is encrypted with an algorithm that is not allowed here.",
-        "Choose AES-128-GCM or AES-256-GCM.",
+        "Choose AES-128-GCM or AES-256-GCM. Where the identity provider has nothing but Triple DES, switch encryption off there.",
     ),
     "cbc_not_allowed": Advice(
         "The assertion is encrypted with AES-CBC and the response around it is not signed.",

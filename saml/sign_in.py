@@ -67,7 +67,7 @@ def _verify(
 ) -> VerifiedAssertion:
     check_configured(connection)
     response = read_response(encoded)
-    course.claim = attempts.find(connection, response.root.get("InResponseTo"), nonces)
+    course.claim = attempts.find(connection, response.in_response_to, nonces)
     if course.claim is None or not trial.is_trial(course.claim.attempt):
         check_active(connection)
     request = course.claim.request if course.claim else None

@@ -7,6 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import xmlsec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from lxml import etree
 
 from saml import names
@@ -21,7 +25,7 @@ EC_BITS_MIN = 256
 PREFIX_LIST_CHARACTERS_MAX: Final = 200
 CHANGED: Final = "the key is right, but what it signed was changed afterwards"
 # The last part of a signature method's name → how xmlsec computes it.
-TRANSFORMS: Final = {
+_TRANSFORMS: Final = {
     "rsa-sha256": xmlsec.constants.TransformRsaSha256,
     "rsa-sha384": xmlsec.constants.TransformRsaSha384,
     "rsa-sha512": xmlsec.constants.TransformRsaSha512,
@@ -31,6 +35,7 @@ TRANSFORMS: Final = {
     "rsa-sha1": xmlsec.constants.TransformRsaSha1,
     "ecdsa-sha1": xmlsec.constants.TransformEcdsaSha1,
 }
+_PSS_HASHES: Final[dict[str, type[HashAlgorithm]]] = {"sha256": SHA256, "sha384": SHA384, "sha512": SHA512}
 
 _EMPTY_DIGESTS = {hashlib.new(name, b"").digest() for name in ("sha1", "sha256", "sha384", "sha512")}
 _REFERENCE_PARTS = [f"{{{DS}}}Transforms", f"{{{DS}}}DigestMethod", f"{{{DS}}}DigestValue"]
@@ -87,17 +92,31 @@ def _signer(signature: Element, keys: tuple[TrustedKey, ...]) -> TrustedKey | No
         made = base64.b64decode("".join((value.text or "").split()), validate=True)
     except (binascii.Error, ValueError):
         return None
-    transform = TRANSFORMS[method.get("Algorithm").rpartition("#")[2]]
-    return next((key for key in keys if made_by(key, transform, octets, made)), None)
+    algorithm = method.get("Algorithm")
+    return next((key for key in keys if made_by(key, algorithm, octets, made)), None)
 
 
-def made_by(key: TrustedKey, transform: Any, octets: bytes, signature: bytes) -> bool:
-    """Tell whether `signature` (of elliptic curves: r ‖ s) over `octets` was made by the key."""
+def made_by(key: TrustedKey, algorithm: str, octets: bytes, signature: bytes) -> bool:
+    """Tell whether `signature` (of elliptic curves: r ‖ s) over `octets` was made by the key, which fits the algorithm."""
+    if algorithm in names.PSS_METHODS:
+        return _made_by_pss(key, _PSS_HASHES[names.PSS_METHODS[algorithm]](), octets, signature)
+    transform = _TRANSFORMS[algorithm.rpartition("#")[2]]
     context = xmlsec.SignatureContext()
     context.key = key.key
     try:
         context.verify_binary(octets, transform, signature)
     except xmlsec.Error:
+        return False
+    return True
+
+
+def _made_by_pss(key: TrustedKey, digest: HashAlgorithm, octets: bytes, signature: bytes) -> bool:
+    """RFC 9231 2.3.9: the mask is made with the same digest, and the salt is as long as that."""
+    if not isinstance(key.public, RSAPublicKey):
+        return False
+    try:
+        key.public.verify(signature, octets, PSS(MGF1(digest), PSS.DIGEST_LENGTH), digest)
+    except InvalidSignature:
         return False
     return True
 

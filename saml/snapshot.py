@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 import xmlsec
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 SignedPolicy = Literal["assertion", "response", "either", "both"]
 EncryptionPolicy = Literal["off", "optional", "required"]
@@ -26,6 +27,8 @@ class TrustedKey:
     use: Literal["signing", "encryption", "both"]
     subject: str
     key: xmlsec.Key = field(compare=False, repr=False)
+    public: RSAPublicKey | EllipticCurvePublicKey = field(compare=False, repr=False)
+    """The same key once more: the binding of xmlsec verifies bare octets by no RSA-PSS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def verify(
     trace.add("signature")
     audience_end = conditions.check_conditions(assertion, connection.entity_id, now, skew)
     trace.add("conditions")
-    in_response_to = root.get("InResponseTo")
+    in_response_to = response.in_response_to
     bearer_end = conditions.check_bearer(assertion, connection.acs_url, in_response_to, now, skew)
     trace.add("bearer")
     _check_request(in_response_to, request, connection, now)

@@ -55,6 +55,11 @@ class ResponseTree:
         """The Response."""
         return self.tree.root
 
+    @property
+    def in_response_to(self) -> str | None:
+        """The request that it answers; samlify writes an empty one where the sign-in began on its side."""
+        return self.root.get("InResponseTo") or None
+
 
 def decode(encoded: str | bytes) -> bytes:
     """Return the bytes of a base64 form field (HTTP-POST binding, SAML bindings 3.5.4); line breaks are allowed."""

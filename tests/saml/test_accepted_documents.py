@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 import pytest
 import xmlsec
@@ -9,7 +10,7 @@ from lxml import etree
 from signxml import XMLSigner
 
 from demo.idp_keys import key_pair
-from demo.idp_messages import TestIdp, respond
+from demo.idp_messages import PSS, TestIdp, respond
 from saml.names import EXCLUSIVE_C14N, NAMEID_PERSISTENT, NAMEID_TRANSIENT, SAML, XENC
 from saml.xml import read_decrypted
 from tests.saml.documents import (
@@ -18,6 +19,7 @@ from tests.saml.documents import (
     IDP,
     NOW,
     OURS,
+    REQUEST_ID,
     answered,
     decide,
     good,
@@ -51,6 +53,10 @@ def test_the_signing_policy_decides_which_signatures_are_needed(signed, policy):
         (IDP.keys, "RSA_SHA256", "SHA256"),
         (IDP.keys, "RSA_SHA384", "SHA384"),
         (IDP.keys, "RSA_SHA512", "SHA512"),
+        # Keycloak offers these as RSA_SHA256_MGF1 and RSA_SHA512_MGF1.
+        (IDP.keys, PSS + "sha256-rsa-MGF1", "SHA256"),
+        (IDP.keys, PSS + "sha384-rsa-MGF1", "SHA384"),
+        (IDP.keys, PSS + "sha512-rsa-MGF1", "SHA512"),
         (key_pair("large", bits=4096), "RSA_SHA256", "SHA512"),
         (EC256, "ECDSA_SHA256", "SHA256"),
         (EC384, "ECDSA_SHA384", "SHA384"),
@@ -63,8 +69,14 @@ def test_both_kinds_of_key_and_every_digest_are_accepted(keys, method, digest, s
     assert verdict(document, idp_keys=(trusted(keys),)) == "accepted"
 
 
-@pytest.mark.parametrize("cipher", ["aes128-gcm", "aes256-gcm", "aes128-cbc", "aes256-cbc"])
-@pytest.mark.parametrize("transport", ["oaep", "oaep-sha256"])
+@pytest.mark.parametrize(
+    ("cipher", "transport"),
+    [
+        *product(["aes128-gcm", "aes256-gcm", "aes128-cbc", "aes256-cbc"], ["oaep", "oaep-sha256"]),
+        ("aes192-gcm", "oaep-sha384"),
+        ("aes192-cbc", "oaep-sha512"),
+    ],
+)
 def test_encrypted_assertions_are_opened(cipher, transport):
     document = answered(
         encrypt_for=OURS.certificate_pem, cipher=cipher, transport=transport, sign=("assertion", "response")
@@ -173,6 +185,15 @@ def test_a_response_of_idp_initiated_sign_in_is_accepted_where_allowed():
     document = answered(request_id=None)
     assert verdict(document, request=None, allow_idp_initiated=True) == "accepted"
     assert verdict(document, request=None) == "unsolicited"
+
+
+def test_an_empty_request_is_none():
+    """As samlify writes it where the sign-in began on its side."""
+    document = answered(request_id="")
+    assert verdict(document, request=None, allow_idp_initiated=True) == "accepted"
+    assert verdict(document, request=None) == "unsolicited"
+    mixed = answered(request_id=REQUEST_ID, bearer_request_id="")
+    assert verdict(mixed, allow_idp_initiated=True) == "in_response_to"
 
 
 def test_repeated_attributes_are_merged_in_order():

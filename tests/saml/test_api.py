@@ -248,13 +248,25 @@ def test_our_metadata_is_signed_and_offers_encryption_only_where_wanted(acme):
     from saml import certificates, signatures
     from saml.xml import parse
 
-    for encryption, uses in (("off", ["signing"]), ("optional", ["signing", "encryption"])):
-        browser = Browser(connect(acme, name=encryption, encryption=encryption))
+    both = ["signing", "encryption"]
+    for encryption, uses, cbc in (
+        ("off", ["signing"], False),
+        ("optional", both, False),
+        ("required", both, True),
+    ):
+        browser = Browser(connect(acme, name=encryption, encryption=encryption, allow_cbc=cbc))
         response = browser.client.get(browser.path("metadata"))
         assert response["Content-Type"] == "application/samlmetadata+xml"
         root = etree.fromstring(response.content)
         assert root.get("entityID") == browser.where["entity_id"]
         assert [key.get("use") for key in root.iter(f"{{{MD}}}KeyDescriptor")] == uses
+        methods = [each.get("Algorithm") for each in root.iter(f"{{{MD}}}EncryptionMethod")]
+        assert [any(name in each for each in methods) for name in ("-gcm", "-oaep", "-cbc", "rsa-1_5")] == [
+            encryption != "off",
+            encryption != "off",
+            cbc,
+            False,
+        ]
         [acs] = root.iter(f"{{{MD}}}AssertionConsumerService")
         assert acs.get("Location") == browser.where["acs_url"]
         pem = root.findtext(f".//{{{MD}}}KeyDescriptor//{{{DS}}}X509Certificate")

@@ -195,13 +195,22 @@ def test_row_55_nothing_but_the_reason_is_read_from_a_refusal_of_the_identity_pr
 
 
 @pytest.mark.parametrize(
-    "written", ["2026-11-22T04:05:00", "tomorrow", "2026-13-45T00:00:00Z", "99999-01-01T00:00:00Z", ""]
+    "written", ["2026-11-22 04:05:00Z", "tomorrow", "2026-13-45T00:00:00Z", "99999-01-01T00:00:00Z", ""]
 )
 def test_a_time_that_is_none_is_refused_as_structure(written):
     def change(root):
         root.find(f".//{{{SAML}}}Conditions").set("NotOnOrAfter", written)
 
     assert verdict(answered(before_sign=change)) == "structure"
+
+
+def test_a_time_without_zone_is_utc():
+    def change(root):
+        root.find(f".//{{{SAML}}}Conditions").set("NotOnOrAfter", "2026-11-22T04:05:00")
+
+    document = answered(before_sign=change)
+    assert verdict(document) == "accepted"
+    assert verdict(document, now=NOW + timedelta(minutes=6, seconds=1)) == "expired"
 
 
 def test_the_end_of_time_is_no_crash():

@@ -10,7 +10,7 @@ import xmlsec
 from lxml import etree
 
 from demo.idp_keys import key_pair
-from demo.idp_messages import TestIdp
+from demo.idp_messages import PSS, TestIdp
 from saml.names import DS, EXCLUSIVE_C14N, SAML
 from saml.refusals import Refused
 from saml.signatures import CHANGED, PREFIX_LIST_CHARACTERS_MAX
@@ -62,7 +62,10 @@ def test_sha1_is_refused_unless_switched_on_until_a_date(method, digest):
         DS + "hmac-sha1",
         MORE + "hmac-sha256",
         "",
-        "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
+        MORE + "rsa-sha224",
+        PSS + "sha1-rsa-MGF1",
+        PSS + "sha224-rsa-MGF1",
+        PSS + "rsa-pss",
     ],
     ids=lambda value: f"row-38 {value}",
 )
@@ -92,6 +95,23 @@ def test_a_key_inside_the_message_is_no_key(key_info, sign):
     attacker = TestIdp(keys=key_pair("attacker"))
     code = f"{sign[0]}_signature"
     assert verdict(answered(attacker, key_info=key_info, sign=sign)) == code
+
+
+@pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
+def test_row_40_rsa_pss_is_verified_by_the_same_rules(digest):
+    method = f"{PSS}{digest}-rsa-MGF1"
+    attacker = TestIdp(keys=key_pair("attacker"))
+    assert verdict(answered(attacker, method=method)) == "assertion_signature"
+    assert verdict(forged(setting("SignatureMethod", "Algorithm", method))) == "assertion_signature"
+    renamed = forged(setting("SignatureMethod", "Algorithm", MORE + "rsa-sha256"), method=method)
+    assert verdict(renamed) == "assertion_signature"
+    curve = key_pair("ec", "ec", 256)
+    assert verdict(answered(method=method), idp_keys=(trusted(curve),)) == "assertion_signature"
+
+    def rename(root):
+        root.find(f".//{{{SAML}}}NameID").text = "eve"
+
+    assert verdict(forged(rename, method=method)) == "assertion_signature"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from lxml import etree
 from audit.record import Actor
 from demo.idp_keys import encrypt, key_pair
 from demo.idp_logout import idp_metadata, logout_request, logout_response
-from demo.idp_messages import TestIdp, form_value, redirect_query
+from demo.idp_messages import PSS, TestIdp, form_value, redirect_query
 from identity import sessions, tenancy
 from identity.models import Session
 from saml import connections, logout, trust
@@ -84,12 +84,20 @@ def test_a_signed_request_by_post_ends_the_session(acme, browser):
     assert open_sessions(acme) == []
 
 
-def test_an_elliptic_curve_signs_a_request_too(acme):
+@pytest.mark.parametrize(
+    ("kind", "method", "algorithm"),
+    [
+        ("ec", "ECDSA_SHA256", {}),
+        ("rsa", PSS + "sha256-rsa-MGF1", {"algorithm": PSS + "sha256-rsa-MGF1"}),
+    ],
+)
+def test_elliptic_curves_and_rsa_pss_sign_a_request_too(acme, kind, method, algorithm):
     prove(acme, "acme.example")
-    idp = TestIdp(keys=key_pair("ec", "ec"))
+    idp, stranger = TestIdp(keys=key_pair(kind, kind)), TestIdp(keys=key_pair("stranger", kind))
     browser = Browser(connect(acme, idp), idp)
-    browser.sign_in(method="ECDSA_SHA256")
-    assert status_of(get(browser, asked(browser)))[0] == ["Success"]
+    browser.sign_in(method=method)
+    refused_logout(get(browser, asked(browser), stranger, **algorithm), acme, "logout_signature")
+    assert status_of(get(browser, asked(browser), **algorithm))[0] == ["Success"]
     assert open_sessions(acme) == []
 
 
