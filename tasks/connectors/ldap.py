@@ -92,6 +92,8 @@ class LdapConnector(Connector):
                 )
             if self.settings["changes"] == "usn":
                 ldap_changes.controller(opened)
+            if self.settings["changes"] == "syncrepl":  # a server may name what it has nowhere
+                next(opened.refresh(self.base, self.people_filter, self.reader.attributes, None, 1), [])
         sentence = "People can be read."
         if not people:
             sentence = "Nobody is below the base DN, or the bind DN may not see them."
@@ -118,7 +120,7 @@ class LdapConnector(Connector):
         self, opened: "Session", _cookie: Json | None, following: Json | None = None
     ) -> Iterator[Page]:
         """Give everybody and every group; `following` is the cookie of a listing that came to its end."""
-        from tasks.connectors.ldap_session import CutOff  # python-ldap is an extra
+        from tasks.connectors.ldap_faults import CutOff  # python-ldap is an extra
 
         with closing(People()) as known:
             lacks = ""
@@ -182,7 +184,7 @@ class LdapConnector(Connector):
 
     def everybody(self, opened: "Session") -> People:
         """Return whose DN is whose, by a listing of nothing but that."""
-        from tasks.connectors.ldap_session import Elsewhere  # python-ldap is an extra
+        from tasks.connectors.ldap_faults import Elsewhere  # python-ldap is an extra
 
         known = People()
         with suppress(Elsewhere):

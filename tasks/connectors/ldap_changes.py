@@ -11,7 +11,9 @@ from tasks.connectors.faults import Misconfigured, ResyncNeeded
 from tasks.connectors.interface import End, Json, Page
 from tasks.connectors.ldap import LdapConnector
 from tasks.connectors.ldap_entries import filetime, texts
-from tasks.connectors.ldap_session import Elsewhere, Entry, Session
+from tasks.connectors.ldap_faults import Elsewhere
+from tasks.connectors.ldap_server import check_synchronisation
+from tasks.connectors.ldap_session import Entry, Session
 
 # LDAP_SERVER_SHOW_DELETED_OID, [MS-ADTS] section 3.1.1.3.4.1.14.
 _SHOW_DELETED: Final = RequestControl("1.2.840.113556.1.4.417", criticality=False)
@@ -27,6 +29,7 @@ def by_synchronisation(connector: LdapConnector, opened: Session, cookie: Json |
         raise Misconfigured(
             "Content synchronisation names people by entryUUID: leave the id attribute empty."
         )
+    check_synchronisation(opened)
     bases = [base for base in (connector.base, connector.settings["groups_base_dn"]) if base]
     incomplete = opened.referral(*bases)
     last: dict[str, Any] = dict(cookie or {})

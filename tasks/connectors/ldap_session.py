@@ -1,6 +1,5 @@
 """An LDAP connection to an address that a tenant typed: bound, over TLS, paged, its refusals as faults. Needs python-ldap (`make ldap`)."""
 
-import re
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,35 +12,17 @@ from ldap.controls import RequestControl, SimplePagedResultsControl
 from ldap.ldapobject import SimpleLDAPObject
 from ldap.syncrepl import SyncreplConsumer
 
-from identity.directory_kinds import Missing
 from identity.outbound import Unreachable as NotReached
 from identity.outbound import address_of
-from tasks.connectors.faults import (
-    Fault,
-    Misconfigured,
-    NotUnderstood,
-    ResyncNeeded,
-    Unauthorized,
-    Unreachable,
-)
+from tasks.connectors.faults import Misconfigured, Unreachable
+from tasks.connectors.ldap_faults import Elsewhere, faults, said
 
 SECONDS_MAX: Final = 30
 _PORTS: Final = {"ldap": 389, "ldaps": 636}
 # A search from the top of an Active Directory domain refers to these naming contexts, always ([MS-ADTS] section 3.1.1.1.5).
 _WITHOUT_PEOPLE: Final = ("/cn=configuration,", "/cn=schema,", "/dc=domaindnszones,", "/dc=forestdnszones,")
-_REFRESH_REQUIRED: Final = 4096  # e-syncRefreshRequired, RFC 4533 section 2.5
 
 Entry = tuple[str, Mapping[str, Sequence[bytes]]]
-
-
-class CutOff(Fault):
-    """The server stopped in the middle of a listing, at a limit of its own."""
-
-    code = "cut_off"
-
-
-class Elsewhere(CutOff):
-    """A part of the tree is another server's. What was given is all that there is on this one."""
 
 
 class Session(SyncreplConsumer, SimpleLDAPObject):
@@ -129,8 +110,12 @@ class Session(SyncreplConsumer, SimpleLDAPObject):
         """Keep the cookie for the next run."""
         self.cookie = cookie
 
-    def syncrepl_entry(self, dn: str, attributes: Mapping[str, Sequence[bytes]], _uuid: str) -> None:
-        """Note somebody who is new or changed."""
+    def syncrepl_entry(self, dn: str, attributes: Mapping[str, Sequence[bytes]], uuid: str) -> None:
+        """Note somebody who is new or changed. Raises Misconfigured where the server's ids are not the entries' own."""
+        if attributes.get("entryUUID", [uuid.encode()])[0].decode("utf-8", "replace") != uuid:
+            raise Misconfigured(
+                "The server's content synchronisation does not name people by entryUUID: set changes to none."
+            )
         self.said.append(("entry", (dn, attributes)))
 
     def syncrepl_delete(self, uuids: Sequence[str]) -> None:
@@ -178,15 +163,6 @@ def session(settings: Mapping[str, Any], credentials: Mapping[str, Any]) -> Iter
                 opened.unbind_s()
 
 
-@contextmanager
-def faults() -> Iterator[None]:
-    """Turn what libldap raises into faults."""
-    try:
-        yield
-    except ldap.LDAPError as error:
-        raise _fault_of(error) from error
-
-
 def _bind(opened: Session, url: str, credentials: Mapping[str, Any]) -> None:
     try:
         opened.simple_bind_s(credentials["bind_dn"] or "", credentials["password"] or "")
@@ -198,54 +174,6 @@ def _bind(opened: Session, url: str, credentials: Mapping[str, Any]) -> None:
             if url.casefold().startswith("ldaps")
             else f"{url} can be reached, and then the connection ends."
         ) from error
-
-
-def _fault_of(error: ldap.LDAPError) -> Fault:
-    if isinstance(error, ldap.INVALID_CREDENTIALS):
-        missing = [Missing("bind", "the directory's account for Rollcall: its DN and its password")]
-        said = _said(error)
-        code = _ACTIVE_DIRECTORY_SAYS.search(said)
-        why = _WHY_NO_BIND.get(code[1], "") if code else said.partition(", ")[2]
-        return Unauthorized(
-            f"The directory refuses the bind DN or its password{': ' * bool(why)}{why}.", missing
-        )
-    if isinstance(error, ldap.INSUFFICIENT_ACCESS):
-        missing = [
-            Missing(
-                "read and search", "the directory's access rules for the bind DN, on the base DN and below"
-            )
-        ]
-        return Unauthorized("The bind DN may not read there.", missing)
-    for kinds, fault, sentence in _FAULTS:
-        if isinstance(error, kinds):
-            return fault(sentence.format(said=_said(error)))
-    if _number(error) == _REFRESH_REQUIRED:
-        return ResyncNeeded("The directory no longer knows where the last run ended.")
-    return NotUnderstood(f"The directory refuses: {_said(error)}.")
-
-
-# Active Directory's own word for why it lets somebody not in ([MS-ERREF] section 2.2, in hexadecimal).
-_ACTIVE_DIRECTORY_SAYS: Final = re.compile(r"AcceptSecurityContext error, data ([0-9a-f]+)", re.IGNORECASE)
-_WHY_NO_BIND: Final = {
-    "525": "there is no such account", "52e": "the password or the name is wrong", "530": "the account may not sign in at this hour",
-    "531": "the account may not sign in from this machine", "532": "the password has expired", "533": "the account is disabled",
-    "701": "the account has expired", "773": "the password must be changed first", "775": "the account is locked",
-}  # fmt: skip
-_FAULTS: Final[tuple[tuple[tuple[type[ldap.LDAPError], ...], type[Fault], str], ...]] = (
-    ((ldap.CONFIDENTIALITY_REQUIRED, ldap.STRONG_AUTH_REQUIRED), Misconfigured,
-     "The directory wants TLS: use an ldaps:// address or StartTLS."),
-    ((ldap.NO_SUCH_OBJECT,), Misconfigured, "The base DN is not there, or the bind DN may not see it."),
-    ((ldap.REFERRAL,), Misconfigured,
-     "The directory refers to another server for the base DN or the bind DN, and nobody is asked there: name the server that holds them."),
-    ((ldap.UNAVAILABLE_CRITICAL_EXTENSION,), Misconfigured,
-     "The directory has no paging or no content synchronisation there: set changes to none, or load the overlay syncprov."),
-    ((ldap.SIZELIMIT_EXCEEDED, ldap.ADMINLIMIT_EXCEEDED, ldap.TIMELIMIT_EXCEEDED), CutOff,
-     "The directory stops at a limit of its own: give the bind DN more (OpenLDAP: limits dn.exact=… size.prtotal=unlimited)."),
-    ((ldap.INVALID_DN_SYNTAX, ldap.FILTER_ERROR, ldap.UNDEFINED_TYPE, ldap.PROTOCOL_ERROR, ldap.INVALID_SYNTAX), Misconfigured,
-     "The directory does not take the base DN or the filter: {said}."),
-    ((ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.TIMEOUT, ldap.UNAVAILABLE, ldap.BUSY), Unreachable,
-     "The directory does not answer: {said}."),
-)  # fmt: skip
 
 
 def _opened(scheme: str, host: str, port: int, plug: socket.socket) -> Session:
@@ -276,18 +204,5 @@ def _secure(opened: Any, settings: Mapping[str, Any], authority: Any, *, start_t
             opened.start_tls_s()
         except ldap.LDAPError as error:
             raise Misconfigured(
-                f"StartTLS fails ({_said(error)}): check the authority, or use an ldaps:// address."
+                f"StartTLS fails ({said(error)}): check the authority, or use an ldaps:// address."
             ) from error
-
-
-def _said(error: ldap.LDAPError) -> str:
-    told = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    return (
-        ", ".join(str(told[name])[:150] for name in ("desc", "info") if told.get(name)) or "no reason given"
-    )
-
-
-def _number(error: ldap.LDAPError) -> int | None:
-    told = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    number = told.get("result")
-    return number if isinstance(number, int) else None

@@ -231,7 +231,7 @@ def test_long_lists_of_members_come_in_ranges(attributes, expected):
 )
 def test_why_an_account_is_not_let_in_is_told(said, word):
     ldap = pytest.importorskip("ldap")
-    from tasks.connectors.ldap_session import faults
+    from tasks.connectors.ldap_faults import faults
 
     with pytest.raises(Unauthorized) as told, faults():
         raise ldap.INVALID_CREDENTIALS({"desc": "Invalid credentials", "info": said})

@@ -158,6 +158,39 @@ def test_content_synchronisation_wants_the_servers_own_ids(slapd):
         run(connector(slapd, changes="syncrepl", id_attribute="uid"))
 
 
+def test_content_synchronisation_that_means_other_ids_is_refused(slapd, tmp_path):
+    """As 389 Directory Server's, which then says that whoever did not change had not been named."""
+    (tmp_path / "root.ldif").write_text("dn:\nvendorVersion: 389-Directory/2.3.1 B2025.016.1616\n")
+    slapd.more = f"rootDSE {tmp_path / 'root.ldif'}"
+    slapd.restart()
+    with pytest.raises(Misconfigured, match="389"):
+        run(connector(slapd, changes="syncrepl"), cookie={"people": "server#reader#0", "groups": None})
+    with pytest.raises(Misconfigured, match="389"):
+        connector(slapd, changes="syncrepl").test()
+    assert connector(slapd).test().ok
+
+
+def test_entries_of_content_synchronisation_must_have_the_ids_it_names():
+    pytest.importorskip("ldap")
+    from tasks.connectors.ldap_session import Session
+
+    opened = Session("ldap://127.0.0.1:1")
+    opened.said = []
+    opened.syncrepl_entry("uid=a", {"entryUUID": [b"one"]}, "one")
+    with pytest.raises(Misconfigured, match="entryUUID"):
+        opened.syncrepl_entry("uid=b", {"entryUUID": [b"two"]}, "80db56e8-e6c5-11f1-9b38-b968fe3e9a3a")
+    assert opened.said == [("entry", ("uid=a", {"entryUUID": [b"one"]}))]
+
+
+def test_a_server_without_content_synchronisation_is_said_by_the_test(slapd):
+    conf = slapd.folder / "slapd.conf"
+    slapd.stop()
+    conf.write_text(conf.read_text().replace("overlay syncprov\nsyncprov-sessionlog 1000\n", ""))
+    slapd.start()
+    with pytest.raises(Misconfigured, match="set changes to none"):
+        connector(slapd, changes="syncrepl").test()
+
+
 def test_a_cookie_that_means_nothing_to_the_server_begins_anew(slapd):
     with pytest.raises((ResyncNeeded, Misconfigured)):
         run(connector(slapd, changes="syncrepl"), cookie={"people": "rid=000,csn=nonsense", "groups": None})
