@@ -14,6 +14,8 @@ from identity import nesting, tenancy
 from identity.models import Group, PendingMembership
 
 _PENDING_LENGTH_MAX = 500
+# So many come in by one statement. PostgreSQL stops one of a request that takes too long, and a group may be of everybody.
+_PART = 10_000
 
 # FOR SHARE: whoever is leaving holds their own row, and we wait to see it. In one order, as everybody who locks several people.
 _HOLD = """
@@ -137,14 +139,16 @@ def add(group: Group, values: list[str], actor: Actor) -> Added:
     if not values:
         return Added()
     known_ids, strange = ids(values)
-    parameters = {
-        "members": known_ids,
-        "organization": group.organization_id,
-        "group": group.pk,
-        "directory": group.directory_id,
-        "now": timezone.now(),
-    }
-    rows = tenancy.asked(_ADD, parameters)
+    rows: list[tuple[UUID, str, bool]] = []
+    for first in range(0, len(known_ids), _PART):
+        parameters = {
+            "members": known_ids[first : first + _PART],
+            "organization": group.organization_id,
+            "group": group.pk,
+            "directory": group.directory_id,
+            "now": timezone.now(),
+        }
+        rows += tenancy.asked(_ADD, parameters)
     lines = [
         line(Event.GROUP_MEMBER_ADD, group, actor, member_id, name, [None, group.display_name])
         for member_id, name, is_new in rows

@@ -106,6 +106,8 @@ class _Patience:
 
 _patience: dict[tuple[UUID, str], _Patience] = {}
 _PATIENCE_MAX: Final = 10_000
+# So many departures are noted by one statement: of a group of everybody it would take longer than a request may.
+_PART: Final = 10_000
 
 
 def budget_of(directory: Directory) -> Budget | None:
@@ -133,10 +135,13 @@ def note(
         return None
     family = GROUPS if group_id else PEOPLE
     values = _values(directory, family, budget) | {
-        "group": group_id, "through": through_id, "kind": kind, "members": members, "ids": [uuid7() for _ in members],
-        "now": timezone.now(),
+        "group": group_id, "through": through_id, "kind": kind, "now": timezone.now(),
     }  # fmt: skip
-    burst_id: UUID | None = tenancy.asked(_NOTE, values)[0][0]
+    burst_id: UUID | None = None
+    for first in range(0, len(members), _PART):
+        part = members[first : first + _PART]
+        rows = tenancy.asked(_NOTE, values | {"members": part, "ids": [uuid7() for _ in part]})
+        burst_id = rows[0][0]
     return burst_id or _watch(directory, family, budget, actor, len(members))
 
 

@@ -1,5 +1,7 @@
 """The record: nothing changes without an entry, and no entry changes."""
 
+import tracemalloc
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 from hypothesis import given
@@ -10,13 +12,18 @@ from audit.events import Event
 from audit.models import Detail, Entry, Position
 from audit.record import (
     Actor,
+    Line,
     OutsideTransactionError,
     Subject,
     _written,
     canonical,
     commitment,
+    compose,
     plain,
     record,
+    record_all,
+    record_with,
+    with_entries,
 )
 from identity import members, tenancy
 from identity.models import Member
@@ -151,3 +158,46 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.text() | ODD
 @given(st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_what_is_committed_to_is_the_canonical_text_of_what_is_plain_whoever_writes_it(value):
     assert _written({"actor": "x", "changes": value}) == canonical({"actor": "x", "changes": plain(value)})
+
+
+def test_more_entries_than_a_statement_takes_go_by_several_in_their_order(acme, monkeypatch):
+    monkeypatch.setattr("audit.record.ENTRIES_AT_ONCE", 3)
+    lines = [
+        Line(Event.MEMBER_CHANGE, acme.pk, ACTOR, Subject("member", str(number), f"m{number}"))
+        for number in range(7)
+    ]
+    sent = []
+    statement = with_entries("renamed AS (UPDATE identity_organization SET name = name WHERE id = %(id)s)")
+    monkeypatch.setattr("audit.record.compose", lambda part: sent.append(len(part)) or compose(part))
+    with tenancy.change(acme):
+        # 7: two whole ones and a rest; 6: no rest; with a change, the last ones go with it.
+        ids = [*record_all(iter(lines)), *record_all(lines[:6])]
+        ids += record_with(statement, {"id": acme.pk}, lines)
+    assert [number for number in sent if number] == [3, 3, 1, 3, 3, 3, 1, 3]
+    assert [entry.pk for entry in entries(acme, event="member.change")] == ids
+    assert [entry.subject_id for entry in entries(acme, event="member.change")] == [
+        str(number) for number in (*range(7), *range(6), *range(7))
+    ]
+    sequencer.run()
+    with tenancy.of(acme):
+        assert (
+            Position.objects.filter(entry_id__in=ids).count()
+            == Detail.objects.filter(entry_id__in=ids).count()
+            == 20
+        )
+
+
+def test_the_text_of_many_entries_is_never_in_memory_at_once(acme):
+    lines = (
+        Line(Event.MEMBER_CHANGE, acme.pk, ACTOR, Subject("member", str(number), "m"), changes={"title": ["x" * 200, "y" * 200]})
+        for number in range(20_000)
+    )  # fmt: skip
+    tracemalloc.start()
+    try:
+        with tenancy.change(acme):
+            record_all(lines)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # All of them were 90 megabytes.
+    assert peak < 40 * 1024 * 1024, peak

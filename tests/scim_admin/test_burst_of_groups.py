@@ -6,7 +6,7 @@ from identity import tenancy
 from identity.models import Group, Nesting
 from scim import bursts
 from scim.models import Burst, Departure
-from tests.api.client import token_of
+from tests.api.client import recorded, token_of
 from tests.console.conftest import visit
 from tests.scim_admin.test_burst_guard import ADA, bursts_of, guarded, people
 
@@ -141,3 +141,17 @@ def test_the_pages_and_the_api_tell_of_it(acme, ada, okta, scim):
     assert shown[0]["departures"] == {"leave_nested_group": 4}
     page = visit(ada).get(f"/o/acme/directories/{directory}/held/{burst.pk}/").content
     assert b"whose group was taken out of Outer" in page
+
+
+def test_a_group_of_more_people_than_a_statement_takes_is_one_burst(acme, scim, monkeypatch):
+    for limit in ("identity.memberships._PART", "scim.burst_guard._PART", "audit.record.ENTRIES_AT_ONCE"):
+        monkeypatch.setattr(limit, 2)
+    ids = people(scim)
+    group = scim.create_group("Everybody", *ids, ids[0])["id"]
+    assert {each["value"] for each in scim.get(f"/Groups/{group}").body["members"]} == set(ids)
+    assert [each["data"]["group"] for each in recorded(acme, "group.member_add")] == [group] * len(ids)
+    assert scim.delete(f"/Groups/{group}").status == 204
+    assert noted(acme) == [(f"p{n}", "leave_group", "Everybody", None) for n in range(len(ids))]
+    (burst,) = bursts_of(acme)
+    with tenancy.of(acme):
+        assert bursts.summary(burst) == {"leave_group": len(ids)}
