@@ -19,15 +19,16 @@ from django.utils import timezone
 from audit.record import Actor
 from identity import directories, members, organizations, roles, tenancy, tokens
 from identity.models import Directory, Member, Organization
-from tests.chromium import chromium  # noqa: F401 - a fixture, for the browser tests of every floor
+from tests.chromium import chromium, launched  # noqa: F401 - fixtures, for the browser tests of every floor
 from tests.dns_server import zone  # noqa: F401 - a fixture of domains, console and API
 from tests.metadata_worker import metadata_worker  # noqa: F401 - a fixture of SAML and of the API
 
-# How long an example takes says something about the machine, and nothing about the product.
-hypothesis.settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("untimed")
+# How long an example takes says something about the machine, and nothing about the product. Every run has the same examples, so that a
+# change is refused for what it does; `pytest --hypothesis-profile=by-chance` looks for new ones.
+_UNTIMED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("by-chance", _UNTIMED)
+hypothesis.settings.register_profile("the-same", _UNTIMED, derandomize=True)
+hypothesis.settings.load_profile("the-same")
 
 pytest_plugins = ["tests.database", "tests.order", "tests.made_once"]
 

@@ -2,6 +2,8 @@
 
 import os
 
+import redis
+
 from config import embedded
 from config.embedded.valkey import DATABASES as DATABASES_OF_VALKEY
 from config.environment import ROOT
@@ -13,10 +15,10 @@ for _name in [name for name in os.environ if name.startswith(("ROLLCALL_", "DATA
 os.environ["ROLLCALL_DEBUG"] = "true"
 os.environ["ROLLCALL_DATA"] = str(ROOT / "var" / "test")
 SERVERS = embedded.ensure(ROOT / "var" / "test", durable=False)
-# Test processes beside each other have a broker database each, as they have a database each.
-os.environ["REDIS_URL"] = (
-    f"{SERVERS.redis_url.removesuffix('/0')}/{os.getpid() % (DATABASES_OF_VALKEY - 1) + 1}"
-)
+# Test processes beside each other have a broker database each, as they have a database each. Valkey counts them, in the first one.
+with redis.Redis.from_url(SERVERS.redis_url) as _broker:
+    _number = _broker.incr("test_processes") % (DATABASES_OF_VALKEY - 1) + 1
+os.environ["REDIS_URL"] = f"{SERVERS.redis_url.removesuffix('/0')}/{_number}"
 
 from config.settings import *  # noqa: F403 - only now are the addresses known
 

@@ -8,16 +8,18 @@ import atexit
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final, Protocol
 
 from config import roles
 from config.embedded import postgres, valkey
 from config.embedded.state import (
     EmbeddedError,
     Ports,
+    Secrets,
     free_port,
     keep_port,
     load_ports,
@@ -26,6 +28,8 @@ from config.embedded.state import (
 )
 
 __all__ = ["EmbeddedError", "Servers", "ensure", "ensure_running", "release", "running", "stop", "urls"]
+
+ANSWER_SECONDS: Final = 20.0  # on a machine that is busy with everything else
 
 _in_use: dict[Path, IO[bytes]] = {}
 
@@ -63,11 +67,12 @@ def ensure_running(directory: Path, *, durable: bool = True, tied: bool = False)
         secrets = load_secrets(directory)
         ports = known = load_ports(directory) or Ports(free_port(), free_port())
         fresh = not (postgres.directory(directory) / "PG_VERSION").exists()
-        if not (postgres.is_running(directory) and postgres.answers(ports.postgres, secrets)):
+        if not _serves(postgres, directory, ports.postgres, secrets):
             postgres.stop(directory)
+            postgres.prepare(directory, secrets)  # before its port is looked at: that takes a second
             ports = Ports(keep_port(ports.postgres), ports.valkey)
             postgres.start(directory, ports.postgres, secrets, durable=durable, tied=tied)
-        if not (valkey.is_running(directory) and valkey.answers(ports.valkey, secrets)):
+        if not _serves(valkey, directory, ports.valkey, secrets):
             valkey.stop(directory)
             ports = Ports(ports.postgres, keep_port(ports.valkey))
             valkey.start(directory, ports.valkey, secrets, tied=tied)
@@ -126,6 +131,23 @@ def stop(data_dir: Path | str) -> None:
     with _start_lock(directory):
         postgres.stop(directory)
         valkey.stop(directory)
+
+
+class _Server(Protocol):
+    def is_running(self, data_dir: Path) -> bool: ...
+    def answers(self, port: int, secrets: Secrets) -> bool: ...
+
+
+def _serves(server: _Server, directory: Path, port: int, secrets: Secrets) -> bool:
+    """Tell whether the server runs and answers; to stop one that is only slow would end everybody's connections to it."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while server.is_running(directory):
+        if server.answers(port, secrets):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return False
 
 
 @contextlib.contextmanager

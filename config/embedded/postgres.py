@@ -27,12 +27,16 @@ def directory(data_dir: Path) -> Path:
     return data_dir / "postgres"
 
 
+def prepare(data_dir: Path, secrets: Secrets) -> None:
+    """Make the cluster if there is none. The caller holds the start lock."""
+    if not (directory(data_dir) / "PG_VERSION").exists():
+        _create(directory(data_dir), secrets)
+
+
 def start(data_dir: Path, port: int, secrets: Secrets, *, durable: bool, tied: bool) -> None:
-    """Start the server and return when it accepts connections. The caller holds the start lock."""
+    """Start the server on its prepared cluster and return when it accepts connections. The caller holds the start lock."""
     cluster = directory(data_dir)
     _forget_stale_pid(data_dir)
-    if not (cluster / "PG_VERSION").exists():
-        _create(cluster, secrets)
     settings = {
         "listen_addresses": LOCALHOST,
         "port": str(port),

@@ -17,7 +17,7 @@ import redis
 from config.children import die_with_parent
 from config.embedded.state import LOCALHOST, EmbeddedError, Secrets, wheel_path, write_private
 
-START_SECONDS: Final = 10.0
+START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
 DATABASES: Final = 1024  # one for each test process; a database that nobody uses costs nothing
 

@@ -22,6 +22,7 @@ from tests.dns_server import zone  # noqa: F401 - a fixture
 from tests.saml.documents import IDP
 from tests.saml.door import connect
 from tests.sync import scripted
+from tests.waiting import PATIENCE
 
 PATH = "/organizations/acme/connections"
 OPEN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
@@ -101,7 +102,7 @@ def test_who_sends_the_same_while_the_first_still_asks_makes_it_and_the_first_he
     def wait_once():
         if not asked.is_set():
             asked.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE)
 
     site.before = wait_once
 
@@ -115,10 +116,10 @@ def test_who_sends_the_same_while_the_first_still_asks_makes_it_and_the_first_he
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(call)
-        assert asked.wait(10)
+        assert asked.wait(PATIENCE)
         second = call()
         go_on.set()
-        first = waiting.result(20)
+        first = waiting.result(PATIENCE)
     assert site.opened == [0, 0]
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()

@@ -13,6 +13,7 @@ from audit.models import Entry, Position
 from audit.record import Subject, record
 from identity import tenancy
 from tests.conftest import SETUP
+from tests.waiting import PATIENCE
 
 
 def write(organization, label):
@@ -47,13 +48,13 @@ def test_an_entry_that_commits_late_gets_a_later_place_and_is_not_lost(acme):
                 Event.MEMBER_CHANGE, organization_id=acme.pk, actor=SETUP, subject=Subject("member", "slow")
             )
             started.set()
-            finish.wait(10)
+            finish.wait(PATIENCE)
         connections.close_all()
         return entry
 
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(slow)
-        started.wait(10)
+        started.wait(PATIENCE)
         quick = write(acme, "quick")
         sequencer.run()
         before = {entry: seq for seq, entry in places(acme)}

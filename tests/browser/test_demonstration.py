@@ -6,6 +6,7 @@ from demo.address import remembered_port
 from demo.seed import seed
 from tests.browser.conftest import complaints_of
 from tests.demo.conftest import start_idp
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +21,7 @@ def demonstration(server, settings, tmp_path):
     process.stdout.readline()
     yield demonstration
     process.terminate()
-    process.wait(10)
+    process.wait(PATIENCE)
     process.stdout.close()
 
 

@@ -67,5 +67,5 @@ def test_with_scripts_what_the_directory_says_shows_without_a_reload(chromium, s
     line = page.locator("[data-live]")
     expect(line).to_contain_text("Nothing heard yet")
     Scim(okta).get('/Users?filter=userName eq "jane@acme.example"')
-    expect(line).to_contain_text('GET /Users?filter=userName eq "jane@acme.example"', timeout=15_000)
+    expect(line).to_contain_text('GET /Users?filter=userName eq "jane@acme.example"')
     assert complaints == []

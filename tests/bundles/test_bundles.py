@@ -15,6 +15,7 @@ from tasks.jobs import bundles as jobs
 from tests.api.client import recorded
 from tests.bundles.conftest import archive, contents, fresh, pieces, written
 from tests.conftest import SETUP, join, later
+from tests.waiting import PATIENCE
 
 
 def test_a_bundle_is_asked_for_written_downloaded_and_each_is_in_the_record(acme, jane):
@@ -37,7 +38,7 @@ def test_two_who_ask_at_once_get_one_bundle_and_one_refusal(acme):
     together, outcomes = threading.Barrier(2), []
 
     def ask():
-        together.wait(10)
+        together.wait(PATIENCE)
         try:
             outcomes.append(bundles.ask(acme, actor=SETUP).state)
         except Conflict as refusal:
@@ -49,7 +50,7 @@ def test_two_who_ask_at_once_get_one_bundle_and_one_refusal(acme):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert sorted(outcomes) == ["version_conflict", "writing"]
 
 
@@ -164,14 +165,14 @@ def test_an_entry_that_commits_late_is_counted_and_comes_with_the_next_bundle(ac
 
     thread = threading.Thread(target=late)
     thread.start()
-    assert opened.wait(10)
+    assert opened.wait(PATIENCE)
     try:
         bundle = bundles.ask(acme, actor=SETUP)
         writer.write(str(acme.pk), str(bundle.pk))
         first = contents(archive(fresh(bundle)))
     finally:
         go_on.set()
-        thread.join(20)
+        thread.join(PATIENCE)
     assert first["members.jsonl"] == []
     second = contents(archive(written(acme)))
     assert [row["user_name"] for row in second["members.jsonl"]] == ["late@acme.example"]

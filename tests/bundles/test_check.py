@@ -16,6 +16,7 @@ from identity.bundle_check import check
 from tests.api.client import recorded
 from tests.bundles.conftest import contents, on_disk, written
 from tests.conftest import ROOT, SETUP
+from tests.waiting import PATIENCE
 
 
 def rollcall(*arguments):
@@ -219,7 +220,7 @@ def test_verify_needs_no_server(bundle, environment):
     nowhere = {"DATABASE_URL": "postgresql://a:b@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
     ended = subprocess.run(
         [sys.executable, "manage.py", "rollcall", "verify", str(bundle)],
-        cwd=ROOT, env=environment | nowhere, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, env=environment | nowhere, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "The record is whole up to" in ended.stdout

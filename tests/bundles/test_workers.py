@@ -19,7 +19,8 @@ from identity.models import Bundle
 from tasks.jobs import bundles as jobs
 from tests.bundles.conftest import fresh, on_disk, pieces
 from tests.conftest import ROOT, SETUP
-from tests.tasks.test_worker import eventually, worker
+from tests.tasks.test_worker import worker
+from tests.waiting import PATIENCE, eventually
 
 MEGABYTE = 1024 * 1024
 # A process that writes one bundle, as a worker does, and can be killed while it does.
@@ -50,7 +51,7 @@ def test_a_worker_killed_in_the_middle_leaves_it_to_the_next(acme, environment, 
     )
     assert eventually(lambda: pieces(bundle) > 1)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(PATIENCE)
     left = fresh(bundle)
     assert (left.state, left.attempts) == ("writing", 1)
     assert 0 < left.rows < left.rows_expected, "it is in the middle"

@@ -22,6 +22,7 @@ from joserfc.jwk import RSAKey
 
 from tests.connectors import fake_google, fake_graph, fake_okta
 from tests.connectors.fake_answer import Answer, State, error
+from tests.waiting import PATIENCE
 
 ROUTES: dict[str, Callable[[State, str, dict[str, str], str], Answer]] = {
     "/admin/directory/v1/": fake_google.answer,
@@ -151,7 +152,7 @@ class Fake:
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self.client = httpx2.Client(base_url=self.url)
+        self.client = httpx2.Client(base_url=self.url, timeout=PATIENCE)
 
     def put(self, **parts: Any) -> None:
         """Set parts of the state."""
@@ -179,7 +180,7 @@ def fake_directory() -> Iterator[Fake]:
             yield fake
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
         process.stdout.close()
 
 

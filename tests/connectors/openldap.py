@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+from tests.waiting import PATIENCE, eventually
+
 SUFFIX = "dc=acme,dc=example"
 ADMIN = f"cn=admin,{SUFFIX}"
 PASSWORD = "only-for-this-test"
-START_SECONDS_MAX = 20
 
 CONFIGURATION = """
 include /etc/ldap/schema/core.schema
@@ -93,21 +94,20 @@ class OpenLdap:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until = time.monotonic() + START_SECONDS_MAX
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                probe.settimeout(0.5)
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            assert self.process.poll() is None, "slapd ended at once"
-            time.sleep(0.02)
-        pytest.fail("slapd did not start")
+        assert eventually(self._listens), "slapd did not start"
+
+    def _listens(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, "slapd ended at once"
+        with socket.socket() as probe:
+            probe.settimeout(5)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self) -> None:
         """Stop it; the data stay, the session log of syncprov does not."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
             self.process = None
 
     def restart(self) -> None:
@@ -158,10 +158,7 @@ def openldap(folder: Path, **settings: object) -> Iterator[OpenLdap]:
                 "ROLLCALL_LDAP_TESTS asks for slapd and python-ldap (`make ldap`), and one is missing."
             )
         pytest.skip("needs Debian's slapd and python-ldap (`make ldap`)")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = OpenLdap(folder, port, **settings)
+    server = OpenLdap(folder, free_port(), **settings)
     server.configure()
     try:
         yield server

@@ -1,10 +1,8 @@
 """The SCIM connector against two other people's servers: scim2-server in a process of its own, and Rollcall itself."""
 
 import json
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx2
@@ -14,10 +12,11 @@ from tasks.connectors.faults import Misconfigured, Unauthorized, Unreachable
 from tasks.connectors.mapping import ENTERPRISE
 from tasks.connectors.scim_pull import ScimConnector
 from tests.connectors.listing import run
+from tests.ports import free_port
+from tests.waiting import PATIENCE, eventually
 
 TOKEN = "the-foreign-token"
 PEOPLE = 25
-START_SECONDS_MAX = 30
 CONFIGURATION = {
     "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
     "patch": {"supported": True},
@@ -39,6 +38,7 @@ class Foreign:
         self.client = httpx2.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/scim+json"},
+            timeout=PATIENCE,
         )
 
     def create(self, kind: str, body: dict) -> dict:
@@ -50,9 +50,7 @@ class Foreign:
 
 @pytest.fixture(scope="module", params=["index", "cursor"])
 def foreign(request, tmp_path_factory):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     path = tmp_path_factory.mktemp("scim") / "configuration.json"
     path.write_text(
         json.dumps(
@@ -75,16 +73,13 @@ def foreign(request, tmp_path_factory):
     )
     server = Foreign(port)
     try:
-        until = time.monotonic() + START_SECONDS_MAX
-        while not _answers(server):
-            assert time.monotonic() < until, "scim2-server did not start"
-            time.sleep(0.05)
+        assert eventually(lambda: _answers(server)), "scim2-server did not start"
         _fill(server)
         yield server
     finally:
         server.client.close()
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def _answers(server: Foreign) -> bool:
@@ -191,7 +186,8 @@ def test_the_test_counts_who_is_there(pull):
 def test_rollcall_is_read_by_rollcall(server, okta, settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("127.0.0.1", "localhost")
     with httpx2.Client(
-        headers={"Authorization": f"Bearer {okta.secret}", "Content-Type": "application/scim+json"}
+        headers={"Authorization": f"Bearer {okta.secret}", "Content-Type": "application/scim+json"},
+        timeout=PATIENCE,
     ) as client:
         for number in range(5):
             body = {

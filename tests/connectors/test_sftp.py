@@ -12,6 +12,7 @@ from tasks.connectors.csv import CsvConnector
 from tasks.connectors.faults import Misconfigured, Unauthorized, Unreachable
 from tests.connectors.listing import run
 from tests.connectors.sftp_server import PASSWORD, USER
+from tests.waiting import PATIENCE
 
 OLD, NEW = "id,login\n1,jane\n", "id,login\n1,jane\n2,john\n"
 
@@ -42,7 +43,7 @@ def site(tmp_path_factory):
         yield Site(folder, process.stdout.readline(), key)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
         process.stdout.close()
 
 

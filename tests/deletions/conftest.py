@@ -12,7 +12,7 @@ from identity.models import Deletion
 from tasks.jobs import deletions as job
 from tests.bundles.conftest import lived  # noqa: F401 - a fixture: acme with something of almost everything
 from tests.conftest import SETUP
-from tests.tasks.test_worker import eventually
+from tests.waiting import eventually
 
 OPAL = Actor("operator", "0197-opal", "opal@rollcall.example")
 # Where a row of nothing would break a rule of its own table.

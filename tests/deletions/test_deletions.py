@@ -23,6 +23,7 @@ from tests.conftest import SETUP
 from tests.deletions.conftest import OPAL, carried_out, counted, fall_due, fresh, scheduled
 from tests.saml.door import connect
 from tests.scim.talk import Scim
+from tests.waiting import PATIENCE
 
 NAMELESS = Actor("operator", "environment", "operator token")
 
@@ -93,7 +94,7 @@ def test_two_operators_at_once_schedule_one(acme):
     together, outcomes = threading.Barrier(2), []
 
     def schedule():
-        together.wait(10)
+        together.wait(PATIENCE)
         try:
             outcomes.append(deletions.schedule(acme, confirm="Acme", actor=OPAL).state)
         except Conflict:
@@ -105,7 +106,7 @@ def test_two_operators_at_once_schedule_one(acme):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert sorted(outcomes) == ["refused", "scheduled"]
     assert len(recorded(acme, "organization.schedule_deletion")) == 1
 

@@ -35,7 +35,7 @@ from tests.deletions.conftest import (
     scheduled,
     tenant_tables,
 )
-from tests.tasks.test_worker import eventually
+from tests.waiting import PATIENCE, eventually
 
 DELETER = "import django; django.setup(); from tasks.jobs.deletions import carry_out; carry_out()"
 
@@ -170,7 +170,7 @@ def test_a_killed_worker_loses_a_batch_and_no_count(acme, globex, gus, operators
 
         assert eventually(far)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
         killed += fresh(deletion).state in {"deleting", "ending"}
     assert killed == 2, "it was killed in the middle, twice"
     done = carried_out(deletion)
@@ -243,7 +243,7 @@ def test_a_late_writer_is_in_the_last_hash(acme, ada, due, monkeypatch):
 
     thread = threading.Thread(target=late)
     thread.start()
-    assert opened.wait(10)
+    assert opened.wait(PATIENCE)
     try:
         while fresh(due).state == "deleting":
             deletion_work.step(due.pk, acme.pk, order, actor=SETUP)
@@ -254,6 +254,6 @@ def test_a_late_writer_is_in_the_last_hash(acme, ada, due, monkeypatch):
         assert fresh(due).record_seq == 0
     finally:
         go_on.set()
-        thread.join(20)
+        thread.join(PATIENCE)
     done = carried_out(due)
     assert done.rows["audit_entry"] == done.record_seq

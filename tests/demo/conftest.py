@@ -14,13 +14,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from config.embedded.state import free_port
 from demo.address import base
 from demo.idp_keys import key_pair
 from saml import certificates
 from saml.keys import load
 from saml.metadata import service_provider
 from saml.snapshot import ConnectionSnapshot, DecryptionKey
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
 OURS = key_pair("demo-sp")
@@ -84,7 +85,7 @@ def running(tmp_path_factory) -> Iterator[Running]:
         port = free_port()
         process = start_idp(port, tmp_path_factory.mktemp("idp"), server)
         assert "Development identity provider" in process.stdout.readline()
-        metadata = httpx2.get(f"{base(port)}/meridian/metadata").text
+        metadata = httpx2.get(f"{base(port)}/meridian/metadata", timeout=PATIENCE).text
         certificate = certificates.read(re.search("<ds:X509Certificate>(.*?)<", metadata).group(1))
         here = f"{server}/saml2/0190"
         connection = ConnectionSnapshot(
@@ -103,7 +104,7 @@ def running(tmp_path_factory) -> Iterator[Running]:
         )
         yield Running(base(port), server, connection)
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         process.stdout.close()
         publisher.shutdown()
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx2
 import pytest
@@ -14,8 +15,10 @@ from saml.snapshot import PendingRequest
 from saml.verify import verify
 from saml.xml import read_response
 from tests.demo.conftest import ROOT, hidden, start_idp
+from tests.waiting import PATIENCE
 
 NOW = datetime.now(UTC)
+get, post = (partial(each, timeout=PATIENCE) for each in (httpx2.get, httpx2.post))
 
 
 def ask(running, request_id="_request-1", binding="redirect", *, key=True, **wrong):
@@ -30,13 +33,13 @@ def ask(running, request_id="_request-1", binding="redirect", *, key=True, **wro
         relay_state="state-1",
         key=running.key if key else None,
     )
-    return httpx2.post(message.url, data=message.fields) if message.fields else httpx2.get(message.url)
+    return post(message.url, data=message.fields) if message.fields else get(message.url)
 
 
 def sign_in(running, page, **fields):
     """Fill in the form of the page that asks who it is, and return the page that posts the response."""
     carried = {name: hidden(page, name) for name in ("service", "acs_url", "request_id", "relay_state")}
-    return httpx2.post(f"{running.idp}/meridian/answer", data={**carried, **fields})
+    return post(f"{running.idp}/meridian/answer", data={**carried, **fields})
 
 
 def accept(running, page, request_id="_request-1", **policy):
@@ -52,7 +55,7 @@ def accept(running, page, request_id="_request-1", **policy):
 
 def test_it_does_not_start_outside_development_mode(tmp_path):
     with start_idp(1, tmp_path, "http://localhost:8000", ROLLCALL_DEBUG="false") as process:
-        assert process.wait(20) == 1
+        assert process.wait(PATIENCE) == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -68,7 +71,7 @@ def test_it_does_not_listen_beyond_loopback(bind, tmp_path, monkeypatch):
 
 
 def test_it_answers_on_loopback_names_alone(running):
-    answer = httpx2.get(f"{running.idp}/meridian/metadata", headers={"Host": "idp.attacker.example"})
+    answer = get(f"{running.idp}/meridian/metadata", headers={"Host": "idp.attacker.example"})
     assert answer.status_code == 421
 
 
@@ -76,8 +79,8 @@ def test_the_form_of_another_site_signs_nobody_in(running):
     fields = {"service": running.connection.entity_id, "name_id": "maren@meridian.example"}
     elsewhere = {"Origin": "https://attacker.example"}
     url = f"{running.idp}/meridian/answer"
-    assert httpx2.post(url, data=fields, headers=elsewhere).status_code == 403
-    assert httpx2.post(url, data=fields, headers={"Origin": running.idp}).status_code == 200
+    assert post(url, data=fields, headers=elsewhere).status_code == 403
+    assert post(url, data=fields, headers={"Origin": running.idp}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_the_form_of_another_site_signs_nobody_in(running):
 )
 def test_it_signs_for_no_other_server(running, service):
     fields = {"service": service.format(server=running.server), "name_id": "maren@meridian.example"}
-    answer = httpx2.post(f"{running.idp}/meridian/answer", data=fields)
+    answer = post(f"{running.idp}/meridian/answer", data=fields)
     assert answer.status_code == 400
     assert "SAMLResponse" not in answer.text
 
@@ -97,16 +100,16 @@ def test_it_posts_to_published_addresses_alone(running):
         "acs_url": "https://attacker.example/acs",
         "name_id": "x",
     }
-    assert httpx2.post(f"{running.idp}/meridian/answer", data=fields).status_code == 400
+    assert post(f"{running.idp}/meridian/answer", data=fields).status_code == 400
 
 
 def test_a_request_with_a_wrong_signature_is_refused(running):
     document = build.authn_request(running.connection, "_request-1", build.RequestWishes())
     url = f"{running.idp}/meridian/sso"
     message = build.send(document, url, "redirect", field="SAMLRequest", key=running.key)
-    assert httpx2.get(message.url).status_code == 200
+    assert get(message.url).status_code == 200
     changed = message.url.replace("SigAlg=", "RelayState=another&SigAlg=")
-    assert httpx2.get(changed).status_code == 400
+    assert get(changed).status_code == 400
 
 
 def test_a_second_message_does_not_hide_behind_a_signed_one(running):
@@ -121,8 +124,8 @@ def test_a_second_message_does_not_hide_behind_a_signed_one(running):
         ).url.partition("?")[2]
         for request_id in ("_request-1", "_request-2")
     )
-    assert httpx2.get(f"{url}?{signed}").status_code == 200
-    assert httpx2.get(f"{url}?{unsigned.partition('&')[0]}&{signed}").status_code == 400
+    assert get(f"{url}?{signed}").status_code == 200
+    assert get(f"{url}?{unsigned.partition('&')[0]}&{signed}").status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -130,13 +133,13 @@ def test_a_second_message_does_not_hide_behind_a_signed_one(running):
 )
 @pytest.mark.parametrize("path", ["sso", "slo"])
 def test_garbage_is_refused_in_words(running, path, garbage):
-    answer = httpx2.get(f"{running.idp}/meridian/{path}?{garbage}")
+    answer = get(f"{running.idp}/meridian/{path}?{garbage}")
     assert answer.status_code == 400
     assert "<h1>Not accepted</h1>" in answer.text
 
 
 def test_what_is_typed_in_is_escaped(running):
-    page = httpx2.get(f"{running.idp}/meridian/start", params={
+    page = get(f"{running.idp}/meridian/start", params={
         "service": running.connection.entity_id, "RelayState": '"><script>alert(1)</script>'
     })  # fmt: skip
     assert "<script>" not in page.text
@@ -175,7 +178,7 @@ def test_lists_are_asserted_value_by_value(running):
 
 
 def test_a_sign_in_may_begin_at_the_identity_provider(running):
-    page = httpx2.get(f"{running.idp}/meridian/start", params={"service": running.connection.entity_id})
+    page = get(f"{running.idp}/meridian/start", params={"service": running.connection.entity_id})
     answer = sign_in(running, page.text, name_id="n")
     assert accept(running, answer.text, "", allow_idp_initiated=True).in_response_to is None
 
@@ -183,7 +186,7 @@ def test_a_sign_in_may_begin_at_the_identity_provider(running):
 def test_a_response_is_good_for_its_own_realm_alone(running):
     page = ask(running)
     carried = {name: hidden(page.text, name) for name in ("service", "acs_url", "request_id")}
-    answer = httpx2.post(f"{running.idp}/harbour-pine/answer", data={**carried, "name_id": "n"})
+    answer = post(f"{running.idp}/harbour-pine/answer", data={**carried, "name_id": "n"})
     with pytest.raises(Refused, match="issuer"):
         accept(running, answer.text)
 
@@ -196,10 +199,10 @@ def test_a_logout_request_must_be_signed_and_gets_a_signed_answer(running):
     )
     url = running.connection.slo_url
     unsigned = build.send(document, url, "redirect", field="SAMLRequest")
-    assert httpx2.get(unsigned.url).status_code == 400
+    assert get(unsigned.url).status_code == 400
     for binding in ("redirect", "post"):
         signed = build.send(document, url, binding, field="SAMLRequest", relay_state="r", key=running.key)
-        answer = httpx2.post(url, data=signed.fields) if signed.fields else httpx2.get(signed.url)
+        answer = post(url, data=signed.fields) if signed.fields else get(signed.url)
         assert answer.status_code == 302
         assert answer.headers["Location"].startswith(f"{running.connection.sls_url}?SAMLResponse=")
         assert "&Signature=" in answer.headers["Location"]

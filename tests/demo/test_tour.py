@@ -16,6 +16,7 @@ from demo import address
 from demo.cast import CUSTOMERS
 from demo.tour.chapters import CHAPTERS
 from tests.operations.machine import Machine, bare_environment
+from tests.waiting import PATIENCE
 
 
 class Demonstrated(Machine):
@@ -35,7 +36,8 @@ class House:
     def ask(self, path: str):
         token = load_secrets(self.machine.data).operator_token
         url = f"http://localhost:{self.machine.port}/api/v1{path}"
-        return httpx2.get(url, headers={"Authorization": f"Bearer {token}"}).raise_for_status().json()
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx2.get(url, headers=headers, timeout=PATIENCE).raise_for_status().json()
 
     def entries(self, slug: str) -> list[str]:
         return [entry["id"] for entry in self.ask(f"/organizations/{slug}/entries?limit=200")["items"]]
@@ -80,7 +82,6 @@ def test_up_tells_where_the_demonstration_is(house):
     assert known["identity_provider"] in house.machine.output
 
 
-@pytest.mark.timeout(180)
 def test_the_whole_tour_is_as_it_should_be(house):
     played = tour(house.machine.data)
     assert played.returncode == 0, played.stdout + played.stderr

@@ -14,6 +14,7 @@ from identity.grants import GrantSpec
 from identity.models import Grant, RoleAssignment
 from tests.api.client import recorded, token_of
 from tests.conftest import SETUP, join
+from tests.waiting import PATIENCE
 
 PATH = "/organizations/acme/access/bulk"
 ACCESS = ("grant.give", "grant.end", "grant.confirm", "role.assign", "role.revoke", "role.confirm")
@@ -233,6 +234,6 @@ def test_two_lists_at_once_give_everything_once(rows):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert sorted(counted, key=str) == [{"give": 20}, {"nothing": 20}]
     assert len(held(rows)) == 20

@@ -16,6 +16,7 @@ from identity.errors import LastAdministrator
 from identity.models import RoleAssignment
 from tests.api.client import token_of
 from tests.conftest import SETUP, again, join
+from tests.waiting import PATIENCE
 
 WAYS = {
     "suspend": members.suspend,
@@ -118,7 +119,7 @@ def at_once(acts):
 
     def work(act):
         try:
-            begun.wait(10)
+            begun.wait(PATIENCE)
             act()
         except LastAdministrator as refusal:
             refused.append(refusal)
@@ -129,7 +130,7 @@ def at_once(acts):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     return refused
 
 

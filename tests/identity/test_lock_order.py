@@ -17,8 +17,8 @@ from identity.models import Member, Membership, Organization
 from scim.models import LoggedRequest
 from tests.conftest import SETUP, join
 from tests.scim.talk import Scim
+from tests.waiting import PATIENCE
 
-PATIENCE_SECONDS = 30
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
 
 
@@ -38,7 +38,7 @@ class Beside:
                 connections.close_all()
 
         future = self.pool.submit(whole)
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not future.done() and self.eraser.execute(WAITING).fetchone()[0] < waiting:
             assert time.monotonic() < deadline, "nobody waits"
             time.sleep(0.01)
@@ -97,7 +97,7 @@ def test_who_leaves_at_the_same_moment_is_not_put_into_a_group(acme, okta, staff
     with tenancy.change(acme):
         members.offboard(leaver, actor=SETUP)
         joining = beside.begin(lambda: WAYS_IN[way](okta, staff, leaver), waiting=1)
-    joining.result(PATIENCE_SECONDS)
+    joining.result(PATIENCE)
     assert (seats(leaver), told(leaver, "group.member_add")) == (0, 0)
 
 
@@ -109,8 +109,8 @@ def test_leaving_and_being_put_into_a_group_do_not_lock_each_other_out(acme, okt
         groups.lock(staff)
         joining = beside.begin(lambda: WAYS_IN[way](okta, staff, leaver), waiting=1)
         going = beside.begin(lambda: members.offboard(leaver, actor=SETUP), waiting=2)
-    joining.result(PATIENCE_SECONDS)
-    going.result(PATIENCE_SECONDS)
+    joining.result(PATIENCE)
+    going.result(PATIENCE)
     assert seats(leaver) == 0
     assert told(leaver, "group.member_add") == told(leaver, "group.member_remove")
 
@@ -121,7 +121,7 @@ def test_leaving_and_being_taken_out_of_a_group_is_told_once(acme, okta, staff, 
     with tenancy.change(acme):
         groups.change(staff, remove=[str(leaver.pk)], actor=SETUP)
         going = beside.begin(lambda: members.offboard(leaver, actor=SETUP), waiting=1)
-    receipt = going.result(PATIENCE_SECONDS)
+    receipt = going.result(PATIENCE)
     assert (receipt.groups, told(leaver, "group.member_remove")) == ([], 1)
 
 
@@ -141,7 +141,7 @@ def test_people_who_leave_by_lists_at_once_wait_for_each_other_in_one_order(acme
             for number, ids in enumerate(lists, 1)
         ]
     for each in begun:
-        each.result(PATIENCE_SECONDS)
+        each.result(PATIENCE)
     assert [seats(each) for each in people] == [0, 0, 0, 0]
 
 
@@ -169,7 +169,7 @@ def test_administrators_of_one_group_who_leave_by_different_hands_do_not_lock_ea
         ]
         groups.lock(staff)
     for each in begun:
-        each.result(PATIENCE_SECONDS)
+        each.result(PATIENCE)
     assert (seats(first), seats(second)) == (0, 0)
 
 
@@ -183,7 +183,7 @@ def test_a_request_that_was_ended_for_another_is_done_again(acme, okta, staff, e
         patching = beside.begin(lambda: Scim(okta).patch(f"/Groups/{staff.pk}", body), waiting=1)
         other.execute("SELECT FROM identity_member WHERE id = %s FOR UPDATE", [newcomer.pk])
         assert not patching.done()
-    assert patching.result(PATIENCE_SECONDS).status == 200
+    assert patching.result(PATIENCE).status == 200
     assert (seats(newcomer), told(newcomer, "group.member_add")) == (1, 1)
     with tenancy.of(acme):
         assert [row.status for row in LoggedRequest.objects.filter(method="PATCH")] == [200]
@@ -206,4 +206,4 @@ def test_a_deletion_that_comes_second_finds_nobody(acme, okta, beside):
                 1,
             )
         ]
-    assert [each.result(PATIENCE_SECONDS).status for each in later] == [404, 404, 404]
+    assert [each.result(PATIENCE).status for each in later] == [404, 404, 404]

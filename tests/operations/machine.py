@@ -5,16 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-from config.embedded.state import free_port
 from config.environment import ROOT
+from tests.ports import free_port
+from tests.waiting import PATIENCE, eventually
 
-PATIENCE = 60.0
 OURS = ("ROLLCALL_", "DATABASE_", "REDIS_", "EMAIL_", "PROMETHEUS_", "DJANGO_")
 
 
@@ -26,11 +25,21 @@ def bare_environment(**values: str) -> dict[str, str]:
 
 def wait_for(what: Callable[[], object]) -> object:
     """Ask until the answer is true, or fail."""
-    deadline = time.monotonic() + PATIENCE
-    while not (answer := what()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
+    answer = eventually(what)
+    assert answer, "waited in vain"
     return answer
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Tell whether all of them end; one that has ended and for which nobody has waited yet is gone."""
+    return eventually(lambda: not any(map(_goes_on, processes)))
+
+
+def _goes_on(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _command(process: psutil.Process) -> list[str]:

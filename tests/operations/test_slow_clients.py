@@ -12,9 +12,10 @@ import orjson
 import pytest
 
 from config import clients, start
-from config.embedded.state import free_port
 from config.environment import ROOT
 from tests.operations.machine import wait_for
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 BODY = b'{"userName": "mei@example.org"}'
 
@@ -27,7 +28,7 @@ class Web:
         self.held = held
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -39,7 +40,9 @@ class Web:
         """Open connections, send the beginning of something by each, and keep them open."""
         opened = []
         for _ in range(number):
-            one = self.held.enter_context(socket.create_connection(("127.0.0.1", self.port), timeout=20))
+            one = self.held.enter_context(
+                socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+            )
             one.sendall(begun)
             opened.append(one)
         return opened
@@ -68,7 +71,7 @@ def port(environment):
         yield port
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture

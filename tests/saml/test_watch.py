@@ -23,13 +23,14 @@ from saml.models import Connection, MetadataWatch
 from tasks.jobs.connections import refresh_metadata
 from tests.conftest import SETUP
 from tests.saml.documents import IDP, key_pair
-from tests.tasks.test_worker import eventually, worker
+from tests.tasks.test_worker import worker
+from tests.waiting import PATIENCE, eventually
 
 
 class Site(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)
-        self.server.gate.wait(20)
+        self.server.gate.wait(PATIENCE)
         self.send_response(self.server.status)
         self.end_headers()
         self.wfile.write(self.server.document)
@@ -169,7 +170,7 @@ def test_a_worker_that_dies_while_it_reads_loses_nothing(acme, connection, site,
         refresh_metadata.apply_async()
         assert eventually(lambda: site.asked)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
     broker.flushdb()
     broker.close()
     site.gate.set()

@@ -10,9 +10,9 @@ from scim import bulk, users
 from tests.identity.test_lock_order import WAITING
 from tests.scim.talk import Scim, entries
 from tests.scim.test_bulk import post, send
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("db")
-PATIENCE_SECONDS = 30
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def names(idp: Scim) -> set[str]:
 
 
 def test_fifty_operations_are_one_transaction(idp, commits, monkeypatch):
-    monkeypatch.setattr(bulk, "TOGETHER_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(bulk, "TOGETHER_SECONDS", PATIENCE)
     results = send(idp, *(post(f"p{number}") for number in range(bulk.AT_ONCE_MAX * 2)))
     assert {each["status"] for each in results} == {"201"}
     assert commits == [bulk.AT_ONCE_MAX] * 2
@@ -103,7 +103,7 @@ def test_a_transaction_that_was_ended_for_another_goes_on_one_by_one(idp, eraser
             pass
         other.execute("SELECT FROM identity_member WHERE id = %s FOR UPDATE", [first])
         other.commit()
-        results = sending.result(PATIENCE_SECONDS)
+        results = sending.result(PATIENCE)
     assert [each["status"] for each in results] == ["201", "200", "200"]
     assert [idp.get(f"/Users/{each}").body["title"] for each in (first, second)] == ["Lead", "Lead"]
     assert names(idp) == {"p0@example.org", "p1@example.org", "new@example.org"}

@@ -13,6 +13,7 @@ from scim.door import FORESEEN_BYTES_MAX
 from tests.conftest import SETUP
 from tests.scim.talk import PATCH, Scim
 from tests.statements import Statements
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("db")
 NAMES = Statement("SELECT user_name FROM identity_member ORDER BY user_name")
@@ -122,7 +123,7 @@ def test_nobody_is_looked_for_or_held_for_another_secret(okta, acme):
         Member.objects.select_for_update().get(user_name="mei@example.org")
         with ThreadPoolExecutor(1) as other:  # with a connection of its own
             answers = [
-                other.submit(_sent_by, wrong, method, path).result(timeout=20) for method in ("PUT", "PATCH")
+                other.submit(_sent_by, wrong, method, path).result(PATIENCE) for method in ("PUT", "PATCH")
             ]
     assert [(each.status, each.code) for each in answers] == [(401, "token_unknown")] * 2
 

@@ -16,6 +16,7 @@ import pytest
 from identity import directories, resources
 from tests.conftest import SETUP
 from tests.scim.okta_org import HEADERS, USER, OktaOrg
+from tests.waiting import PATIENCE
 
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
@@ -180,7 +181,7 @@ def http(okta, server, settings):
     settings.ROLLCALL_PUBLIC_URL = server
     settings.ALLOWED_HOSTS = ["*"]
     headers = {"Authorization": f"Bearer {okta.secret}"}
-    with httpx2.Client(base_url=f"{server}/scim/v2", headers=headers, timeout=30) as client:
+    with httpx2.Client(base_url=f"{server}/scim/v2", headers=headers, timeout=PATIENCE) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
 
 from tests.conftest import ScimClient
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -21,7 +22,9 @@ def address(server, settings) -> str:
 
 
 def client_of(address: str, idp: ScimClient) -> httpx2.Client:
-    return httpx2.Client(base_url=address, headers={"Authorization": f"Bearer {idp.secret}"}, timeout=30)
+    return httpx2.Client(
+        base_url=address, headers={"Authorization": f"Bearer {idp.secret}"}, timeout=PATIENCE
+    )
 
 
 # Some hundreds of requests, one after the other: on a busy machine more than a test is given otherwise.
@@ -46,7 +49,7 @@ def test_scim_sanity_finds_nothing(okta, address):
             sys.executable, "-m", "scim_sanity", "probe", address, "--token", okta.secret, "--i-accept-side-effects", "--strict",
             "--json-output", "--timeout", "30",
         ],
-        capture_output=True, text=True, check=False, timeout=110,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     report = json.loads(ran.stdout)
     failed = [

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,14 +11,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from config.embedded.state import free_port
 from identity import tenancy
 from identity.models import Group, Link, Member, Membership, Nesting, PendingMembership
 from tasks.jobs import scim as jobs
 from tests.conftest import ROOT
+from tests.identity.test_lock_order import WAITING
+from tests.ports import free_port
 from tests.scim.talk import PATCH, Scim
+from tests.waiting import PATIENCE, eventually
 
-PATIENCE_SECONDS = 60
 AT_ONCE = 5
 
 
@@ -41,15 +41,12 @@ def address(environment, shared_db) -> Iterator[str]:
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while missing := not_ready(port):
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, f"waited in vain: {missing}"
-            time.sleep(0.1)
+        assert eventually(lambda: process.poll() is not None or not not_ready(port)), not_ready(port)
+        assert process.poll() is None, "the server ended"
         yield f"http://127.0.0.1:{port}/scim/v2"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(PATIENCE_SECONDS)
+        process.wait(PATIENCE)
 
 
 def not_ready(port: int) -> str:
@@ -67,7 +64,7 @@ def at_once(address: str, secret: str, requests: list[tuple[str, str, Any]]) -> 
     def send(request: tuple[str, str, Any]) -> int:
         method, path, body = request
         headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/scim+json"}
-        answer = httpx2.request(method, f"{address}{path}", json=body, headers=headers, timeout=60)
+        answer = httpx2.request(method, f"{address}{path}", json=body, headers=headers, timeout=PATIENCE)
         return answer.status_code
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -135,11 +132,11 @@ def test_who_arrives_while_a_group_is_told_to_await_them_joins_it(acme, okta, id
         with eraser.transaction():
             eraser.execute("LOCK TABLE identity_activeperiod IN SHARE MODE")
             creating = pool.submit(at_once, address, okta.secret, newcomer)
-            while not eraser.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            while not eraser.execute(WAITING).fetchone()[0]:
                 assert not creating.done()
             named = ("PATCH", f"/Groups/{group}", operation("add", "late"))
             assert at_once(address, okta.secret, [named]) == [200]
-        assert creating.result(PATIENCE_SECONDS) == [201]
+        assert creating.result(PATIENCE) == [201]
     assert members_of(group, acme) == set()
     assert (jobs.let_in_late(), jobs.let_in_late()) == (1, 0)
     with tenancy.of(acme):

@@ -17,6 +17,7 @@ from tests.database import named
 from tests.scim.talk import Scim
 from tests.scim.test_parallel_processes import address, at_once  # noqa: F401 - a fixture
 from tests.settings import SERVERS
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("db")
 # More than two stretches hold.
@@ -270,7 +271,7 @@ def test_counts_hold_while_everything_happens_at_once(acme, okta, idp, address, 
 
     def count():
         try:
-            while not stopped.is_set():
+            while not stopped.wait(0.01):
                 jobs.count_stretches()
         finally:
             connections.close_all()
@@ -295,7 +296,7 @@ def test_counts_hold_while_everything_happens_at_once(acme, okta, idp, address, 
             statuses = at_once(address, okta.secret, requests)
         finally:
             stopped.set()
-        counting.result(60)
+        counting.result(PATIENCE)
     # Each of twenty was deleted twice: once in truth.
     assert statuses.count(204) == 20
     assert agree()[0] == 60
@@ -326,7 +327,7 @@ def test_a_link_waits_for_the_state_of_its_member_and_the_state_for_the_link(
                 ).fetchone()[0]:
                     assert not waiting.done()
                 first.commit()
-                waiting.result(30)
+                waiting.result(PATIENCE)
             second.commit()
         finally:
             second.rollback()

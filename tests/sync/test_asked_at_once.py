@@ -12,6 +12,7 @@ from identity.models import Pull, Run
 from tests.api.client import token_of
 from tests.conftest import SETUP
 from tests.sync.scripted import pull_of
+from tests.waiting import PATIENCE
 
 
 def test_neither_waits_for_the_other_for_ever(acme, script, monkeypatch):
@@ -23,7 +24,7 @@ def test_neither_waits_for_the_other_for_ever(acme, script, monkeypatch):
         made = real(*arguments, **named)
         if threading.current_thread().name == "person":
             begun.set()
-            assert go.wait(20)
+            assert go.wait(PATIENCE)
         return made
 
     monkeypatch.setattr(sync_runs, "begin", slow)
@@ -42,12 +43,12 @@ def test_neither_waits_for_the_other_for_ever(acme, script, monkeypatch):
         return thread
 
     person = at_once("person", lambda: sync_runs.ask(pull.directory, actor=SETUP))
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     clock = at_once("clock", lambda: sync_runs.start_due(acme.pk, pull.pk, actor=SETUP))
     clock.join(1)
     go.set()
-    person.join(30)
-    clock.join(30)
+    person.join(PATIENCE)
+    clock.join(PATIENCE)
     with tenancy.of(acme):
         assert found == {"person": Run.objects.get(), "clock": None}
         assert Pull.objects.get().due_at > timezone.now() + timedelta(minutes=30)
@@ -63,7 +64,7 @@ def test_whoever_changes_a_directory_and_whoever_asks_for_a_run_both_get_through
     def slow(*arguments, **named):
         made = real(*arguments, **named)
         begun.set()
-        assert go.wait(20)
+        assert go.wait(PATIENCE)
         return made
 
     monkeypatch.setattr(sync_runs, "begin", slow)
@@ -83,12 +84,12 @@ def test_whoever_changes_a_directory_and_whoever_asks_for_a_run_both_get_through
         return thread
 
     asks = at_once("asks", "POST", f"{path}/runs", {"dry_run": False})
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     changes = at_once("changes", "PATCH", path, {"name": "Another", "schedule": {"every_minutes": 90}})
     changes.join(1)
     go.set()
-    asks.join(30)
-    changes.join(30)
+    asks.join(PATIENCE)
+    changes.join(PATIENCE)
     assert found == {"asks": 201, "changes": 200}
 
 

@@ -29,6 +29,7 @@ from tests.sync.scripted import (
     states,
     steps,
 )
+from tests.waiting import PATIENCE
 
 ALL = Wanted()
 
@@ -203,7 +204,7 @@ def test_a_move_in_the_middle_of_an_apply_waits_for_its_batch_and_stands(acme, h
     def slow(*given):
         real(*given)
         begun.set()
-        assert go.wait(30)
+        assert go.wait(PATIENCE)
 
     monkeypatch.setattr(apply, "_do", slow)
 
@@ -215,13 +216,13 @@ def test_a_move_in_the_middle_of_an_apply_waits_for_its_batch_and_stands(acme, h
 
     worker = threading.Thread(target=alone, args=[lambda: run(hr)])
     worker.start()
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE)
     everybody = partial(moves.move, hr.directory, second.directory, ALL, actor=ADA)
     mover = threading.Thread(target=alone, args=[everybody])
     mover.start()
     go.set()
-    mover.join(60)
-    worker.join(60)
+    mover.join(PATIENCE)
+    worker.join(PATIENCE)
     found = people(acme)
     shut = sum(state == "suspended" for state in found.values())
     assert shut in {2, 4, 5}

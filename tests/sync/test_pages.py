@@ -17,6 +17,7 @@ from tasks.sync import ahead, group_steps
 from tests.sync.conftest import ADA
 from tests.sync.scripted import approved, crowd, go_on, listing, person, pull_of, run, settle, states, steps
 from tests.sync.test_rules import in_group
+from tests.waiting import PATIENCE
 
 
 def test_pages_come_in_their_order_and_a_fault_in_its_turn():
@@ -41,7 +42,7 @@ def test_the_next_page_is_read_while_one_is_kept():
 
     with closing(ahead.read(pages())) as read:
         next(read)
-        assert asked.wait(30)
+        assert asked.wait(PATIENCE)
 
 
 def test_whoever_stops_early_closes_the_connector():

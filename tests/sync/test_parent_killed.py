@@ -19,6 +19,7 @@ from tests.conftest import ROOT, SETUP
 from tests.sync.conftest import ADA
 from tests.sync.scripted import go_on
 from tests.sync.test_work import MAPPING, look, time_passes, until
+from tests.waiting import PATIENCE
 
 PEOPLE = 3000
 
@@ -38,7 +39,7 @@ def start(environment):
     for process in started:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def alive(group):
@@ -65,7 +66,7 @@ def test_a_run_goes_on_and_nothing_is_left_behind(acme, start):
     jobs.due()
     until(lambda: look(made, "applied") >= 500)
     os.kill(first.pid, signal.SIGKILL)
-    first.wait(10)
+    first.wait(PATIENCE)
     assert look(made, "state") == "applying"
     until(lambda: not alive(first.pid))
     left_at = look(made, "applied")

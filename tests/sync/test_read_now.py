@@ -16,7 +16,8 @@ from tasks.sync import attend
 from tests.conftest import SETUP
 from tests.sync.conftest import ADA
 from tests.sync.scripted import crowd, listing, person, run
-from tests.tasks.test_worker import eventually, worker
+from tests.tasks.test_worker import worker
+from tests.waiting import eventually
 
 MAPPING = {"external_id": "No", "user_name": "Login"}
 

@@ -14,7 +14,8 @@ from identity.models import Member, Run
 from tasks.jobs import leavers
 from tasks.timetable import LONG_QUEUE, QUEUE
 from tests.conftest import SETUP
-from tests.tasks.test_worker import eventually, worker
+from tests.tasks.test_worker import worker
+from tests.waiting import eventually
 
 
 class Endless(http.server.BaseHTTPRequestHandler):

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import timedelta
 
 import pytest
@@ -30,8 +29,8 @@ from tests.sync.scripted import (
     run,
     states,
 )
+from tests.waiting import PATIENCE, eventually
 
-PATIENCE_SECONDS = 60
 MAPPING = {"external_id": "No", "user_name": "Login", "groups": "Teams"}
 
 
@@ -173,12 +172,7 @@ def process(environment, organization, run_id):
 
 
 def until(condition):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it never came to that")
+    assert eventually(condition), "it never came to that"
 
 
 def look(made, name):
@@ -208,7 +202,7 @@ def test_workers_killed_in_every_phase_lose_nothing_and_double_nothing(csv, acme
         worker = process(environment, acme.pk, made.pk)
         until(condition)
         os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait(10)
+        worker.wait(PATIENCE)
         assert claim.take(acme.pk, made.pk) is None or not look(made, "lease"), "its lease still holds"
         time_passes(made)
 
@@ -236,7 +230,7 @@ def test_a_broker_that_is_down_or_flushed_loses_no_run(csv, acme, environment, w
         Pull.objects.update(due_at=timezone.now())
     code = "import django; django.setup()\nfrom tasks.jobs import directories\nassert directories.due() == 1"
     without = {**environment, "REDIS_URL": "redis://127.0.0.1:1/0"}
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=without, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=without, check=True, timeout=PATIENCE)
     with tenancy.of(acme):
         assert Run.objects.get().state == "waiting"
     broker = redis.Redis.from_url(settings.REDIS_URL)
@@ -274,4 +268,4 @@ def worker(environment):
     yield start
     for process_ in started:
         os.killpg(process_.pid, signal.SIGKILL)
-        process_.wait(10)
+        process_.wait(PATIENCE)

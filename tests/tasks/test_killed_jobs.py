@@ -21,7 +21,8 @@ from tests.saml.test_watch import site  # noqa: F401 - a fixture
 from tests.settings import SERVERS
 from tests.tasks import due_sources, due_within
 from tests.tasks.due import World
-from tests.tasks.test_worker import eventually, worker
+from tests.tasks.test_worker import worker
+from tests.waiting import eventually
 
 CASES = {**due_within.CASES, **due_sources.CASES}
 _BLOCKED = """

@@ -19,7 +19,8 @@ from tasks.timetable import TIMETABLE
 from tests.api.client import token_of
 from tests.conftest import SETUP, join, later
 from tests.console.conftest import visit
-from tests.tasks.test_worker import eventually, worker
+from tests.tasks.test_worker import worker
+from tests.waiting import PATIENCE, eventually
 
 NAME = "tasks.jobs.leavers.scheduled_ends"
 
@@ -146,7 +147,7 @@ def test_a_worker_notes_its_runs_and_a_killed_one_shows_as_late(acme, environmen
         leavers.scheduled_ends.apply_async()
         assert eventually(lambda: job().run is not None)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
     broker.flushdb()
     broker.close()
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):

@@ -21,8 +21,7 @@ from saml.refusals import Refused
 from tasks import wake
 from tasks.jobs.connections import fetch_metadata
 from tests.conftest import ROOT, SETUP, join
-
-PATIENCE_SECONDS = 30
+from tests.waiting import PATIENCE, eventually
 
 
 @contextmanager
@@ -47,16 +46,7 @@ def worker(environment, processes=1, queue="") -> Iterator[subprocess.Popen]:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
-
-
-def eventually(condition) -> bool:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
+        process.wait(PATIENCE)
 
 
 def places(organization):
@@ -88,7 +78,7 @@ def test_a_killed_worker_loses_nothing(broker, environment, acme, jane):
     with worker(environment) as first:
         assert eventually(lambda: sequencer.lag_seconds() == 0)
         os.killpg(first.pid, signal.SIGKILL)
-        first.wait(10)
+        first.wait(PATIENCE)
     for number in range(5):
         join(acme, f"p{number}")
     assert sequencer.lag_seconds() > 0

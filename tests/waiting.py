@@ -1,0 +1,17 @@
+"""Waiting for what must happen: as long as a busy machine may need for it, and no longer than pytest lets a test run."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+# Only a test that fails waits this long; pyproject.toml lets a test run three times as long.
+PATIENCE = 100.0
+_PAUSE_SECONDS = 0.02
+
+
+def eventually(condition: Callable[[], Any]) -> Any:
+    """Ask until the answer is true and return it; the last one if it never is."""
+    deadline = time.monotonic() + PATIENCE
+    while not (answer := condition()) and time.monotonic() < deadline:
+        time.sleep(_PAUSE_SECONDS)
+    return answer
