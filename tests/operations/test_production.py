@@ -13,10 +13,30 @@ import pytest
 from psycopg import sql
 
 from config import embedded
-from config.embedded.state import free_port
 from config.environment import ROOT
 from tests.operations.machine import bare_environment, wait_for
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
+# Everything that the migrations make, in words.
+SCHEMA = """
+SELECT 'table', relname::text, relkind::text, relrowsecurity::text || relforcerowsecurity::text, relacl::text FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace
+UNION ALL SELECT 'column', attrelid::regclass::text, attname::text, attnum::text || ' ' || format_type(atttypid, atttypmod) || ' '
+        || attnotnull::text || attidentity::text || attgenerated::text, pg_get_expr(adbin, adrelid)
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0
+UNION ALL SELECT 'constraint', conrelid::regclass::text, conname::text, pg_get_constraintdef(oid), '' FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'index', tablename::text, indexname::text, indexdef, '' FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname::text, pg_get_triggerdef(oid), tgenabled::text FROM pg_trigger
+    WHERE NOT tgisinternal
+UNION ALL SELECT 'policy', tablename::text, policyname::text, qual, with_check || roles::text || cmd FROM pg_policies
+UNION ALL SELECT 'function', proname::text, oidvectortypes(proargtypes), pg_get_functiondef(oid), proacl::text FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace
+UNION ALL SELECT 'migration', app::text, name::text, '', '' FROM django_migrations
+ORDER BY 1, 2, 3, 4, 5
+"""
 HOST = "rollcall.example"
 OWNER_SQL = "CREATE ROLE rollcall_owner LOGIN CREATEROLE PASSWORD 'owner'; CREATE DATABASE rollcall OWNER rollcall_owner"
 
@@ -76,7 +96,7 @@ def running(environment: dict[str, str], *arguments: str):
         assert process.poll() is None
     finally:
         process.send_signal(signal.SIGTERM)
-        process.log = process.communicate(timeout=30)[1]
+        process.log = process.communicate(timeout=PATIENCE)[1]
 
 
 def get(port: int, path: str, host: str = HOST) -> http.client.HTTPResponse | None:
@@ -98,9 +118,23 @@ def is_ready(port: int) -> bool:
     return response is not None and response.status == 200
 
 
-def test_the_processes_of_production_serve(production, tmp_path):
-    prepared = manage(production, "prepare_database", "--verbosity=0")
-    assert prepared.returncode == 0, prepared.stderr
+@pytest.fixture(scope="module")
+def prepared(production):
+    """Give the same environment once the database is prepared."""
+    result = manage(production, "prepare_database", "--verbosity=0")
+    assert result.returncode == 0, result.stderr
+    return production
+
+
+def test_a_database_prepared_at_once_is_like_one_that_took_every_release(prepared, eraser):
+    """The tests' own database is migrated in Django's way, one model and all that are related to it after the other."""
+    with psycopg.connect(prepared["DATABASE_OWNER_URL"]) as connection:
+        at_once = connection.execute(SCHEMA).fetchall()
+    assert len(at_once) > 2000
+    assert at_once == eraser.execute(SCHEMA).fetchall()
+
+
+def test_the_processes_of_production_serve(prepared, production):
     again = manage(production, "prepare_database", "--verbosity=0")
     assert again.returncode == 0, again.stderr
     assert manage(production, "collectstatic", "--noinput").returncode == 0

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from config import roles
+from config.first_migration import changed_models_alone
 
 LOCK = 7_240_001  # any number of our own; two releases starting at once migrate one after the other
 
@@ -29,7 +30,8 @@ class Command(BaseCommand):
             roles.create_application(owner_url, database_url)
             with connections["owner"].cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-            call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
+            with changed_models_alone(connections["owner"]):
+                call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
             connections["owner"].close()
             roles.refuse_powerful(database_url)
         except roles.RoleError as error:
