@@ -230,13 +230,9 @@ class _Reading:
         attribute = target.attribute
         if target.sub is not None:
             attribute = AttributePath(attribute.urn, attribute.name, target.sub)
-        place = self.kind.find(attribute)
-        if place is None and attribute.urn is None:
-            for each in self.kind.extensions:
-                place = self.kind.find(AttributePath(each.id, attribute.name, attribute.sub))
-                if place is not None:
-                    self.notices.add("stray_attribute", str(attribute), "taken as part of the extension")
-                    break
+        place = self.kind.find_anywhere(attribute)
+        if attribute.urn is None and place is not None and place.extension is not None:
+            self.notices.add("stray_attribute", str(attribute), "taken as part of the extension")
         return place
 
     def extension(self, verb: str, place: Place, written: str, value: Any) -> Iterator[Operation]:

@@ -87,7 +87,7 @@ def order(words: Vocabulary, last: str, sort_by: str, *, descending: bool, withi
     if not sort_by:
         return Order(None, last, descending, within)
     path = attribute_path(sort_by)
-    place = words.kind.find(path) if path is not None else None
+    place = words.kind.find_anywhere(path) if path is not None else None
     if place is None or place.attribute is None or place.attribute.name == "schemas" or words.rows_of(place):
         raise ScimError(Code.SORT_UNKNOWN, path=sort_by)
     if place.sub is None and place.attribute.type == "complex":

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from scim.filter.ast import AttributePath
 from scim.filter.grammar import attribute_path
-from scim.schemas.resource_type import Place, ResourceType
+from scim.schemas.resource_type import ResourceType
 
 NAMES_MAX = 100
 _VALUE_FILTER = re.compile(r"\[[^\[\]]*\]")
@@ -118,7 +117,7 @@ def _read(kind: ResourceType, listed: str) -> _Chosen:
     chosen: _Chosen = {}
     for written in listed.split(",")[:NAMES_MAX]:
         path = attribute_path(written.strip())
-        place = _found(kind, path) if path is not None else None
+        place = kind.find_anywhere(path) if path is not None else None
         if place is None:
             continue
         if place.attribute is None:
@@ -131,14 +130,6 @@ def _read(kind: ResourceType, listed: str) -> _Chosen:
         elif chosen.get(key, frozenset()) is not None:
             chosen[key] = (chosen.get(key) or frozenset()) | {place.sub.name}
     return chosen
-
-
-def _found(kind: ResourceType, path: AttributePath) -> Place | None:
-    """Return where a name leads; one that only an extension knows is looked for there, as in a PATCH (i2scim's tests ask for `manager`)."""
-    places = [kind.find(path)]
-    if path.urn is None:
-        places += [kind.find(AttributePath(each.id, path.name, path.sub)) for each in kind.extensions]
-    return next((each for each in places if each is not None), None)
 
 
 def _keep(value: Any, parts: frozenset[str] | None) -> Any:

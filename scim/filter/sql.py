@@ -58,7 +58,7 @@ class _Writing:
 
     def found(self, path: AttributePath) -> Place:
         """Return where a path leads; one that leads nowhere is refused, since to leave it out would widen the filter."""
-        place = self.vocabulary.kind.find(path)
+        place = self.vocabulary.kind.find_anywhere(path)
         if place is None or place.attribute is None:
             raise ScimError(Code.FILTER_UNKNOWN, path=str(path))
         if place.attribute.is_hidden or (place.sub is not None and place.sub.is_hidden):

@@ -62,6 +62,17 @@ class ResourceType:
         place = self._within(schema, path.name, path.sub) if schema is not None else None
         return place or self._split(str(path))
 
+    def find_anywhere(self, path: AttributePath) -> Place | None:
+        """Return where the path leads; a name without URN that the core does not know is looked for in the extensions, in their order.
+
+        Entra sets `department` and asks `id eq "…" and manager eq "…"`, as AWS documents it; i2scim's tests ask for `manager`.
+        """
+        place = self.find(path)
+        if place is not None or path.urn is not None:
+            return place
+        found = (self.find(AttributePath(each.id, path.name, path.sub)) for each in self.extensions)
+        return next((each for each in found if each is not None), None)
+
     def _within(self, schema: Schema | None, name: str, sub: str | None) -> Place | None:
         is_core = schema is None or schema is self.schema
         attribute = self.core.get(name.lower()) if schema is None or is_core else schema.attribute(name)
