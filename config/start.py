@@ -3,6 +3,8 @@
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -10,7 +12,7 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from config import clients, roles
+from config import clients, roles, suited
 
 WAIT_SECONDS: Final = 30.0
 # For the headers of a request, and between two requests of a connection.
@@ -63,18 +65,25 @@ def clock() -> list[str]:
     return [*_celery("beat"), "--pidfile="]
 
 
-def check_role() -> None:
-    """Refuse a database role that row-level security does not bind; wait a while for a database that is starting."""
+def check_database() -> None:
+    """Refuse a database that cannot hold us, or a role that row-level security does not bind; wait a while for one that is starting."""
+    try:
+        when_it_answers("DATABASE_URL", partial(suited.refuse_unsuited, settings.DATABASE_URL))
+        roles.refuse_powerful(settings.DATABASE_URL)
+    except (suited.UnsuitedError, roles.RoleError) as error:
+        raise CommandError(str(error)) from error
+
+
+def when_it_answers(setting: str, ask: Callable[[], None]) -> None:
+    """Ask the database of a setting, again and again while it is starting. Raises CommandError when it does not answer in time."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
-            roles.refuse_powerful(settings.DATABASE_URL)
+            ask()
         except psycopg.OperationalError as error:
             if time.monotonic() > deadline:
-                raise CommandError(f"DATABASE_URL: the database does not answer: {error}") from error
+                raise CommandError(f"{setting}: the database does not answer: {error}") from error
             time.sleep(0.5)
-        except roles.RoleError as error:
-            raise CommandError(str(error)) from error
         else:
             return
 

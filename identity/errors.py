@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from django.db import IntegrityError
-from psycopg.errors import QueryCanceled
+from django.db import DatabaseError, IntegrityError
+from psycopg.errors import QueryCanceled, ReadOnlySqlTransaction
 
 
 class Refusal(Exception):
@@ -177,9 +177,14 @@ def constraint_of(error: IntegrityError) -> str:
     return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
 
 
-def was_stopped(error: Exception) -> bool:
+def was_stopped(error: BaseException | None) -> bool:
     """Tell whether PostgreSQL stopped a statement because it took too long (`statement_timeout`)."""
-    return isinstance(error.__cause__, QueryCanceled)
+    return isinstance(error, DatabaseError) and isinstance(error.__cause__, QueryCanceled)
+
+
+def takes_no_changes(error: BaseException | None) -> bool:
+    """Tell whether PostgreSQL refused a change since it is a standby, or set to be read alone: as after a failover, or with a full disk."""
+    return isinstance(error, DatabaseError) and isinstance(error.__cause__, ReadOnlySqlTransaction)
 
 
 def refusal_of(error: IntegrityError) -> Refusal | None:

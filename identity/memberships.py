@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
-from audit.ids import uuid7
+from audit.ids import uuid7, uuid7s
 from audit.record import Actor, Line, Subject
 from identity import nesting, tenancy
 from identity.models import Group, PendingMembership
@@ -43,9 +43,9 @@ _HOLD_GROUPS_OF_ONE = _HOLD_GROUPS.replace("= ANY (%(members)s)", "= %(member)s"
 
 # One statement: who of the named is a member that this group may hold, and who of those is new.
 _ADD = """
-WITH named AS (SELECT DISTINCT unnest(%(members)s::uuid[]) AS member_id),
+WITH named AS (SELECT * FROM unnest(%(ids)s::uuid[], %(members)s::uuid[]) AS given (id, member_id)),
 known AS (
-  SELECT member.id, member.user_name FROM named JOIN identity_member member
+  SELECT member.id, member.user_name, named.id AS membership_id FROM named JOIN identity_member member
     ON member.id = named.member_id AND member.organization_id = %(organization)s AND member.state <> 'offboarded'
    WHERE %(directory)s::uuid IS NULL OR EXISTS (
      SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
@@ -53,7 +53,7 @@ known AS (
 ),
 added AS (
   INSERT INTO identity_membership (id, organization_id, group_id, member_id, started_at)
-  SELECT uuidv7(), %(organization)s, %(group)s, known.id, %(now)s FROM known
+  SELECT known.membership_id, %(organization)s, %(group)s, known.id, %(now)s FROM known
   ON CONFLICT (organization_id, group_id, member_id) WHERE ended_at IS NULL DO NOTHING
   RETURNING member_id
 )
@@ -139,10 +139,14 @@ def add(group: Group, values: list[str], actor: Actor) -> Added:
     if not values:
         return Added()
     known_ids, strange = ids(values)
+    known_ids = list(dict.fromkeys(known_ids))
     rows: list[tuple[UUID, str, bool]] = []
     for first in range(0, len(known_ids), _PART):
+        part = known_ids[first : first + _PART]
         parameters = {
-            "members": known_ids[first : first + _PART],
+            # PostgreSQL makes such ids from version 18 on.
+            "ids": f"{{{','.join(each.hex for each in uuid7s(len(part)))}}}",
+            "members": part,
             "organization": group.organization_id,
             "group": group.pk,
             "directory": group.directory_id,
@@ -155,7 +159,7 @@ def add(group: Group, values: list[str], actor: Actor) -> Added:
         if is_new
     ]
     known = {row[0] for row in rows}
-    others = [each for each in dict.fromkeys(known_ids) if each not in known]
+    others = [each for each in known_ids if each not in known]
     nested = nesting.add(group, others, actor=actor)
     unknown = [str(each) for each in others if each not in nested.known] + strange
     added, more_groups = [row[0] for row in rows if row[2]], list(nested.added)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, Final
 
+import psycopg
 from django.db import Error
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
@@ -145,13 +146,23 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def is_usable(self) -> bool:
         """Tell whether the connection still stands: a healthy one that rests has nothing to read.
 
-        Django would ask `SELECT 1`, a round trip for each request.
+        Django would ask `SELECT 1`, a round trip for each request. Only after an error we ask too, and whether changes are taken: after a
+        failover a connection may still lead to what is a standby now, and the next one to another server.
         """
         if self.connection is None or self.connection.closed:
+            return False
+        if self.errors_occurred and not self._takes_changes():
             return False
         waiting = select.poll()
         waiting.register(self.connection.fileno(), select.POLLIN)
         return not waiting.poll(0)
+
+    def _takes_changes(self) -> bool:
+        try:
+            answer = self.connection.execute("SHOW transaction_read_only", prepare=False).fetchone()
+        except psycopg.Error:
+            return False
+        return bool(answer == ("off",))
 
     def make_cursor(self, cursor: Any) -> Cursor:
         """Wrap psycopg's cursor."""

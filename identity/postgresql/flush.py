@@ -137,7 +137,8 @@ class Channel:
         if len(self._names) >= PREPARED_MAX:
             key, name = self._names.popitem(last=False)
             if name is not None:
-                self._pgconn.send_query_params(b"DEALLOCATE " + name, None)
+                # Not DEALLOCATE: PgBouncer has the statements of its clients under names of its own.
+                self._pgconn.send_close_prepared(name)
                 preparing.append((key, b""))
 
     def _send_all(self) -> None:

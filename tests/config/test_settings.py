@@ -43,9 +43,38 @@ def test_production_is_strict_by_default(read):
     assert settings["STORAGES"]["staticfiles"]["BACKEND"].endswith("CompressedManifestStaticFilesStorage")
     assert list(settings["DATABASES"]) == ["default"]
     database = settings["DATABASES"]["default"]
-    assert (database["HOST"], database["PORT"], database["USER"]) == ("db.example", 5433, "app")
+    assert (database["HOST"], database["PORT"], database["USER"]) == ("db.example", "5433", "app")
     assert database["PASSWORD"] == "pa/ss"
     assert database["OPTIONS"]["sslmode"] == "require"
+
+
+def test_a_database_may_be_several_hosts_or_a_socket(read):
+    several = (
+        "postgresql://app:p%25@one.example:5432,two.example:5433/rollcall?target_session_attrs=read-write"
+    )
+    database = read(**{**PRODUCTION, "DATABASE_URL": several})["DATABASES"]["default"]
+    assert (database["HOST"], database["PORT"]) == ("one.example,two.example", "5432,5433")
+    assert database["PASSWORD"] == "p%"
+    assert database["OPTIONS"]["target_session_attrs"] == "read-write"
+    local = "postgresql://app@/rollcall?host=/run/postgresql"
+    database = read(**{**PRODUCTION, "DATABASE_URL": local})["DATABASES"]["default"]
+    assert (database["HOST"], database["PORT"]) == ("/run/postgresql", "5432")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "postgresql://app:pa%ss@db.example/rollcall",
+        "postgresql://app:pass@db.example:54x2/rollcall",
+        "postgresql://app:pass@db.example/rollcall?sslmod=require",
+        "postgresql://app:pass@db.example",
+        "host=db.example user=app dbname=rollcall password=pass",
+    ],
+)
+def test_what_is_no_address_of_a_database_is_refused_without_the_password(read, wrong):
+    with pytest.raises(SettingError, match=r"^DATABASE_URL ") as refused:
+        read(**{**PRODUCTION, "DATABASE_URL": wrong})
+    assert "pass" not in str(refused.value).replace("password", "")
 
 
 @pytest.mark.parametrize("missing", sorted(PRODUCTION))

@@ -3,14 +3,16 @@
 import psycopg
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection
 from django.test import Client
 
 from config.gate import Gate
 from config.scim_wsgi import ScimFirst
+from identity.postgresql.flush import Statement
 from tests.scim.talk import Scim
 
 pytestmark = pytest.mark.usefixtures("db")
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 SEARCH = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": 'displayName co "a"'}
 
 
@@ -106,6 +108,30 @@ def test_the_api_and_pages_say_when_the_database_is_away(acme, monkeypatch, sett
         "/sign-in", {"user_name": "ada@acme.example", "password": "x" * 20, "organization": "acme"}
     )
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+
+
+def test_a_server_that_takes_no_changes_is_left_for_another(okta, place):
+    """As after a failover: the connection leads to what is a standby now, the next one to the new primary."""
+    scim = Scim(okta)
+    scim.client.raise_request_exception = False
+    assert scim.post("/Users", {"schemas": [USER], "userName": "jane"}).status == 201
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    answer = scim.post("/Users", {"schemas": [USER], "userName": "bob"})
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "unavailable", "5")
+    connection.close_if_unusable_or_obsolete()
+    assert connection.connection is None
+    assert scim.post("/Users", {"schemas": [USER], "userName": "bob"}).status == 201
+
+
+def test_a_statement_that_is_refused_leaves_the_connection(place):
+    with pytest.raises(ProgrammingError):
+        connection.ask(Statement("SELECT nothing"))
+    held = connection.connection
+    assert connection.errors_occurred
+    connection.close_if_unusable_or_obsolete()
+    assert connection.connection is held
+    assert connection.ask(Statement("SELECT 5")) == [[(5,)]]
 
 
 def test_a_bug_is_a_problem_too(acme, monkeypatch, settings):

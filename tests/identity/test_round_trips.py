@@ -195,6 +195,20 @@ def test_no_more_than_so_many_statements_stay_prepared(db):
     assert PREPARED_MAX - 5 <= held <= PREPARED_MAX
 
 
+def test_a_connection_pooler_is_told_by_the_protocol_what_is_no_longer_prepared(db, tmp_path):
+    """PgBouncer has prepared what its clients have under names of its own, and knows nothing of theirs in SQL."""
+    asked("SELECT 1")
+    seen = tmp_path / "trace"
+    with seen.open("wb") as file, transaction.atomic():
+        connection.connection.pgconn.trace(file.fileno())
+        for number in range(PREPARED_MAX + 20):
+            for _ in range(2):
+                asked(f"SELECT {number}, %s::text", ["x"])
+        connection.connection.pgconn.untrace()
+    assert "\tClose\t" in seen.read_text()
+    assert "DEALLOCATE" not in seen.read_text()
+
+
 def test_questions_and_answers_may_be_larger_than_any_buffer(db):
     large = "x" * 5_000_000
     assert asked("SELECT %s::text, repeat('y', 5000000)", [large]) == [(large, "y" * 5_000_000)]

@@ -1,18 +1,28 @@
 """Bring the database up to date: roles, migrations, and the first operator if the settings name one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from config import roles
+from config import roles, start, suited
 from config.first_migration import changed_models_alone
 
 LOCK = 7_240_001  # any number of our own; two releases starting at once migrate one after the other
+
+
+# Whoever else prepares waits for us, as long as it takes and whatever is set for the role.
+_ALONE = """
+SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0
+"""
 
 
 class Command(BaseCommand):
@@ -27,18 +37,33 @@ class Command(BaseCommand):
             raise CommandError("DATABASE_OWNER_URL is not set: migrations run as the owner of the tables.")
         owner_url, database_url = settings.DATABASE_OWNER_URL, settings.DATABASE_URL
         try:
-            roles.create_application(owner_url, database_url)
-            with connections["owner"].cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-            with changed_models_alone(connections["owner"]):
-                call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
-            connections["owner"].close()
-            roles.refuse_powerful(database_url)
-        except roles.RoleError as error:
+            start.when_it_answers("DATABASE_OWNER_URL", partial(suited.refuse_unsuited, owner_url))
+            with _alone(owner_url):
+                roles.create_application(owner_url, database_url)
+                with changed_models_alone(connections["owner"]):
+                    call_command(
+                        "migrate", database="owner", interactive=False, verbosity=options["verbosity"]
+                    )
+                connections["owner"].close()
+        except (suited.UnsuitedError, roles.RoleError) as error:
             raise CommandError(str(error)) from error
+        start.check_database()
         if settings.ROLLCALL_OPERATOR_EMAIL:
             from identity.operators import bootstrap
 
             bootstrap(settings.ROLLCALL_OPERATOR_EMAIL, settings.ROLLCALL_OPERATOR_PASSWORD)
         if demonstration and find_spec("demo") and find_spec("demo.seed"):
             import_module("demo.seed").seed()
+
+
+@contextmanager
+def _alone(owner_url: str) -> Iterator[None]:
+    """Hold the lock for as long as the block takes, by a transaction: a session's lock stays behind in a connection pooler."""
+    with psycopg.connect(owner_url, connect_timeout=suited.CONNECT_SECONDS) as connection:
+        connection.execute(_ALONE)
+        if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
+            raise CommandError(
+                "DATABASE_OWNER_URL leads to a database that takes no changes: a standby, or one that is set to be read."
+            )
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        yield
