@@ -18,6 +18,8 @@ from tasks.connectors.faults import (
 )
 
 _REFRESH_REQUIRED: Final = 4096  # e-syncRefreshRequired, RFC 4533 section 2.5
+# How OpenLDAP answers a cookie of content synchronisation that is newer than all that it has.
+_BEHIND: Final = "newer than provider"
 _ACCOUNT: Final = (Missing("bind", "the directory's account for Rollcall: its DN and its password"),)
 
 
@@ -55,6 +57,10 @@ def _fault_of(error: ldap.LDAPError) -> Fault:
             )
         ]
         return Unauthorized(f"The bind DN may not read there: {said(error)}.", missing)
+    if isinstance(error, ldap.UNWILLING_TO_PERFORM) and _BEHIND in said(error):
+        return Unreachable(
+            "The directory is behind what it said at the last run, as a replica that lags or a restored backup: the run waits for it."
+        )
     for kinds, fault, sentence in _FAULTS:
         if isinstance(error, kinds):
             return fault(sentence.format(said=said(error)))
@@ -81,7 +87,7 @@ _FAULTS: Final[tuple[tuple[tuple[type[ldap.LDAPError], ...], type[Fault], str], 
     ((ldap.SIZELIMIT_EXCEEDED, ldap.ADMINLIMIT_EXCEEDED, ldap.TIMELIMIT_EXCEEDED), CutOff,
      "The directory stops at a limit of its own: give the bind DN more (OpenLDAP: size.prtotal=unlimited, 389: nsPagedLookThroughLimit)."),
     ((ldap.UNWILLING_TO_PERFORM, ldap.INAPPROPRIATE_AUTH), Unauthorized,
-     "The directory lets the bind DN do nothing ({said}): look whether it is locked, or its password must be changed first."),
+     "The directory is unwilling ({said}): is the bind DN locked, must its password change, or has the base DN several databases?"),
     ((ldap.INVALID_DN_SYNTAX, ldap.FILTER_ERROR, ldap.UNDEFINED_TYPE, ldap.PROTOCOL_ERROR, ldap.INVALID_SYNTAX), Misconfigured,
      "The directory does not take the base DN or the filter: {said}."),
     ((ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.TIMEOUT, ldap.UNAVAILABLE, ldap.BUSY), Unreachable,

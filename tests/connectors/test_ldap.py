@@ -1,5 +1,6 @@
 """The LDAP connector against a real OpenLDAP: whole listings, changes, restarts, limits, rights, TLS."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -151,6 +152,21 @@ def test_after_a_restart_who_left_is_known_only_by_who_is_present(slapd, change)
         key_of(first, 5)
     }
     assert list(later.groups.values()) == list(first.groups.values())
+
+
+def test_a_replica_that_is_behind_is_waited_for(slapd, change):
+    """Reading everything again would bring back whom it has not yet lost."""
+    slapd.stop()
+    shutil.copytree(slapd.folder / "data", slapd.folder / "behind")
+    slapd.start()
+    change("delete_s", dn(5))
+    first = run(connector(slapd, changes="syncrepl"))
+    slapd.stop()
+    shutil.rmtree(slapd.folder / "data")
+    (slapd.folder / "behind").rename(slapd.folder / "data")
+    slapd.start()
+    with pytest.raises(Unreachable, match="behind"):
+        run(connector(slapd, changes="syncrepl"), cookie=first.end.cookie)
 
 
 def test_content_synchronisation_wants_the_servers_own_ids(slapd):
