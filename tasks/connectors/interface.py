@@ -66,11 +66,13 @@ class End:
 
     `whole`: the run listed everybody in scope, so that whoever is neither among people nor in `present` is absent. False: only changes.
     `cookie` is given to the next run's `fetch`. `incomplete`: why the listing is known to lack something, in a sentence.
+    `people`: how many the directory says there are, where it does; a listing that named fewer different ones lacks somebody.
     """
 
     whole: bool
     cookie: Json | None = None
     incomplete: str = ""
+    people: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

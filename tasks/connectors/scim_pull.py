@@ -6,6 +6,7 @@ fewer were seen than the total says, the listing counts as incomplete.
 
 from collections.abc import Iterator
 from typing import Any, ClassVar, Final
+from urllib.parse import quote
 
 from identity.directory_kinds import Field, Missing, Verdict
 from identity.outbound import Answer, Caller
@@ -19,6 +20,8 @@ _PROFILE: Final = (
     "name", "displayName", "nickName", "profileUrl", "title", "userType", "preferredLanguage", "locale", "timezone", "emails",
     "phoneNumbers", "ims", "photos", "addresses", ENTERPRISE,
 )  # fmt: skip
+# Groups asked for one by one between two pages, as a worker's claim lasts two minutes.
+_ASKED_MAX: Final = 25
 _STAGES: Final = {"Users": "Groups", "Groups": "end"}
 
 
@@ -64,7 +67,7 @@ class ScimConnector(Connector):
             for stage in ("Users", "Groups"):
                 if state["stage"] == stage and (stage == "Users" or self.settings["groups"]):
                     yield from self._walk(api, stage, state)
-        yield Page(end=End(whole=True, incomplete=state["lacks"]))
+        yield Page(end=End(whole=True, incomplete=state["lacks"], people=state.get("people")))
 
     def _start(self, api: Api) -> dict[str, Any]:
         """Return the state at the beginning of a listing; by cursor where the server says that it can (RFC 9865 section 4)."""
@@ -77,10 +80,12 @@ class ScimConnector(Connector):
     def _walk(self, api: Api, stage: str, state: dict[str, Any]) -> Iterator[Page]:
         onward = Onward()
         for _ in range(PAGES_MAX):
+            before = dict(state)
             if state["by_cursor"]:
                 onward(state["cursor"])
             listed = self._page(api, stage, state)
             found = _resources(listed)
+            self._check_moved(stage, found, state)
             # Behind the first page a server that pages by cursor may leave the total out (RFC 9865 section 2.3).
             total = (
                 state["total"]
@@ -102,9 +107,11 @@ class ScimConnector(Connector):
             if last:
                 if state["seen"] < total and not state["lacks"]:
                     state["lacks"] = f"Only {state['seen']} of {total} {stage} were listed."
-                state |= {"stage": _STAGES[stage], "seen": 0, "index": 1, "cursor": ""}
+                if stage == "Users":
+                    state["people"] = total
+                state |= {"stage": _STAGES[stage], "seen": 0, "index": 1, "cursor": "", "first": None}
                 del state["total"]
-            yield (self._people if stage == "Users" else self._teams)(found, dict(state))
+            yield from (self._people if stage == "Users" else self._teams)(api, found, before, dict(state))
             if last:
                 return
         raise NotUnderstood(f"The server's listing of {stage} does not end.")
@@ -121,27 +128,52 @@ class ScimConnector(Connector):
                 raise ResyncNeeded("The server no longer knows the cursor.") from fault
             raise
 
-    def _people(self, users: list[dict[str, Any]], checkpoint: Json) -> Page:
+    @staticmethod
+    def _check_moved(stage: str, found: list[dict[str, Any]], state: dict[str, Any]) -> None:
+        """Refuse a server that does not look at startIndex (SCIMMY under Express 5): the same page again and again counts as everybody."""
+        first = found[0].get("id") if found else None
+        if not state["by_cursor"] and first is not None and first == state.get("first"):
+            raise NotUnderstood(
+                f"The server gives the same {stage} at startIndex {state['index']} as before: it cannot be read by pages."
+            )
+        state["first"] = first
+
+    def _people(
+        self, _api: Api, users: list[dict[str, Any]], _before: Json, checkpoint: Json
+    ) -> Iterator[Page]:
         people: list[Person] = []
         bad: list[Unreadable] = []
         for user in users:
-            key, name, active = user.get("id"), user.get("userName"), user.get("active")
-            if not isinstance(key, str) or not isinstance(name, str) or not key or not name:
+            key, name, active = _key(user), user.get("userName"), user.get("active")
+            if not isinstance(name, str) or not key or not name:
                 bad.append(Unreadable(f"user {key or name}", "It has no id or no userName."))
                 continue
             profile = {attribute: user[attribute] for attribute in _PROFILE if user.get(attribute)}
             # "active" is optional in RFC 7643: a server that never says it means that whom it lists is in.
             flag = True if "active" not in user else active if isinstance(active, bool) else None
             people.append(Person(key, name, profile, flag, _version(user)))
-        return Page(people=people, unreadable=bad, checkpoint=checkpoint)
+        yield Page(people=people, unreadable=bad, checkpoint=checkpoint)
 
-    def _teams(self, groups: list[dict[str, Any]], checkpoint: Json) -> Page:
+    def _teams(
+        self, api: Api, groups: list[dict[str, Any]], before: Json, checkpoint: Json
+    ) -> Iterator[Page]:
         found: list[Group] = []
         memberships: list[Membership] = []
         bad: list[Unreadable] = []
+        asked = 0
         for group in groups:
-            key, name, members = group.get("id"), group.get("displayName"), group.get("members") or []
-            if not isinstance(key, str) or not isinstance(name, str) or not isinstance(members, list):
+            key, name = _key(group), group.get("displayName")
+            members: Any = group.get("members", [])
+            if key and "members" not in group:
+                members = self._members(api, key)
+                asked += 1
+                if asked % _ASKED_MAX == 0:
+                    yield Page(groups=found, memberships=memberships, unreadable=bad, checkpoint=before)
+                    found, memberships, bad = [], [], []
+            if key and isinstance(name, str) and members is None:
+                found.append(Group(key, name, "unknown"))
+                continue
+            if not key or not isinstance(name, str) or not isinstance(members, list):
                 bad.append(
                     Unreadable(f"group {key or name}", "It has no id, no displayName, or odd members.")
                 )
@@ -152,7 +184,14 @@ class ScimConnector(Connector):
                 for member in members
                 if isinstance(member, dict) and member.get("value") and member.get("type", "User") == "User"
             ]
-        return Page(groups=found, memberships=memberships, unreadable=bad, checkpoint=checkpoint)
+        yield Page(groups=found, memberships=memberships, unreadable=bad, checkpoint=checkpoint)
+
+    def _members(self, api: Api, key: str) -> Any:
+        """Return the members of a group of which a list did not tell: it is empty, or they are left out there. None: nobody tells."""
+        try:
+            return self._get(api, f"/Groups/{quote(key, safe='')}", {}).get("members") or []
+        except Misconfigured:
+            return None
 
     def _query(self, stage: str) -> dict[str, str]:
         query = {"count": str(self.settings["page_size"])}
@@ -183,6 +222,12 @@ def _resources(listed: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise NotUnderstood("The server's list has no Resources.")
     return found
+
+
+def _key(resource: dict[str, Any]) -> str:
+    """Return the id, empty where there is none. RFC 7643 section 3.1 has it as a text; some write a number."""
+    key = resource.get("id")
+    return str(key) if isinstance(key, str | int) and not isinstance(key, bool) else ""
 
 
 def _total(listed: dict[str, Any]) -> int:

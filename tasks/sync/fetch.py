@@ -172,6 +172,17 @@ def _lacks(
             "code": "key_twice",
             "sentence": f"{run.staged - listed} rows have a key that another row has: each person stands in one row.",
         }
+    if (
+        end.whole
+        and end.people is not None
+        and listed < end.people
+        and not end.incomplete
+        and not run.unreadable
+    ):
+        yield {
+            "code": "too_few",
+            "sentence": f"The directory says that it has {end.people} people and named {listed}: it names some of them more than once.",
+        }
     sentinel = connector.sentinel
     if end.whole and sentinel:
         values = {

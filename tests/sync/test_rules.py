@@ -94,6 +94,7 @@ def test_1_without_a_checkpoint_everything_is_read_again(hr, script):
         ("unreadable", lambda: [Page([*crowd(9), person("x", "n" * 3000)], end=End(whole=True))]),
         ("unreadable", lambda: [Page([*crowd(9), person("x", title="a\0b")], end=End(whole=True))]),
         ("empty", lambda: [Page(end=End(whole=True))]),
+        ("too_few", lambda: [Page(crowd(9)), Page(crowd(9), end=End(whole=True, people=10))]),
         ("status_unknown", lambda: [Page([*crowd(9), person("x", active=None)], end=End(whole=True))]),
     ],
 )

@@ -1,0 +1,124 @@
+"""SCIM servers that page, number and leave out as real ones do, against a server of one's own that is told how."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tasks.connectors import scim_pull
+from tasks.connectors.faults import NotUnderstood
+from tasks.connectors.scim_pull import ScimConnector
+from tests.connectors.listing import run
+
+PAGE = 3
+PEOPLE = [{"id": f"id-{number}", "userName": f"person{number}", "active": True} for number in range(7)]
+
+
+class Odd(ThreadingHTTPServer):
+    """A server with users and groups; `pages` says whether it looks at startIndex, `alone` has what one group says by itself."""
+
+    users: list
+    groups: list
+    alone: dict
+    pages: bool
+    asked: list
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Odd
+
+    def do_GET(self):
+        path, asked = urlsplit(self.path), parse_qs(urlsplit(self.path).query)
+        self.server.asked.append(path.path)
+        kind, _, key = path.path.strip("/").partition("/")
+        if key:
+            found = self.server.alone.get(key)
+            return self._answer(200 if found else 404, found or {})
+        if kind not in {"Users", "Groups"}:
+            return self._answer(404, {})
+        everything = self.server.users if kind == "Users" else self.server.groups
+        first = int(asked["startIndex"][0]) - 1 if self.server.pages else 0
+        listed = everything[first : first + PAGE]
+        return self._answer(200, {"totalResults": len(everything), "Resources": listed})
+
+    def _answer(self, status, body):
+        raw = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/scim+json")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def odd(settings) -> Iterator[Odd]:
+    settings.ROLLCALL_OUTBOUND_ALLOW = ("127.0.0.1",)
+    with Odd(("127.0.0.1", 0), Handler) as server:
+        server.users, server.groups, server.alone, server.pages, server.asked = PEOPLE, [], {}, True, []
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def pull(odd, **more):
+    url = f"http://127.0.0.1:{odd.server_port}"
+    return ScimConnector({"api_url": url, "page_size": 100, "cursors": "never"} | more, {})
+
+
+def test_a_smaller_page_than_was_asked_for_is_followed_by_the_next(odd):
+    listing = run(pull(odd))
+    assert (len(listing.people), listing.end.people, listing.end.incomplete) == (7, 7, "")
+
+
+def test_a_server_that_does_not_look_at_start_index_is_refused(odd):
+    """The first three again and again would pass for all seven, and four people for leavers."""
+    odd.pages = False
+    with pytest.raises(NotUnderstood, match="startIndex 4"):
+        run(pull(odd))
+
+
+def test_ids_may_be_numbers(odd):
+    odd.users = [{"id": 17, "userName": "jane", "active": True}]
+    odd.groups = [{"id": 4, "displayName": "Traders", "members": [{"value": 17}]}]
+    listing = run(pull(odd))
+    assert listing.people["jane"].external_id == "17"
+    assert listing.members == {"Traders": {("17", True)}}
+
+
+@pytest.mark.parametrize("key", [None, "", True, ["x"]])
+def test_what_is_no_id_is_unreadable(odd, key):
+    odd.users = [{"id": key, "userName": "jane"}]
+    odd.groups = [{"id": key, "displayName": "Traders"}]
+    listing = run(pull(odd))
+    assert (listing.people, listing.groups, len(listing.unreadable)) == ({}, {}, 2)
+
+
+def test_members_that_a_list_leaves_out_are_asked_of_the_group(odd, monkeypatch):
+    monkeypatch.setattr(scim_pull, "_ASKED_MAX", 2)
+    odd.groups = [
+        {"id": "full", "displayName": "Full"},
+        {"id": "empty", "displayName": "Empty"},
+        {"id": "gone", "displayName": "Gone"},
+        {"id": "told", "displayName": "Told", "members": []},
+    ]
+    odd.alone = {"full": odd.groups[0] | {"members": [{"value": "id-1"}]}, "empty": odd.groups[1]}
+    listing = run(pull(odd))
+    assert listing.members == {"Full": {("id-1", True)}, "Empty": set(), "Gone": set(), "Told": set()}
+    assert {group.display_name: group.members for group in listing.groups.values()} == {
+        "Full": "all", "Empty": "all", "Gone": "unknown", "Told": "all",
+    }  # fmt: skip
+    assert "/Groups/told" not in odd.asked
+    for place, page in enumerate(listing.pages[:-1]):
+        again = run(pull(odd), checkpoint=page.checkpoint)
+        earlier = {
+            key for one in listing.pages[: place + 1] for key in [group.external_id for group in one.groups]
+        }
+        assert earlier | set(again.groups) == {"full", "empty", "gone", "told"}
