@@ -7,6 +7,7 @@ from identity import invitations, sessions, tenancy, token_expiry, tokens
 from identity.api import idempotency
 from identity.models import Invitation, Session, Token
 from tasks.celery import app
+from tasks.jobs.turn import in_turn
 
 BATCH = 1000
 
@@ -35,15 +36,20 @@ def expiring_tokens() -> int:
 def expired_sessions() -> int:
     """Close the sessions whose time has passed; answers how many."""
     actor = Actor("job", "expired_sessions", "session expiry")
-    with tenancy.everywhere("sessions whose time has passed"):
-        due = list(
-            Session.objects.filter(expires_at__lte=timezone.now(), ended_at__isnull=True)
-            .select_related("member")
-            .order_by("expires_at")[:BATCH]
-        )
-    for session in due:
-        sessions.end(session, actor=actor, reason="expired")
-    return len(due)
+
+    def batch() -> tuple[int, int]:
+        with tenancy.everywhere("sessions whose time has passed"):
+            due = list(
+                Session.objects.filter(expires_at__lte=timezone.now(), ended_at__isnull=True)
+                .select_related("member")
+                .order_by("expires_at")[:BATCH]
+            )
+        for session in due:
+            sessions.end(session, actor=actor, reason="expired")
+        return len(due), len(due)
+
+    # A million people who sign in each day are 3,500 sessions in five minutes.
+    return in_turn(batch, BATCH)
 
 
 @app.task(name="tasks.jobs.credentials.expired_invitations")

@@ -15,6 +15,7 @@ from identity import deadlines, erasure, tenancy
 from identity.models import Member
 from scim import burst_guard
 from tasks.celery import app
+from tasks.jobs.turn import in_turn
 
 BATCH = 500
 # Of one transaction: whoever changes one of these people, or a group that they are in, waits for all of them.
@@ -27,14 +28,19 @@ ERASED_PER_RUN_MAX = 20
 def scheduled_ends() -> int:
     """Offboard the members whose end date has passed; answers how many."""
     actor = Actor("job", "scheduled_ends", "scheduled offboarding")
-    with tenancy.everywhere("members whose end date has passed"):
-        due = list(
-            Member.objects.filter(ends_at__lte=timezone.now())
-            .exclude(state=Member.State.OFFBOARDED)
-            .order_by("ends_at")
-            .only("id", "organization_id")[:BATCH]
-        )
-    return _together(due, partial(deadlines.offboard_due, actor=actor))
+
+    def batch() -> tuple[int, int]:
+        with tenancy.everywhere("members whose end date has passed"):
+            due = list(
+                Member.objects.filter(ends_at__lte=timezone.now())
+                .exclude(state=Member.State.OFFBOARDED)
+                .order_by("ends_at")
+                .only("id", "organization_id")[:BATCH]
+            )
+        return len(due), _together(due, partial(deadlines.offboard_due, actor=actor))
+
+    # Thirty thousand contracts may end at the same midnight, and until this has come by these people are in.
+    return in_turn(batch, BATCH)
 
 
 @app.task(name="tasks.jobs.leavers.grace_ends")
@@ -44,15 +50,19 @@ def grace_ends() -> int:
     grace = ExpressionWrapper(
         F("organization__grace_days") * Value(timedelta(days=1)), output_field=DurationField()
     )
-    with tenancy.everywhere("suspended members whose grace has ended"):
-        due = list(
-            Member.objects.filter(state=Member.State.SUSPENDED, suspended_at__lte=timezone.now() - grace)
-            # A burst on which nobody has decided can be rolled back with everything that its people had.
-            .exclude(burst_guard.is_held())
-            .order_by("suspended_at")
-            .only("id", "organization_id")[:BATCH]
-        )
-    return _together(due, partial(deadlines.offboard_after_grace, actor=actor))
+
+    def batch() -> tuple[int, int]:
+        with tenancy.everywhere("suspended members whose grace has ended"):
+            due = list(
+                Member.objects.filter(state=Member.State.SUSPENDED, suspended_at__lte=timezone.now() - grace)
+                # A burst on which nobody has decided can be rolled back with everything that its people had.
+                .exclude(burst_guard.is_held())
+                .order_by("suspended_at")
+                .only("id", "organization_id")[:BATCH]
+            )
+        return len(due), _together(due, partial(deadlines.offboard_after_grace, actor=actor))
+
+    return in_turn(batch, BATCH)
 
 
 @app.task(name="tasks.jobs.leavers.retention_ends")

@@ -16,6 +16,7 @@ from scim import burst_guard, bursts
 from scim.models import Burst, Departure
 from tests.conftest import SETUP
 from tests.scim.talk import Scim, entries
+from tests.statements import Statements
 
 ADA = Actor("member", "0197-ada", "Ada Admin")
 SMALL = {"members": 2, "percent": 20, "seconds": 3600}
@@ -381,3 +382,34 @@ def test_who_leaves_while_the_burst_is_rolled_back_is_not_lost(acme, okta):
         out = set(Member.objects.exclude(state="active").values_list("pk", flat=True))
         elsewhere = set(Departure.objects.exclude(burst=burst).values_list("member_id", flat=True))
         assert out <= elsewhere
+
+
+def test_many_held_deletions_are_confirmed_by_as_many_statements_as_few(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim, 34)
+    taken = []
+    for leaving in (ids[:11], ids[11:]):
+        for each in leaving:
+            scim.delete(f"/Users/{each}")
+        with Statements() as carrying:
+            bursts.decide(bursts_of(acme)[-1], Burst.Decision.CONFIRM, actor=ADA)
+        taken.append(len(carrying.statements))
+    held = [kind for kind, outcome in outcomes(acme) if outcome == "offboarded"]
+    assert len(held) > 15
+    assert set(held) == {"delete_held"}
+    assert set(states(acme).values()) == {"offboarded"}
+    assert taken[0] == taken[1]
+
+
+def test_many_suspended_come_back_by_as_many_statements_as_few(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim, 34)
+    taken = []
+    for leaving in (ids[:11], ids[11:]):
+        for each in leaving:
+            scim.patch(f"/Users/{each}", DOWN)
+        with Statements() as carrying:
+            bursts.decide(bursts_of(acme)[-1], Burst.Decision.ROLL_BACK, actor=ADA)
+        taken.append(len(carrying.statements))
+    assert set(states(acme).values()) == {"active"}
+    assert taken[0] == taken[1]

@@ -9,6 +9,7 @@ from scim.models import Burst, Departure
 from tests.api.client import recorded, token_of
 from tests.console.conftest import visit
 from tests.scim_admin.test_burst_guard import ADA, bursts_of, guarded, people
+from tests.statements import Statements
 
 
 @pytest.fixture
@@ -155,3 +156,41 @@ def test_a_group_of_more_people_than_a_statement_takes_is_one_burst(acme, scim, 
     (burst,) = bursts_of(acme)
     with tenancy.of(acme):
         assert bursts.summary(burst) == {"leave_group": len(ids)}
+
+
+@pytest.mark.parametrize("decision", [Burst.Decision.ROLL_BACK, Burst.Decision.CONFIRM])
+def test_a_decision_takes_as_many_statements_for_many_as_for_a_few(acme, scim, decision):
+    """A group that its directory deletes by mistake is a burst of everybody in it."""
+    ids = people(scim, 30)
+    taken = []
+    for name, members in (("Few", ids[:8]), ("Many", ids)):
+        group = scim.create_group(name, *members)["id"]
+        assert scim.delete(f"/Groups/{group}").status == 204
+        burst = bursts_of(acme)[-1]
+        with tenancy.of(acme), Statements() as looking:
+            assert sum(bursts.preview(burst, decision).values()) == len(members)
+        assert len(looking.statements) == 1
+        with Statements() as carrying:
+            bursts.decide(burst, decision, actor=ADA)
+        taken.append(len(carrying.statements))
+        is_back = decision is Burst.Decision.ROLL_BACK
+        assert scim.get(f"/Groups/{group}").status == (200 if is_back else 404)
+        if is_back:
+            assert {each["value"] for each in scim.get(f"/Groups/{group}").body["members"]} == set(members)
+    assert taken[0] == taken[1]
+    assert bursts_of(acme)[-1].done_at
+
+
+def test_who_left_one_group_twice_comes_back_once(acme, scim):
+    ids = people(scim)
+    group = scim.create_group("Team", *ids[:4])["id"]
+    for each in (*ids[:4], None, ids[0]):
+        if each is None:
+            scim.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": [{"value": ids[0]}]})
+        else:
+            scim.patch(f"/Groups/{group}", out(each))
+    assert decided(acme, Burst.Decision.ROLL_BACK) == [
+        *[("leave_group", "restored")] * 4,
+        ("leave_group", "skipped:changed_since"),
+    ]
+    assert {each["value"] for each in scim.get(f"/Groups/{group}").body["members"]} == set(ids[:4])

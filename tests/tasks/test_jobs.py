@@ -12,7 +12,7 @@ from identity import deadlines, invitations, members, organizations, sessions, t
 from identity.models import Invitation, Member, Session, Token
 from saml.models import Attempt
 from tasks.celery import app
-from tasks.jobs import credentials, leavers, sign_ins
+from tasks.jobs import credentials, leavers, sign_ins, turn
 from tasks.timetable import TIMETABLE
 from tests.conftest import SETUP, join, later
 from tests.saml.door import Browser, connect
@@ -42,6 +42,40 @@ def test_a_scheduled_end_offboards_when_it_comes(acme, globex, jane, gus):
     with tenancy.of(acme):
         entry = Entry.objects.get(event="member.offboard")
     assert (entry.actor_kind, entry.actor_id) == ("job", "scheduled_ends")
+
+
+def test_everybody_whose_end_has_come_goes_in_one_turn(acme, monkeypatch):
+    monkeypatch.setattr(leavers, "BATCH", 2)
+    people = [join(acme, f"p{number}@acme.example") for number in range(7)]
+    for member in people[:5]:
+        deadlines.schedule_end(member, timezone.now() + timedelta(hours=1), actor=SETUP)
+    organizations.change(acme, grace_days=0, actor=SETUP)
+    with later(hours=2):
+        # A turn that is over leaves the rest to the next one.
+        monkeypatch.setattr(turn, "TURN_SECONDS", -1.0)
+        assert leavers.scheduled_ends() == 2
+        monkeypatch.undo()
+        monkeypatch.setattr(leavers, "BATCH", 2)
+        assert leavers.scheduled_ends() == 3
+        again = [join(acme, f"q{number}@acme.example") for number in range(5)]
+        for member in again:
+            members.suspend(member, actor=SETUP)
+    with later(hours=3):
+        assert leavers.grace_ends() == 5
+        assert leavers.grace_ends() == 0
+    assert list(states(acme).values()).count("active") == 2
+
+
+def test_a_batch_that_comes_to_nothing_ends_the_turn(monkeypatch):
+    """Somebody else is at these, or they cannot go: the same ones would be found for ever."""
+    asked = []
+
+    def batch():
+        asked.append(1)
+        return 2, 2 if len(asked) < 3 else 0
+
+    assert turn.in_turn(batch, 2) == 4
+    assert len(asked) == 3
 
 
 def test_an_end_that_was_moved_in_the_meantime_does_not_come(jane):
