@@ -14,7 +14,8 @@ from ldap.syncrepl import SyncreplConsumer
 
 from identity.outbound import Unreachable as NotReached
 from identity.outbound import address_of
-from tasks.connectors.faults import Misconfigured, Unreachable
+from tasks.connectors import ldap_tls
+from tasks.connectors.faults import Fault, Misconfigured, Unreachable
 from tasks.connectors.ldap_faults import Elsewhere, faults, said
 
 SECONDS_MAX: Final = 30
@@ -146,16 +147,24 @@ def session(settings: Mapping[str, Any], credentials: Mapping[str, Any]) -> Iter
         raise Misconfigured("The address cannot be read: it is like ldaps://host:636.") from error
     if parts.scheme not in _PORTS or not host:
         raise Misconfigured("The address is like ldaps://host, or ldap://host with StartTLS.")
-    try:
-        plug = socket.create_connection((address_of(host, port), port), timeout=SECONDS_MAX)
-    except (OSError, NotReached) as error:
-        raise Unreachable(f"{host}:{port} cannot be reached: {error}.") from error
+    start_tls = parts.scheme == "ldap" and settings["start_tls"]
+    distrust = ""
+    if start_tls or parts.scheme == "ldaps":
+        distrust = ldap_tls.doubt(
+            _plug(host, port), host, settings["ca_certificate"] or "", start_tls=start_tls
+        )
+    plug = _plug(host, port)
     plug.settimeout(None)  # libldap waits by itself, on a blocking socket, which it closes
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as authority:
         with faults():
             opened = _opened(parts.scheme, host, port, plug)
-            _secure(opened, settings, authority, start_tls=parts.scheme == "ldap" and settings["start_tls"])
-            _bind(opened, settings["url"], credentials)
+            _secure(opened, settings, authority)
+            try:
+                if start_tls:
+                    _start_tls(opened)
+                opened.simple_bind_s(credentials["bind_dn"] or "", credentials["password"] or "")
+            except (ldap.SERVER_DOWN, ldap.CONNECT_ERROR) as error:
+                raise _not_secured(url, distrust) from error
         try:
             yield opened
         finally:
@@ -163,17 +172,31 @@ def session(settings: Mapping[str, Any], credentials: Mapping[str, Any]) -> Iter
                 opened.unbind_s()
 
 
-def _bind(opened: Session, url: str, credentials: Mapping[str, Any]) -> None:
+def _start_tls(opened: Session) -> None:
     try:
-        opened.simple_bind_s(credentials["bind_dn"] or "", credentials["password"] or "")
-    except ldap.SERVER_DOWN as error:
-        # All that libldap says of a certificate which it does not believe, when it is the first thing asked of an ldaps:// address.
-        raise Unreachable(
-            f"{url} can be reached, and then the connection ends: check that its certificate is for this name and signed by the "
-            "authority of the settings, and that it speaks TLS on this port."
-            if url.casefold().startswith("ldaps")
-            else f"{url} can be reached, and then the connection ends."
+        opened.start_tls_s()
+    except ldap.PROTOCOL_ERROR as error:
+        raise Misconfigured(
+            f"The server does not offer StartTLS ({said(error)}): use an ldaps:// address."
         ) from error
+
+
+def _plug(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_connection((address_of(host, port), port), timeout=SECONDS_MAX)
+    except (OSError, NotReached) as error:
+        raise Unreachable(f"{host}:{port} cannot be reached: {error}.") from error
+
+
+def _not_secured(url: str, distrust: str) -> Fault:
+    """Return what to say when the connection ends before anybody is bound, which is all that libldap says of a bad certificate."""
+    if distrust:
+        return Misconfigured(
+            f"The certificate of {url} is not believed ({distrust}): check the authority, and the name in the address."
+        )
+    return Unreachable(
+        f"{url} can be reached, and then the connection ends: check that it speaks TLS on this port in this way."
+    )
 
 
 def _opened(scheme: str, host: str, port: int, plug: socket.socket) -> Session:
@@ -188,7 +211,7 @@ def _opened(scheme: str, host: str, port: int, plug: socket.socket) -> Session:
     return Session(f"ldaps://{host}:{port}")
 
 
-def _secure(opened: Any, settings: Mapping[str, Any], authority: Any, *, start_tls: bool) -> None:
+def _secure(opened: Any, settings: Mapping[str, Any], authority: Any) -> None:
     opened.set_option(ldap.OPT_PROTOCOL_VERSION, 3)
     opened.set_option(ldap.OPT_REFERRALS, 0)  # another server is another address, which nobody has checked
     opened.set_option(ldap.OPT_NETWORK_TIMEOUT, SECONDS_MAX)
@@ -199,10 +222,3 @@ def _secure(opened: Any, settings: Mapping[str, Any], authority: Any, *, start_t
         authority.flush()
         opened.set_option(ldap.OPT_X_TLS_CACERTFILE, authority.name)
     opened.set_option(ldap.OPT_X_TLS_NEWCTX, 0)
-    if start_tls:
-        try:
-            opened.start_tls_s()
-        except ldap.LDAPError as error:
-            raise Misconfigured(
-                f"StartTLS fails ({said(error)}): check the authority, or use an ldaps:// address."
-            ) from error

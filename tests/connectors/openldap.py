@@ -53,13 +53,14 @@ class OpenLdap:
     tls: str = ""
     more: str = ""
     scheme: str = "ldap"
+    host: str = "127.0.0.1"
     access: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
         """The address for `ldap.initialize`."""
-        return f"{self.scheme}://127.0.0.1:{self.port}"
+        return f"{self.scheme}://{self.host}:{self.port}"
 
     def configure(self) -> None:
         """Write slapd.conf, which a restart reads anew."""
@@ -101,7 +102,7 @@ class OpenLdap:
         assert self.process.poll() is None, "slapd ended at once"
         with socket.socket() as probe:
             probe.settimeout(5)
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex((self.host, self.port)) == 0
 
     def stop(self) -> None:
         """Stop it; the data stay, the session log of syncprov does not."""

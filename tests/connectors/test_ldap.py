@@ -1,6 +1,8 @@
 """The LDAP connector against a real OpenLDAP: whole listings, changes, restarts, limits, rights, TLS."""
 
 import shutil
+import socket
+import threading
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -269,8 +271,47 @@ def test_tls_is_used_under_the_authority_that_was_given(secure, certificate):
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(secure):
-    with pytest.raises((Unreachable, Misconfigured), match=r"certificate|authority"):
+    with pytest.raises(Misconfigured, match="self-signed certificate"):
         connector(secure, start_tls=True).test()
+
+
+def test_a_certificate_for_another_name_is_refused(secure, certificate, settings):
+    """Its name is not the one in the address, though the authority is right."""
+    settings.ROLLCALL_OUTBOUND_ALLOW = ("127.0.0.2",)
+    secure.host = "127.0.0.2"
+    secure.restart()
+    authority = (certificate / "certificate.pem").read_text()
+    with pytest.raises(Misconfigured, match=r"IP address mismatch.*authority"):
+        connector(secure, ca_certificate=authority, start_tls=True).test()
+
+
+@pytest.mark.parametrize("answer", [None, b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"])
+def test_a_server_that_stalls_in_the_handshake_keeps_no_worker(settings, monkeypatch, answer):
+    """Without an answer by ldaps://, with StartTLS's by ldap://: libldap would wait in it for ever."""
+    pytest.importorskip("ldap")
+    from tasks.connectors import ldap_session
+
+    settings.ROLLCALL_OUTBOUND_ALLOW = ("127.0.0.1",)
+    monkeypatch.setattr(ldap_session, "SECONDS_MAX", 1)
+    taken = []
+
+    def stall(listening):
+        opened, _ = listening.accept()
+        taken.append(opened)
+        if answer:
+            opened.recv(100)
+            opened.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=stall, args=(listening,))
+        thread.start()
+        scheme = "ldap" if answer else "ldaps"
+        values = {"url": f"{scheme}://127.0.0.1:{listening.getsockname()[1]}", "base_dn": SUFFIX}
+        with pytest.raises(Unreachable, match="does not answer to TLS"):
+            LdapConnector(values, {"bind_dn": ADMIN, "password": PASSWORD}).test()
+        thread.join()
+    for opened in taken:
+        opened.close()
 
 
 def test_the_test_of_the_connection_reads_a_few_and_names_what_is_missing(slapd):
