@@ -61,7 +61,12 @@ def loaded(values: Mapping[str, Any], load: Callable[[str], bytes]) -> dict[str,
 def preset_defaults(name: str) -> dict[str, Any]:
     """Return what a new connection of this preset begins with."""
     chosen = preset(name)
-    return {"signed": chosen.signed, "allow_cbc": chosen.allow_cbc, "slo_binding": chosen.slo_binding}
+    return {
+        "signed": chosen.signed,
+        "allow_cbc": chosen.allow_cbc,
+        "slo_binding": chosen.slo_binding,
+        "name_id_format": chosen.name_id_format,
+    }
 
 
 def _read(name: str, reader: Callable[[Any], Any], value: Any) -> Any:

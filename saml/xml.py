@@ -8,7 +8,7 @@ from typing import Any
 
 from lxml import etree
 
-from saml.names import SAML, SAMLP
+from saml.names import SAML, SAMLP, XENC
 from saml.refusals import Refused
 
 # lxml brings no types; the name says where its elements pass.
@@ -31,6 +31,7 @@ _RELATIVE_NAMESPACE = re.compile(
     rb"""xmlns(?<=[ \t\r\n]xmlns)(?::[^\s=]*)?\s*=\s*(?:"(?!%(scheme)s)[^"]+"|'(?!%(scheme)s)[^']+')"""
     % {b"scheme": rb"[A-Za-z][A-Za-z0-9+.-]*:"}
 )
+_ENCRYPTED = {f"{{{XENC}}}EncryptedData", f"{{{XENC}}}EncryptedKey"}
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -134,6 +135,9 @@ def _ids(root: Element) -> dict[str, Element]:
         if len(attributes) > ELEMENT_ATTRIBUTES_MAX:
             raise Refused("too_large", "too many attributes")
         for name, value in attributes:
+            if name == "Id" and element.tag in _ENCRYPTED:
+                # authentik leaves an empty EncryptedData in the assertion, with its ID. No signature means these: "ID" alone is looked up.
+                continue
             if name in {"ID", "Id", "id"}:
                 twice = twice or value in ids
                 ids[value] = element

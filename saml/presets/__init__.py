@@ -6,6 +6,7 @@ from saml.presets.preset import Preset
 
 NAMES = (
     "adfs",
+    "authentik",
     "entra",
     "generic",
     "google",

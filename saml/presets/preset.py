@@ -21,6 +21,8 @@ class Preset:
     slo_binding: Literal["redirect", "post"] = "redirect"
     signs_out: bool = True
     """Whether the product knows single logout at all."""
+    name_id_format: str = ""
+    """What a new connection asks for, where the product otherwise sends what identifies nobody well."""
     words: Mapping[str, str] = field(default_factory=dict)
     """Our field (entity_id, acs_url, sls_url, login_url, relay_state) → the name on the product's screen."""
     mapping: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

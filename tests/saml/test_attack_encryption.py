@@ -10,7 +10,7 @@ from demo.idp_messages import TestIdp
 from saml.names import SAML, SAMLP, XENC
 from saml.refusals import Refused
 from tests.saml.documents import OURS, answered, decide, verdict
-from tests.saml.forgeries import assertion_of, genuine
+from tests.saml.forgeries import assertion_of, evil_copy, forged, genuine
 
 PEM = OURS.certificate_pem
 
@@ -94,6 +94,34 @@ def test_row_51_an_identity_of_the_outer_document_may_not_come_out_again():
     )
     root.replace(assertion_of(root), holder)
     assert verdict(etree.tostring(root)) == "duplicate_id"
+
+
+@pytest.mark.parametrize("cipher", ["aes128-cbc", "aes256-gcm"])
+def test_the_ciphertext_that_authentik_leaves_in_an_assertion_under_its_name_means_nothing(cipher):
+    def leave(root):
+        assertion = assertion_of(root)
+        dead = etree.SubElement(assertion, f"{{{XENC}}}EncryptedData", Id=assertion.get("ID"))
+        etree.SubElement(dead, f"{{{XENC}}}CipherData")
+        assertion.insert(1, dead)
+
+    document = answered(before_sign=leave, encrypt_for=PEM, cipher=cipher)
+    assert decide(document, allow_cbc=True).name_id.value == "jane@acme.example"
+    assert verdict(answered(before_sign=leave)) == "accepted"
+
+
+def test_row_44_a_ciphertext_by_the_name_of_the_assertion_is_never_what_was_signed():
+    def pose(root):
+        assertion = assertion_of(root)
+        posing = etree.SubElement(root, f"{{{XENC}}}EncryptedData", Id=assertion.get("ID"))
+        posing.append(evil_copy(assertion, "_evil", keep_signature=True).find(f"{{{SAML}}}Subject"))
+
+    assert decide(forged(pose)).name_id.value == "jane@acme.example"
+
+    def inside(root):
+        pose(root)
+        assertion_of(root).insert(1, root[-1])
+
+    assert verdict(forged(inside)) == "assertion_signature"
 
 
 @pytest.mark.parametrize(

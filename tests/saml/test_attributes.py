@@ -70,6 +70,18 @@ def test_where_the_name_id_says_nothing_the_account_name_does(product, name_id_f
     assert (found.user_name, found.email) == ("jane", "j@acme.example")
 
 
+def test_authentik_tells_the_account_beside_a_hash_and_the_name_by_the_claim_of_others_accounts():
+    attributes = {
+        "http://schemas.goauthentik.io/2021/02/saml/username": "jane",
+        CLAIMS + "upn": "jane@acme.example",
+        CLAIMS + "name": "Jane Jones",
+        CLAIMS + "emailaddress": "j@acme.example",
+    }
+    found = person(attributes, "0f" * 32, preset("authentik").name_id_format, product="authentik")
+    assert (found.user_name, found.email) == ("jane", "j@acme.example")
+    assert found.profile["displayName"] == "Jane Jones"
+
+
 @pytest.mark.parametrize(
     ("name_id", "name_id_format", "attributes", "expected"),
     [

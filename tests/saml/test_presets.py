@@ -4,6 +4,7 @@ import pytest
 from cryptography import x509
 
 from saml import ours
+from saml.names import NAMEID_PERSISTENT
 from saml.presets import PRESETS
 from saml.refusals import CATALOGUE
 from tests.api.client import token_of
@@ -35,6 +36,12 @@ def test_our_values_stand_under_the_products_names(acme, name):
         *(() if PRESETS[name].signs_out else (PRESETS[name].words.get("sls_url"),)),
     }
     assert ("sls_url" in {each.name for each in shown}) is PRESETS[name].signs_out
+
+
+def test_a_new_connection_asks_for_the_name_id_that_its_product_needs_told_to(acme):
+    assert connect(acme, idp_preset="authentik").name_id_format == NAMEID_PERSISTENT
+    assert connect(acme, name="plain", idp_preset="authentik", name_id_format="").name_id_format == ""
+    assert connect(acme, name="other", idp_preset="okta").name_id_format == ""
 
 
 def test_the_api_shows_them_and_the_certificate_is_a_file(acme, ada):
