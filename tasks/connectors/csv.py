@@ -4,7 +4,7 @@ The whole file is a snapshot. The same file twice is no second word about anybod
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final
+from typing import Any, BinaryIO, ClassVar, Final
 
 from identity.directory_kinds import Field, Verdict
 from tasks.connectors import csv_text
@@ -16,10 +16,16 @@ from tasks.connectors.mapping import TARGETS, profile_of, unknown_targets
 PAGE_ROWS: Final = 1000
 ROWS_MAX: Final = 5_000_000
 _GROUPS: Final = "groups"
-_YES: Final = frozenset({"true", "yes", "y", "1", "active", "enabled", "ja", "aktiv", "oui", "actif", "x"})
-_NO: Final = frozenset(
-    {"false", "no", "n", "0", "inactive", "disabled", "terminated", "nein", "inaktiv", "non", "inactif"}
-)
+# With what Excel and LibreOffice write for TRUE and FALSE in the languages of Europe; more can be named in the settings.
+_YES: Final = frozenset({
+    "true", "yes", "y", "1", "x", "active", "enabled", "ja", "aktiv", "oui", "actif", "tak", "ano", "áno", "sí", "si", "sim", "evet",
+    "wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro", "prawda", "sant", "sand", "sann", "tosi", "pravda", "igaz", "истина",
+})  # fmt: skip
+_NO: Final = frozenset({
+    "false", "no", "n", "0", "inactive", "disabled", "terminated", "nein", "inaktiv", "non", "inactif", "nie", "ne", "nej", "nee", "não",
+    "hayır", "falsch", "faux", "falso", "onwaar", "fałsz", "falskt", "falsk", "usann", "epätosi", "nepravda", "hamis", "ложь",
+})  # fmt: skip
+_STRANGE_MAX: Final = 5
 
 
 class CsvConnector(Connector):
@@ -38,6 +44,8 @@ class CsvConnector(Connector):
         Field("encoding", "Encoding", "choice", default="auto", choices=csv_text.ENCODINGS),
         Field("delimiter", "Delimiter", "choice", default="auto", choices=tuple(csv_text.DELIMITERS)),
         Field("groups_separator", "Between group names", default="|", in_scope=True),
+        Field("active_words", "Words for active", "list", in_scope=True, help="Beside yes, true, 1, aktiv, wahr, oui and their like."),
+        Field("inactive_words", "Words for inactive", "list", in_scope=True, help="Beside no, false, 0, inaktiv and their like."),
         Field("rows_min", "Fewest rows", "number", default=1, least=1, help="A file with fewer rows counts as cut off."),
         Field("trailer", "Trailer", help="The first cell of a last line that counts the rows in its second cell, as TRAILER."),
         Field("sentinel", "Canary", help="The key or user name of somebody who must be in every file."),
@@ -48,6 +56,17 @@ class CsvConnector(Connector):
         Field("sftp_password", "SFTP password"),
         Field("sftp_private_key", "SFTP private key"),
     )
+
+    def __init__(self, settings: Json, credentials: Json, *, file: BinaryIO | None = None) -> None:
+        super().__init__(settings, credentials, file=file)
+        named = {
+            name: {word.strip().casefold() for word in self.settings[name] or ()}
+            for name in ("active_words", "inactive_words")
+        }
+        # What the settings name wins: "x" may be a leaver's mark.
+        self._yes = (_YES - named["inactive_words"]) | named["active_words"]
+        self._no = (_NO - named["active_words"]) | named["inactive_words"]
+        self._strange: set[str] = set()
 
     @property
     def sentinel(self) -> str:
@@ -62,8 +81,11 @@ class CsvConnector(Connector):
             if page.unreadable
             else ""
         )
+        if self._strange:
+            words = ", ".join(f"“{word}”" for word in sorted(self._strange))
+            bad += f" Is somebody active who is {words}? Name it in active_words or inactive_words."
         return Verdict(
-            ok=not page.unreadable, code="unreadable" if bad else "", people=len(page.people), groups=len(page.groups),
+            ok=not bad, code="unreadable" if bad else "", people=len(page.people), groups=len(page.groups),
             sentence=f"The file's first {len(page.people) + len(page.unreadable)} rows were read.{bad}",
             sample=[person.user_name for person in page.people[:5]],
         )  # fmt: skip
@@ -161,8 +183,17 @@ class CsvConnector(Connector):
             return Unreadable(place, "The key or the user name is empty.")
         active: bool | None = True
         if "active" in values:
-            active = _truth(values.pop("active"))
+            active = self._truth(values.pop("active"))
         return Person(key, user_name, profile_of(values), active)
+
+    def _truth(self, text: str) -> bool | None:
+        """Return what a cell says of being active; None where it says neither."""
+        word = text.strip().casefold()
+        if word in self._yes or word in self._no:
+            return word in self._yes
+        if word and len(self._strange) < _STRANGE_MAX:
+            self._strange.add(text.strip()[:40])
+        return None
 
     def _groups(self, row: Row) -> list[str]:
         column = self.settings["mapping"].get(_GROUPS)
@@ -194,9 +225,3 @@ class CsvConnector(Connector):
 def _second(row: Row) -> str:
     cells = list(row.misfits if row.cells is None else row.cells.values())
     return cells[1].strip() if len(cells) > 1 else ""
-
-
-def _truth(text: str) -> bool | None:
-    """Return what a cell says of being active; None where it says neither."""
-    word = text.strip().lower()
-    return True if word in _YES else False if word in _NO else None

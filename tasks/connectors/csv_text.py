@@ -4,6 +4,7 @@ import codecs
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -18,6 +19,12 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+# Space, and the sign for the end of a file that older systems write as its last line.
+_NOTHING: Final = " \t\r\n\xa0\x1a"
+# Excel's own first line, which names the delimiter.
+_SEPARATOR_LINE: Final = re.compile(r'^"?sep=(?P<mark>[,;\t|])"?[\r\n]*$', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,10 @@ def encoding_of(file: BinaryIO, wanted: str) -> str:
     for mark, encoding in _BOMS:
         if first.startswith(mark):
             return encoding
+    # UTF-16 without a mark: a heading begins with a letter or a quotation mark, whose other byte is zero.
+    for at, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if first[at : at + 1] == b"\0" and wanted in {"auto", "utf-16"}:
+            return encoding
     if wanted != "auto":
         return wanted
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -71,14 +82,16 @@ def heading(file: BinaryIO, *, encoding: str, delimiter: str) -> list[str]:
 
 
 def rows(file: BinaryIO, *, encoding: str, delimiter: str) -> Iterator[Row]:
-    """Give the rows below the heading; empty lines are no rows. Raises Misconfigured, NotUnderstood."""
+    """Give the rows below the heading; lines without anything in their cells are no rows. Raises Misconfigured, NotUnderstood."""
     lines = _lines(file, encoding, delimiter)
     columns = next(lines)[1]
     width = len(columns)
     for number, cells in lines:
+        if not any(cell.strip(_NOTHING) for cell in cells):
+            continue
         if len(cells) == width:
             yield Row(number, dict(zip(columns, cells, strict=True)))
-        elif any(cells):
+        else:
             yield Row(number, None, cells)
 
 
@@ -89,16 +102,21 @@ def _lines(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[tuple[int,
     text = io.TextIOWrapper(file, encoding=decided, newline="")
     try:
         first = text.readline()
-        text.seek(0)
-        reader = csv.reader(text, delimiter=delimiter_of(first, delimiter), strict=True)
+        told = _SEPARATOR_LINE.match(first)
+        if not told:
+            text.seek(0)
+        mark = told["mark"] if told else delimiter_of(first, delimiter)
+        reader = csv.reader(text, delimiter=mark, strict=True)
         columns = [cell.strip() for cell in next(reader, [])]
         if not any(columns):
             raise Misconfigured("The file is empty: its first line must name the columns.")
-        if len(set(columns)) != len(columns):
+        named = [column for column in columns if column]  # spreadsheets add columns that hold nothing
+        if len(set(named)) != len(named):
             raise Misconfigured("Two columns of the file have the same name: each needs its own.")
-        yield reader.line_num, columns
+        skipped = 1 if told else 0
+        yield reader.line_num + skipped, columns
         for cells in reader:
-            yield reader.line_num, cells
+            yield reader.line_num + skipped, cells
     except UnicodeError as error:
         raise NotUnderstood(
             f"The file is not {decided} throughout: choose its encoding in the settings."

@@ -69,13 +69,47 @@ def test_a_row_is_a_person_with_groups():
         (TEXT.encode("cp1252"), {}),
         (TEXT.encode("cp1252"), {"encoding": "cp1252"}),
         (TEXT.replace(";", ",").encode(), {}),
+        (TEXT.encode("utf-16-le"), {}),
+        (TEXT.encode("utf-16-be"), {"encoding": "utf-16"}),
+        (("sep=;\r\n" + TEXT).encode(), {}),
+        (('\ufeff"sep=;"\n' + TEXT).encode(), {"delimiter": "comma"}),
+        (("sep=\t\n" + TEXT.replace(";", "\t")).encode("utf-16"), {}),
+        (TEXT.replace("\n", ";;\n").encode(), {}),  # two columns that hold nothing
+        ((TEXT + ";;;;;\n" * 3 + "\x1a").encode(), {}),
         (TEXT.replace(";", "\t").replace("\n", "\r\n").encode(), {"delimiter": "tab"}),
         (TEXT.replace("|", "+").replace(";", "|").encode(), {"delimiter": "pipe", "groups_separator": "+"}),
     ],
 )
 def test_encoding_and_delimiter_are_found_out(body, settings):
     assert people(read(body, **settings))[0] == ("7", "zoë", True)
-    assert read(body, **settings)[0].people[0].profile["name"] == {"familyName": "Müller"}
+    (page,) = read(body, **settings)
+    assert page.people[0].profile["name"] == {"familyName": "Müller"}
+    assert (len(page.people), page.unreadable, page.end.whole) == (3, [], True)
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("WAHR", "FALSCH"), ("VRAI", "FAUX"), ("VERDADERO", "FALSO"), ("WAAR", "ONWAAR"), ("PRAWDA", "FAŁSZ"), ("ИСТИНА", "ЛОЖЬ")],
+)  # fmt: skip
+def test_a_spreadsheet_says_yes_and_no_in_its_own_language(yes, no):
+    body = f"No;Login;Mail;Name;Active;Teams\n1;a;;;{yes};\n2;b;;;{no};\n"
+    assert people(read(body)) == [("1", "a", True), ("2", "b", False)]
+
+
+def test_a_word_of_ones_own_for_active_is_asked_for_and_named():
+    body = "No;Login;Mail;Name;Active;Teams\n1;a;;;A;\n2;b;;;Ausgeschieden;\n3;c;;;x;\n4;d;;;;\n"
+    settings = {"mapping": MAPPING, "active_words": ["a "], "inactive_words": ["ausgeschieden", "X"]}
+    assert [active for _, _, active in people(read(body))] == [None, None, True, None]
+    assert [active for _, _, active in people(read(body, **settings))] == [True, False, False, None]
+    verdict = CsvConnector({"mapping": MAPPING}, {}, file=io.BytesIO(body.encode())).test()
+    assert not verdict.ok
+    assert "“A”, “Ausgeschieden”" in verdict.sentence
+    assert CsvConnector(settings, {}, file=io.BytesIO(body.encode())).test().ok
+
+
+def test_the_line_of_a_row_counts_excels_own_first_line():
+    (page,) = read("sep=;\nNo;Login;Mail;Name;Active;Teams\n;x;;;;\n")
+    assert [item.place for item in page.unreadable] == ["line 3"]
 
 
 def test_the_wrong_encoding_is_said_and_not_guessed_through():
@@ -191,7 +225,9 @@ def test_without_a_file_the_test_says_what_to_do():
     verdict = kind_of(CsvConnector).test({"mapping": MAPPING}, {}, None)
     assert (verdict.ok, verdict.code) == (False, "misconfigured")
     assert "upload" in verdict.sentence
-    verdict = kind_of(CsvConnector).test({"mapping": MAPPING}, {}, io.BytesIO(TEXT.encode()))
+    verdict = kind_of(CsvConnector).test(
+        {"mapping": MAPPING}, {}, io.BytesIO(TEXT.replace("maybe", "").encode())
+    )
     assert (verdict.ok, verdict.sample) == (True, ["zoë", "bo", "cy"])
 
 
