@@ -50,7 +50,7 @@ class CsvConnector(Connector):
         Field("trailer", "Trailer", help="The first cell of a last line that counts the rows in its second cell, as TRAILER."),
         Field("sentinel", "Canary", help="The key or user name of somebody who must be in every file."),
         Field("sftp_url", "SFTP address", "url", in_scope=True, help="Where the file is fetched, as sftp://user@host/out/people-*.csv."),
-        Field("sftp_host_key", "SFTP host key", help="As ssh-keyscan prints it, without the host. Another key is refused."),
+        Field("sftp_host_key", "SFTP host key", help="As ssh-keyscan prints it. Another key is refused."),
     )  # fmt: skip
     credential_fields: ClassVar[tuple[Field, ...]] = (
         Field("sftp_password", "SFTP password"),

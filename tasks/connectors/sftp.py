@@ -2,6 +2,7 @@
 
 import asyncio
 import fnmatch
+import stat
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -27,7 +28,7 @@ def download(url: str, host_key: str, credentials: Mapping[str, Any]) -> BinaryI
     """Return the file behind `sftp://user@host[:port]/path` as a temporary one that is gone when it is closed. Raises Fault.
 
     The last part of the path may be a pattern (`people-*.csv`): the last of the matching names in their order is taken. `host_key` is a
-    line as `ssh-keyscan` prints it, without the host.
+    line as `ssh-keyscan` prints it, with or without the host.
     """
     try:
         parts = urlsplit(url)
@@ -99,6 +100,10 @@ async def _chosen(client: asyncssh.SFTPClient, path: str) -> str:
 
 async def _copy(client: asyncssh.SFTPClient, path: str, target: IO[bytes]) -> None:
     before = await client.stat(path)
+    if stat.S_ISDIR(before.permissions or 0):
+        raise Misconfigured(
+            f"{path} is a folder: name the file, or a pattern as {path.rstrip('/')}/people-*.csv."
+        )
     if before.size is not None and before.size > BYTES_MAX:
         raise Misconfigured(f"{path} has more than {BYTES_MAX} bytes: lay it into the watched folder.")
     copied, size = 0, before.size or 0
@@ -112,12 +117,14 @@ async def _copy(client: asyncssh.SFTPClient, path: str, target: IO[bytes]) -> No
 
 
 def _keys(host_key: str, credentials: Mapping[str, Any]) -> tuple[asyncssh.SSHKey, list[asyncssh.SSHKey]]:
-    try:
-        trusted = asyncssh.import_public_key(host_key or "")
-    except asyncssh.KeyImportError as error:
-        raise Misconfigured(
-            "Pin the server's host key: a line as `ssh-keyscan` prints it, without the host."
-        ) from error
+    # A line as it stands is taken too: the first word is the host then, and the key what follows it.
+    text = host_key or ""
+    trusted = None
+    for line in (text, text.strip().partition(" ")[2]):
+        with suppress(asyncssh.KeyImportError):
+            trusted = trusted or asyncssh.import_public_key(line)
+    if trusted is None:
+        raise Misconfigured("Pin the server's host key: a line as `ssh-keyscan` prints it.")
     own: list[asyncssh.SSHKey] = []
     if credentials["sftp_private_key"]:
         with suppress(asyncssh.KeyImportError):

@@ -84,6 +84,10 @@ def test_a_file_may_be_named_and_a_key_may_open(fetch, site):
     assert set(fetch("/out/people-2026-01.csv", {"sftp_private_key": key}).people) == {"jane"}
 
 
+def test_the_host_key_may_be_the_whole_line_of_ssh_keyscan(fetch, site):
+    assert set(fetch(sftp_host_key=f"[127.0.0.1]:{site.port} {site.host_key}").people) == {"jane", "john"}
+
+
 def test_the_same_file_twice_is_no_second_word(fetch, site, settings):
     first = fetch()
     values = {"mapping": {"external_id": "id", "user_name": "login"}, "sftp_host_key": site.host_key}
@@ -98,6 +102,8 @@ def test_the_same_file_twice_is_no_second_word(fetch, site, settings):
         ("/out/people-*.csv", {"sftp_password": "wrong"}, {}, Unauthorized, "password"),
         ("/out/nobody-*.csv", None, {}, Misconfigured, "Nothing matches"),
         ("/out/absent.csv", None, {}, Misconfigured, "no /out/absent.csv"),
+        ("/out", None, {}, Misconfigured, "is a folder"),
+        ("/out/", None, {}, Misconfigured, "is a folder"),
         ("/absent/*.csv", None, {}, Misconfigured, "no /absent"),
         ("/../../../../etc/passwd", None, {}, Misconfigured, "no /"),
         ("", None, {}, Misconfigured, "sftp://"),
