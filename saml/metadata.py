@@ -60,7 +60,7 @@ def read(document: bytes, now: datetime | None = None, wanted: str = "") -> IdpM
 
     Where the document describes several, as a federation's does, `wanted` is the entity ID of the one that is meant.
     Comments are allowed here, as files written by hand have them; DOCTYPE and entities are not. Refuses
-    (`Refused`): metadata_large, xml_policy, metadata_page, metadata_xml, metadata_kind, metadata_many, metadata_expired,
+    (`Refused`): metadata_large, metadata_encoding, xml_policy, metadata_page, metadata_xml, metadata_kind, metadata_many, metadata_expired,
     metadata_no_key, metadata_bare_key, metadata_many_keys, weak_key, metadata_endpoint.
     """
     now = now or datetime.now(UTC)
@@ -98,9 +98,10 @@ def _descriptor(root: Any, wanted: str) -> Any:
     found = [element for element in root.iter(f"{{{MD}}}IDPSSODescriptor") if _speaks_saml2(element)]
     if not found:
         raise Refused("metadata_kind")
-    names = [str(element.getparent().get("entityID")) for element in found]
+    names = [str(element.getparent().get("entityID")).strip() for element in found]
     if len(found) > 1 and names.count(wanted) != 1:
-        raise Refused("metadata_many", ", ".join(names)[:300])
+        missing = f"{wanted[:150]} is not one of them: " if wanted and wanted not in names else ""
+        raise Refused("metadata_many", (missing + ", ".join(names))[:300])
     return found[0] if len(found) == 1 else found[names.index(wanted)]
 
 
@@ -136,8 +137,10 @@ def _parse(document: bytes) -> Any:
         raise Refused("metadata_large", f"{len(document)} bytes")
     if b"<!DOCTYPE HTML" in document[:PAGE_BYTES].upper() or b"<HTML" in document[:PAGE_BYTES].upper():
         raise Refused("metadata_page")
-    if b"<!DOCTYPE" in document.upper() or b"<!ENTITY" in document.upper() or b"\0" in document:
-        # A NUL also betrays UTF-16, in which the words above could hide.
+    if b"\0" in document:
+        # UTF-16, in which the words below could hide.
+        raise Refused("metadata_encoding")
+    if b"<!DOCTYPE" in document.upper() or b"<!ENTITY" in document.upper():
         raise Refused("xml_policy", "DOCTYPE")
     parser = etree.XMLParser(
         resolve_entities=False,

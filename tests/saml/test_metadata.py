@@ -82,7 +82,8 @@ CASES = [
         "xml_policy",
     ),
     ("row-63 lower-case doctype", b"<!doctype x>" + GOOD, "xml_policy"),
-    ("row-63 doctype in UTF-16", ("<!DOCTYPE x>" + GOOD.decode()).encode("utf-16"), "xml_policy"),
+    ("row-63 doctype in UTF-16", ("<!DOCTYPE x>" + GOOD.decode()).encode("utf-16"), "metadata_encoding"),
+    ("as PowerShell saves it", GOOD.decode().encode("utf-16"), "metadata_encoding"),
     (
         "row-63 bomb",
         b'<!DOCTYPE x [<!ENTITY a "' + b"x" * 9999 + b'">]><x>' + b"&a;" * 999 + b"</x>",
@@ -132,7 +133,10 @@ def test_one_of_several_is_taken_where_its_name_is_given():
     assert (found.entity_id, found.sso_url) == (OTHER.entity_id, OTHER.sso_url)
     assert metadata.read(TWO, wanted=f" {IDP.entity_id} ").entity_id == IDP.entity_id
     assert code_of(TWO, wanted="") == "metadata_many"
-    assert code_of(TWO, wanted="https://third.example/idp") == "metadata_many"
+    with pytest.raises(Refused, match=r"third\.example/idp is not one of them"):
+        metadata.read(TWO, wanted="https://third.example/idp")
+    spaced = TWO.replace(IDP.entity_id.encode(), b" " + IDP.entity_id.encode())
+    assert metadata.read(spaced, wanted=IDP.entity_id).entity_id == IDP.entity_id
     assert code_of(
         TWO.replace(b"https://other.example/idp", IDP.entity_id.encode()), wanted=IDP.entity_id
     ) == ("metadata_many")
