@@ -267,7 +267,16 @@ def secure(slapd, certificate, request):
 
 def test_tls_is_used_under_the_authority_that_was_given(secure, certificate):
     authority = (certificate / "certificate.pem").read_text()
-    assert connector(secure, ca_certificate=authority, start_tls=True).test().ok
+    for text in (authority, authority.replace("\n", "\r\n"), f"Prüfstelle für Müller & Söhne\n{authority}"):
+        assert connector(secure, ca_certificate=text, start_tls=True).test().ok, text
+
+
+@pytest.mark.parametrize(
+    "text", ["our own", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "ü"]
+)
+def test_an_authority_that_is_none_is_said(secure, text):
+    with pytest.raises(Misconfigured, match="PEM"):
+        connector(secure, ca_certificate=text, start_tls=True).test()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(secure):
