@@ -23,8 +23,15 @@ from tests.tasks.test_worker import worker
 from tests.waiting import PATIENCE, eventually
 
 MEGABYTE = 1024 * 1024
-# A process that writes one bundle, as a worker does, and can be killed while it does.
-WRITER = "import django; django.setup(); from tasks.bundles import write; write('{}', '{}')"
+# A process that writes one bundle, as a worker does, in so many pieces that it can be killed in the middle however late that is seen.
+WRITER = """
+import django
+django.setup()
+from identity import bundle_archive
+from tasks.bundles import write
+bundle_archive._PIECE_BYTES = 50_000
+write('{}', '{}')
+"""
 
 
 def lengthen(acme, entries):
@@ -49,7 +56,7 @@ def test_a_worker_killed_in_the_middle_leaves_it_to_the_next(acme, environment, 
         env=environment,
         start_new_session=True,
     )
-    assert eventually(lambda: pieces(bundle) > 1)
+    assert eventually(lambda: pieces(bundle) > 1 and fresh(bundle).rows)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(PATIENCE)
     left = fresh(bundle)

@@ -16,7 +16,7 @@ from demo import address
 from demo.cast import CUSTOMERS
 from demo.tour.chapters import CHAPTERS
 from tests.operations.machine import Machine, bare_environment
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 
 class Demonstrated(Machine):
@@ -42,10 +42,16 @@ class House:
     def entries(self, slug: str) -> list[str]:
         return [entry["id"] for entry in self.ask(f"/organizations/{slug}/entries?limit=200")["items"]]
 
+    def numbered(self) -> bool:
+        """Tell whether every entry has its number: a worker gives it after each commit."""
+        text = httpx2.get(f"http://localhost:{self.machine.port}/metrics", timeout=PATIENCE).text
+        return "\nrollcall_sequencer_lag_seconds 0.0\n" in text
+
     def settled(self, slugs: list[str]) -> dict[str, list[str]]:
-        """Give the newest entries when no more of them get their numbers: that is done after each commit, by a worker."""
+        """Give the newest entries when no more of them come."""
         known: dict[str, list[str]] = {}
         for _ in range(30):
+            assert eventually(self.numbered)
             found = {slug: self.entries(slug) for slug in slugs}
             if found == known:
                 break

@@ -1,7 +1,10 @@
 """The roles of the database: what web and workers may be, and how they come into being."""
 
+import os
+
 import psycopg
 import pytest
+from psycopg import sql
 
 from config import roles
 from tests.settings import SERVERS
@@ -21,15 +24,18 @@ def test_powerful_roles_are_refused_by_name(url, power):
 
 
 def test_a_member_of_the_owner_is_refused_too():
+    heir = f"heir_{os.getpid()}"  # a role is there for all databases, and so for other runs of the tests
     with psycopg.connect(SERVERS.superuser_url, autocommit=True) as connection:
-        connection.execute("DROP ROLE IF EXISTS heir")
-        connection.execute("CREATE ROLE heir LOGIN PASSWORD 'heir' IN ROLE rollcall_owner")
+        connection.execute(
+            sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'heir' IN ROLE rollcall_owner").format(
+                sql.Identifier(heir)
+            )
+        )
         try:
-            heir = f"postgresql://heir:heir@{SERVERS.owner_url.rpartition('@')[2]}"
             with pytest.raises(roles.RoleError, match="the owner"):
-                roles.refuse_powerful(heir)
+                roles.refuse_powerful(f"postgresql://{heir}:heir@{SERVERS.owner_url.rpartition('@')[2]}")
         finally:
-            connection.execute("DROP ROLE heir")
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(heir)))
 
 
 def test_an_owner_that_may_not_make_roles_says_what_to_run():
