@@ -5,7 +5,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test demo ldap lock clean
+.PHONY: up test types rules demo ldap lock clean
 
 up: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up $(ARGS)
@@ -16,12 +16,17 @@ demo: $(VENV)/.installed
 # Some hundred processes are started: where the environment forbids it to keep compiled modules, each would compile all of ours.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory -j 2 types rules
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+rules: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -W "ignore:Got an error checking a consistent migration history" manage.py makemigrations --check --dry-run
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # LDAP directories are an extra: python-ldap is built here and needs a C compiler and libldap's and libsasl2's headers.
 ldap: $(VENV)/.installed-ldap
