@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from audit.turning import without_turning
+
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 # Excel takes a CSV for the code page of its country unless it begins so; people get it, programs don't.
@@ -63,7 +65,8 @@ def jsonl_file(values: Iterable[Mapping[str, Any]], *, finished: Finished | None
 
 
 def harmless(cell: str) -> str:
-    """Return the cell such that no spreadsheet runs it: with an apostrophe before what begins like a formula."""
+    """Return the cell such that no spreadsheet runs it (an apostrophe stands before what begins like a formula), and it turns no other."""
+    cell = without_turning(cell)
     return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
 
 

@@ -108,6 +108,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.RequestContextMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "console.turned.TurnedMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "identity.browser.SessionMiddleware",
@@ -280,9 +281,8 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 
 # --- Logs and metrics ----------------------------------------------------------------------------------
 
-ROLLCALL_LOG_FORMAT = env.choice(
-    "ROLLCALL_LOG_FORMAT", ("json", "text"), "text" if ROLLCALL_DEBUG else "json"
-)
+_LOG_FORMAT = "text" if ROLLCALL_DEBUG else "json"
+ROLLCALL_LOG_FORMAT = env.choice("ROLLCALL_LOG_FORMAT", ("json", "text"), _LOG_FORMAT)
 LOGGING = logs.configure(
     env.choice("ROLLCALL_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"), ROLLCALL_LOG_FORMAT
 )

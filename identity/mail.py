@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
+from audit.turning import without_turning
 from identity import tenancy
 from identity.errors import Invalid
 from identity.models import OutgoingMail
@@ -41,9 +42,10 @@ def queue(organization_id: UUID, *, kind: str, about: UUID, to: str, subject: st
     if waiting is not None:
         return waiting
     now = timezone.now()
-    # A name with a line break in it would begin another header.
+    # A name with a line break in it would begin another header; one that turns the text around would turn all that comes after it.
+    subject, body = " ".join(without_turning(subject).split()), without_turning(body)
     made = OutgoingMail(
-        organization_id=organization_id, kind=kind, about=about, to=to, subject=" ".join(subject.split()), body=body,
+        organization_id=organization_id, kind=kind, about=about, to=to, subject=subject, body=body,
         created_at=now, due_at=now,
     )  # fmt: skip
     made.save(force_insert=True)

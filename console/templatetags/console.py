@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from audit.turning import without_turning
 from console import words
 from console.access import Visit
 from identity import directories, directory_kinds
@@ -121,7 +122,8 @@ def state(name: str, text: str = "") -> SafeString:
 @register.simple_tag
 def avatar(name: str, key: Any = "", size: str = "") -> SafeString:
     """Draw initials on a tint that stays the same for the same key."""
-    letters = "".join(part[0] for part in name.replace("@", " ").split()[:2] if part).upper() or "?"
+    parts = without_turning(name).replace("@", " ").split()
+    letters = "".join(part[0] for part in parts[:2]).upper() or "?"
     tint = hashlib.sha256(str(key or name).encode()).digest()[0] % _TINTS
     return format_html(
         '<span class="rc-avatar rc-tint-{} {}" aria-hidden="true">{}</span>',

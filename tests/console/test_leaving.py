@@ -18,7 +18,15 @@ def held(member: Member) -> dict[str, int]:
 
 def test_the_offboarding_page_names_what_will_end(things, ada):
     html = visit(ada).get(address("member_offboard", things)).content.decode()
-    for said in ("Offboard Lena acme", "1 session", "1 token", "Script", "1 grant", "First", "Treasury"):
+    for said in (
+        "Offboard <bdi>Lena acme</bdi>",
+        "1 session",
+        "1 token",
+        "Script",
+        "1 grant",
+        "First",
+        "Treasury",
+    ):
         assert said in html
     assert again(things.member).state == "active"
 
@@ -28,7 +36,7 @@ def test_offboarding_ends_everything_and_shows_the_receipt(things, ada):
     assert answer.redirect_chain == [(address("member_receipt", things), 303)]
     html = answer.content.decode()
     for said in (
-        "Lena acme is out",
+        "<bdi>Lena acme</bdi> is out",
         "left the company",
         "First",
         "Treasury",

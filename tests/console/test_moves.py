@@ -44,7 +44,7 @@ def test_everybody_is_shown_and_then_moved_with_their_groups(acme, ada, okta, en
     wanted = {"to": str(entra.directory.pk), "who": "everybody", "groups": "move"}
     shown = client.post(path(okta), wanted).content.decode()
     for said in (
-        "2 people would move to entra",
+        "2 people would move to <bdi>entra</bdi>",
         "a@acme.example",
         "1 of them is suspended and stays so",
         "Staff",
