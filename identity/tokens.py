@@ -206,25 +206,6 @@ def revoke(token: Token, *, actor: Actor, reason: str = "") -> None:
             )
 
 
-def expire(token: Token, *, actor: Actor) -> bool:
-    """Close a token whose time has passed, for the record; it opened nothing since then. Tells whether it did."""
-    with tenancy.change(token.organization_id):
-        closed = Token.objects.filter(
-            organization=token.organization_id,
-            pk=token.pk,
-            revoked_at__isnull=True,
-            expires_at__lte=timezone.now(),
-        ).update(revoked_at=timezone.now())
-        if closed:
-            record(
-                Event.TOKEN_EXPIRE,
-                organization_id=token.organization_id,
-                actor=actor,
-                subject=Subject("token", str(token.pk), token.prefix),
-            )
-    return bool(closed)
-
-
 def find(secret: str, asking: Statement | None = None) -> Found | None:
     """Return the token of this secret, usable or not, or None for a secret that we never issued.
 

@@ -17,6 +17,7 @@ from identity import (
     bulk_access,
     bulk_members,
     bundles,
+    credential_ends,
     deadlines,
     deletions,
     directories,
@@ -58,7 +59,7 @@ from identity.review_scope import Scope
 from identity.reviews import Decided
 from scim import own_schemas
 from tests.authenticator import code_of
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later
 
 ADA = Actor("member", "0197-ada", "Ada Admin")
 OPERATOR = Actor("operator", "0197-ada", "Ada Admin")
@@ -94,6 +95,18 @@ def a_resource(acme):
     resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
     with tenancy.of(acme):
         return Resource.objects.get()
+
+
+def expired(acme, jane):
+    sessions.start(jane, actor=ADA, not_after=timezone.now() + timedelta(hours=1))
+    with later(hours=2):
+        credential_ends.expire_sessions(acme.pk, most=9, actor=ADA)
+
+
+def expired_token(acme, jane):
+    tokens.issue(jane, scopes=[], expires_at=timezone.now() + timedelta(hours=1), actor=ADA)
+    with later(hours=2):
+        credential_ends.expire_tokens(acme.pk, most=9, actor=ADA)
 
 
 def enrol(jane):
@@ -222,6 +235,14 @@ VERBS = {
     "sessions.extend": (
         lambda acme, jane: sessions.extend(sessions.start(jane, actor=ADA)[0], actor=ADA),
         ["session.start", "session.extend"],
+    ),
+    "credential_ends.expire_sessions": (
+        expired,
+        ["session.start", "session.end"],
+    ),
+    "credential_ends.expire_tokens": (
+        expired_token,
+        ["token.issue", "token.expire"],
     ),
     "second_factors.enrol": (lambda acme, jane: enrol(jane), ["second_factor.enrol"]),
     "second_factors.renew_codes": (

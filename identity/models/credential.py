@@ -77,6 +77,11 @@ class Session(TenantModel):
             models.Index(
                 fields=["organization", "connection_id", "name_id_digest"], name="session_by_name_id"
             ),
+            models.Index(
+                fields=["organization", "expires_at"],
+                condition=Q(ended_at__isnull=True),
+                name="session_expires_at",
+            ),
         )
 
 

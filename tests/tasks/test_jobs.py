@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from audit.models import Entry
+from audit.models import Detail, Entry
 from identity import deadlines, invitations, members, organizations, sessions, tenancy, tokens
 from identity.models import Invitation, Member, Session, Token
 from saml.models import Attempt
@@ -127,6 +127,63 @@ def test_credentials_are_closed_when_their_time_has_passed(acme, jane):
         assert Session.objects.get().end_reason == "expired"
         assert Invitation.objects.get().withdrawn_at
     assert [count(acme, event) for event in ("token.expire", "session.end", "invitation.expire")] == [1, 1, 1]
+
+
+def many_sessions(organization, number):
+    """Have a member of the organization signed in with so many browsers for an hour."""
+    member = join(organization, "busy")
+    for _ in range(number):
+        sessions.start(member, actor=SETUP, not_after=timezone.now() + timedelta(hours=1))
+    return member
+
+
+def test_as_many_sessions_as_there_are_are_closed_some_at_a_time(acme, globex, jane, monkeypatch):
+    monkeypatch.setattr(credentials, "AT_ONCE", 3)
+    busy = many_sessions(acme, 7)
+    many_sessions(globex, 4)
+    sessions.start(jane, actor=SETUP)
+    with later(hours=2):
+        assert credentials.expired_sessions() == 11
+        assert credentials.expired_sessions() == 0
+    assert (count(acme, "session.end"), count(globex, "session.end")) == (7, 4)
+    with tenancy.of(acme):
+        assert Session.objects.filter(ended_at__isnull=True).get().member_id == jane.pk
+        entry = Entry.objects.filter(event="session.end").latest("pk")
+        body = Detail.objects.get(entry_id=entry.pk).body
+        assert Session.objects.get(pk=entry.subject_id).member_id == busy.pk
+    assert (entry.actor_kind, entry.actor_id) == ("job", "expired_sessions")
+    assert (body["subject"], body["data"]) == ("busy", {"reason": "expired", "member": str(busy.pk)})
+
+
+def test_a_session_that_somebody_holds_is_left_to_the_next_time(acme):
+    many_sessions(acme, 3)
+
+    def close():
+        try:
+            return credentials.expired_sessions()
+        finally:
+            connections.close_all()
+
+    with later(hours=2), ThreadPoolExecutor(1) as pool:
+        with tenancy.change(acme):
+            Session.objects.select_for_update().first()
+            assert pool.submit(close).result(30) == 2
+        assert pool.submit(close).result(30) == 1
+
+
+def test_sessions_are_closed_once_by_several_at_once(acme, monkeypatch):
+    monkeypatch.setattr(credentials, "AT_ONCE", 2)
+    many_sessions(acme, 12)
+
+    def close(_):
+        try:
+            return credentials.expired_sessions()
+        finally:
+            connections.close_all()
+
+    with later(hours=2), ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(close, range(4))) + credentials.expired_sessions() == 12
+    assert count(acme, "session.end") == 12
 
 
 def test_a_sign_in_that_never_came_back_is_closed_as_incomplete(acme):
