@@ -27,11 +27,7 @@ from identity.models import (
     Token,
 )
 
-_FORGET = """
-DELETE FROM audit_detail detail USING audit_entry entry
- WHERE entry.organization_id = %(organization)s AND detail.organization_id = %(organization)s AND entry.id = detail.entry_id
-   AND (entry.subject_id = ANY (%(subjects)s) OR detail.body -> 'data' ->> 'member' = %(member)s)
-"""
+_FORGET = "SELECT audit_erase(%(organization)s, %(member)s, %(subjects)s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ def _forget_in_record(member: Member, subjects: list[str]) -> int:
             _FORGET,
             {"organization": member.organization_id, "subjects": subjects, "member": str(member.pk)},
         )
-        count: int = cursor.rowcount
+        count: int = cursor.fetchone()[0]
         cursor.execute("SELECT set_config('rollcall.erasing', '', true)")
     return count
 

@@ -34,4 +34,7 @@ class OutgoingMail(TenantModel):
         indexes = (
             models.Index(fields=["due_at"], condition=Q(state="waiting"), name="outgoing_mail_due"),
             models.Index(fields=["organization", "about"], name="outgoing_mail_about"),
+            # The lists of an organization's letters, all or of one state, by id.
+            models.Index(fields=["organization", "id"], name="outgoing_mail_in_order"),
+            models.Index(fields=["organization", "state", "id"], name="outgoing_mail_state"),
         )

@@ -1,6 +1,7 @@
 """Erasing a person: their name is nowhere any more, and the record still proves what it kept."""
 
 import pytest
+from django.db import DatabaseError, connection
 
 from audit import sequencer
 from audit.models import Detail, Entry, Position
@@ -107,8 +108,6 @@ def test_only_who_is_out_is_erased_once_and_never_comes_back(acme, jane):
 
 
 def test_the_record_of_nobody_can_be_deleted_without_an_erasure(acme, jane):
-    from django.db import DatabaseError
-
     with pytest.raises(DatabaseError), tenancy.of(acme):
         Detail.objects.all().delete()
 
@@ -152,3 +151,31 @@ def test_erasing_through_the_api_needs_both_rights(acme, ada, gus, lived):
     assert (
         token_of(ada).get(f"/organizations/acme/members/{lived.pk}").json()["display_name"] == "Erased person"
     )
+
+
+def test_the_function_that_forgets_works_for_the_organization_of_the_transaction_alone(acme, globex, jane):
+    question = "SELECT audit_erase(%s, %s, %s)"
+    values = [acme.pk, str(jane.pk), [str(jane.pk)]]
+    for organization, erasing, refusal in (
+        (globex, "on", "does not work for organization"),
+        (acme, "", "append-only"),
+    ):
+        with pytest.raises(DatabaseError, match=refusal), tenancy.of(organization):
+            connection.cursor().execute("SELECT set_config('rollcall.erasing', %s, true)", [erasing])
+            connection.cursor().execute(question, values)
+    with tenancy.of(acme):
+        assert Detail.objects.filter(body__subject=jane.user_name).exists()
+
+
+def test_what_names_the_member_beside_its_subject_is_forgotten_by_its_index(acme, jane, eraser):
+    sessions.start(jane, actor=SETUP)
+    members.offboard(jane, actor=SETUP)
+    with tenancy.of(acme):
+        about = Entry.objects.filter(event="session.start").values_list("pk", flat=True).get()
+    # Nobody finds it by its subject any more.
+    with eraser.transaction():
+        eraser.execute("SET LOCAL session_replication_role = replica")
+        eraser.execute("DELETE FROM identity_session")
+    erasure.erase(jane, actor=SETUP)
+    with tenancy.of(acme):
+        assert not Detail.objects.filter(pk=about).exists()
