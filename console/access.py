@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from audit.record import Actor
-from identity import bundles, operators, roles, tenancy
+from identity import bundles, conflicts, operators, roles, tenancy
 from identity.browser import awaiting_of, session_of
 from identity.models import Member, Organization, Session
 from identity.outside import Outside
@@ -226,15 +226,27 @@ def guarded(page: str, view: View, methods: tuple[str, ...] = ("GET", "HEAD")) -
             raise PermissionDenied(_whom_to_ask(need))
         if request.method not in methods:
             return HttpResponseNotAllowed(methods)
-        with tenancy.of(visit.organization):
-            answered = view(visit, **ids)
+        answered = _whole(visit, lambda: view(visit, **ids))
         if not isinstance(answered, Outside):
             return answered
         outcome = answered.outcome()
-        with tenancy.of(visit.organization):
-            return answered.then(outcome)
+        return _whole(visit, lambda: answered.then(outcome))
 
     return answer
+
+
+def _whole(visit: Visit, work: Callable[[], Any]) -> Any:
+    """Return what the work of a visit comes to: one transaction, begun again where PostgreSQL ended it for another one's sake."""
+
+    def once() -> Any:
+        for _, files in visit.request.FILES.lists():
+            for file in files:
+                # It may have been read by a try that was ended.
+                file.seek(0)
+        with tenancy.of(visit.organization):
+            return work()
+
+    return conflicts.outlived(once)
 
 
 def _visit(request: HttpRequest, session: Session, slug: str) -> Visit:

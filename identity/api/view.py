@@ -1,7 +1,8 @@
 """What every endpoint shares: who calls, what it takes, what it gives, and how its refusals are told."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar, cast
+from functools import wraps
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -14,6 +15,7 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.views import APIView
 
 from audit.record import Actor
+from identity import conflicts
 from identity.api import idempotency, problems
 from identity.api.authentication import Caller, Credentials
 from identity.api.body import OnlyJson, StrictJson
@@ -21,6 +23,7 @@ from identity.api.paging import Page, listing, page
 from identity.api.permissions import Entitled
 
 Shape = type[Serializer[Any]]
+_CHANGING: Final = {"post", "put", "patch", "delete"}
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -84,10 +87,13 @@ class ApiView(APIView):
     only_asks: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let every POST take an Idempotency-Key."""
+        """Let every POST take an Idempotency-Key, and every change outlive one that it stood in the way of."""
         super().__init_subclass__(**options)
         if "post" in cls.__dict__ and not cls.only_asks:
             cls.post = idempotency.once(cls.post)  # type: ignore[attr-defined]
+        for method in _CHANGING & cls.__dict__.keys():
+            if method != "post" or not cls.only_asks:
+                setattr(cls, method, _outliving(cls.__dict__[method]))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check who calls and what they may; an address with a NUL, which PostgreSQL cannot hold, leads nowhere."""
@@ -124,6 +130,16 @@ class ApiView(APIView):
         chosen = query if query is not None else self.asked(Page)
         found, following = page(rows, chosen["limit"], chosen.get("after"), among=among)
         return Response({"items": shape(found, many=True).data, "next": following})
+
+
+def _outliving(change: Handler) -> Handler:
+    """Return the method such that it is done again where PostgreSQL ended its transaction for another one's sake."""
+
+    @wraps(change)
+    def answer(view: Any, *args: Any, **kwargs: Any) -> Any:
+        return conflicts.outlived(lambda: change(view, *args, **kwargs))
+
+    return cast("Handler", answer)
 
 
 def describe(
