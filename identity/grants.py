@@ -72,10 +72,10 @@ def replace(member: Member, specs: list[GrantSpec], *, actor: Actor, seen: str =
     UnknownResource, Invalid or Conflict; then nothing is changed.
     """
     with tenancy.change(member.organization_id):
-        _refuse_unknown(resolve(member.organization_id, specs).unknown)
-        resolved = resolve(member.organization_id, specs).found
+        resolved = resolve(member.organization_id, specs)
+        _refuse_unknown(resolved.unknown)
         member = _locked(member)
-        wanted = {(resource.pk, spec.permission): resource for spec, resource in resolved.items()}
+        wanted = {(resource.pk, spec.permission): resource for spec, resource in resolved.found.items()}
         current = {(grant.resource_id, grant.permission): grant for grant in open_grants(member)}
         refuse_other(seen, (grant.pk for grant in current.values()))
         end(member, [grant for key, grant in current.items() if key not in wanted], actor=actor, held=True)
