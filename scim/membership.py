@@ -6,7 +6,7 @@ from typing import Any
 
 from scim import coercion
 from scim.errors import Code, ScimError
-from scim.filter.ast import AttributePath, Comparison, Filter, Or
+from scim.filter.ast import And, AttributePath, Comparison, Filter, Or
 from scim.operations import Notices, Operation
 from scim.path import Path
 from scim.schemas.group import MEMBERS
@@ -75,15 +75,28 @@ def read_ids(value: Any, notices: Notices) -> tuple[str, ...]:
 
 
 def chosen_ids(inner: Filter) -> tuple[str, ...] | None:
-    """Return the ids that `value eq "a" or value eq "b"` names; None for any other filter."""
+    """Return the ids that `value eq "a" or value eq "b"` names; None for any other filter.
+
+    Beside an id may stand what it is the id of, as `value eq "a" and type eq "User"`: an id names one thing, so that adds nothing.
+    """
     ids = []
     for each in inner.terms if isinstance(inner, Or) else (inner,):
-        if not (isinstance(each, Comparison) and each.operator == "eq" and isinstance(each.value, str)):
+        said = [_equal(term) for term in (each.terms if isinstance(each, And) else (each,))]
+        named = [value for name, value in said if name == "value"]
+        others = [(name, value.lower()) for name, value in said if name != "value"]
+        if len(named) != 1 or any(name != "type" or value not in {"user", "group"} for name, value in others):
             return None
-        if each.path != AttributePath(None, each.path.name) or each.path.name.lower() != "value":
-            return None
-        ids.append(each.value)
+        ids += named
     return tuple(ids)
+
+
+def _equal(term: Filter) -> tuple[str, str]:
+    """Return (part of a member in lower case, text) of a comparison by `eq`; ("", "") for anything else."""
+    if not (isinstance(term, Comparison) and term.operator == "eq" and isinstance(term.value, str)):
+        return "", ""
+    return (
+        (term.path.name.lower(), term.value) if term.path == AttributePath(None, term.path.name) else ("", "")
+    )
 
 
 @dataclass(slots=True)

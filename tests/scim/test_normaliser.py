@@ -105,6 +105,10 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("Group", {"op": "add", "path": "members", "value": [{"display": "x"}]}, "value_wrong"),
     ("Group", {"op": "add", "path": "members", "value": [[]]}, "value_wrong"),
     ("Group", {"op": "remove", "path": 'members[display sw "x"]'}, "filter_unsupported"),
+    ("Group", {"op": "remove", "path": 'members[value eq "a" and type eq "Printer"]'}, "filter_unsupported"),
+    ("Group", {"op": "remove", "path": 'members[value eq "a" and value eq "b"]'}, "filter_unsupported"),
+    ("Group", {"op": "remove", "path": 'members[value eq "a" and display sw "x"]'}, "filter_unsupported"),
+    ("Group", {"op": "remove", "path": 'members[type eq "User"]'}, "filter_unsupported"),
     ("Group", {"op": "add", "path": "members"}, "value_missing"),
 ]
 
@@ -167,6 +171,14 @@ def test_the_last_word_on_each_member_counts() -> None:
     )
     changes = membership.folded(read.operations)
     assert (changes.replaced, list(changes.added), list(changes.removed)) == (False, ["b", "c"], ["a"])
+
+
+def test_the_type_of_a_chosen_member_may_stand_beside_its_id() -> None:
+    chosen = (
+        'members[(type eq "User" and value eq "a") or (value eq "b" and Type eq "group") or value eq "c"]'
+    )
+    read = read_patch({"op": "remove", "path": chosen}, kind="Group")
+    assert list(membership.folded(read.operations).removed) == ["a", "b", "c"]
 
 
 def test_removing_all_members_then_adding_is_a_replacement() -> None:
