@@ -11,6 +11,7 @@ from io import BytesIO
 from queue import SimpleQueue
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -31,6 +32,8 @@ WHOLE_BYTES_MAX: Final = 2 * 1024 * 1024
 # Between two statements of a transaction; they follow each other at once.
 IDLE_SECONDS: Final = 60
 _ALIVE: Final = "/healthz"
+
+log = structlog.get_logger("rollcall.gate")
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -145,12 +148,16 @@ class Pieces:
     def close(self) -> None:
         """Let the answer clean up behind itself."""
         self.gate.clients.done(self.wait)
+        if self.fault is not None:
+            # The client went before it could be raised, and nobody else has heard of it.
+            log.error("answer broken", exc_info=self.fault)
         with self.gate.place():
             self.answer.close()
 
     def _next(self) -> bytes:
         if self.fault is not None:
-            raise self.fault
+            fault, self.fault = self.fault, None
+            raise fault
         piece = bytearray()
         with self.gate.place():
             try:

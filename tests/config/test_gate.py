@@ -212,6 +212,23 @@ def test_what_was_made_of_a_long_answer_goes_out_before_it_breaks():
         next(taken)
 
 
+def test_a_long_answer_that_breaks_when_its_reader_has_gone_is_logged_all_the_same(caplog):
+    def breaking() -> Iterator[bytes]:
+        yield b"one"
+        raise ConnectionError
+
+    for is_read, told in ((False, ["answer broken"]), (True, [])):
+        caplog.clear()
+        _, answer = streamed(breaking())
+        taken = iter(answer)
+        assert next(taken) == b"one"
+        if is_read:
+            with pytest.raises(ConnectionError):
+                next(taken)
+        answer.close()
+        assert [record.msg["event"] for record in caplog.records if record.name == "rollcall.gate"] == told
+
+
 def test_a_long_answer_is_read_with_one_of_the_places_connections():
     def pieces():
         for _ in range(3):
