@@ -1,16 +1,15 @@
 """Every line of a downloaded file is an entry, and the record says by its digest that it is whole and the one handed out."""
 
 import hashlib
-import io
 
 import pytest
-from django.core.management import call_command
 
 from audit import export, files, sequencer
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record_all
 from identity import downloads, file_check, members, tenancy
 from tests.api.client import recorded, token_of
+from tests.command_line import rollcall
 from tests.conftest import SETUP, join
 from tests.console.conftest import visit
 
@@ -155,16 +154,6 @@ def test_a_file_without_any_entry_is_whole_too(acme, ada, tmp_path):
         assert (found.problems, found.entries) == ([], 0)
     digests = [entry["data"]["sha256"] for entry in recorded(acme, "record.download_finish")]
     assert digests[-1] == hashlib.sha256(b"").hexdigest()
-
-
-def rollcall(*arguments):
-    out = io.StringIO()
-    code = 0
-    try:
-        call_command("rollcall", *map(str, arguments), stdout=out)
-    except SystemExit as ended:
-        code = ended.code
-    return code, out.getvalue()
 
 
 @FORMS

@@ -7,7 +7,7 @@ import sys
 import zipfile
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,18 +15,9 @@ from identity import bundle_check, erasure, members
 from identity.bundle_check import check
 from tests.api.client import recorded
 from tests.bundles.conftest import contents, on_disk, written
+from tests.command_line import rollcall
 from tests.conftest import ROOT, SETUP
 from tests.waiting import PATIENCE
-
-
-def rollcall(*arguments):
-    out = io.StringIO()
-    code = 0
-    try:
-        call_command("rollcall", *map(str, arguments), stdout=out)
-    except SystemExit as ended:
-        code = ended.code
-    return code, out.getvalue()
 
 
 @pytest.fixture
