@@ -63,26 +63,11 @@ def verify(
     trace.add("structure")
     if not connection.signing_keys:
         raise Refused("no_trust")
-    root = response.root
     # Rule 7: nothing is read from a response that is not a success.
-    statuses.check(root)
+    statuses.check(response.root)
     trace.add("status")
+    tree, assertion, key = _signed(response, connection, now, trace)
     skew = timedelta(seconds=connection.skew_seconds)
-    _check_issuer(root, connection, required=False)
-    if response.assertion is not None:
-        _check_issuer(response.assertion, connection, required=True)
-    trace.add("issuer")
-    response_key = _verify_response(response, connection, now)
-    _require_response_signature(connection, response_key)
-    _check_destination(root, connection, signed=response_key is not None)
-    trace.add("destination")
-    tree, assertion = _open(response, connection, verified=response_key is not None)
-    if response.encrypted is not None:
-        trace.add("decryption")
-        _check_issuer(assertion, connection, required=True)
-    assertion_key = _verify_element(tree, assertion, connection, now, "assertion_signature")
-    key = _signing_key(connection, response_key, assertion_key)
-    trace.add("signature")
     audience_end = conditions.check_conditions(assertion, connection.entity_id, now, skew)
     trace.add("conditions")
     in_response_to = response.in_response_to
@@ -109,6 +94,28 @@ def verify(
         encrypted=response.encrypted is not None,
         warnings=("certificate_expired",) if key.not_after <= now else (),
     )
+
+
+def _signed(
+    response: ResponseTree, connection: ConnectionSnapshot, now: datetime, trace: Trace
+) -> tuple[Tree, Element, TrustedKey]:
+    """Rules 5 to 8, from outside inwards: return the tree that the assertion stands in, the assertion, and the key that signed it."""
+    _check_issuer(response.root, connection, required=False)
+    if response.assertion is not None:
+        _check_issuer(response.assertion, connection, required=True)
+    trace.add("issuer")
+    response_key = _verify_response(response, connection, now)
+    _require_response_signature(connection, response_key)
+    _check_destination(response.root, connection, signed=response_key is not None)
+    trace.add("destination")
+    tree, assertion = _open(response, connection, verified=response_key is not None)
+    if response.encrypted is not None:
+        trace.add("decryption")
+        _check_issuer(assertion, connection, required=True)
+    assertion_key = _verify_element(tree, assertion, connection, now, "assertion_signature")
+    key = _signing_key(connection, response_key, assertion_key)
+    trace.add("signature")
+    return tree, assertion, key
 
 
 def _check_issuer(element: Element, connection: ConnectionSnapshot, *, required: bool) -> None:
