@@ -22,3 +22,11 @@ def hr(acme, script):
     scripted.listing(*scripted.crowd(10))
     assert scripted.settle(pull, ADA).state == "done"
     return pull
+
+
+@pytest.fixture
+def held(hr):
+    """Give the run that would suspend six of the ten, and waits for somebody's word."""
+    leavers = [scripted.person(f"p{place:02}", active=False) for place in range(4, 10)]
+    scripted.listing(*scripted.crowd(4), *leavers)
+    return scripted.run(hr)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from audit.models import Entry
 from identity import directory_kinds, pulls, sync_runs, tenancy
 from identity.directory_kinds import Field, Verdict
-from identity.models import Link, Run, Step
+from identity.models import Link, Member, Membership, Organization, Pull, Run, Step
 from tasks import connectors
 from tasks.connectors.interface import Connector, End, Group, Page, Person, kind_of
 from tasks.connectors.interface import Membership as Belongs
@@ -138,3 +138,21 @@ def events(organization, since=0):
 def crowd(number, start=0, **profile):
     """Give so many people: p00, p01 and so on."""
     return [person(f"p{place:02}", **profile) for place in range(start, start + number)]
+
+
+def out(pull: Pull) -> list[str]:
+    """Give the external ids of those who are not in."""
+    return sorted(key for key, state in states(pull).items() if state != "active")
+
+
+def member_of(pull: Pull, key: str) -> Member:
+    """Give the member whom the directory knows by this id."""
+    with tenancy.of(pull.organization_id):
+        return Member.objects.get(links__directory=pull.directory_id, links__external_id=key)
+
+
+def in_group(organization: Organization, name: str) -> list[str]:
+    """Give the external ids of those who are in the group of that name."""
+    with tenancy.of(organization):
+        rows = Membership.objects.filter(group__display_name=name, ended_at__isnull=True)
+        return sorted(rows.values_list("member__links__external_id", flat=True))

@@ -15,8 +15,19 @@ from tasks.connectors.interface import Membership as Belongs
 from tasks.models import StagedGroup, StagedMembership, StagedPage, StagedPerson
 from tasks.sync import ahead, group_steps
 from tests.sync.conftest import ADA
-from tests.sync.scripted import approved, crowd, go_on, listing, person, pull_of, run, settle, states, steps
-from tests.sync.test_rules import in_group
+from tests.sync.scripted import (
+    approved,
+    crowd,
+    go_on,
+    in_group,
+    listing,
+    person,
+    pull_of,
+    run,
+    settle,
+    states,
+    steps,
+)
 from tests.waiting import PATIENCE
 
 
