@@ -14,6 +14,7 @@ from scim.projection import Projection
 from scim.schemas import ResourceType
 
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_COMPRESSED = re.compile(r"-(?:gzip|br|zstd)$")
 
 
 @dataclass(slots=True)
@@ -52,10 +53,15 @@ class Call:
 def names(header: str, version: int) -> bool:
     """Tell whether the condition of a change names the version: of a tag what is before a dot, since the rest no client writes."""
     # Some clients send the bare number, without the quotes.
-    written = [*_TAG.findall(header), header.strip()]
+    written = [*_tags(header), header.strip()]
     return header.strip() == "*" or any(each.partition(".")[0] == str(version) for each in written)
 
 
 def is_known(header: str, version: int | str) -> bool:
     """Tell whether an If-None-Match names the very version."""
-    return header.strip() in {"*", str(version)} or str(version) in _TAG.findall(header)
+    return header.strip() in {"*", str(version)} or str(version) in _tags(header)
+
+
+def _tags(header: str) -> list[str]:
+    """Return the tags that are named, without what Apache puts behind ours when it compresses an answer."""
+    return [_COMPRESSED.sub("", each) for each in _TAG.findall(header)]

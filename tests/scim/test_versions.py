@@ -61,6 +61,18 @@ def test_if_match_asks_for_what_a_client_can_write(idp):
     assert idp.patch(path, change, **{"If-Match": 'W/"22.1"'}).status == 412
 
 
+def test_a_proxy_that_compresses_may_mark_our_versions(idp):
+    """Apache writes the tag of a compressed answer as W/"1-gzip", and gives it on as the client sends it."""
+    path = f"/Users/{idp.create('mei@example.org')['id']}"
+    for marked in ('W/"1-gzip"', 'W/"1-br"'):
+        assert idp.get(path, **{"If-None-Match": marked}).status == 304
+    assert idp.get(path, **{"If-None-Match": 'W/"2-gzip"'}).status == 200
+    change = {"op": "replace", "path": "title", "value": "CEO"}
+    assert idp.patch(path, change, **{"If-Match": 'W/"2-gzip"'}).status == 412
+    assert idp.patch(path, change, **{"If-Match": 'W/"1-unknown"'}).status == 412
+    assert idp.patch(path, change, **{"If-Match": 'W/"1-gzip"'}).status == 200
+
+
 def test_if_none_match_refuses_to_write_over_what_is_there(idp):
     person, group = idp.create("mei@example.org"), idp.create_group("Ops")
     for path, body in (
