@@ -23,6 +23,9 @@ def broker(settings, monkeypatch):
     connection.flushdb()
     for clock in ("_rest_until", "_quiet_until", "_asked_at", "_asks_at"):
         monkeypatch.setattr(wake, clock, 0.0)
+    monkeypatch.setattr(
+        wake, "KEY_MILLISECONDS", 60_000
+    )  # as long as a test may take: then another one would be sent
     yield connection
     connection.flushdb()
 
