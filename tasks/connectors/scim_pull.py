@@ -150,7 +150,7 @@ class ScimConnector(Connector):
                 continue
             profile = {attribute: user[attribute] for attribute in _PROFILE if user.get(attribute)}
             # "active" is optional in RFC 7643: a server that never says it means that whom it lists is in.
-            flag = True if "active" not in user else active if isinstance(active, bool) else None
+            flag = True if "active" not in user else _truth(active)
             people.append(Person(key, name, profile, flag, _version(user)))
         yield Page(people=people, unreadable=bad, checkpoint=checkpoint)
 
@@ -228,6 +228,13 @@ def _key(resource: dict[str, Any]) -> str:
     """Return the id, empty where there is none. RFC 7643 section 3.1 has it as a text; some write a number."""
     key = resource.get("id")
     return str(key) if isinstance(key, str | int) and not isinstance(key, bool) else ""
+
+
+def _truth(active: Any) -> bool | None:
+    """Return what a server says of being active, None for neither; some write booleans as text, as Entra does in requests."""
+    if isinstance(active, str):
+        return {"true": True, "false": False}.get(active.casefold())
+    return active if isinstance(active, bool) else None
 
 
 def _total(listed: dict[str, Any]) -> int:

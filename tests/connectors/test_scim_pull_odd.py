@@ -93,6 +93,15 @@ def test_ids_may_be_numbers(odd):
     assert listing.members == {"Traders": {("17", True)}}
 
 
+@pytest.mark.parametrize(
+    ("active", "flag"),
+    [("True", True), ("false", False), (False, False), ("", None), (1, None), (None, None)],
+)
+def test_active_may_be_text_and_what_is_neither_says_nothing(odd, active, flag):
+    odd.users = [{"id": "1", "userName": "jane", "active": active}, {"id": "2", "userName": "john"}]
+    assert {name: one.active for name, one in run(pull(odd)).people.items()} == {"jane": flag, "john": True}
+
+
 @pytest.mark.parametrize("key", [None, "", True, ["x"]])
 def test_what_is_no_id_is_unreadable(odd, key):
     odd.users = [{"id": key, "userName": "jane"}]
