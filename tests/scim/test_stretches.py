@@ -335,3 +335,31 @@ def test_a_link_waits_for_the_state_of_its_member_and_the_state_for_the_link(
             first.execute("ALTER TABLE identity_member ENABLE TRIGGER recorded")
             first.commit()
     assert agree() == (1, 0)
+
+
+def test_a_stretch_is_counted_to_its_own_end_and_not_to_the_end_of_the_list(acme, okta, eraser):
+    """Whoever leaves is mostly not among the latest: one of them a minute had half of the directory walked each minute."""
+    eraser.execute(_CROWD.format(people=20_000, organization=acme.pk, directory=okta.directory.pk))
+    assert jobs.count_stretches() == 20_000
+    eraser.execute("VACUUM ANALYZE identity_link, identity_stretch, identity_stretchstep")
+    read = []
+    for order in ("", "DESC"):
+        (somebody,) = eraser.execute(
+            f"SELECT member_id FROM identity_link WHERE directory_id = %s ORDER BY member_id {order} LIMIT 1",  # noqa: S608
+            [okta.directory.pk],
+        ).fetchone()
+        with eraser.transaction():
+            eraser.execute("SET LOCAL session_replication_role = replica")
+            eraser.execute("DELETE FROM identity_link WHERE member_id = %s", [somebody])
+            eraser.execute(
+                "INSERT INTO identity_stretchstep (id, organization_id, directory_id, member_id, difference)"
+                " VALUES (uuidv7(), %s, %s, %s, -1)",
+                [acme.pk, okta.directory.pk, somebody],
+            )
+        sql = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT identity_count_stretches(%s, %s)"
+        plan = tenancy.read(acme, sql, [acme.pk, okta.directory.pk])[0][0][0]["Plan"]
+        read.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+    # 2,000 links and what leads to them; all links are ten times as many.
+    assert max(read) < 4000, read
+    with tenancy.of(acme):
+        assert sorted(Stretch.objects.values_list("people", flat=True)) == [1999, 1999, *[2000] * 8]
