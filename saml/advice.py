@@ -40,7 +40,7 @@ METADATA: dict[str, Advice] = {
         "Save it as UTF-8, or give its address: Out-File of Windows PowerShell writes UTF-16 unless it is told -Encoding utf8.",
     ),
     "metadata_xml": Advice(
-        "The metadata is not well-formed XML.",
+        "The metadata is not well-formed XML, or a value in it is not what it must be.",
         "Download the file again and give it as it is, from the first bracket to the last.",
     ),
     "metadata_many": Advice(

@@ -67,7 +67,7 @@ def read(document: bytes, now: datetime | None = None, wanted: str = "") -> IdpM
     descriptor = _descriptor(_parse(document), wanted.strip())
     for element in (descriptor, *descriptor.iterancestors()):
         end = element.get("validUntil")
-        if end and times.instant(end) <= now:
+        if end and _instant(end) <= now:
             raise Refused("metadata_expired", end[:40])
     entity_id = (descriptor.getparent().get("entityID") or "").strip()
     if not entity_id or len(entity_id) > 1024:  # noqa: PLR2004 - SAML core 8.3.6
@@ -91,6 +91,14 @@ def read(document: bytes, now: datetime | None = None, wanted: str = "") -> IdpM
         wants_signed_requests=descriptor.get("WantAuthnRequestsSigned") in {"true", "1"},
         warnings=warnings,
     )
+
+
+def _instant(written: str) -> datetime:
+    try:
+        return times.instant(written)
+    except Refused as refused:
+        # What "structure" advises is about responses.
+        raise Refused("metadata_xml", f"validUntil: {refused.detail}") from refused
 
 
 def _descriptor(root: Any, wanted: str) -> Any:

@@ -94,6 +94,7 @@ CASES = [
     ("row-63 two identity providers", ENTITIES + GOOD + GOOD + b"</e:EntitiesDescriptor>", "metadata_many"),
     ("row-63 service provider only", idp_metadata(IDP, role="SPSSODescriptor"), "metadata_kind"),
     ("row-63 expired", idp_metadata(IDP, valid_until="2020-01-01T00:00:00Z"), "metadata_expired"),
+    ("until when is no time", idp_metadata(IDP, valid_until="tomorrow"), "metadata_xml"),
     ("row-63 http", idp_metadata(TestIdp(sso_url="http://idp.example.com/")), "metadata_endpoint"),
     ("row-63 javascript", idp_metadata(TestIdp(sso_url="javascript:alert(1)")), "metadata_endpoint"),
     ("row-63 file", idp_metadata(TestIdp(slo_url="file:///etc/passwd")), "metadata_endpoint"),
