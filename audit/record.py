@@ -181,6 +181,15 @@ def _at_once(sql: str, parameters: Mapping[str, Any]) -> None:
         cursor.execute(sql, parameters)
 
 
+def composed_together(several: Sequence[Composed]) -> Composed:
+    """Return the entries that were composed in several contexts, as those of one statement."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for each in several:
+        counts.update(each.counts)
+    text = ",".join(each.text[1:-1] for each in several)
+    return Composed([entry_id for each in several for entry_id in each.ids], f"[{text}]", counts)
+
+
 def _write(
     send: Callable[[str, Mapping[str, Any]], None],
     statement: str,

@@ -1,10 +1,11 @@
 """Lets a request into the application when its body is here whole and a place is free: a client that is slow holds no place.
 
 A place is a connection to the database; each process has `ROLLCALL_WEB_THREADS` of them. Threads are cheap, so there are more of them
-than places (`config/granian_threads.py`). A thread borrows a place while it works, and gives it back while it waits for a client: for a
-body that trickles in, or for a reader who takes a long answer piece by piece.
+than places (`config/granian_threads.py`). A thread borrows a place while it works, and gives it back while it waits: for a client whose
+body trickles in or who takes a long answer piece by piece, or for another thread that does its work along with its own (`lent`).
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -20,6 +21,7 @@ from config import charsets, early
 from config.clients import Clients, TooManyError, Wait
 from config.early import Early, EarlyError
 from config.scim_door import leads_here
+from identity import together
 from scim import protocol
 
 # As much as the largest body that anything here takes (a directory's file); whoever takes less refuses it by its length.
@@ -48,6 +50,10 @@ class Gate:
         self.places: int = settings.ROLLCALL_WEB_THREADS
         for _ in range(self.places):
             self._places.put(_place())
+        self._mine = threading.local()
+        # Tells who counts the threads at work that one of them begins or ends to rest.
+        self.rests: Callable[[int], None] = lambda _: None
+        together.while_resting(self.lent)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer with a list, or with `Pieces` that may be long in going."""
@@ -78,13 +84,34 @@ class Gate:
     @contextmanager
     def place(self) -> Iterator[None]:
         """Borrow a place, when one is free."""
-        place, own = self._places.get(), connections[DEFAULT_DB_ALIAS]
-        connections[DEFAULT_DB_ALIAS] = place
+        own = connections[DEFAULT_DB_ALIAS]
+        connections[DEFAULT_DB_ALIAS] = self._places.get()
+        self._mine.own = own
         try:
             yield
         finally:
+            self._mine.own = None
+            self._places.put(connections[DEFAULT_DB_ALIAS])
             connections[DEFAULT_DB_ALIAS] = own
-            self._places.put(place)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Give the place back, if this thread has one, while it waits for what another one does for it (identity.together).
+
+        All who wait do: if some kept theirs, whoever is to do the work of all might wait for a place for ever.
+        """
+        own = getattr(self._mine, "own", None)
+        if own is None:
+            yield
+            return
+        self._places.put(connections[DEFAULT_DB_ALIAS])
+        connections[DEFAULT_DB_ALIAS] = own
+        self.rests(1)
+        try:
+            yield
+        finally:
+            self.rests(-1)
+            connections[DEFAULT_DB_ALIAS] = self._places.get()
 
     def _wait(self, environ: dict[str, Any]) -> Wait:
         return self.clients.wait(environ.get("REMOTE_ADDR", ""), int(environ.get("SERVER_PORT", "0")))

@@ -41,9 +41,12 @@ class Crew:
         self.held = 0
         # How many wait for a client, and not just for what is on its way.
         self.slow = 0
+        # How many wait for a lot that another one carries out; their places are lent.
+        self.resting = 0
         self._lock = threading.Lock()
         self._calls: SimpleQueue[None] = SimpleQueue()
         self._mine = threading.local()
+        gate.rests = self.rests
 
     def enter(self) -> None:
         """Count the thread, the first time."""
@@ -71,8 +74,15 @@ class Crew:
             with self._lock:
                 self.held -= 1
 
+    def rests(self, difference: int) -> None:
+        """Count a thread that begins (1) or ends (-1) to rest; where one is held back, it takes the turn of who begins."""
+        with self._lock:
+            self.resting += difference
+        if difference > 0 and self.held:
+            self._calls.put(None)
+
     def _at_work(self) -> int:
-        return self.known - self.held - self.slow
+        return self.known - self.held - self.slow - self.resting
 
     def _count(self, difference: int) -> None:
         with self._lock:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.ids import uuid7s
-from audit.record import Actor, Composed, Line, compose, record_with, with_entries
+from audit.record import Actor, Composed, Line, compose, composed_together, record_with, with_entries
 from identity import member_row, rows
 from identity.models import Directory, FirstAccess, Member, Organization
 
@@ -19,23 +19,23 @@ _INSERT: Final = with_entries("""
 newcomer AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(newcomers)s::json) AS newcomer (
     id uuid, user_name text, user_name_key text, email text, email_key text, email_claim text, display_name text, state text,
-    password text, profile jsonb, external_id text, period uuid, link uuid, stage uuid)
+    password text, profile jsonb, external_id text, period uuid, link uuid, stage uuid, arrived timestamptz)
 ), member AS (
   INSERT INTO identity_member (id, organization_id, password, user_name, user_name_key, email, email_key, email_claim, display_name,
                                profile, state, state_reason, version, session_epoch, created_at, changed_at, suspended_at)
   SELECT id, %(organization)s, password, user_name, user_name_key, email, email_key, email_claim, display_name, profile, state, '',
-         1, 0, %(now)s, %(now)s, CASE WHEN state = 'suspended' THEN %(now)s::timestamptz END
+         1, 0, arrived, arrived, CASE WHEN state = 'suspended' THEN arrived END
     FROM newcomer
 ), period AS (
   INSERT INTO identity_activeperiod (id, organization_id, member_id, started_at)
-  SELECT period, %(organization)s, id, %(now)s FROM newcomer WHERE state = 'active'
+  SELECT period, %(organization)s, id, arrived FROM newcomer WHERE state = 'active'
 ), link AS (
   INSERT INTO identity_link (id, organization_id, directory_id, member_id, external_id, source_version, linked_at)
-  SELECT link, %(organization)s, %(directory)s::uuid, id, external_id, '', %(now)s
+  SELECT link, %(organization)s, %(directory)s::uuid, id, external_id, '', arrived
     FROM newcomer WHERE %(directory)s::uuid IS NOT NULL
 ), stage AS (
   INSERT INTO identity_firstaccess (id, organization_id, member_id, stage, origin, applied_at)
-  SELECT stage, %(organization)s, id, %(defaults)s, %(origin)s, %(now)s FROM newcomer
+  SELECT stage, %(organization)s, id, %(defaults)s, %(origin)s, arrived FROM newcomer
 )""")
 _COLUMNS: Final = (
     "user_name", "user_name_key", "email", "email_key", "email_claim", "display_name", "state", "password", "profile",
@@ -76,7 +76,28 @@ def create(
     origin: str,
     email_unique: bool,
 ) -> Member:
-    """Write one newcomer, with their entry, in the transaction of `members.provision`, and return the member.
+    """Write one newcomer, with their entry, in the transaction of `members.provision`, and return the member. Raises as `worked_out`."""
+    ready = worked_out(
+        organization, actor=actor, user_name=user_name, profile=profile, active=active, directory=directory,
+        external_id=external_id, origin=origin, email_unique=email_unique,
+    )  # fmt: skip
+    write(ready)
+    return ready.newcomers[0].member
+
+
+def worked_out(
+    organization: Organization,
+    *,
+    actor: Actor,
+    user_name: str,
+    profile: Mapping[str, Any],
+    active: bool,
+    directory: Directory | None,
+    external_id: str | None,
+    origin: str,
+    email_unique: bool,
+) -> Ready:
+    """Return one newcomer and their entry, ready to be written. Raises Invalid.
 
     `origin` is where their first permissions come from; `email_unique` says whether the organization has each address once.
     """
@@ -93,8 +114,9 @@ def create(
         Event.MEMBER_CREATE, organization.pk, actor, member_row.subject_of(member), changes | {"state": [None, member.state]},
         {"directory": str(directory.pk)} if directory else {},
     )  # fmt: skip
-    insert(organization.pk, [Newcomer(member, external_id)], [line], directory=directory, origin=origin)
-    return member
+    return work_out(
+        organization.pk, [Newcomer(member, external_id)], [line], directory=directory, origin=origin
+    )
 
 
 def insert(
@@ -125,7 +147,11 @@ def work_out(
     keys = iter(map(str, uuid7s(3 * len(newcomers))))
     written = [
         {name: getattr(newcomer.member, name) for name in _COLUMNS}
-        | {"id": str(newcomer.member.pk), "external_id": newcomer.external_id}
+        | {
+            "id": str(newcomer.member.pk),
+            "external_id": newcomer.external_id,
+            "arrived": newcomer.member.created_at.isoformat(),
+        }
         | {"period": next(keys), "link": next(keys), "stage": next(keys)}
         for newcomer in newcomers
     ]
@@ -134,11 +160,26 @@ def work_out(
         "directory": directory.pk if directory else None,
         "defaults": FirstAccess.Stage.DEFAULTS.value,
         "origin": origin,
-        "now": newcomers[0].member.created_at,
         # Not orjson's: people's profiles may hold whole numbers past 64 bits.
         "newcomers": json.dumps(written, ensure_ascii=False, separators=(",", ":")),
     }
     return Ready(newcomers, values, compose(lines))
+
+
+def joined(several: Sequence[Ready]) -> Ready:
+    """Return what was worked out in several places, of one organization, directory and origin, as one, in the order of the user names.
+
+    In the same order everywhere, two such writes never wait for each other.
+    """
+    if len(several) == 1:
+        return several[0]
+    in_order = sorted(several, key=lambda each: each.newcomers[0].member.user_name_key)
+    newcomers = ",".join(each.values["newcomers"][1:-1] for each in in_order)
+    return Ready(
+        [newcomer for each in in_order for newcomer in each.newcomers],
+        {**in_order[0].values, "newcomers": f"[{newcomers}]"},
+        composed_together([each.entries for each in in_order]),
+    )
 
 
 def write(ready: Ready) -> None:

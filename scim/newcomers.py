@@ -1,12 +1,15 @@
-"""What a creation asks about whom it brings: foreseen from a body that nobody has understood yet, so that it travels with the token."""
+"""Whom a creation brings: asked for with the token, by a body that nobody has understood yet; let in with others of the moment."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from identity import matching
+from identity import arriving, matching, tenancy
 from identity.matching import Prospect
+from identity.models import Member
 from identity.postgresql.flush import Statement
 from identity.profile import email_of
+from identity.together import ApartError
+from scim import asserted, following
 from scim.authentication import Caller
 from scim.resources import MemberFields
 
@@ -29,3 +32,23 @@ def foreseen(who: Caller, fields: MemberFields) -> Prospect | None:
     asked = matching.prospect_asked(fields.external_id, fields.user_name, email_of(fields.profile))
     rows = who.answered(asked)
     return matching.prospect_of(rows) if rows else None
+
+
+def let_in(who: Caller, fields: MemberFields, seen: Prospect | None) -> Member | None:
+    """Let in somebody of whom nothing more is to be said than that they are new; None for all others, whom the verb provisions.
+
+    Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken.
+    """
+    is_plain = (
+        seen is not None and seen.is_newcomer and not seen.awaited and not tenancy.connection.in_atomic_block
+        and not following.follows(who.directory) and asserted.wanted(fields.profile) is None
+    )  # fmt: skip
+    if seen is None or not is_plain:
+        return None
+    try:
+        return arriving.let_in(
+            who.organization, who.directory, actor=who.actor, user_name=fields.user_name, profile=fields.profile,
+            active=fields.active is not False, external_id=fields.external_id, seen=seen,
+        )  # fmt: skip
+    except ApartError:
+        return None

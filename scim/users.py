@@ -107,6 +107,9 @@ def create(call: Call) -> HttpResponse:
     wanted = normaliser.resource(call.body, who.schemas.users)
     call.understood.append(wanted)
     fields = resources.member_fields(wanted.attributes)
+    seen = newcomers.foreseen(who, fields)
+    if (newcomer := newcomers.let_in(who, fields, seen)) is not None:
+        return one(call, people.row_of(newcomer, fields.external_id), 201)
     with tenancy.whole(who.organization):
         given = members.provision(
             who.organization,
@@ -120,7 +123,7 @@ def create(call: Call) -> HttpResponse:
                 who.directory,
                 own_values.taken_back(before, fields.profile, call.body, who.schemas.users),
             ),
-            seen=newcomers.foreseen(who, fields),
+            seen=seen,
         )
         is_followed = following.follows(who.directory)
         if is_followed:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from audit.models import Entry
 from identity import tenancy
 from identity.models import Group, Link, Member, Membership, Nesting, PendingMembership
 from tasks.jobs import scim as jobs
@@ -58,8 +59,10 @@ def not_ready(port: int) -> str:
     return "" if answer.status_code == 200 else answer.text
 
 
-def at_once(address: str, secret: str, requests: list[tuple[str, str, Any]]) -> list[int]:
-    """Send the requests five at a time, each over a connection of its own, and return the statuses."""
+def at_once(
+    address: str, secret: str, requests: list[tuple[str, str, Any]], number: int = AT_ONCE
+) -> list[int]:
+    """Send the requests so many at a time, each over a connection of its own, and return the statuses."""
 
     def send(request: tuple[str, str, Any]) -> int:
         method, path, body = request
@@ -67,7 +70,7 @@ def at_once(address: str, secret: str, requests: list[tuple[str, str, Any]]) -> 
         answer = httpx2.request(method, f"{address}{path}", json=body, headers=headers, timeout=PATIENCE)
         return answer.status_code
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(number) as pool:
         return list(pool.map(send, requests))
 
 
@@ -105,6 +108,16 @@ def test_a_ring_of_five_is_never_closed(acme, okta, idp, address):
     assert sorted(at_once(address, okta.secret, requests)) == [200, 200, 200, 200, 400]
     with tenancy.of(acme):
         assert Nesting.objects.filter(ended_at__isnull=True).count() == 4
+
+
+def test_of_a_crowd_that_is_sent_twice_each_is_created_once(acme, okta, address):
+    """Many at once are written together (identity.together), and some of them are told that they are here already."""
+    names = [f"p{number}@example.org" for number in range(60)]
+    twice = [("POST", "/Users", {"userName": name}) for name in names for _ in range(2)]
+    assert sorted(at_once(address, okta.secret, twice, 24)) == [201] * 60 + [409] * 60
+    with tenancy.of(acme):
+        assert sorted(Member.objects.values_list("user_name", flat=True)) == sorted(names)
+        assert Entry.objects.filter(event="member.create").count() == 60
 
 
 def test_people_and_groups_named_before_they_come_all_join(acme, okta, idp, address):
