@@ -6,6 +6,7 @@ waits for it, and sets it free.
 """
 
 import os
+import resource
 import socket
 import struct
 import threading
@@ -19,6 +20,7 @@ from typing import Any, Final
 import structlog
 
 THREADS: Final = 128
+DESCRIPTORS: Final = 16_384  # more than the connections of config/start.py
 WAITING_MAX: Final = THREADS - 16
 OF_ADDRESS_MAX: Final = THREADS // 2
 SECONDS_MAX: Final = 30.0
@@ -37,6 +39,14 @@ _DESCRIPTORS: Final = Path("/proc/self/fd")
 Late = dict[tuple[str, int], float]
 
 log = structlog.get_logger("rollcall.clients")
+
+
+def take_descriptors() -> None:
+    """Let this process open as many files as the system allows, so that it can hold the connections that it takes; 1,024 is usual."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class TooManyError(Exception):

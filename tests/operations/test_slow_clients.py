@@ -57,10 +57,10 @@ class Web:
 
 @pytest.fixture(scope="module")
 def port(environment):
-    """Give the port of one web process of four threads, as `serve` runs it."""
+    """Give the port of one web process of four threads, as `serve` runs it where a process may open the usual number of files."""
     port = free_port()
     process = subprocess.Popen(
-        start.web("127.0.0.1", port),
+        ["sh", "-c", 'ulimit -Sn 1024 && exec "$@"', "sh", *start.web("127.0.0.1", port)],
         cwd=ROOT,
         env={**environment, "ROLLCALL_WEB_WORKERS": "1"},
         start_new_session=True,
@@ -77,6 +77,7 @@ def port(environment):
 @pytest.fixture
 def web(port, db):
     """Give a way to the web process; what is held is let go of at the end."""
+    clients.take_descriptors()
     with ExitStack() as held:
         yield Web(port, held)
 
