@@ -24,3 +24,7 @@ from config.settings import *  # noqa: F403 - only now are the addresses known
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes 0.3 s by design
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+for _database in DATABASES.values():  # noqa: F405 - the same
+    _database["OPTIONS"]["connect_timeout"] = (
+        100  # the product gives up after 5 s; on a busy machine a connection of a test takes more
+    )

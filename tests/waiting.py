@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# Only a test that fails waits this long; pyproject.toml lets a test run three times as long.
+# Only a test that fails waits this long; pyproject.toml lets a test run six times as long.
 PATIENCE = 100.0
 _PAUSE_SECONDS = 0.02
 
