@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 
 from audit.record import Actor
-from identity import arrivals, first_defaults, tenancy
+from identity import arrivals, conflicts, first_defaults, tenancy
 from identity.arrivals import Ready
 from identity.matching import Prospect
 from identity.models import Directory, Member, Organization
@@ -67,7 +67,7 @@ def _write(lot: Sequence[_Arriving]) -> None:
             for each in lot:
                 each.context.run(_give_defaults, each)
     except OperationalError as error:
-        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable) or conflicts.is_one(error):
             raise ApartError from error
         raise
 
@@ -78,4 +78,5 @@ def _give_defaults(arriving: _Arriving) -> None:
     first_defaults.give(member, actor=arriving.actor, source=source, fallback=fallback)
 
 
-_together: Final = Together(_write)
+# A connection that is lost while it commits tells nobody whether it did.
+_together: Final = Together(_write, unsure=(OperationalError, InterfaceError))

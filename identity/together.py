@@ -32,12 +32,12 @@ class ApartError(Exception):
 class _Place(Generic[Item]):
     """One who waits: woken when their part is done or refused, or to do `lot`, in which they are the first."""
 
-    __slots__ = ("is_refused", "item", "lot", "woken")
+    __slots__ = ("error", "item", "lot", "woken")
 
     def __init__(self, item: Item) -> None:
         self.item = item
         self.lot: list[_Place[Item]] | None = None
-        self.is_refused = False
+        self.error: Exception | None = None
         self.woken = threading.Lock()
         self.woken.acquire()
 
@@ -45,11 +45,15 @@ class _Place(Generic[Item]):
 class Together(Generic[Item]):
     """Gathers what is wanted under the same key and has `do` do it, a lot at a time; lots of different keys go side by side.
 
-    `do` is called in the thread of one of those who want it. It does all that it is given or, raising, nothing.
+    `do` is called in the thread of one of those who want it. It does all that it is given or, raising, nothing. After an error of `unsure`
+    nobody knows which of the two: tried again, what was done already would be refused.
     """
 
-    def __init__(self, do: Callable[[Sequence[Item]], None]) -> None:
+    def __init__(
+        self, do: Callable[[Sequence[Item]], None], unsure: tuple[type[Exception], ...] = ()
+    ) -> None:
         self._do = do
+        self._unsure = unsure
         self._lock = threading.Lock()
         # Of each key that somebody is at work for, who waits meanwhile; and how many wait in all.
         self._waiting: dict[Hashable, list[_Place[Item]]] = {}
@@ -58,6 +62,7 @@ class Together(Generic[Item]):
     def __call__(self, key: Hashable, item: Item) -> None:
         """Return when it is done. Raises what `do` raises for somebody who was alone in the lot; ApartError in company, or where many wait.
 
+        An error of `unsure` is raised for everybody in the lot.
         The caller holds nothing that others wait for, such as an open transaction.
         """
         place = _Place(item)
@@ -74,24 +79,28 @@ class Together(Generic[Item]):
         if place.lot is None:
             with _resting():
                 place.woken.acquire()
-        if place.lot is not None:
-            self._lead(key, place.lot)
-        if place.is_refused:
-            raise ApartError
+        # A lot kept by one who is in it would wait for the garbage collector.
+        lot, place.lot = place.lot, None
+        if lot is not None:
+            self._lead(key, lot)
+        if place.error is not None:
+            raise place.error
 
     def _lead(self, key: Hashable, lot: "list[_Place[Item]]") -> None:
-        is_done = False
+        apart = ApartError()
+        told: Exception | None = apart
         try:
             self._do([each.item for each in lot])
-            is_done = True
+            told = None
         except Exception as error:
-            if len(lot) > 1:
-                raise ApartError from error
+            if len(lot) > 1 and not isinstance(error, self._unsure):
+                raise apart from error
+            told = error
             raise
         finally:
             self._hand_over(key)
             for each in lot[1:]:
-                each.is_refused = not is_done
+                each.error = told
                 each.woken.release()
 
     def _hand_over(self, key: Hashable) -> None:

@@ -1,5 +1,6 @@
 """Several threads that want the same at once: one of them does it for all, nobody is lost, and each refusal finds its own."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,8 @@ class Counter:
         self.lots.append(list(lot))
         if 13 in lot:
             raise ValueError(f"13 among {len(lot)}")
+        if 99 in lot:
+            raise ConnectionError("lost while it was done")
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def work() -> Counter:
 @pytest.fixture
 def crowd(work) -> Iterator[Callable[..., "Future[None]"]]:
     """Give a way to want a number; returns once it is gathered, or at work."""
-    gathers = Together(work)
+    gathers = Together(work, unsure=(ConnectionError,))
 
     with ThreadPoolExecutor(50) as pool:
 
@@ -90,6 +93,26 @@ def test_of_a_refused_lot_each_is_told_to_try_alone(work, crowd):
     for each in wanted[1:]:
         with pytest.raises(ApartError):
             each.result(PATIENCE)
+
+
+def test_where_nobody_knows_whether_a_lot_was_done_everybody_is_told_so(work, crowd):
+    """Told to try alone, they would find what they had done themselves."""
+    wanted = [crowd(number) for number in (1, 12, 99, 14)]
+    work.go.release(2)
+    wanted[0].result(PATIENCE)
+    for each in wanted[1:]:
+        with pytest.raises(ConnectionError, match="lost"):
+            each.result(PATIENCE)
+
+
+def test_what_was_gathered_leaves_nothing_to_the_garbage_collector(work, crowd):
+    gc.collect()
+    wanted = [crowd(number) for number in range(4)]
+    work.go.release(2)
+    for each in wanted:
+        each.result(PATIENCE)
+    places = [each for each in gc.get_objects() if isinstance(each, together._Place)]
+    assert not places
 
 
 def test_whoever_comes_after_a_refusal_is_not_touched_by_it(work, crowd):

@@ -5,10 +5,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
 from audit.models import Entry
-from identity import arriving, directories, grants, members, resources, tenancy
+from identity import arrivals, arriving, directories, grants, members, resources, tenancy
 from identity.models import Member
 from tests.conftest import SETUP
 from tests.scim.talk import Answer, Scim
@@ -132,3 +132,22 @@ def test_whose_group_waits_for_them_joins_it(acme, crowd, okta):
     joined = crowd.begin("c", externalId="00u1").result(PATIENCE)
     shown = Scim(okta).get(f"/Groups/{group['id']}").body["members"]
     assert [each["value"] for each in shown] == [joined.body["id"]]
+
+
+def test_a_lot_whose_connection_is_lost_at_its_end_is_refused_as_one_and_can_be_sent_again(
+    acme, crowd, eraser, monkeypatch
+):
+    """Nobody knows whether it was through: tried again alone, those whose creation was would be told that their name is taken."""
+    arrive = arrivals.write
+
+    def lose(ready: arrivals.Ready) -> None:
+        arrive(ready)
+        if len(ready.newcomers) > 1:
+            eraser.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+
+    monkeypatch.setattr(arriving.arrivals, "write", lose)
+    with pytest.raises((OperationalError, InterfaceError)):
+        crowd.together("a", "b", "c")
+    assert created(acme) == []
+    monkeypatch.undo()
+    assert statuses(crowd.together("a", "b", "c")) == [201] * 3
