@@ -13,17 +13,18 @@ from django.http.response import HttpResponseBase
 from django.views import View
 
 from audit.events import Event
-from audit.record import Actor, Subject, record
+from audit.record import Subject, record
 from identity import conflicts, directories, tenancy, tokens
 from identity.errors import Refusal, was_stopped
-from identity.models import Token
 from identity.postgresql.flush import Statement
+from identity.tokens import Found
 from scim import authentication, protocol, request_log, throttle
 from scim.authentication import Caller, Person, RefusedTokenError
 from scim.call import Call
 from scim.errors import Code, ScimError, of_refusal, too_slow
 
 _TOO_MANY = 429
+_ANSWERED_BY = {"head": "get"}
 _LISTS = frozenset({"attributes", "excludedattributes"})
 # What Django reads in place of what is no UTF-8.
 _REPLACED = "\ufffd"
@@ -53,6 +54,10 @@ class Door(View):
     holds: frozenset[str] = frozenset()
     # A request that PostgreSQL ended for another one's sake is done once more, but where a part of it is committed.
     begins_again = True
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Keep the request. Django's also keeps `get` as `head`: a view would hold itself, and its request, until garbage is collected."""
+        self.request, self.args, self.kwargs = request, args, kwargs
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002 - Django's signature
         """Answer, and write request and answer into the directory's log."""
@@ -95,7 +100,7 @@ class Door(View):
     def handler(self, request: HttpRequest) -> Callable[..., HttpResponse]:
         """Return the method that answers. ScimError method."""
         name = str(request.method).lower()
-        found = getattr(self, name, None) if name in self.http_method_names else None
+        found = self._method(name) if name in self.http_method_names else None
         if found is None:
             raise ScimError(Code.METHOD, {"Allow": self._allowed()}, method=str(request.method))
         handler: Callable[..., HttpResponse] = found
@@ -106,7 +111,10 @@ class Door(View):
         return HttpResponse(status=204, headers={"Allow": self._allowed()})
 
     def _allowed(self) -> str:
-        return ", ".join(each.upper() for each in self.http_method_names if hasattr(self, each))
+        return ", ".join(each.upper() for each in self.http_method_names if self._method(each))
+
+    def _method(self, name: str) -> Callable[..., HttpResponse] | None:
+        return getattr(self, _ANSWERED_BY.get(name, name), None)
 
     def _answered(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
         """Answer, or refuse in SCIM's form; bugs crash and are logged."""
@@ -262,27 +270,21 @@ def reply(document: Any, status: int = 200, headers: dict[str, str] | None = Non
 
 def _keep(error: ScimError, request: HttpRequest) -> None:
     if isinstance(error, RefusedTokenError):
-        token: Token = error.found.token
-        if throttle.may_note(token, "record"):
-            _record(error, request.method, request.path, error.found.actor, token)
+        if throttle.may_note(error.found.token, "record"):
+            keep_refusal(error, error.found, request.method, request.path)
     elif isinstance(who := getattr(request, _CALLER, None), Caller | Person) and error.status != _TOO_MANY:
         # What is refused for its number alone isn't written down each time: that would be a way to fill the record.
         keep_refusal(error, who, request.method, request.path)
 
 
-def keep_refusal(error: ScimError, who: Caller | Person, method: str | None, path: str) -> None:
-    """Write into the record what was refused to whom."""
-    _record(error, method, path, who.actor, who.token)
-
-
-def _record(error: ScimError, method: str | None, path: str, actor: Actor, token: Token) -> None:
-    """Write the refusal in a transaction of its own: that of the request is rolled back."""
-    with tenancy.of(token.organization_id):
+def keep_refusal(error: ScimError, who: Caller | Person | Found, method: str | None, path: str) -> None:
+    """Write into the record what was refused to whom, in a transaction of its own: that of the request is rolled back."""
+    with tenancy.of(who.token.organization_id):
         record(
             Event.SCIM_REFUSE,
-            organization_id=token.organization_id,
-            actor=actor,
-            subject=Subject("token", str(token.pk), token.prefix),
+            organization_id=who.token.organization_id,
+            actor=who.actor,
+            subject=Subject("token", str(who.token.pk), who.token.prefix),
             outcome="refused",
             reason=error.code.value,
             data={

@@ -84,6 +84,8 @@ def watching(request: HttpRequest) -> Iterator[Answered]:
             except Error as error:
                 # What was asked is done or refused by now; a full disk must not turn it into a failure.
                 log.error("request_log_failed", error=type(error).__name__)  # noqa: TRY400 - no traceback with people's data
+        # By its traceback it holds the request, which would hold itself until garbage is collected.
+        seen.refusal = None
 
 
 def of(request: HttpRequest) -> Seen:

@@ -1,8 +1,10 @@
 """SCIM is answered before anything that is there for browsers, and everything else is not."""
 
+import gc
+
 import orjson
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import connection
 from django.test import Client, RequestFactory
 
@@ -121,3 +123,19 @@ def test_a_broken_connection_is_given_back_after_the_request(okta):
         assert connection.connection is None
     finally:
         connection.in_atomic_block = before
+
+
+def _requests() -> int:
+    return sum(type(each) is WSGIRequest for each in gc.get_objects())
+
+
+@pytest.mark.parametrize(
+    "path", ["/scim/v2/Users", "/scim/v2/Users/nobody", "/scim/v2/Groups", "/scim/v2/Schemas"]
+)
+def test_a_request_is_gone_with_its_answer(okta, path):
+    """What held itself would wait for the garbage collector, which takes its time from everybody's requests."""
+    asked(path, okta.secret)
+    gc.collect()
+    before = _requests()
+    assert asked(path, okta.secret)[0]
+    assert _requests() == before
