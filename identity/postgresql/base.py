@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 import psycopg
-from django.db import Error
+from django.db import Error, OperationalError
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from psycopg.pq import TransactionStatus
@@ -34,7 +34,7 @@ class Cursor(CursorWrapper):
         except Error:
             # psycopg itself refused (a NUL in a text): what was queued for this statement is not left for the next one.
             with suppress(Error):
-                self.db.land()
+                self.db.land(refused=True)
             raise
         finally:
             self.db.land()
@@ -72,6 +72,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         made = super().get_new_connection(conn_params)
         OwnPreparedOnly.guard(made)
         return made
+
+    def validate_no_broken_transaction(self) -> None:
+        """Refuse to go on in a transaction that can only be rolled back. Raises OperationalError where that is so since it is lost."""
+        if self.needs_rollback and self.connection is not None and self.connection.closed:
+            # Whoever took a refusal for the end of a savepoint hears here that it was the end of everything.
+            raise OperationalError("The connection was lost within the transaction.")
+        super().validate_no_broken_transaction()
 
     def ahead(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> None:
         """Queue a statement whose answer nobody reads: it travels with the next one, in its transaction."""
@@ -131,12 +138,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     prepare = False if each.sql.startswith(PASSING) else None
                     self.connection.execute(each.sql, each.parameters or None, prepare=prepare)
 
-    def land(self) -> None:
+    def land(self, *, refused: bool = False) -> None:
         """Await the answers to what has travelled with psycopg's statement, and raise what any of it was refused for."""
         pipeline, self._pipeline = self._pipeline, None
-        if pipeline is not None:
+        if pipeline is None:
+            return
+        try:
             with self.wrap_database_errors:
                 pipeline.__exit__(None, None, None)
+        except Error:
+            refused = True
+            raise
+        finally:
+            OwnPreparedOnly.of(self.connection).settled(refused=refused)
 
     @property
     def _status(self) -> TransactionStatus:

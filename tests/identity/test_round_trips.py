@@ -1,9 +1,10 @@
 """What nobody waits for travels with the next statement, and is done, refused and forgotten as if it had been waited for."""
 
 import select
+from contextlib import suppress
 
 import pytest
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connection, transaction
 from psycopg.pq import TransactionStatus
 
 from identity import member_row, members, tenancy, tokens
@@ -47,6 +48,38 @@ def test_what_is_queued_is_done_before_the_next_statement(acme):
         with transaction.atomic():
             assert one("SELECT 1") == (1,)
         assert one("SELECT 2") == (2,)
+
+
+def test_what_was_to_be_prepared_behind_a_refusal_is_not_taken_for_prepared(acme):
+    """The server skips it, and the connection would ask for what is not there at each later use."""
+    asked, uses = "SELECT 7000 + %s::int", connection.settings_dict["OPTIONS"]["prepare_threshold"]
+    for _ in range(uses):
+        assert one(asked, 1) == (7001,)
+    with pytest.raises(DataError), tenancy.of(acme):
+        connection.ahead("SELECT 1 / 0")
+        one(asked, 1)
+    for _ in range(uses + 2):
+        assert one(asked, 2) == (7002,)
+
+
+def test_what_is_prepared_with_what_was_queued_stays_prepared(acme):
+    asked, uses = "SELECT 8000 + %s::int", connection.settings_dict["OPTIONS"]["prepare_threshold"]
+    for _ in range(uses + 1):
+        with tenancy.of(acme):
+            assert one(asked, 1) == (8001,)
+    assert asked.replace("%s", "$1") in {
+        row[0] for row in connection.connection.execute("SELECT statement FROM pg_prepared_statements")
+    }
+
+
+def test_a_savepoint_that_ends_with_its_connection_says_so(acme, eraser):
+    """Whoever goes on after a refusal would be told of a bug of ours otherwise, and its client of a crash."""
+    with pytest.raises(OperationalError, match="connection was lost"), tenancy.of(acme):
+        with suppress(ZeroDivisionError), transaction.atomic():
+            one("SELECT 1")
+            eraser.execute("SELECT pg_terminate_backend(%s, 10000)", [connection.connection.info.backend_pid])
+            raise ZeroDivisionError
+        connection.ahead("SELECT 2")
 
 
 def test_what_was_refused_can_be_taken_back_to_its_savepoint(acme, jane):
