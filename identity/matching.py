@@ -211,6 +211,9 @@ def _linked(
         return None
     member = Member.objects.select_for_update(no_key=True).get(pk=row.member_id)
     if member.state == Member.State.OFFBOARDED:
+        if not links.filter(pk=row.pk).exists():
+            # The directory itself deleted them while we waited for their row: whoever it means now is somebody else.
+            return _linked(organization, directory, external_id, user_name)
         message = "An administrator offboarded this person: only an administrator can reinstate them, in the console or by the API."
         raise Offboarded(message)
     if row.moved_at is not None:

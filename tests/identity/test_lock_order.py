@@ -12,7 +12,7 @@ from django.db import connections
 from audit.events import Event
 from audit.models import Entry
 from audit.record import Actor, Subject, record
-from identity import group_batches, groups, leaving, links, members, roles, tenancy
+from identity import group_batches, groups, leaving, links, member_row, members, offboarding, roles, tenancy
 from identity.models import Member, Membership, Organization
 from scim.models import LoggedRequest
 from tests.conftest import SETUP, join
@@ -207,3 +207,30 @@ def test_a_deletion_that_comes_second_finds_nobody(acme, okta, beside):
             )
         ]
     assert [each.result(PATIENCE).status for each in later] == [404, 404, 404]
+
+
+def test_whom_a_directory_deletes_just_now_it_can_create_anew(acme, okta, beside):
+    """Who waits for their row was told that an administrator had put them out, and only an administrator could help."""
+    leaver = person(acme, okta, "mei@acme.example")
+    idp = Scim(okta)
+    with tenancy.change(acme):
+        held = member_row.lock(leaver)
+        offboarding.offboard_locked(held, actor=SETUP, reason="deleted", tombstone=okta.directory)
+        body = {"userName": "mei@acme.example", "externalId": "x-mei@acme.example"}
+        creation = beside.begin(lambda: Scim(okta).post("/Users", body), waiting=1)
+        assert not creation.done()
+    answer = creation.result(PATIENCE)
+    assert answer.status == 201
+    assert answer.body["id"] != str(leaver.pk)
+    assert idp.get(f"/Users/{leaver.pk}").status == 404
+
+
+def test_whom_an_administrator_offboards_just_now_a_directory_does_not_create_anew(acme, okta, beside):
+    leaver = person(acme, okta, "mei@acme.example")
+    with tenancy.change(acme):
+        offboarding.offboard_locked(member_row.lock(leaver), actor=SETUP, reason="left")
+        body = {"userName": "mei@acme.example", "externalId": "x-mei@acme.example"}
+        creation = beside.begin(lambda: Scim(okta).post("/Users", body), waiting=1)
+        assert not creation.done()
+    answer = creation.result(PATIENCE)
+    assert (answer.status, answer.code) == (403, "offboarded")
