@@ -9,7 +9,8 @@ from uuid import UUID
 from django.db import connection
 
 from audit.record import Actor
-from identity import batches, matching, members
+from identity import adopting, batches, matching, members
+from identity.adopting import Adoption
 from identity.batches import Arrival, Change, Prepared
 from identity.models import Member, Run
 from tasks.models import Known
@@ -112,10 +113,14 @@ def arrivals_of(steps: Sequence[Due], told: Mapping[str, Told]) -> list[Arrival]
 
 
 def link(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
-    """Adopt members who were here before: by the single verb, which decides once more who they are."""
+    """Adopt members who were here before: those who are meant beyond doubt in one go, each other one by the verb that decides it."""
     told = _told(run, steps)
-    had = Member.objects.in_bulk([step.member_id for step in steps])
-    for step in steps:
+    adopted = adopting.adopt(
+        run.directory.organization, _adoptions(steps, told), actor=actor, directory=run.directory
+    )
+    others = [step for step in steps if step.member_id not in adopted]
+    had = Member.objects.in_bulk([step.member_id for step in others])
+    for step in others:
         person = told[step.external_id]
         before = had[step.member_id].profile if step.member_id in had else {}
         done = members.provision(
@@ -133,6 +138,16 @@ def link(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
 ACTIONS: Final[dict[str, Callable[[Run, Sequence[Due], Actor], Done]]] = {
     "rename": change, "update": change, "suspend": suspend, "reactivate": reactivate, "create": create, "link": link,
 }  # fmt: skip
+
+
+def _adoptions(steps: Sequence[Due], told: Mapping[str, Told]) -> list[Adoption]:
+    return [
+        Adoption(
+            step.member_id, step.external_id, told[step.external_id].user_name, told[step.external_id].profile
+        )
+        for step in steps
+        if step.member_id is not None
+    ]
 
 
 def _changes(run: Run, steps: Sequence[Due]) -> list[Change]:

@@ -49,7 +49,8 @@ HERE = strategies.builds(
 ARRIVES = strategies.tuples(strategies.sampled_from(NAMES), strategies.sampled_from(ADDRESSES))
 
 
-def _put(organization, directory, here, number):
+def put(organization, directory, here, number):
+    """Have them be here, and return the member."""
     now = timezone.now()
     member = Member(
         organization=organization, user_name=here.user_name, user_name_key=here.user_name, email=here.email, email_key=here.email,
@@ -68,6 +69,7 @@ def _put(organization, directory, here, number):
             organization=organization, directory=directory, member=member, external_id=f"other-{number}", linked_at=now,
             tombstoned_at=now if here.tombstoned else None,
         ).save(force_insert=True)  # fmt: skip
+    return member
 
 
 def _by_the_rule(organization, directory, key, user_name, email):
@@ -100,7 +102,7 @@ def test_a_pull_takes_a_newcomer_for_whom_a_push_would(acme, pull, okta, here, a
     with tenancy.of(acme):
         run = sync_runs.begin(pull, actor=Actor("job", "test", "test"))
         for number, one in enumerate(here):
-            _put(acme, okta.directory, one, number)
+            put(acme, okta.directory, one, number)
         # After everybody: who left before the reading began did not leave during it.
         run.started_at, run.whole = timezone.now(), True
         for number, (user_name, email) in enumerate(arrives):
