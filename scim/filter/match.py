@@ -54,6 +54,8 @@ def matches(tree: Filter, element: dict[str, Any], attribute: Attribute) -> bool
     if isinstance(tree, Present):
         return held not in (None, "", [])
     wanted = comparable(tree, sub)
+    if held is None and wanted is not None and sub is attribute.preference:
+        held = False
     if wanted is None or held is None:
         # A missing value equals null alone (RFC 7644 §3.4.2.2: "ne" of something missing holds).
         return tree.operator == ("eq" if held is wanted else "ne")

@@ -173,7 +173,10 @@ class _Writing:
         sub = part(tree.path, attribute)
         if sub.is_hidden:
             raise ScimError(Code.FILTER_HIDDEN, path=f"{attribute.name}.{sub.name}")
-        return self.compare(tree, parts[sub.name], sub)
+        column = parts[sub.name]
+        if sub is attribute.preference and isinstance(tree, Comparison) and tree.value is not None:
+            column = column._replace(sql=f"COALESCE({column.sql}, 'false')")
+        return self.compare(tree, column, sub)
 
     def compare(self, tree: Comparison | Present, column: Column, attribute: Attribute) -> str:
         """Write one comparison of one value."""

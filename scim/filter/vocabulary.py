@@ -95,20 +95,21 @@ class Vocabulary:
         return self.rows.get(name if place.extension is None else f"{place.extension}:{name}")
 
     def column(self, place: Place) -> Column:
-        """Return where a single value is, or the first of several (for sorting)."""
+        """Return where a single value is, or the one that stands for several (for sorting)."""
         assert place.attribute is not None  # noqa: S101 - callers have found an attribute
         name = place.attribute.name if place.sub is None else f"{place.attribute.name}.{place.sub.name}"
         if place.extension is None and name in self.columns:
             return self.columns[name]
-        steps = [self.profile]
-        if place.extension is not None:
-            steps.append(literal(place.extension))
-        steps.append(literal(place.attribute.name))
+        owner = self.profile if place.extension is None else f"{self.profile}->{literal(place.extension)}"
+        written = literal(place.attribute.name)
+        if place.attribute.is_plain_list:
+            return Column(f"{owner}->{written}->>0")
+        if place.sub is None:
+            return Column(f"{owner}->>{written}")
+        one = f"{owner}->{written}"
         if place.attribute.multi_valued:
-            steps.append("0")
-        if place.sub is not None and not place.attribute.is_plain_list:
-            steps.append(literal(place.sub.name))
-        return Column("->".join(steps[:-1]) + "->>" + steps[-1])
+            one = _preferred(place.attribute, one)
+        return Column(f"{one}->>{literal(place.sub.name)}")
 
     def json(self, place: Place) -> str:
         """Return the JSON of an attribute of several values or parts, or of a part of several values."""
@@ -116,6 +117,14 @@ class Vocabulary:
         extension = f"->{literal(place.extension)}" if place.extension is not None else ""
         part = f"->{literal(place.sub.name)}" if place.sub is not None and place.sub.is_plain_list else ""
         return f"{self.profile}{extension}->{literal(place.attribute.name)}{part}"
+
+
+def _preferred(attribute: Attribute, listed: str) -> str:
+    """Return the JSON of the one value that stands for a list: the primary one, else the first (RFC 7644 §3.4.2.3)."""
+    if attribute.preference is None:
+        return f"{listed}->0"
+    chosen = literal(f'$[*] ? (@."{attribute.preference.name}" == true)')
+    return f"COALESCE(jsonb_path_query_first({listed}, {chosen}), {listed}->0)"
 
 
 def literal(name: str) -> str:

@@ -59,6 +59,12 @@ class Attribute:
         )
 
     @property
+    def preference(self) -> "Attribute | None":
+        """The part of a list's values that is true on the one to prefer: it is false where nothing is said (RFC 7643 §2.4)."""
+        found = self.by_name.get("primary") if self.multi_valued else None
+        return found if found is not None and found.type == "boolean" else None
+
+    @property
     def is_hidden(self) -> bool:
         """Whether no answer ever shows it; then no filter tells about it either."""
         return self.returned == "never" or self.mutability == "writeOnly"

@@ -107,7 +107,7 @@ FOUND = [
 ]  # fmt: skip
 NOT_FOUND = [
     'badge eq "b-1"', "level gt 3", "level ne 3", 'joined gt "2026-01-31T11:00:00Z"', 'tags eq "green"', "desk.floor le 1",
-    "phones[primary eq false]",
+    "phones[primary eq false]", "phones.primary eq false",
 ]  # fmt: skip
 
 
