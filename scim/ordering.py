@@ -26,7 +26,8 @@ _TYPES = {
     "own_time": "timestamptz",
     "number": "numeric",
 }
-_CURSOR_CHARACTERS_MAX = 8192
+# Of the longest sorted text (scim.coercion.TEXT_CHARACTERS_MAX), each character written as six in JSON, in base64; and the rest.
+_CURSOR_CHARACTERS_MAX = 8 * 4096 + 1024
 _PARTS = 5
 _TOTAL_MAX = 2**40
 

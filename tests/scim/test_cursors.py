@@ -124,3 +124,15 @@ def test_a_cursor_of_another_directory_is_refused(idp, acme, kind):
     answer = other.get(f"/{kind}?cursor={cursor}&count=2")
     assert (answer.status, answer.code) == (400, "cursor_wrong")
     assert idp.get(f"/{kind}?cursor={cursor}&count=2").status == 200
+
+
+def test_a_cursor_of_ours_is_read_however_long_the_sorted_text_is(idp):
+    for number in range(3):
+        idp.create(f"long{number}@example.org", displayName="\U0001f600" * 4095 + str(number))
+    asked = {"filter": 'userName sw "long"', "sortBy": "displayName", "count": 1, "cursor": ""}
+    found = []
+    while asked["cursor"] is not None:
+        page = idp.post("/Users/.search", asked).body
+        found += [each["userName"][:5] for each in page["Resources"]]
+        asked["cursor"] = page.get("nextCursor")
+    assert found == ["long0", "long1", "long2"]
