@@ -18,7 +18,7 @@ from identity import conflicts, directories, tenancy, tokens
 from identity.errors import Refusal, was_stopped
 from identity.postgresql.flush import Statement
 from identity.tokens import Found
-from scim import authentication, protocol, request_log, throttle
+from scim import authentication, projection, protocol, request_log, throttle
 from scim.authentication import Caller, Person, RefusedTokenError
 from scim.call import Call
 from scim.errors import Code, ScimError, of_refusal, too_slow
@@ -234,6 +234,8 @@ def read_query(request: HttpRequest) -> dict[str, str]:
                 raise ScimError(Code.PARAMETER_WRONG, name=written, expected="given once")
             if _REPLACED in value and not _is_utf8(request.META["QUERY_STRING"]):
                 raise ScimError(Code.PARAMETER_WRONG, name=written, expected="text in UTF-8")
+        if name in _LISTS:
+            projection.check(written, found[name])
     setattr(request, _QUERY, found)
     return found
 

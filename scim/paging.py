@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scim import projection
 from scim.errors import Code, ScimError
 from scim.filter import grammar
 from scim.filter.ast import Filter
@@ -12,7 +13,6 @@ from scim.filter.ast import Filter
 COUNT_DEFAULT = 100
 COUNT_MAX = 500
 START_MAX = 2**40
-_TEXT_CHARACTERS_MAX = 8192
 _ORDERS = frozenset({"ascending", "descending"})
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,1000}", re.ASCII)
 
@@ -73,8 +73,8 @@ def _wish(asked: dict[str, Any], attributes: str, excluded: str) -> Wish:
         count=min(max(_number(asked, "count", COUNT_DEFAULT), 0), COUNT_MAX),
         sort_by=sort_by or "",
         descending=order.lower() == "descending",
-        attributes=attributes[:_TEXT_CHARACTERS_MAX],
-        excluded=excluded[:_TEXT_CHARACTERS_MAX],
+        attributes=attributes,
+        excluded=excluded,
         cursor=cursor,
     )
 
@@ -94,8 +94,9 @@ def _number(asked: dict[str, Any], name: str, default: int) -> int:
 
 def _names(asked: dict[str, Any], name: str) -> str:
     value = asked.get(name.lower()) or []
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
         raise ScimError(Code.PARAMETER_WRONG, name=name, expected="a list of attributes")
-    return ",".join(value)
+    written = ",".join(listed)
+    projection.check(name, written)
+    return written

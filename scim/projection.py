@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from scim.errors import Code, ScimError
 from scim.filter.grammar import attribute_path
 from scim.schemas.resource_type import ResourceType
 
-NAMES_MAX = 100
+# More than three times what all attributes of a person and their parts are, each with its URN.
+NAMES_MAX = 500
+CHARACTERS_MAX = 40_000
 _VALUE_FILTER = re.compile(r"\[[^\[\]]*\]")
 
 # What is chosen of one attribute: all of it, or the parts named.
@@ -84,6 +87,13 @@ class Projection:
         return value
 
 
+def check(parameter: str, listed: str) -> None:
+    """Refuse a list that is too long, before anything is done: cut, it would show something else. ScimError parameter_wrong."""
+    if len(listed) > CHARACTERS_MAX or listed.count(",") >= NAMES_MAX:
+        expected = f"a list of at most {NAMES_MAX} attributes, {CHARACTERS_MAX} characters in all"
+        raise ScimError(Code.PARAMETER_WRONG, name=parameter, expected=expected)
+
+
 def chosen_by(kind: ResourceType, query: Mapping[str, str]) -> Projection:
     """Return the projection that the parameters of a request ask for, whose names are in lower case."""
     return compiled(kind, query.get("attributes", ""), query.get("excludedattributes", ""))
@@ -91,7 +101,7 @@ def chosen_by(kind: ResourceType, query: Mapping[str, str]) -> Projection:
 
 @lru_cache(maxsize=512)
 def compiled(kind: ResourceType, attributes: str, excluded: str) -> Projection:
-    """Return the projection of two comma-separated lists; names that no schema has choose nothing."""
+    """Return the projection of two comma-separated lists, checked before; names that no schema has choose nothing."""
     always = frozenset(each.name for each in kind.core.values() if each.returned == "always")
     # Microsoft's collection asks for `emails[type eq "work"]`: whoever may choose attributes, but not values, gets them all.
     included = _read(kind, _VALUE_FILTER.sub("", attributes)) if attributes.strip() else None
@@ -115,7 +125,7 @@ def compiled(kind: ResourceType, attributes: str, excluded: str) -> Projection:
 
 def _read(kind: ResourceType, listed: str) -> _Chosen:
     chosen: _Chosen = {}
-    for written in listed.split(",")[:NAMES_MAX]:
+    for written in listed.split(","):
         path = attribute_path(written.strip())
         place = kind.find_anywhere(path) if path is not None else None
         if place is None:

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from scim.projection import compiled
+from scim.projection import CHARACTERS_MAX, NAMES_MAX, compiled
 from scim.schemas import GROUPS, USERS
+from tests.conftest import scim_client
+from tests.scim.talk import Scim
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -63,3 +65,20 @@ def test_it_is_known_beforehand_whether_members_are_needed(
     shows: bool,
 ) -> None:
     assert compiled(GROUPS, attributes, excluded).shows("members") is shows
+
+
+@pytest.mark.usefixtures("db")
+def test_too_long_a_choice_is_refused_before_anything_is_done(acme) -> None:
+    idp = Scim(scim_client(acme, "generic"))
+    names = ["userName", *[f"x{number}" for number in range(NAMES_MAX - 1)]]
+    assert idp.post("/Users?attributes=" + ",".join(names), {"userName": "a"}).status == 201
+    assert (
+        "userName"
+        in idp.post("/Users/.search", {"attributes": [*names[1:], "userName"]}).body["Resources"][0]
+    )
+    for parameter in ("attributes", "excludedAttributes"):
+        answer = idp.post(f"/Users?{parameter}=" + ",".join([*names, "id"]), {"userName": "b"})
+        assert (answer.status, answer.code) == (400, "parameter_wrong")
+        for listed in ([*names, "id"], "x" * (CHARACTERS_MAX + 1)):
+            assert idp.post("/Users/.search", {parameter: listed}).code == "parameter_wrong"
+    assert [each["userName"] for each in idp.get("/Users").body["Resources"]] == ["a"]
