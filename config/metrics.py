@@ -1,4 +1,4 @@
-"""Counters for Prometheus, added up over all web processes (PROMETHEUS_MULTIPROC_DIR), and two lags read on demand."""
+"""Counters for Prometheus, added up over all web processes (PROMETHEUS_MULTIPROC_DIR), and what is waiting, read on demand."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -116,51 +116,66 @@ class _Lags(Collector):
     """What is waiting, read when asked. A server that is down shows as a missing line, not as an error."""
 
     def collect(self) -> Iterator[Metric]:
-        try:
-            seconds = sequencer.lag_seconds()
-        except DatabaseError:
-            pass
-        else:
-            yield _gauge(
-                "rollcall_sequencer_lag_seconds", "Age of the oldest entry without its place.", seconds
-            )
-        yield from _jobs()
-        waiting = GaugeMetricFamily("rollcall_queue_length", "Jobs that wait for a worker.", labels=["queue"])
-        try:
-            for name in (QUEUE, LONG_QUEUE):
-                waiting.add_metric([name], float(client(settings.REDIS_URL).llen(name)))
-        except redis.RedisError:
-            return
-        yield waiting
+        reachable = GaugeMetricFamily(
+            "rollcall_reachable", "Whether this machine reaches the server: 1 or 0.", labels=["server"]
+        )
+        for server, ask in (("database", _from_database), ("broker", _from_broker)):
+            try:
+                found = list(ask())
+            except (DatabaseError, redis.RedisError):
+                reachable.add_metric([server], 0.0)
+            else:
+                reachable.add_metric([server], 1.0)
+                yield from found
+        yield reachable
+
+
+def _from_database() -> Iterator[Metric]:
+    """Tell what the database knows. Raises DatabaseError."""
+    from config import attention  # `serve` imports this module before models are loaded
+
+    seconds = GaugeMetricFamily(
+        "rollcall_sequencer_lag_seconds", "Age of the oldest entry without its place."
+    )
+    seconds.add_metric([], sequencer.lag_seconds())
+    yield seconds
+    yield from _jobs()
+    waits = GaugeMetricFamily(
+        "rollcall_attention", "What waits for a person, over all organizations.", labels=["what"]
+    )
+    for what, number in attention.counts().items():
+        waits.add_metric([what], float(number))
+    yield waits
+
+
+def _from_broker() -> Iterator[Metric]:
+    """Tell what the broker knows. Raises redis.RedisError."""
+    waiting = GaugeMetricFamily("rollcall_queue_length", "Jobs that wait for a worker.", labels=["queue"])
+    for name in (QUEUE, LONG_QUEUE):
+        waiting.add_metric([name], float(client(settings.REDIS_URL).llen(name)))
+    yield waiting
 
 
 def _jobs() -> Iterator[Metric]:
-    """Tell how far behind each periodic job is, when it last ended well, and how often it failed since."""
-    from identity import jobs  # `serve` imports this module before models are loaded
+    """Tell how far behind each periodic job is, when it last ended well, and how often it failed since.
+
+    The label is `name`: Prometheus gives each target a label `job` of its own.
+    """
+    from identity import jobs
 
     lag = GaugeMetricFamily(
-        "rollcall_job_lag_seconds", "How long ago a job's next run should have begun.", labels=["job"]
+        "rollcall_job_lag_seconds", "How long ago a job's next run should have begun.", labels=["name"]
     )
     done = GaugeMetricFamily(
-        "rollcall_job_done_timestamp_seconds", "When a job last ended well.", labels=["job"]
+        "rollcall_job_done_timestamp_seconds", "When a job last ended well.", labels=["name"]
     )
     failures = GaugeMetricFamily(
-        "rollcall_job_failures", "Runs of a job that failed since it last ended well.", labels=["job"]
+        "rollcall_job_failures", "Runs of a job that failed since it last ended well.", labels=["name"]
     )
-    try:
-        found = jobs.overview()
-    except DatabaseError:
-        return
-    for job in found:
+    for job in jobs.overview():
         lag.add_metric([job.name], job.lag_seconds)
         if job.run is not None:
             failures.add_metric([job.name], job.run.failures)
             if job.run.done_at is not None:
                 done.add_metric([job.name], job.run.done_at.timestamp())
     yield from (lag, done, failures)
-
-
-def _gauge(name: str, description: str, value: float) -> GaugeMetricFamily:
-    gauge = GaugeMetricFamily(name, description)
-    gauge.add_metric([], value)
-    return gauge

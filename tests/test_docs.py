@@ -9,7 +9,7 @@ import pytest
 from config.environment import ROOT
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
-FLOORS = "audit|bench|config|console|demo|docs|identity|saml|scim|tasks|tests"
+FLOORS = "audit|bench|config|console|demo|deploy|docs|identity|saml|scim|tasks|tests"
 CODE = re.compile(r"`([^`\n]+)`")
 # `identity/members.py`, `tasks/sync/`, `saml/urls`, and `identity/batches.suspend`, a function of a module.
 NAMED = re.compile(rf"^(?:python )?((?:{FLOORS})/[\w/-]*)(?:\.(\w+))?")

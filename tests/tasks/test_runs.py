@@ -134,9 +134,9 @@ def test_operators_alone_see_them(acme, ada, opal):
 def test_the_metrics_tell_them(db):
     leavers.scheduled_ends()
     text = metrics.render().decode()
-    assert f'rollcall_job_lag_seconds{{job="{NAME}"}} 0.0' in text
-    assert f'rollcall_job_failures{{job="{NAME}"}} 0.0' in text
-    assert f'rollcall_job_done_timestamp_seconds{{job="{NAME}"}}' in text
+    assert f'rollcall_job_lag_seconds{{name="{NAME}"}} 0.0' in text
+    assert f'rollcall_job_failures{{name="{NAME}"}} 0.0' in text
+    assert f'rollcall_job_done_timestamp_seconds{{name="{NAME}"}}' in text
 
 
 def test_a_worker_notes_its_runs_and_a_killed_one_shows_as_late(acme, environment):
