@@ -21,6 +21,37 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "onelogin": "Configuration › SCIM JSON Template: take out the attributes named here.",
         "": "Take the attributes named here out of the attribute mapping, or define a schema in Rollcall that has them.",
     },
+    "nothing_resolved": {
+        "okta": "Applications › this app › Provisioning › To App › Attribute Mappings: unmap the attributes named in the answer.",
+        "entra": "Provisioning › Mappings: delete the mappings of the attributes named in the answer, or correct their targets.",
+        "onelogin": "Configuration › SCIM JSON Template: take out the attributes named in the answer.",
+        "": "Take the attributes named in the answer out of the attribute mapping, or define a schema in Rollcall that has them.",
+    },
+    "value_wrong": {"": "In the attribute mapping, give the attribute named in the answer the type that /scim/v2/Schemas names."},
+    "value_too_long": {"": "Shorten the attribute named in the answer at its source, or take it out of the attribute mapping."},
+    "read_only": {"": "Take what the answer names out of the attribute mapping: Rollcall sets it by itself."},
+    "immutable": {"": "Take what the answer names out of the attribute mapping of updates: the organization's schema lets it be set once."},
+    "path_syntax": {
+        "entra": 'Provisioning › Mappings: correct the target named in the answer; they look like emails[type eq "work"].value.',
+        "": 'In the attribute mapping, correct the target named in the answer; targets look like emails[type eq "work"].value.',
+    },
+    "no_target": {"": "In the attribute mapping, write the target named in the answer without the part in brackets."},
+    "target_missing": {
+        "": 'In the attribute mapping, choose among values by their type alone, as emails[type eq "work"].value.',
+    },
+    "filter_unknown": {
+        "entra": "Provisioning › Mappings: match objects by userName or externalId.",
+        "": "Let the client look people up by userName, externalId or e-mail, and groups by displayName.",
+    },
+    "filter_syntax": {"": 'Correct the filter in the client\'s settings; it looks like userName eq "jane@example.com".'},
+    "filter_too_slow": {"": "Let the client look people up by userName, externalId or e-mail, and groups by displayName."},
+    "not_found": {
+        "okta": "If this goes on, Okta remembers an id that is gone here: unassign whoever it is about, and assign them again.",
+        "entra": "If this goes on, Entra remembers an id that is gone here. Provisioning › Overview: Restart provisioning.",
+        "": "If this goes on, the client remembers an id that is gone here: have it match people and groups anew.",
+    },
+    "group_cycle": {"": "At the source, take one of the two groups out of the other."},
+    "owner_out": {"": "The directory is switched off: switch it on in its settings, or stop provisioning on the other side."},
     "stray_attribute": {
         "entra": "Provisioning › Mappings: choose targets under the enterprise extension's URN, not the bare names.",
         "": "In the attribute mapping, write these attributes under the enterprise extension's URN.",

@@ -191,6 +191,63 @@ def test_advice_is_given_for_codes_and_products_that_exist(code):
     assert set(advice.ADVICE[code]) <= {*directories.IDPS, ""}
 
 
+# Whose sentence in the answer says all, or where nobody can click anything: faults of a client's own making, and of its moment.
+SAYS_ALL = {
+    *(
+        "token_missing",
+        "token_unknown",
+        "token_scope",
+        "organization_suspended",
+        "forbidden",
+        "forbidden_filter",
+    ),
+    *(
+        "me_is_nobody",
+        "me_not_yours",
+        "me_stays",
+        "body_too_large",
+        "body_incomplete",
+        "body_not_json",
+        "body_not_object",
+    ),
+    *(
+        "body_too_deep",
+        "body_character",
+        "named_twice",
+        "malformed",
+        "too_slow",
+        "busy",
+        "patch_empty",
+        "too_many_operations",
+    ),
+    *(
+        "too_many_attributes",
+        "too_much_work",
+        "operation_unknown",
+        "operation_shape",
+        "value_missing",
+        "too_many_values",
+    ),
+    *(
+        "id_differs",
+        "filter_too_long",
+        "filter_too_complex",
+        "filter_unsupported",
+        "filter_value",
+        "filter_hidden",
+    ),
+    *("parameter_wrong", "sort_unknown", "cursor_wrong", "method", "invalid", "refused"),
+    *("bulk_operation", "bulk_reference", "bulk_circle"),
+}
+
+
+def test_every_refusal_comes_with_advice_or_says_all():
+    """A code that is new asks for its line in one of the two."""
+    assert SAYS_ALL | advice.ADVICE.keys() >= {code.value for code in Code}
+    assert not SAYS_ALL & advice.ADVICE.keys()
+    assert {code.value for code in Code} >= SAYS_ALL
+
+
 def test_a_products_variants_share_its_advice():
     assert advice.of("operation_case", "entra_scim2") == advice.of("operation_case", "entra") != ""
     assert advice.of("operation_case", "okta") == ""
