@@ -25,7 +25,7 @@ from scim.profiles import NOTICES, QUIRKS
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Warnings whose note is what was sent, as it was sent.
-_OF_A_VALUE: Final = frozenset({"unknown_access", "held_by_administrator"})
+_OF_A_VALUE: Final = frozenset({"unknown_access", "held_by_administrator", "member_pending"})
 _FORMATS: Final = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -100,6 +100,7 @@ def index(visit: Visit, directory: UUID) -> HttpResponse:
         "form": form,
         "filtered": wanted != logged.Wanted() or bool(form.errors),
         "page": part(query, read, following, begun=begun),
+        "rows": _about(visit, read),
         "here": "requests",
     }
     return page(visit, "requests.html", values, status=400 if form.errors else 200)
@@ -120,6 +121,7 @@ def one(visit: Visit, directory: UUID, logged_request: UUID) -> HttpResponse:
         else [],
         "answer": indented(kept.answer) if kept else "",
         "warnings": explained(row.warnings, row.client or found.idp),
+        "said": _sentence(kept.answer, row.code) if kept and row.code else "",
         "advice": advice.of(row.code, row.client or found.idp) if row.code else "",
         "entries": entries(logged.entries_of(row)),
         "token": Token.objects.filter(organization=visit.organization, pk=row.token_id).first(),
@@ -173,6 +175,29 @@ def explained(warnings: list[dict[str, str]], client: str) -> list[dict[str, str
 def entries(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return entries of `scim.logged.shown` with what happened in words."""
     return [{**each, "title": words.of_event(each["event"])} for each in shown]
+
+
+def _about(visit: Visit, rows: list[LoggedRequest]) -> list[tuple[LoggedRequest, str]]:
+    """Return requests with the name of the person or group that each is about, "" where that is nobody here."""
+    ids = {row.resource_id for row in rows if row.resource_id is not None}
+    people = Member.objects.filter(organization=visit.organization, pk__in=ids)
+    groups = Group.objects.filter(organization=visit.organization, pk__in=ids)
+    named = {
+        pk: display_name or user_name
+        for pk, display_name, user_name in people.values_list("pk", "display_name", "user_name")
+    }
+    named |= dict(groups.values_list("pk", "display_name"))
+    return [(row, named.get(row.resource_id, "")) for row in rows]
+
+
+def _sentence(answer: str, code: str) -> str:
+    """Return what a refusal said, without its code; "" where the answer is none of SCIM's."""
+    try:
+        said = json.loads(answer)
+    except ValueError:
+        return ""
+    detail = said.get("detail") if isinstance(said, dict) else None
+    return detail.removesuffix(f"[{code}]").strip() if isinstance(detail, str) else ""
 
 
 def _person(visit: Visit, row: LoggedRequest) -> dict[str, Any]:

@@ -254,7 +254,7 @@ def change(
 
 def _note_pending(values: Iterable[str], notices: Notices) -> None:
     for value in values:
-        notices.add("member_pending", "members", f"{value} is not here yet")
+        notices.add("member_pending", "members", value)
 
 
 def left(who: Caller, row: GroupRow, removed: list[UUID], places: Iterable[Place], before: datetime) -> None:

@@ -58,6 +58,35 @@ def test_what_gave_nothing_is_said_in_a_sentence_with_its_value(acme, ada, okta,
     assert str(latest(acme).pk) in listed
 
 
+def test_a_refusal_is_said_in_its_sentence_with_what_to_click(acme, ada, okta, scim):
+    lena = scim.create("lena@acme.example")["id"]
+    scim.patch(f"/Users/{lena}", {"op": "replace", "path": "shoe<Size", "value": 1})
+    html = page(visit(ada), f"{base(okta)}/requests/{latest(acme).pk}/")
+    banner = html.split("Refused:")[1].split("</div>")[0]
+    assert "</strong> The path “shoe&lt;Size” cannot be read: " in banner
+    assert "[path_syntax]" not in banner
+    assert "<code>path_syntax</code>" in banner
+    assert "correct the target named in the answer" in banner
+
+
+def test_the_list_names_whom_each_request_is_about(acme, ada, okta, scim):
+    lena = scim.create("lena@acme.example", displayName="Lena & Co")["id"]
+    scim.create("kim@acme.example")
+    scim.create_group("Ops", lena)
+    scim.get("/Users")
+    rows = visit(ada).get(f"{base(okta)}/requests/").context["rows"]
+    assert [about for _, about in rows] == ["", "Ops", "kim@acme.example", "Lena & Co"]
+    html = page(visit(ada), f"{base(okta)}/requests/")
+    assert '<span class="rc-who-sub">Lena &amp; Co</span>' in html
+
+
+def test_who_is_awaited_is_named_as_sent(acme, ada, okta, scim):
+    scim.create_group("Ops", "late-id")
+    html = page(visit(ada), f"{base(okta)}/requests/{latest(acme).pk}/")
+    assert "Members of groups are named who are not here; they join when they arrive." in html
+    assert '<code class="rc-break">late-id</code>' in html
+
+
 def test_a_password_is_masked(acme, ada, okta, scim):
     scim.create("lena@acme.example", password="correct horse battery")
     html = page(visit(ada), f"{base(okta)}/requests/{latest(acme).pk}/")

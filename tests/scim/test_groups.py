@@ -145,7 +145,7 @@ def test_members_that_are_waited_for_are_warnings_of_the_request(idp, acme, show
         noted = [
             [each["note"] for each in one.warnings if each["code"] == "member_pending"] for one in logged
         ]
-    assert noted == [["late is not here yet"]] * 3 + [[]]
+    assert noted == [["late"]] * 3 + [[]]
 
 
 def test_memberships_survive_a_suspension(idp):
