@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from queue import SimpleQueue
 from typing import Any, Final
 
 import structlog
@@ -20,8 +19,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from config import charsets, early
 from config.clients import Clients, TooManyError, Wait
 from config.early import Early, EarlyError
+from config.places import Places, Turn
 from config.scim_door import leads_here
-from identity import together
+from identity import together, tokens
 from scim import protocol
 
 # As much as the largest body that anything here takes (a directory's file); whoever takes less refuses it by its length.
@@ -46,10 +46,7 @@ class Gate:
     def __init__(self, application: Application) -> None:
         self.application = application
         self.clients = Clients()
-        self._places: SimpleQueue[BaseDatabaseWrapper] = SimpleQueue()
-        self.places: int = settings.ROLLCALL_WEB_THREADS
-        for _ in range(self.places):
-            self._places.put(_place())
+        self.places = Places(_place() for _ in range(settings.ROLLCALL_WEB_THREADS))
         self._mine = threading.local()
         # Tells who counts the threads at work that one of them begins or ends to rest.
         self.rests: Callable[[int], None] = lambda _: None
@@ -71,28 +68,31 @@ class Gate:
         if environ.get("PATH_INFO") == _ALIVE:
             # It is asked whether the process answers, not whether it has time.
             return _whole(self.application(environ, start_response))
-        with self.place():
+        with self.place(environ, is_begun=False):
             answer = self.application(environ, start_response)
             if not getattr(answer, "streaming", False) or _is_short(answer):
                 return _whole(answer)
             try:
-                return Pieces(self, answer, self._wait(environ))
+                return Pieces(self, environ, answer, self._wait(environ))
             except TooManyError:
                 answer.close()  # type: ignore[attr-defined]  # only Django's answers are streaming
                 raise
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Borrow a place, when one is free."""
-        own = connections[DEFAULT_DB_ALIAS]
-        connections[DEFAULT_DB_ALIAS] = self._places.get()
-        self._mine.own = own
+    def place(self, environ: dict[str, Any], *, is_begun: bool = True) -> Iterator[None]:
+        """Borrow a place for a request when it is its turn. Raises TooManyError where it has not begun, and need not."""
+        turn = Turn(environ, _organization)
+        turn.is_begun = is_begun
+        place = self.places.take(turn)
+        own, connections[DEFAULT_DB_ALIAS] = connections[DEFAULT_DB_ALIAS], place
+        self._mine.own, self._mine.turn = own, turn
         try:
             yield
         finally:
             self._mine.own = None
-            self._places.put(connections[DEFAULT_DB_ALIAS])
+            place = connections[DEFAULT_DB_ALIAS]
             connections[DEFAULT_DB_ALIAS] = own
+            self.places.give_back(turn, place)
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -104,14 +104,16 @@ class Gate:
         if own is None:
             yield
             return
-        self._places.put(connections[DEFAULT_DB_ALIAS])
-        connections[DEFAULT_DB_ALIAS] = own
+        turn: Turn = self._mine.turn
+        place, connections[DEFAULT_DB_ALIAS] = connections[DEFAULT_DB_ALIAS], own
+        turn.is_begun = True
+        self.places.give_back(turn, place)
         self.rests(1)
         try:
             yield
         finally:
             self.rests(-1)
-            connections[DEFAULT_DB_ALIAS] = self._places.get()
+            connections[DEFAULT_DB_ALIAS] = self.places.take(turn)
 
     def _wait(self, environ: dict[str, Any]) -> Wait:
         return self.clients.wait(environ.get("REMOTE_ADDR", ""), int(environ.get("SERVER_PORT", "0")))
@@ -160,8 +162,9 @@ def _check_charset(media_type: str) -> None:
 class Pieces:
     """A long answer, made piece by piece as the client takes it."""
 
-    def __init__(self, gate: Gate, answer: Any, wait: Wait) -> None:
+    def __init__(self, gate: Gate, environ: dict[str, Any], answer: Any, wait: Wait) -> None:
         self.gate = gate
+        self.environ = environ
         self.answer = answer
         self.made = iter(answer)
         self.wait = wait
@@ -178,7 +181,7 @@ class Pieces:
         if self.fault is not None:
             # The client went before it could be raised, and nobody else has heard of it.
             log.error("answer broken", exc_info=self.fault)
-        with self.gate.place():
+        with self.gate.place(self.environ):
             self.answer.close()
 
     def _next(self) -> bytes:
@@ -186,7 +189,7 @@ class Pieces:
             fault, self.fault = self.fault, None
             raise fault
         piece = bytearray()
-        with self.gate.place():
+        with self.gate.place(self.environ):
             try:
                 for each in self.made:
                     piece += each
@@ -213,6 +216,11 @@ def _place() -> BaseDatabaseWrapper:
     given = f"{options.get('options', '')} {limits}".strip()
     place.settings_dict = {**place.settings_dict, "OPTIONS": {**options, "options": given}}
     return place
+
+
+def _organization(environ: dict[str, Any]) -> object:
+    """Return whose request it is by its token, if that was genuine when it was here before; everybody else is as one organization."""
+    return tokens.organization_of(environ.get("HTTP_AUTHORIZATION", "").rpartition(" ")[2])
 
 
 def _whole(answer: Any) -> list[bytes]:

@@ -39,7 +39,7 @@ class Crew:
         self.places = places
         self.known = 0
         self.held = 0
-        # How many wait for a client, and not just for what is on its way.
+        # How many wait for a client, and not just for what is on its way; or take long for another reason, or wait behind such.
         self.slow = 0
         # How many wait for a lot that another one carries out; their places are lent.
         self.resting = 0
@@ -91,7 +91,7 @@ class Crew:
     def _look(self) -> None:
         while True:
             time.sleep(LOOK_SECONDS)
-            self.slow = self.gate.clients.longer_than(LOOK_SECONDS)
+            self.slow = self.gate.clients.longer_than(LOOK_SECONDS) + self.gate.places.stuck()
             lacking = min(self.places - self._at_work() - self._calls.qsize(), self.held)
             for _ in range(lacking):
                 self._calls.put(None)
@@ -117,7 +117,7 @@ def wrapped(gate: Gate, _options: dict[str, Any], _access_log: str | None = None
         "wsgi.run_once": False,
         "wsgi.version": (1, 0),
     }
-    crew = Crew(gate, gate.places)
+    crew = Crew(gate, gate.places.number)
 
     def run(protocol: Any, scope: dict[str, Any]) -> None:
         crew.enter()

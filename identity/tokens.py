@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from hmac import compare_digest
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -29,6 +30,8 @@ SCIM_SCOPE = "scim"
 # What anybody may let a program do for them: read and change what is theirs to say about themselves (SCIM's /Me).
 OWN_PROFILE_SCOPE = "own_profile"
 MEMBER_SCOPES = (*CAPABILITIES, OWN_PROFILE_SCOPE)
+# By prefix; a token never changes hands between organizations.
+_organizations: dict[str, UUID] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,16 @@ def find(secret: str, asking: Statement | None = None) -> Found | None:
         return None
     if not compare_digest(bytes(token.digest), digest):
         return None
+    if head not in _organizations:
+        if len(_organizations) >= token_owner.KNOWN_MAX:
+            _organizations.clear()
+        _organizations[head] = token.organization_id
     return Found(token, token.organization, _refusal(token), answer)
+
+
+def organization_of(secret: str) -> UUID | None:
+    """Return whose token this looks like, of those that were genuine here before; nothing may be let be done for it."""
+    return _organizations.get(prefix_of(secret))
 
 
 def prefix_of(secret: str) -> str:

@@ -34,8 +34,9 @@ def through():
 @contextmanager
 def closing(made: Gate) -> Iterator[Gate]:
     yield made
-    for _ in range(made.places):
-        made._places.get_nowait().close()
+    assert len(made.places) == made.places.number
+    for place in made.places._free:
+        place.close()
 
 
 def environ(body: bytes, **more: str) -> dict[str, object]:
@@ -193,12 +194,12 @@ def test_a_long_answer_holds_a_place_only_while_it_is_made():
     through, answer = streamed(b"x" * 1000 for _ in range(1000))
     total = 0
     for piece in answer:
-        with through.place():
+        with through.place({}):
             pass
         assert len(through.clients._waits) == 1
         total += len(piece)
     answer.close()
-    assert (total, len(through.clients._waits), through._places.qsize()) == (1_000_000, 0, through.places)
+    assert (total, len(through.clients._waits), len(through.places)) == (1_000_000, 0, through.places.number)
 
 
 def test_what_was_made_of_a_long_answer_goes_out_before_it_breaks():
@@ -244,7 +245,7 @@ def test_a_long_answer_is_read_with_one_of_the_places_connections():
     answer.close()
     assert connection.connection is own
     with closing(through):
-        assert through._places.qsize() == through.places
+        assert len(through.places) == through.places.number
 
 
 def test_a_short_file_is_given_whole_and_waits_for_nobody():
@@ -373,4 +374,4 @@ def test_who_waits_for_a_lot_lends_their_place(crowd):
         application.go.set()
         assert {each.result(PATIENCE) for each in [first, *others]} == {b"done"}
     assert application.lots == [1, 5]
-    assert through._places.qsize() == 2
+    assert len(through.places) == 2

@@ -21,10 +21,10 @@ def place(settings):
     """Work in a place of a gate that ends a statement after a second."""
     settings.ROLLCALL_STATEMENT_SECONDS = 1
     gate = Gate(ScimFirst(WSGIHandler()))
-    with gate.place():
+    with gate.place({}):
         yield
-    for _ in range(gate.places):
-        gate._places.get_nowait().close()
+    for each in gate.places._free:
+        each.close()
 
 
 @pytest.fixture
