@@ -131,9 +131,11 @@ def environment(database) -> dict[str, str]:
 def unprepared(database) -> None:
     """Begin a file with connections that have prepared nothing: what PostgreSQL plans in it depends on no other file."""
     for connection in connections.all(initialized_only=True):
+        if connection.connection is not None:
+            # Before: what Django sets on it afterwards could be prepared by the former one, under the first name of the new one.
+            OwnPreparedOnly.guard(connection.connection)
         if _rest(connection, "DISCARD ALL"):
             connection._channel = None
-            OwnPreparedOnly.guard(connection.connection)
 
 
 @pytest.fixture(scope="module")
