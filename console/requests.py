@@ -187,7 +187,7 @@ def _about(visit: Visit, rows: list[LoggedRequest]) -> list[tuple[LoggedRequest,
         for pk, display_name, user_name in people.values_list("pk", "display_name", "user_name")
     }
     named |= dict(groups.values_list("pk", "display_name"))
-    return [(row, named.get(row.resource_id, "")) for row in rows]
+    return [(row, named.get(row.resource_id, "") if row.resource_id else "") for row in rows]
 
 
 def _sentence(answer: str, code: str) -> str:
