@@ -70,7 +70,7 @@ def apply(
         wanted = list(replace)
         keep, strange = memberships.ids(wanted)
         keep += memberships.by_external_id(locked, strange).values()
-        _take(delta, lines, *memberships.remove(locked, [], actor, everybody=True, keep=keep))
+        _take(delta, lines, *memberships.remove_others(locked, keep, actor))
         delta.unnested.extend(nesting.remove(locked, (), actor=actor, everything=True, keep=keep))
         memberships.keep_pending(locked, wanted)
         _bring(delta, lines, memberships.add(locked, wanted, actor))

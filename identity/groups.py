@@ -110,7 +110,7 @@ def delete(group: Group, *, actor: Actor) -> Ended:
     with tenancy.change(group.organization_id):
         locked = lock(group)
         places = nesting.dissolve(locked, actor=actor)
-        removed, lines = memberships.remove(locked, [], actor, everybody=True)
+        removed, lines = memberships.remove_others(locked, (), actor)
         memberships.keep_pending(locked, ())
         locked.ended_at = timezone.now()
         locked.version += 1

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
@@ -17,14 +17,17 @@ _PENDING_LENGTH_MAX = 500
 # So many come in by one statement. PostgreSQL stops one of a request that takes too long, and a group may be of everybody.
 _PART = 10_000
 
+# Lists stand in a SELECT of their own: PostgreSQL then knows as little of a list it was given as of any, keeps one plan for all, and
+# does not plan each statement anew, which took longer than to carry it out for the one or two people whom most requests name.
+
 # FOR SHARE: whoever is leaving holds their own row, and we wait to see it. In one order, as everybody who locks several people.
-_HOLD = """
+HOLD = """
 SELECT 1 FROM identity_member member
  WHERE member.organization_id = %(organization)s AND member.id IN (
-     SELECT unnest(%(members)s::uuid[])
+     SELECT unnest((SELECT %(members)s::uuid[]))
       UNION ALL
-     SELECT link.member_id FROM identity_link link
-      WHERE link.organization_id = %(organization)s AND link.directory_id = %(directory)s AND link.external_id = ANY (%(values)s))
+     SELECT link.member_id FROM unnest((SELECT %(values)s::text[])) AS named (external_id) JOIN identity_link link
+         ON link.organization_id = %(organization)s AND link.directory_id = %(directory)s AND link.external_id = named.external_id)
    AND NOT EXISTS (
      SELECT 1 FROM identity_membership seat WHERE seat.organization_id = %(organization)s AND seat.group_id = %(group)s
         AND seat.member_id = member.id AND seat.ended_at IS NULL)
@@ -39,11 +42,11 @@ SELECT 1 FROM identity_group held
  ORDER BY held.id FOR NO KEY UPDATE
 """
 # PostgreSQL keeps the plan for one.
-_HOLD_GROUPS_OF_ONE = _HOLD_GROUPS.replace("= ANY (%(members)s)", "= %(member)s")
+_HOLD_GROUPS_OF_ONE = _HOLD_GROUPS.replace("= ANY (%(members)s)", "= (SELECT %(member)s::uuid)")
 
 # One statement: who of the named is a member that this group may hold, and who of those is new.
 _ADD = """
-WITH named AS (SELECT * FROM unnest(%(ids)s::uuid[], %(members)s::uuid[]) AS given (id, member_id)),
+WITH named AS (SELECT * FROM unnest((SELECT %(ids)s::uuid[]), (SELECT %(members)s::uuid[])) AS given (id, member_id)),
 known AS (
   SELECT member.id, member.user_name, named.id AS membership_id FROM named JOIN identity_member member
     ON member.id = named.member_id AND member.organization_id = %(organization)s AND member.state <> 'offboarded'
@@ -62,14 +65,25 @@ SELECT known.id, known.user_name, added.member_id IS NOT NULL FROM known LEFT JO
 
 _REMOVE = """
 WITH ended AS (
+  UPDATE identity_membership seat SET ended_at = %(now)s FROM unnest((SELECT %(members)s::uuid[])) AS named (member_id)
+   WHERE seat.organization_id = %(organization)s AND seat.group_id = %(group)s AND seat.member_id = named.member_id
+     AND seat.ended_at IS NULL
+  RETURNING seat.member_id
+)
+SELECT ended.member_id, member.user_name FROM ended JOIN identity_member member ON member.id = ended.member_id
+"""
+_REMOVE_OTHERS = """
+WITH ended AS (
   UPDATE identity_membership SET ended_at = %(now)s
-   WHERE organization_id = %(organization)s AND group_id = %(group)s AND ended_at IS NULL
-     AND (%(everybody)s OR member_id = ANY (%(members)s::uuid[]))
-     AND NOT member_id = ANY (%(keep)s::uuid[])
+   WHERE organization_id = %(organization)s AND group_id = %(group)s AND ended_at IS NULL AND NOT member_id = ANY (%(members)s::uuid[])
   RETURNING member_id
 )
 SELECT ended.member_id, member.user_name FROM ended JOIN identity_member member ON member.id = ended.member_id
 """
+_FORGET = """
+DELETE FROM identity_pendingmembership WHERE organization_id = %(organization)s AND group_id = %(group)s AND value = ANY (%(values)s)
+"""
+_FORGET_OTHERS = _FORGET.replace("value = ANY", "value <> ALL")
 
 _BY_EXTERNAL_ID = """
 SELECT link.external_id, link.member_id FROM identity_link link
@@ -102,14 +116,18 @@ def hold(
     Without it, somebody who is just being offboarded could be added to the group, and stay in it for good. It must come before the group
     is locked: an offboarding locks the person first and then their groups, and in another order the two would wait for each other.
     """
+    named = held(values, outside=outside)
+    if named:
+        tenancy.connection.ahead(HOLD, {"organization": organization_id, "directory": directory_id, **named})
+
+
+def held(values: Iterable[str], *, outside: UUID | None = None) -> dict[str, Any]:
+    """Return whom HOLD is to lock, as its parameters; an empty dictionary for nobody."""
     members, strange = ids(values)
-    if members or strange:
-        parameters = {
-            # An array written by hand: psycopg takes a third of a millisecond for one of a hundred UUIDs.
-            "organization": organization_id, "directory": directory_id, "members": f"{{{','.join(each.hex for each in members)}}}",
-            "values": strange, "group": outside,
-        }  # fmt: skip
-        tenancy.connection.ahead(_HOLD, parameters)
+    if not members and not strange:
+        return {}
+    # An array written by hand: psycopg takes a third of a millisecond for one of a hundred UUIDs.
+    return {"members": f"{{{','.join(each.hex for each in members)}}}", "values": strange, "group": outside}
 
 
 def hold_groups_of(organization_id: UUID, members: Sequence[UUID]) -> None:
@@ -182,24 +200,21 @@ def by_external_id(group: Group, values: Iterable[str]) -> dict[str, UUID]:
     return dict(tenancy.asked(_BY_EXTERNAL_ID, parameters))
 
 
-def remove(
-    group: Group,
-    members: list[UUID],
-    actor: Actor,
-    *,
-    everybody: bool = False,
-    keep: list[UUID] | None = None,
-) -> tuple[list[UUID], list[Line]]:
-    """Take people out, `everybody` but those of `keep`; return who left, and the entries that the caller writes."""
+def remove(group: Group, members: Sequence[UUID], actor: Actor) -> tuple[list[UUID], list[Line]]:
+    """Take people out; return who left, and the entries that the caller writes."""
+    return _ended(_REMOVE, group, members, actor)
+
+
+def remove_others(group: Group, keep: Sequence[UUID], actor: Actor) -> tuple[list[UUID], list[Line]]:
+    """Take everybody else out."""
+    return _ended(_REMOVE_OTHERS, group, keep, actor)
+
+
+def _ended(sql: str, group: Group, members: Sequence[UUID], actor: Actor) -> tuple[list[UUID], list[Line]]:
     parameters = {
-        "now": timezone.now(),
-        "organization": group.organization_id,
-        "group": group.pk,
-        "everybody": everybody,
-        "members": members,
-        "keep": keep or [],
-    }
-    rows = tenancy.asked(_REMOVE, parameters)
+        "now": timezone.now(), "organization": group.organization_id, "group": group.pk, "members": list(members),
+    }  # fmt: skip
+    rows = tenancy.asked(sql, parameters)
     return [row[0] for row in rows], [
         line(Event.GROUP_MEMBER_REMOVE, group, actor, member_id, name, [group.display_name, None])
         for member_id, name in rows
@@ -229,21 +244,19 @@ def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> 
 
 def forget_pending(group: Group, values: Iterable[str]) -> None:
     """Wait no longer for those who were named so."""
-    _pending(group).filter(value__among=list(values)).delete()
+    parameters = {"organization": group.organization_id, "group": group.pk, "values": list(values)}
+    tenancy.connection.ahead(_FORGET, parameters)
 
 
 def keep_pending(group: Group, values: Iterable[str]) -> None:
     """Wait no longer for anybody but those who were named so."""
-    _pending(group).exclude(value__among=list(values)).delete()
+    parameters = {"organization": group.organization_id, "group": group.pk, "values": list(values)}
+    tenancy.connection.ahead(_FORGET_OTHERS, parameters)
 
 
 def subject_of(group: Group) -> Subject:
     """Return the group as the record names it."""
     return Subject("group", str(group.pk), group.display_name)
-
-
-def _pending(group: Group) -> "QuerySet[PendingMembership]":
-    return PendingMembership.objects.filter(organization=group.organization_id, group=group)
 
 
 def line(

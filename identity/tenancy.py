@@ -15,7 +15,7 @@ from django.db import connection as default_connection
 from audit.schema import EVERYWHERE_SETTING, ORGANIZATION_SETTING
 from identity.errors import refusal_of
 from identity.models import Organization
-from identity.postgresql.base import DatabaseWrapper
+from identity.postgresql.base import DatabaseWrapper, Later
 from identity.postgresql.flush import Statement
 
 _SET = f"SELECT set_config('{ORGANIZATION_SETTING}', %s, true), set_config('{EVERYWHERE_SETTING}', %s, true)"
@@ -122,6 +122,13 @@ def read_as(
     tenant = str(organization.pk if isinstance(organization, Organization) else organization)
     asking = Statement(_SET_ALL, (tenant, "", str(directory), str(token), statement.plan))
     return connection.ask(asking, statement)[1]
+
+
+def read_later_as(organization: Organization, directory: UUID, token: UUID, statement: Statement) -> Later:
+    """Queue a statement of `read_as` in the open transaction: its rows are there once the next one has been asked."""
+    with of(organization):
+        connection.ahead(_SET_ASKING, (str(directory), str(token)))
+        return connection.later(statement)
 
 
 @contextmanager

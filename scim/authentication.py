@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from audit.record import Actor
 from identity import tenancy, tokens
 from identity.models import Directory, Member, Organization, Token
+from identity.postgresql.base import Later
 from identity.postgresql.flush import Rows, Statement
 from scim import credential, registry
 from scim.errors import Code, ScimError
@@ -44,6 +45,10 @@ class Caller:
         if answer is not None:
             return answer
         return tenancy.read_as(self.organization, self.directory.pk, self.token.pk, statement)
+
+    def read_later(self, statement: Statement) -> Later:
+        """Have a statement travel with the next one, in the transaction that is open."""
+        return tenancy.read_later_as(self.organization, self.directory.pk, self.token.pk, statement)
 
 
 @dataclass(frozen=True, slots=True)

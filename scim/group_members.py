@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from identity import tenancy
 from identity.postgresql.flush import Statement
-from scim import groups, ordering, protocol, queries
+from scim import one_group, ordering, protocol, queries
 from scim.address import base_url
 from scim.call import Call
 from scim.door import Door, call_of, reply
@@ -68,7 +68,7 @@ class GroupMembers(Door):
                     expected="left out: members are listed by cursor, in one order",
                 )
         wish = from_query(call.query)
-        group = groups.found(call.who, uuid_of(resource_id), members="none")
+        group = one_group.found(call.who, uuid_of(resource_id), members="none")
         return reply(_page(call, group, wish), headers={"ETag": protocol.etag(group.version)})
 
 

@@ -1,46 +1,25 @@
 """/Groups: groups and their members. Membership changes are deltas; no list is loaded to be written back."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from uuid import UUID
-
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from identity import group_changes, groups, memberships, nesting, tenancy
-from identity.models import Group as GroupOfMembers
-from identity.models import Membership
-from identity.nesting import Place
+from identity import groups, tenancy
 from identity.postgresql.flush import Statement
-from scim import (
-    burst_guard,
-    membership,
-    normaliser,
-    patch,
-    projection,
-    protocol,
-    queries,
-    resources,
-)
+from scim import membership, normaliser, one_group, patch, projection, protocol, queries, resources
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.door import Door, call_of, read_query, reply
-from scim.errors import Code, ScimError
-from scim.group_sql import FEW_MEMBERS, Members
+from scim.door import Door, call_of, foreseen_body, read_query, reply
+from scim.group_sql import Members
 from scim.membership import Changes
-from scim.models import Departure
-from scim.operations import Notices
+from scim.normaliser import Patch
+from scim.operations import Operation
 from scim.paging import Wish, from_body, from_query
 from scim.projection import Projection
 from scim.resources import GroupRow
 from scim.schemas import GROUPS
 from scim.schemas.group import MEMBERS
 from scim.users import uuid_of
-
-# A group of more people than this is not emptied by a remove that names none of them, unless the directory's setting allows it.
-EMPTIED_MEMBERS_MAX = 50
-EMPTYING_SETTING = "empties_groups"
 
 
 class Groups(Door):
@@ -74,10 +53,21 @@ class Search(Door):
 class Group(Door):
     """One group."""
 
+    holds = frozenset({"PUT", "PATCH", "DELETE"})
+
     def foreseen(self, request: HttpRequest, **named: str) -> Statement:
-        """Return the question for the group."""
+        """Return the question for the group; where it is to be changed, it is held with the people who are named for it."""
+        group_id = uuid_of(named["resource_id"])
+        if request.method == "PATCH":
+            changes, _ = parted(normaliser.patch(foreseen_body(request), GROUPS, named["resource_id"]))
+            return one_group.held(group_id, changes)
+        if request.method == "PUT":
+            wanted = normaliser.resource(foreseen_body(request), GROUPS, named["resource_id"])
+            return one_group.held(group_id, Changes(replaced=True, added=dict.fromkeys(wanted.members or ())))
+        if request.method == "DELETE":
+            return one_group.held(group_id)
         chosen = projection.chosen_by(GROUPS, read_query(request))
-        return queries.group_asked(uuid_of(named["resource_id"]), members=shown_of(chosen))
+        return queries.group_asked(group_id, members=shown_of(chosen))
 
     def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Read."""
@@ -110,15 +100,15 @@ def create(call: Call) -> HttpResponse:
             external_id=wanted.attributes.get("externalId"),
             members=wanted.members or (),
         )
-        row = found(who, created.pk, members=members_wanted(call))
+        row = one_group.found(who, created.pk, members=members_wanted(call))
         if len(wanted.members or ()) > len(row.members or ()) + len(row.groups or ()):
-            _note_pending(groups.awaited(created), wanted.notices)
+            one_group.note_pending(groups.awaited(created), wanted.notices)
     return one(call, row, 201)
 
 
 def read(call: Call, resource_id: str) -> HttpResponse:
     """Return a group (RFC 7644 §3.4.1); with excludedAttributes=members the membership is not even looked at."""
-    row = found(call.who, uuid_of(resource_id), members=members_wanted(call))
+    row = one_group.found(call.who, uuid_of(resource_id), members=members_wanted(call))
     if call.knows(row.version):
         return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
     return one(call, row)
@@ -137,11 +127,11 @@ def replace(call: Call, resource_id: str) -> HttpResponse:
         wanted.members is not None or is_emptied, is_emptied, dict.fromkeys(wanted.members or ())
     )
     with tenancy.whole(who.organization):
-        memberships.hold(who.organization.pk, who.directory.pk, changes.added, outside=uuid_of(resource_id))
-        row, group = locked(who, uuid_of(resource_id))
+        row, group = one_group.locked(who, uuid_of(resource_id), changes)
         call.check_match(row.version)
-        change(who, row, group, {"externalId": row.external_id} | wanted.attributes, changes, wanted.notices)
-        row = found(who, row.id, members=members_wanted(call))
+        attributes = {"externalId": row.external_id} | wanted.attributes
+        one_group.change(who, row, group, attributes, changes, wanted.notices)
+        row = one_group.found(who, row.id, members=members_wanted(call))
     return one(call, row)
 
 
@@ -150,37 +140,43 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
     who = call.who
     wanted = normaliser.patch(call.body, GROUPS, resource_id)
     call.understood.append(wanted)
-    changes = membership.folded(each for each in wanted.operations if each.attribute is MEMBERS)
-    others = [each for each in wanted.operations if each.attribute is not MEMBERS]
+    changes, others = parted(wanted)
     is_quiet = answers_quietly(call)
+    is_told = not is_quiet and not chooses(call) and not changes.is_empty
     with tenancy.whole(who.organization):
-        outside = uuid_of(resource_id) if changes.replaced else None
-        memberships.hold(who.organization.pk, who.directory.pk, changes.added, outside=outside)
-        row, group = locked(who, uuid_of(resource_id))
+        row, group = one_group.locked(who, uuid_of(resource_id), changes)
         call.check_match(row.version)
         before = {"displayName": row.display_name} | (
             {"externalId": row.external_id} if row.external_id else {}
         )
         after, is_changed = patch.apply(before, others, GROUPS, wanted.notices)
+        few = one_group.few(who, row.id) if is_told else None
         if is_changed or not changes.is_empty:
-            change(who, row, group, {"externalId": None} | after, changes, wanted.notices)
-        if not is_quiet and not chooses(call) and not changes.is_empty:
-            row = found(who, row.id, members="few")
-            is_quiet = len(row.members or ()) > FEW_MEMBERS
+            attributes = {"externalId": None} | after
+            delta = one_group.change(who, row, group, attributes, changes, wanted.notices)
+        if few is not None:
+            shown = one_group.after(who, few, group, delta)
+            is_quiet, row = shown is None, shown or row
         elif not is_quiet:
-            row = found(who, row.id, members=members_wanted(call))
+            row = one_group.found(who, row.id, members=members_wanted(call))
     return reply(None, 204) if is_quiet else one(call, row)
+
+
+def parted(wanted: Patch) -> tuple[Changes, list[Operation]]:
+    """Return what a PATCH does to the membership, taken together, and its other operations."""
+    changes = membership.folded(each for each in wanted.operations if each.attribute is MEMBERS)
+    return changes, [each for each in wanted.operations if each.attribute is not MEMBERS]
 
 
 def delete(call: Call, resource_id: str) -> HttpResponse:
     """End a group; its members stay (RFC 7644 §3.6)."""
     who = call.who
     with tenancy.whole(who.organization):
-        row, group = locked(who, uuid_of(resource_id))
+        row, group = one_group.locked(who, uuid_of(resource_id))
         call.check_match(row.version)
         before = timezone.now()
         ended = groups.delete(group, actor=who.actor)
-        left(who, row, ended.members, ended.places, before)
+        one_group.left(who, row, ended.members, ended.places, before)
     return reply(None, 204)
 
 
@@ -208,76 +204,6 @@ def listed(who: Caller, wish: Wish) -> dict[str, object]:
     return protocol.listing(
         shown, page.total, wish.shown_start, nextCursor=queries.next_cursor(who, page, GROUPS, wish)
     )
-
-
-def found(who: Caller, group_id: UUID, *, members: Members) -> GroupRow:
-    """Return one group of the directory. ScimError not_found, also for the groups of others."""
-    row = queries.group(who, group_id, members=members)
-    if row is None:
-        raise ScimError(Code.NOT_FOUND, what="group")
-    return row
-
-
-def locked(who: Caller, group_id: UUID) -> tuple[GroupRow, GroupOfMembers]:
-    """Return one group of the directory in both forms, locked for the transaction. ScimError as above."""
-    both = queries.locked_group(who, group_id)
-    if both is None:
-        raise ScimError(Code.NOT_FOUND, what="group")
-    return both
-
-
-def change(
-    who: Caller,
-    row: GroupRow,
-    group: GroupOfMembers,
-    attributes: Mapping[str, str | None],
-    changes: Changes,
-    notices: Notices,
-) -> None:
-    """Bring a group, which is locked, to what is wanted. Members that we don't know yet join when they arrive."""
-    if changes.emptied:
-        _check_emptying(who, row)
-    everybody: Iterable[str] | None = changes.added if changes.replaced else None
-    before = timezone.now()
-    _, delta = group_changes.apply(
-        group,
-        actor=who.actor,
-        display_name=attributes["displayName"],
-        external_id=attributes["externalId"],
-        add=() if changes.replaced else changes.added,
-        remove=changes.removed,
-        replace=everybody,
-    )
-    left(who, row, delta.removed, [(row.id, child) for child in delta.unnested], before)
-    _note_pending(delta.pending, notices)
-
-
-def _note_pending(values: Iterable[str], notices: Notices) -> None:
-    for value in values:
-        notices.add("member_pending", "members", value)
-
-
-def left(who: Caller, row: GroupRow, removed: list[UUID], places: Iterable[Place], before: datetime) -> None:
-    """Have the burst guard note who was taken out of a group, by name or since a group was taken out of another."""
-    burst_guard.note(who.directory, removed, Departure.Kind.LEAVE, actor=who.actor, group_id=row.id)
-    for parent, child in places:
-        lost = nesting.people_in(who.organization.pk, child, before)
-        lost -= nesting.people_in(who.organization.pk, parent)
-        if parent == row.id:
-            lost.difference_update(removed)
-        burst_guard.note(
-            who.directory, lost, Departure.Kind.UNNEST, actor=who.actor, group_id=parent, through_id=child
-        )
-
-
-def _check_emptying(who: Caller, row: GroupRow) -> None:
-    if who.directory.settings.get(EMPTYING_SETTING) is True:
-        return
-    count = Membership.objects.filter(
-        organization=who.organization, group_id=row.id, ended_at__isnull=True
-    ).count()
-    if count > EMPTIED_MEMBERS_MAX:
-        raise ScimError(Code.EMPTIES_GROUP, count=count)
 
 
 def members_wanted(call: Call) -> Members:

@@ -1,16 +1,14 @@
 """Reads people and groups for a directory: one statement a page, whatever is filtered and sorted by."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-import orjson
-
 from audit.schema import ORGANIZATION_SETTING
-from identity import rows
+from identity import memberships, rows
 from identity.models import Group, Member
 from identity.models.member import KEY_CHARACTERS_MAX
 from identity.postgresql.flush import Statement
@@ -26,7 +24,7 @@ from scim.ordering import Key, Order
 from scim.pages import GENERIC, Listing
 from scim.paging import Wish
 from scim.registry import ORGANIZATIONS_MAX
-from scim.resources import GroupRow, ReadUser, UserRow, read_user
+from scim.resources import GroupRow, ReadUser, UserRow, read_group, read_user
 from scim.schemas import GROUPS, USERS, ResourceType
 
 _MINE = f"WHERE organization_id = {ORGANIZATION} AND directory_id = {DIRECTORY}"
@@ -63,6 +61,7 @@ _GROUPS_FROM = f"""
 _GROUP = (
     """g.id, g.display_name, g.external_id, g.profile, g.version, g.created_at::text, g.changed_at::text, """
 )
+_HOLD = memberships.HOLD.replace("%(organization)s", ORGANIZATION).replace("%(directory)s", DIRECTORY)
 _META = {
     "meta.version": Column("'W/\"' || {0}.version || '\"'"),
     "meta.created": Column("{0}.created_at", "own_time"),
@@ -163,17 +162,27 @@ def group_asked(group_id: UUID, *, members: Members = "ids") -> Statement:
 def group(who: Caller, group_id: UUID, *, members: Members = "ids") -> GroupRow | None:
     """Return one group of the directory, None for any other; with `members` none the membership table is not touched."""
     found = who.read(group_asked(group_id, members=members))
-    return _group(found[0], members) if found else None
+    return read_group(found[0]) if found else None
 
 
-def locked_group(who: Caller, group_id: UUID) -> tuple[GroupRow, Group] | None:
-    """Return one group of the directory without its members, and as identity has it, held until the transaction ends."""
-    sql = f"SELECT {_GROUP}{MEMBERS['none']}, to_jsonb(g)::text{_GROUPS_FROM} AND g.id = %s FOR NO KEY UPDATE OF g"
-    found = who.read(Statement(sql, [group_id]))
+def group_held(group_id: UUID, named: Mapping[str, Any]) -> Statement:
+    """Return the question for one group, without its members, and as identity has it, and have its row held.
+
+    The people named for it are held before it: `named` are the parameters of memberships.HOLD, empty for nobody.
+    """
+    sql = f"SELECT {_GROUP}{MEMBERS['none']}, to_jsonb(g)::text{_GROUPS_FROM} AND g.id = %(id)s"
+    if named:
+        sql = f"WITH held AS MATERIALIZED ({_HOLD}) {sql} AND (SELECT count(*) FROM held) >= 0"  # noqa: S608 - built from constants alone
+    return Statement(f"{sql} FOR NO KEY UPDATE OF g", {"id": group_id, **named})
+
+
+def locked_group(who: Caller, held: Statement) -> tuple[GroupRow, Group] | None:
+    """Return the group of `group_held` as its directory sees it, without its members, and as identity has it."""
+    found = who.read(held)
     if not found:
         return None
     *shown, group = found[0]
-    return _group(tuple(shown), "none"), rows.loaded(Group, json.loads(group))
+    return read_group(tuple(shown)), rows.loaded(Group, json.loads(group))
 
 
 Row = TypeVar("Row", ReadUser, GroupRow)
@@ -269,22 +278,7 @@ def groups(who: Caller, wish: Wish, *, members: Members = "ids") -> Page[GroupRo
     """Return a page of the directory's groups."""
     ordering.check_owner(wish.cursor, who.directory.pk)
     found = pages.found(who, *_listing_of_groups(wish, members), wish)
-    return Page([_group(row, members) for row in found.rows], found.total, found.last)
-
-
-def _group(row: tuple[Any, ...], members: Members) -> GroupRow:
-    group_id, name, external_id, profile, version, created, changed, people, groups = row
-    ids: list[str] | None = None
-    names: list[str] | None = None
-    if people and members == "names":
-        pairs = orjson.loads(people)
-        ids, names = [each[0] for each in pairs], [each[1] for each in pairs]
-    elif people:
-        ids = people.split(",")
-    return GroupRow(
-        group_id, name, external_id, orjson.loads(profile), version, datetime.fromisoformat(created),
-        datetime.fromisoformat(changed), ids, names, groups and orjson.loads(groups),
-    )  # fmt: skip
+    return Page([read_group(row) for row in found.rows], found.total, found.last)
 
 
 def next_cursor(who: Caller, page: Page[Any], kind: ResourceType, wish: Wish) -> str | None:

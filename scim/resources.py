@@ -99,6 +99,22 @@ def read_user(row: ReadUser) -> UserRow:
     )  # fmt: skip
 
 
+def read_group(row: tuple[Any, ...]) -> GroupRow:
+    """Return a group of its row as it was read; people are ids with commas between them, or JSON where names stand beside them."""
+    group_id, name, external_id, profile, version, created, changed, people, groups = row
+    ids: list[str] | None = None
+    names: list[str] | None = None
+    if people and people[0] == "[":
+        pairs = orjson.loads(people)
+        ids, names = [each[0] for each in pairs], [each[1] for each in pairs]
+    elif people:
+        ids = people.split(",")
+    return GroupRow(
+        group_id, name, external_id, orjson.loads(profile), version, datetime.fromisoformat(created),
+        datetime.fromisoformat(changed), ids, names, groups and orjson.loads(groups),
+    )  # fmt: skip
+
+
 def user_written(row: ReadUser, base_url: str) -> dict[str, Any] | orjson.Fragment:
     """Return the whole User as it was read, for orjson to write: what `user` would return for it, without taking a profile to pieces.
 

@@ -42,7 +42,7 @@ class Scene:
     ids: Sequence[str]
     thousand: str
     empty: Sequence[str]
-    ten: str = ""
+    ten: str
     many: str = ""
     _has_walked: bool = False
     _walking: Lock = field(default_factory=Lock)
@@ -67,16 +67,13 @@ class Scene:
             "okta": self.patch_okta,
             "entra": self.patch_entra,
             "add100": self.add_100,
+            "one-10": self.one_more(self.ten),
             "groups": self.groups_of,
             "bulk": self.bulk,
             "bulk-patch": self.bulk_patch,
         }
-        if self.ten and self.many:
-            acts |= {
-                "bare": self.bare,
-                "one-10": self.one_more(self.ten),
-                "one-100k": self.one_more(self.many),
-            }
+        if self.many:
+            acts |= {"bare": self.bare, "one-100k": self.one_more(self.many)}
         # At the end: those who are gone are read by nobody any more.
         return acts | {"delete": self.delete}
 

@@ -99,14 +99,15 @@ def scene(connection: psycopg.Connection, peer: Peer, *, groups: int, many: int 
     ids = [row[0] for row in connection.execute(PEOPLE_ID, [directory])]
     thousand = _group(peer, "Thousand", ids[:1000])
     empty = [_group(peer, f"Empty {number}", []) for number in range(groups)]
+    ten = _group(peer, "Ten", ids[1000:1010])
     if not many:
-        return Scene(peer, ids, thousand, empty)
+        return Scene(peer, ids, thousand, empty, ten)
     large = _group(peer, "Many", [])
     with connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")
         connection.execute(_MEMBERS, [large, directory, many])
     connection.execute("ANALYZE identity_membership")
-    return Scene(peer, ids, thousand, empty, _group(peer, "Ten", ids[1000:1010]), large)
+    return Scene(peer, ids, thousand, empty, ten, large)
 
 
 def by_the_door(peer: Peer, people: int, groups: int) -> Scene:
@@ -118,7 +119,8 @@ def by_the_door(peer: Peer, people: int, groups: int) -> Scene:
             )
         )
     thousand = _group(peer, "Thousand", ids[:1000])
-    return Scene(peer, ids, thousand, [_group(peer, f"Empty {number}", []) for number in range(groups)])
+    empty = [_group(peer, f"Empty {number}", []) for number in range(groups)]
+    return Scene(peer, ids, thousand, empty, _group(peer, "Ten", ids[1000:1010]))
 
 
 def _group(peer: Peer, name: str, members: list[str]) -> str:

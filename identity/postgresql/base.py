@@ -24,6 +24,12 @@ _COMMIT: Final = Statement("COMMIT")
 _ROLLBACK: Final = Statement("ROLLBACK")
 
 
+class Later:
+    """The answer to a statement that was queued: None until it has travelled."""
+
+    rows: Rows | None = None
+
+
 class Cursor(CursorWrapper):
     """A cursor whose statement takes along what is queued."""
 
@@ -66,6 +72,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._queued: list[Statement] = []
+        # Whose answers are read of what is queued, by their places there.
+        self._awaited: dict[int, Later] = {}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Open a connection on which psycopg leaves alone what it has not prepared itself."""
@@ -86,6 +94,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.close_if_health_check_failed()
         self.ensure_connection()
         self._queued.append(Statement(sql, parameters))
+
+    def later(self, statement: Statement) -> Later:
+        """Queue a statement whose answer is read once the next one has been asked, with which it travels."""
+        self.ahead(statement.sql, statement.parameters)
+        self._awaited[len(self._queued) - 1] = answer = Later()
+        return answer
 
     def write(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> None:
         """Do what a constraint may refuse: at once, so that the verb hears of it, or with the next statement if all `stands_as_one`."""
@@ -115,12 +129,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _asked(self, statements: Sequence[Statement], meanwhile: Meanwhile = None) -> list[Rows]:
         queued, self._queued = self._queued, []
-        if not self.autocommit and self._status == TransactionStatus.IDLE:
-            queued = [_BEGIN, *queued]
+        awaited, self._awaited = self._awaited, {}
+        before = [_BEGIN] if not self.autocommit and self._status == TransactionStatus.IDLE else []
         with self.wrap_database_errors:
             if self._channel is None or self._channel.connection is not self.connection:
                 self._channel = Channel(self.connection)
-            return self._channel.ask([*queued, *statements], meanwhile)[len(queued) :]
+            answers = self._channel.ask([*before, *queued, *statements], meanwhile)[len(before) :]
+        for place, later in awaited.items():
+            later.rows = answers[place]
+        return answers[len(queued) :]
 
     def flush(self) -> None:
         """Have everything queued done, and raise what any of it was refused for."""
@@ -128,7 +145,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._asked(())
 
     def board(self) -> None:
-        """Let what is queued travel with the statement that psycopg sends next."""
+        """Let what is queued travel with the statement that psycopg sends next; not where somebody reads an answer of it."""
+        if self._awaited:
+            self.flush()
         queued, self._queued = self._queued, []
         if queued:
             with self.wrap_database_errors:
@@ -209,7 +228,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _rollback(self) -> None:
         # Not psycopg's own, which has the server forget what it has prepared.
-        self._queued.clear()
+        self._forget()
         if self.connection is not None and self._status in {
             TransactionStatus.INTRANS,
             TransactionStatus.INERROR,
@@ -218,8 +237,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         else:
             super()._rollback()  # type: ignore[misc]  # the stubs leave it out
 
-    def _close(self) -> None:
+    def _forget(self) -> None:
         self._queued.clear()
+        self._awaited.clear()
+
+    def _close(self) -> None:
+        self._forget()
         with suppress(Error):
             self.land()
         super()._close()  # type: ignore[misc]  # the stubs leave it out

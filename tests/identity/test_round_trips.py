@@ -98,6 +98,31 @@ def test_a_queued_statement_that_is_refused_is_raised_with_the_next(db):
     assert one("SELECT 3") == (3,)
 
 
+def test_a_queued_question_is_answered_with_the_next(db):
+    with transaction.atomic():
+        answer = connection.later(Statement("SELECT 1 + %s", [1]))
+        assert answer.rows is None
+        assert connection.ask(Statement("SELECT 3")) == [[(3,)]]
+        assert answer.rows == [(2,)]
+
+
+def test_a_queued_question_is_answered_by_cursor_and_commit_too(db):
+    with transaction.atomic():
+        by_cursor = connection.later(Statement("SELECT 4"))
+        assert one("SELECT 5") == (5,)
+        assert by_cursor.rows == [(4,)]
+        by_commit = connection.later(Statement("SELECT 6"))
+    assert by_commit.rows == [(6,)]
+
+
+def test_a_question_that_was_rolled_back_is_never_answered(db):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        answer = connection.later(Statement("SELECT 7"))
+        raise ZeroDivisionError
+    assert one("SELECT 8") == (8,)
+    assert answer.rows is None
+
+
 def test_in_a_transaction_that_is_lost_no_more_is_queued(db):
     with transaction.atomic():
         transaction.set_rollback(True)
