@@ -60,9 +60,24 @@ class ShownDifference(serializers.Serializer[Any]):
     roles = serializers.ListField(child=serializers.CharField())
 
 
-class ShownPreview(serializers.Serializer[Any]):
-    """Who would gain and who would lose."""
+class ShownChange(serializers.Serializer[Any]):
+    """A part of what a group brings."""
 
+    grants = BroughtGrant(many=True)
+    roles = serializers.ListField(child=serializers.CharField())
+
+
+class ShownPreview(serializers.Serializer[Any]):
+    """Who would gain and who would lose, of the `people` in the group (their number, active or not).
+
+    `added` and `gone` are what the group would bring from then on, and no more. Unless `named`, the people are too many to tell one by one:
+    nobody stands in `gain` and `lose`.
+    """
+
+    people = serializers.IntegerField()
+    added = ShownChange()
+    gone = ShownChange()
+    named = serializers.BooleanField()
     gain = ShownDifference(many=True)
     lose = ShownDifference(many=True)
 

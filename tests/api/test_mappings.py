@@ -23,6 +23,10 @@ def test_a_mapping_is_previewed_saved_and_shown(acme, ada, jane, path):
     assert group["display_name"] == "Traders"
     seen = api.post(f"{path}/preview", WANTED)
     assert seen.json() == {
+        "people": 1,
+        "added": WANTED,
+        "gone": {"grants": [], "roles": []},
+        "named": True,
         "gain": [{"member": str(jane.pk), "user_name": "jane@acme.example", **WANTED}],
         "lose": [],
     }

@@ -1,6 +1,6 @@
 """What a group brings: chosen, previewed, saved, and seen at its members."""
 
-from identity import access, groups, roles, tenancy
+from identity import access, groups, mappings, roles, tenancy
 from identity.models import Resource
 from tests.conftest import SETUP, join
 from tests.console.addresses import address
@@ -15,6 +15,18 @@ def test_the_preview_says_who_gains_and_saves_nothing_yet(things, ada):
     assert "Lose (0)" in html
     assert "acme.lena@example.com" in html
     assert not entries(things.organization, "mapping.give")
+
+
+def test_a_group_too_large_to_name_everybody_is_previewed_and_saved_all_the_same(things, ada, monkeypatch):
+    monkeypatch.setattr(mappings, "PREVIEWED_MAX", 0)
+    client = visit(ada)
+    html = client.post(address("group_access", things), {"role": ["auditor"]}).content.decode()
+    assert "1 people are in this group, too many" in html
+    assert "role auditor" in html
+    assert "acme.lena@example.com" not in html
+    assert 'name="step" value="save"' in html
+    client.post(address("group_access", things), {"role": ["auditor"], "step": "save"})
+    assert "auditor" in {held.name for held in access.roles_of(things.member)}
 
 
 def test_what_is_saved_is_seen_at_the_member_with_its_group(things, ada):

@@ -10,6 +10,7 @@ from identity.grants import GrantSpec
 from identity.mappings import Difference, Mapping
 from identity.models import Grant, GroupGrant
 from tests.conftest import SETUP, join
+from tests.statements import Statements
 
 VIEW = GrantSpec("portfolio", "p1", "view")
 EDIT = GrantSpec("portfolio", "p1", "edit")
@@ -100,6 +101,29 @@ def test_the_preview_tells_who_gains_and_who_loses_and_changes_nothing(acme, tra
     assert mappings.of_group(traders) == Mapping((VIEW,), ("auditor",))
     with tenancy.of(acme):
         assert Entry.objects.count() == before
+
+
+def test_of_a_group_too_large_the_preview_names_nobody_and_looks_at_nobody(acme, traders, jane, monkeypatch):
+    mappings.replace(traders, Mapping((VIEW,), ("auditor",)), actor=SETUP)
+    wanted = Mapping((OTHER, EDIT), ("auditor",))
+    monkeypatch.setattr(mappings, "PREVIEWED_MAX", 3)
+    assert mappings.preview(traders, wanted).named, "one person, and three grants that differ"
+    groups.change(traders, add=[str(join(acme, "rita@acme.example").pk)], actor=SETUP)
+    with Statements() as noted:
+        told = mappings.preview(traders, wanted)
+    assert told == mappings.Preview(2, Mapping((OTHER, EDIT)), Mapping((VIEW,)))
+    with Statements() as again:
+        for name in ("tom", "tim", "pat"):
+            groups.change(traders, add=[str(join(acme, f"{name}@acme.example").pk)], actor=SETUP)
+        again.statements.clear()
+        assert mappings.preview(traders, wanted).people == 5
+    assert len(again.statements) == len(noted.statements)
+
+
+def test_a_mapping_that_cannot_be_is_refused_by_the_preview_however_large_the_group(traders, monkeypatch):
+    monkeypatch.setattr(mappings, "PREVIEWED_MAX", 0)
+    with pytest.raises(UnknownRole):
+        mappings.preview(traders, Mapping((), ("nobody",)))
 
 
 def test_saving_again_changes_and_records_nothing(acme, traders):
