@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
@@ -79,13 +80,24 @@ class _Person(NamedTuple):
 def of_group(group: Group) -> Mapping:
     """Return what the group brings now."""
     with tenancy.of(group.organization_id):
-        return Mapping(
-            tuple(
-                GrantSpec(row.resource.kind.name, row.resource.key, row.permission)
-                for row in _open_grants(group).order_by("resource__kind__name", "resource__key")
-            ),
-            tuple(row.role.name for row in _open_roles(group).order_by("role__name")),
-        )
+        return _by_group(_open_grants(group), _open_roles(group)).get(group.pk, Mapping())
+
+
+def of_organization(organization_id: UUID) -> dict[UUID, Mapping]:
+    """Return what each of the organization's groups brings now, by the group's id; groups that bring nothing are not among them."""
+    with tenancy.of(organization_id):
+        living = {"organization": organization_id, "ended_at__isnull": True, "group__ended_at__isnull": True}
+        return _by_group(GroupGrant.objects.filter(**living), GroupRole.objects.filter(**living))
+
+
+def _by_group(grants_: "QuerySet[GroupGrant]", roles: "QuerySet[GroupRole]") -> dict[UUID, Mapping]:
+    brought: dict[UUID, tuple[list[GrantSpec], list[str]]] = {}
+    named = ("group_id", "resource__kind__name", "resource__key", "permission")
+    for group_id, *spec in grants_.order_by(*named[1:3]).values_list(*named):
+        brought.setdefault(group_id, ([], []))[0].append(GrantSpec(*spec))
+    for group_id, name in roles.order_by("role__name").values_list("group_id", "role__name"):
+        brought.setdefault(group_id, ([], []))[1].append(name)
+    return {group_id: Mapping(tuple(specs), tuple(names)) for group_id, (specs, names) in brought.items()}
 
 
 def replace(group: Group, wanted: Mapping, *, actor: Actor, seen: str = "") -> None:

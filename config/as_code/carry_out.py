@@ -4,7 +4,7 @@ A plan is a real run that is rolled back: it compares what there was before and 
 what a run would do, checked by the same verbs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,25 +61,29 @@ class _Bringing:
         with tenancy.everywhere("an operator's file names an organization"):
             found = Organization.objects.filter(slug=slug).first()
         one = found or self._create(wanted)
-        before = present.organization(one) if found else None
+        before = self._itself(one) if found else None
         if before and wanted.get("access_model", before["access_model"]) != before["access_model"]:
             raise Invalid("The access model of an organization is never changed.", field="access_model")
         values = {name: wanted[name] for name in present.plain(one) if name in wanted}
         # What the organization's defaults name must be there first.
         late = {"defaults": values.pop("defaults")} if "defaults" in values else {}
         organizations.change(one, actor=self.actor, **values)
-        self._each(one, wanted.get("kinds", []), "kinds", self._kind)
-        self._each(one, wanted.get("roles", []), "roles", self._role)
-        self._each(one, wanted.get("directories", []), "directories", self._directory)
-        self._each(one, wanted.get("connections", []), "connections", self._connection)
-        self._each(one, wanted.get("mappings", []), "mappings", self._mapping)
+        self._each(one, enumerate(wanted.get("kinds", [])), "kinds", self._kind)
+        self._each(one, enumerate(wanted.get("roles", [])), "roles", self._role)
+        self._each(one, enumerate(wanted.get("directories", [])), "directories", self._directory)
+        self._each(one, enumerate(wanted.get("connections", [])), "connections", self._connection)
+        self._mappings(one, wanted.get("mappings", []))
         organizations.change(one, actor=self.actor, **late)
         if wanted.get("state") == Organization.State.SUSPENDED:
             organizations.suspend(one, actor=self.actor, reason="configuration")
         elif wanted.get("state") == Organization.State.ACTIVE:
             organizations.resume(one, actor=self.actor, reason="configuration")
-        self._note(slug, before and _scalars(before), _scalars(present.organization(one)))
+        self._note(slug, before, self._itself(one))
         return self.changes
+
+    def _itself(self, one: Organization) -> dict[str, Any]:
+        with tenancy.of(one):
+            return present.itself(Organization.objects.get(pk=one.pk))
 
     def _create(self, wanted: dict[str, Any]) -> Organization:
         for needed in ("name", "access_model"):
@@ -92,12 +96,12 @@ class _Bringing:
     def _each(
         self,
         one: Organization,
-        items: list[dict[str, Any]],
+        items: Iterable[tuple[int, dict[str, Any]]],
         section: str,
         bring: Callable[[Organization, dict[str, Any]], tuple[dict[str, Any] | None, dict[str, Any]]],
     ) -> None:
-        """Bring each item of a section to what it should be, and note what that changed."""
-        for index, item in enumerate(items):
+        """Bring each of a section's items, with its place in there, to what it should be, and note what that changed."""
+        for index, item in items:
             try:
                 with tenancy.change(one):
                     before, after = bring(one, item)
@@ -146,23 +150,40 @@ class _Bringing:
             values.pop("activate_untested", None)
         return before, present.connection(connections.change(found, actor=self.actor, **values))
 
-    def _mapping(
-        self, one: Organization, item: dict[str, Any]
-    ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-        rows = Group.objects.filter(
-            organization=one, display_name_key=key_of(item["group"]), ended_at__isnull=True
-        )
-        name = item.get("directory")
-        found = (
-            rows.filter(directory__name=name).first() if name else rows.filter(directory__isnull=True).first()
-        )
-        if found is None and name:
-            raise Invalid(f"{name} has brought no group {item['group']} yet.", field="group")
-        before = present.mapping(found) if found else None
-        group = found or groups.create(one, actor=self.actor, display_name=item["group"])
-        specs = tuple(GrantSpec(row["kind"], row["id"], row["permission"]) for row in item.get("grants", []))
-        mappings.replace(group, Mapping(specs, tuple(item.get("roles", []))), actor=self.actor)
-        return before, present.mapping(group)
+    def _mappings(self, one: Organization, items: list[dict[str, Any]]) -> None:
+        """Bring what groups bring: all is read once, and what is so already is passed over, however much it is."""
+        with tenancy.of(one):
+            brought = mappings.of_organization(one.pk) if items else {}
+            keys = {key_of(item["group"]) for item in items}
+            rows = Group.objects.filter(
+                organization=one, ended_at__isnull=True, display_name_key__among=list(keys)
+            )
+            named = {
+                (group.display_name_key, group.directory and group.directory.name): group
+                for group in rows.select_related("directory").order_by("-pk")
+            }
+
+        def group_of(item: dict[str, Any]) -> Group | None:
+            return named.get((key_of(item["group"]), item.get("directory") or None))
+
+        def differs(item: dict[str, Any]) -> bool:
+            group, wanted = group_of(item), _wanted(item)
+            had = brought.get(group.pk, Mapping()) if group else None
+            return had is None or (set(had.grants), set(had.roles)) != (set(wanted.grants), set(wanted.roles))
+
+        def bring(one: Organization, item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+            found = group_of(item)
+            if found is None and item.get("directory"):
+                raise Invalid(f"{item['directory']} has brought no group {item['group']} yet.", field="group")
+            before = present.mapping(found, brought.get(found.pk, Mapping())) if found else None
+            group = found or groups.create(one, actor=self.actor, display_name=item["group"])
+            mappings.replace(group, _wanted(item), actor=self.actor)
+            named[key_of(item["group"]), item.get("directory") or None] = group
+            brought[group.pk] = mappings.of_group(group)
+            return before, present.mapping(group, brought[group.pk])
+
+        # Looked at one after the other: a group may stand in the file twice.
+        self._each(one, (each for each in enumerate(items) if differs(each[1])), "mappings", bring)
 
     def _note(self, where: str, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
         if before is None:
@@ -177,6 +198,11 @@ class _Bringing:
             self.changes.append(Change(where, "change", changes))
 
 
+def _wanted(item: dict[str, Any]) -> Mapping:
+    specs = tuple(GrantSpec(row["kind"], row["id"], row["permission"]) for row in item.get("grants", []))
+    return Mapping(specs, tuple(item.get("roles", [])))
+
+
 def _unchangeable(before: dict[str, Any], wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Let a thing that nobody can change pass where the file says the same. Raises Invalid."""
     for name, value in wanted.items():
@@ -185,8 +211,3 @@ def _unchangeable(before: dict[str, Any], wanted: dict[str, Any]) -> tuple[dict[
                 f"{before['name']} is there with another {name}, and is not changed by a file.", field=name
             )
     return before, before
-
-
-def _scalars(organization: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the sections: each of their items is noted by itself."""
-    return {name: value for name, value in organization.items() if not isinstance(value, list)}

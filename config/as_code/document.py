@@ -1,6 +1,8 @@
 """Reads and writes the YAML: strict about keys, and secrets only by reference."""
 
 import re
+from collections import Counter
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +14,8 @@ from config.as_code.shapes import Document
 from identity.api import problems
 from identity.errors import Invalid
 
-_BYTES_MAX: Final = 5_000_000
+# 20,000 groups that bring ten grants each are 13 MB.
+_BYTES_MAX: Final = 20_000_000
 
 
 class _Strict(yaml.SafeLoader):
@@ -25,7 +28,9 @@ class _Strict(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's own signature
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [key for key in keys if keys.count(key) > 1]
+        # What is no key at all, as a list, yaml refuses itself.
+        counted = Counter(key for key in keys if isinstance(key, Hashable))
+        twice = [key for key, times in counted.items() if times > 1]
         if twice:
             raise yaml.constructor.ConstructorError(
                 None, None, f"{twice[0]} stands here twice", node.start_mark

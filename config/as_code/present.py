@@ -6,6 +6,7 @@ from config.as_code import references, shapes
 from config.as_code.directory_shapes import PushedInFile
 from identity import directories, mappings, pulls, tenancy
 from identity.api.organizations import ChangedOrganization
+from identity.mappings import Mapping
 from identity.models import Directory, Group, Kind, Organization, Role
 from identity.organizations import PRESETS
 from saml import trust
@@ -27,16 +28,18 @@ def organization(one: Organization) -> dict[str, Any]:
         one = Organization.objects.get(pk=one.pk)
         mine = {"organization": one}
         return {
-            "slug": one.slug,
-            "access_model": one.access_model,
-            "state": one.state,
-            **plain(one),
+            **itself(one),
             "kinds": [kind(row) for row in _own_kinds(one)],
             "roles": [role(row) for row in Role.objects.filter(**mine, built_in=False).order_by("name")],
             "directories": [directory(row) for row in Directory.objects.filter(**mine).order_by("name")],
             "connections": [connection(row) for row in Connection.objects.filter(**mine).order_by("name")],
-            "mappings": [row for row in map(mapping, _groups(one)) if row["grants"] or row["roles"]],
+            "mappings": _mappings(one),
         }
+
+
+def itself(one: Organization) -> dict[str, Any]:
+    """Return the organization without what is in it."""
+    return {"slug": one.slug, "access_model": one.access_model, "state": one.state, **plain(one)}
 
 
 def plain(one: Organization) -> dict[str, Any]:
@@ -82,9 +85,8 @@ def connection(row: Connection) -> dict[str, Any]:
     return found
 
 
-def mapping(group: Group) -> dict[str, Any]:
+def mapping(group: Group, brought: Mapping) -> dict[str, Any]:
     """Return what a group brings."""
-    brought = mappings.of_group(group)
     return {
         "group": group.display_name,
         "directory": group.directory.name if group.directory else None,
@@ -107,6 +109,9 @@ def _own_kinds(one: Organization) -> list[Kind]:
     return sorted(own, key=lambda row: (depth(row), row.name))
 
 
-def _groups(one: Organization) -> list[Group]:
-    rows = Group.objects.filter(organization=one, ended_at__isnull=True).select_related("directory")
-    return list(rows.order_by("directory__name", "display_name_key"))
+def _mappings(one: Organization) -> list[dict[str, Any]]:
+    """Return what the groups bring, of however many groups by three statements."""
+    brought = mappings.of_organization(one.pk)
+    rows = Group.objects.filter(organization=one, ended_at__isnull=True, pk__among=list(brought))
+    in_order = rows.select_related("directory").order_by("directory__name", "display_name_key")
+    return [mapping(group, brought[group.pk]) for group in in_order]

@@ -16,6 +16,8 @@ from saml.api import ConnectionFields
 
 VERSION = 1
 _MOST = 1000
+# What an organization of very many groups exports can be read again.
+_MAPPINGS_MAX = 20_000
 
 
 class ConnectionInFile(ConnectionFields):
@@ -43,7 +45,7 @@ class OrganizationInFile(ChangedOrganization):
     roles = several(NewRole, most=_MOST, required=False)
     directories = several(DirectoryInFile, most=_MOST, required=False)
     connections = several(ConnectionInFile, most=_MOST, required=False)
-    mappings = several(MappingInFile, most=_MOST, required=False)
+    mappings = several(MappingInFile, most=_MAPPINGS_MAX, required=False)
 
 
 class Document(Strict):

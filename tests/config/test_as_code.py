@@ -20,6 +20,7 @@ from saml.models import Connection
 from tests.conftest import SETUP
 from tests.saml.documents import IDP
 from tests.saml.door import connect
+from tests.statements import Statements
 
 SCHEMA = ROOT / "docs/organizations.schema.json"
 
@@ -238,3 +239,45 @@ def test_a_wrong_second_organization_leaves_the_first_as_it_was(acme, globex, tm
         rollcall("apply", path)
     with tenancy.of(acme):
         assert Organization.objects.get().name == "Acme"
+
+
+def test_what_is_so_already_costs_nothing_however_many_groups(acme, tmp_path):
+    resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
+    path, counted = tmp_path / "acme.yaml", []
+    for first, last in ((0, 2), (2, 20)):
+        for number in range(first, last):
+            group = groups.create(acme, display_name=f"Team {number}", actor=SETUP)
+            mappings.replace(
+                group, Mapping((GrantSpec("portfolio", "p1", "view"),), ("auditor",)), actor=SETUP
+            )
+        with Statements() as exporting:
+            assert len(exported(path, "acme")["organizations"][0]["mappings"]) == last
+        with Statements() as applying:
+            assert rollcall("apply", path) == (0, "Nothing had to change.\n")
+        counted.append((len(exporting.statements), len(applying.statements)))
+    assert counted[0] == counted[1]
+
+
+def test_a_group_that_stands_twice_is_what_the_last_place_says(acme, tmp_path):
+    group = groups.create(acme, display_name="Team", actor=SETUP)
+    mappings.replace(group, Mapping((), ("auditor",)), actor=SETUP)
+    twice = [{"group": "Team", "roles": []}, {"group": "team", "roles": ["auditor"]}]
+    new = [{"group": "New", "roles": ["auditor"]}, {"group": "New", "roles": []}]
+    path = tmp_path / "acme.yaml"
+    path.write_text(
+        yaml.safe_dump({"version": 1, "organizations": [{"slug": "acme", "mappings": [*twice, *new]}]})
+    )
+    code, told = rollcall("apply", path)
+    assert (code, told.count("acme/mappings/")) == (0, 4)
+    assert mappings.of_group(group).roles == ("auditor",)
+    with tenancy.of(acme):
+        made = Group.objects.get(display_name_key="new")
+    assert mappings.of_group(made) == Mapping()
+
+
+@pytest.mark.parametrize("text", ["? [a, b]\n: c\n", "? {a: b}\n: c\n"])
+def test_a_list_is_no_key(db, tmp_path, text):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(CommandError, match="is not YAML"):
+        rollcall("plan", path)
