@@ -89,7 +89,8 @@ class Gate:
         try:
             yield
         finally:
-            self._mine.own = None
+            # Nor is the request kept, whose body may be large, until the thread has its next one.
+            self._mine.own = self._mine.turn = None
             place = connections[DEFAULT_DB_ALIAS]
             connections[DEFAULT_DB_ALIAS] = own
             self.places.give_back(turn, place)
