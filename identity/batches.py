@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, record_all
-from identity import alarms, arrivals, credential_ends, first_defaults, links, member_row, tenancy
+from identity import alarms, arrivals, credential_ends, first_defaults, links, member_row, rows, tenancy
 from identity.arrivals import Newcomer
 from identity.models import ActivePeriod, Directory, Member, Organization
 
@@ -52,11 +52,12 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Somebody to be created, active."""
+    """Somebody to be created."""
 
     user_name: str
     profile: Mapping[str, Any]
-    external_id: str
+    external_id: str | None
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +118,15 @@ def prepare(
     lines: list[Line] = []
     made: list[Newcomer] = []
     for arrival in arrivals_:
-        member = Member(
-            organization=organization, password=member_row.unusable_password(), created_at=now, changed_at=now, state=Member.State.ACTIVE,
+        member = rows.made(
+            Member, organization_id=organization.pk, password=member_row.unusable_password(), created_at=now, changed_at=now,
+            state=Member.State.ACTIVE if arrival.active else Member.State.SUSPENDED, suspended_at=None if arrival.active else now,
         )  # fmt: skip
+        member.organization = organization
         changes = member_row.assign(
             member, arrival.user_name, arrival.profile, email_unique=organization.email_unique
         )
-        changes |= {
-            "external_id": [None, arrival.external_id], "state": [None, Member.State.ACTIVE.value],
-        }  # fmt: skip
+        changes |= {"external_id": [None, arrival.external_id], "state": [None, member.state]}
         made.append(Newcomer(member, arrival.external_id))
         lines.append(_line(Event.MEMBER_CREATE, member, actor, changes, {"directory": str(directory.pk)}))
     ready = arrivals.work_out(organization.pk, made, lines, directory=directory, origin="directory_default")

@@ -7,7 +7,7 @@ of these; one who was moved away is no longer this directory's to speak of.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -62,6 +62,48 @@ SELECT EXISTS (SELECT 1 FROM identity_member WHERE organization_id = organizatio
 _PROSPECT_OF_CALLER = _PROSPECT.replace("%(organization)s", tenancy.ORGANIZATION).replace(
     "%(directory)s", tenancy.DIRECTORY
 )
+
+
+# The same for many of a directory. Not EXISTS, which PostgreSQL may answer for many by a walk through everybody.
+_MET = """
+SELECT (SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND user_name_key = asked.key LIMIT 1) IS NOT NULL
+    OR (SELECT 1 FROM identity_link WHERE organization_id = %(organization)s AND directory_id = %(directory)s
+           AND external_id = asked.external_id AND tombstoned_at IS NULL LIMIT 1) IS NOT NULL
+    OR (SELECT 1 FROM identity_link WHERE organization_id = %(organization)s AND directory_id = %(directory)s
+           AND external_id = asked.external_id AND moved_at IS NOT NULL LIMIT 1) IS NOT NULL
+    OR (asked.email <> ''
+        AND (SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND email_key = asked.email LIMIT 1) IS NOT NULL)
+    OR (SELECT 1 FROM identity_pendingmembership WHERE organization_id = %(organization)s AND directory_id = %(directory)s
+           AND value = asked.external_id LIMIT 1) IS NOT NULL
+  FROM unnest(%(keys)s::text[], %(external_ids)s::text[], %(emails)s::text[]) WITH ORDINALITY AS asked (key, external_id, email, place)
+ ORDER BY asked.place
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What somebody who arrives is looked for by: their user name and address as they are compared, and the directory's id for them."""
+
+    key: str
+    external_id: str | None
+    email: str
+
+    @classmethod
+    def of(cls, external_id: str | None, user_name: str, email: str) -> "Names":
+        """Return the names in the form in which they are compared."""
+        return cls(key_of(user_name), external_id, key_of(email))
+
+
+def met(organization_id: UUID, directory: Directory, arriving: Sequence[Names]) -> list[bool]:
+    """Tell of each who arrives whether somebody here may be meant, or a group waits for them: `prospect` for many, in their order."""
+    values = {
+        "organization": organization_id,
+        "directory": directory.pk,
+        "keys": [each.key for each in arriving],
+        "external_ids": [each.external_id for each in arriving],
+        "emails": [each.email for each in arriving],
+    }
+    return [is_met for (is_met,) in tenancy.asked(_MET, values)]
 
 
 def prospect(

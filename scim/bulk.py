@@ -1,9 +1,9 @@
 """POST /Bulk: many operations in one request, each of them whole or not at all (RFC 7644 §3.7)."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -12,8 +12,10 @@ from django.http import HttpRequest, HttpResponse
 
 from identity import conflicts, tenancy
 from identity.errors import Refusal
-from scim import bulk_references, groups, users
+from scim import bulk_references, groups, people, protocol, resources, users
 from scim.address import base_url
+from scim.bulk_newcomers import Newcomers
+from scim.bulk_operations import Operation, read
 from scim.call import Call
 from scim.door import Door, call_of, keep_refusal, reply
 from scim.errors import Code, ScimError, of_refusal
@@ -34,22 +36,6 @@ _OTHERS: dict[tuple[str, str], Callable[[Call, str], HttpResponse]] = {
     ("PATCH", "Groups"): groups.modify,
     ("DELETE", "Groups"): groups.delete,
 }
-
-
-@dataclass(slots=True)
-class Operation:
-    """One operation as it was sent, and its result once it was carried out. `kind` is Users or Groups."""
-
-    method: str
-    path: str
-    kind: str
-    resource_id: str
-    bulk_id: str
-    data: dict[str, Any]
-    version: str | None
-    refusal: ScimError | None = None
-    result: dict[str, Any] | None = None
-    waits_for: set[str] = field(default_factory=set)
 
 
 class Bulk(Door):
@@ -75,41 +61,6 @@ class Bulk(Door):
         running.run()
         results = [each.result for each in running.operations if each.result is not None]
         return reply({"schemas": [RESPONSE_URN], "Operations": results})
-
-
-def read(written: Any, index: int) -> Operation:
-    """Return one operation; what is wrong with it is its own refusal, and stops no other."""
-    fields = {name.lower(): value for name, value in written.items()} if isinstance(written, dict) else {}
-    method, path, bulk_id = fields.get("method"), fields.get("path"), fields.get("bulkid")
-    data, version = fields.get("data"), fields.get("version")
-    if isinstance(data, list) and str(method).upper() == "PATCH":
-        data = {"Operations": data}  # as RFC 7644's own example in §3.7.3 has it, without the message around
-    operation = Operation(
-        method=method.upper() if isinstance(method, str) else "",
-        path=path if isinstance(path, str) else "",
-        kind="",
-        resource_id="",
-        bulk_id=bulk_id if isinstance(bulk_id, str) else "",
-        data=data if isinstance(data, dict) else {},
-        version=version if isinstance(version, str) else None,
-    )
-    parts = operation.path.partition("?")[0].strip("/").split("/")
-    operation.kind, operation.resource_id = parts[0], "/".join(parts[1:])
-    why = ""
-    if operation.method == "POST":
-        if operation.kind not in _CREATE or operation.resource_id:
-            why = "a POST goes to /Users or /Groups"
-        elif not operation.bulk_id:
-            why = "a POST needs a bulkId"
-    elif (operation.method, operation.kind) not in _OTHERS or not operation.resource_id:
-        why = "method and path are not those of a resource"
-    if not why and operation.method != "DELETE" and not isinstance(data, dict):
-        why = "data must be an object"
-    if why:
-        operation.refusal = ScimError(Code.BULK_OPERATION, index=index, why=why)
-    else:
-        operation.waits_for = bulk_references.named([operation.data, operation.resource_id])
-    return operation
 
 
 class Running:
@@ -155,18 +106,65 @@ class Running:
             conflicts.outlived(partial(self.complete, each))
 
     def carry_out_some(self, most: int) -> None:
-        """Carry out so many at the most, within the open transaction: each in a savepoint. Others wait for the rows that these hold."""
+        """Carry out so many at the most, within the open transaction: each in a savepoint, or newcomers by the lot.
+
+        Others wait for the rows that these hold.
+        """
         ends_at = time.monotonic() + TOGETHER_SECONDS
-        for _ in range(most):
-            ready = next((each for each in self.waiting if self.is_ready(each)), None)
-            if ready is None:
-                # All that is left waits in a circle: one is made without what isn't there yet, and completed at the end.
-                ready = self.opening(self.waiting)
-                self.circular.append(ready)
-            self.waiting.remove(ready)
-            self.carry_out(ready, self.missing(ready))
-            if not self.waiting or self.errors_left <= 0 or time.monotonic() >= ends_at:
+        newcomers = Newcomers(self.call)
+        while most and self.waiting and self.errors_left > 0:
+            most -= self.let_in(newcomers, most) or self.carry_out_next(newcomers)
+            if time.monotonic() >= ends_at:
                 return
+
+    def let_in(self, newcomers: Newcomers, most: int) -> int:
+        """Create those who come next as one lot, if they are one, and return how many."""
+        lot = newcomers.lot(list(islice(self.creations(), most)), self.ids)
+        members = newcomers.let_in(lot) if lot else None
+        if members is None:
+            return 0
+        done = set(lot)
+        self.waiting = [each for each in self.waiting if each not in done]
+        for each, member in zip(lot, members, strict=True):
+            self.ids[each.bulk_id] = str(member.pk)
+            row = people.row_of(member, None)
+            location = f"{base_url()}/{each.kind}/{member.pk}"
+            each.result = _result(each, 201, location, protocol.etag(resources.tag(row)))
+        return len(lot)
+
+    def creations(self) -> Iterator[Operation]:
+        """Walk along the people to be created whom nobody else goes before, where all of them are let in."""
+        passed: list[set[str]] = []
+        made: set[str] = set()
+        for each in self.waiting:
+            missing = self.missing(each) - made
+            if missing and not (each.refusal or self.hopeless(each)):
+                passed.append(missing)
+                continue
+            is_person = each.method == "POST" and each.kind == "Users" and each.refusal is None
+            if not is_person or missing or (each.waits_for and each.waits_for - self.ids.keys()):
+                return
+            yield each
+            made.add(each.bulk_id)
+            for waits in passed:
+                waits.discard(each.bulk_id)
+            # Whoever has waited for this one goes next.
+            if not all(passed):
+                return
+
+    def carry_out_next(self, newcomers: Newcomers) -> int:
+        """Carry out the first that can be."""
+        ready = next((each for each in self.waiting if self.is_ready(each)), None)
+        if ready is None:
+            # All that is left waits in a circle: one is made without what isn't there yet, and completed at the end.
+            ready = self.opening(self.waiting)
+            self.circular.append(ready)
+        self.waiting.remove(ready)
+        errors_left = self.errors_left
+        self.carry_out(ready, self.missing(ready))
+        if self.errors_left == errors_left:
+            newcomers.forget()
+        return 1
 
     def opening(self, waiting: list[Operation]) -> Operation:
         """Return the operation to begin a circle with: a person; or, where groups alone are in one another, one to be refused.

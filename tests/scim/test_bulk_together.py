@@ -2,15 +2,20 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection, connections
 
-from scim import bulk, users
+from identity import batches, matching, members, tenancy
+from scim import bulk
+from scim.models import LoggedRequest
+from tests.conftest import SETUP
 from tests.identity.test_lock_order import WAITING
-from tests.scim.talk import Scim, entries
+from tests.scim.talk import BASE, Scim, entries
 from tests.scim.test_bulk import post, send
+from tests.statements import Statements
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -40,19 +45,86 @@ def names(idp: Scim) -> set[str]:
     return {each["userName"] for each in idp.get("/Users?count=200").body["Resources"]}
 
 
+def group(name: str) -> dict[str, Any]:
+    return post(name, "/Groups", displayName=name)
+
+
 def test_fifty_operations_are_one_transaction(idp, commits, monkeypatch):
     monkeypatch.setattr(bulk, "TOGETHER_SECONDS", PATIENCE)
-    results = send(idp, *(post(f"p{number}") for number in range(bulk.AT_ONCE_MAX * 2)))
+    results = send(idp, *(group(f"g{number}") for number in range(bulk.AT_ONCE_MAX * 2)))
     assert {each["status"] for each in results} == {"201"}
     assert commits == [bulk.AT_ONCE_MAX] * 2
+    assert idp.get("/Groups?count=0").body["totalResults"] == bulk.AT_ONCE_MAX * 2
+
+
+def test_fifty_newcomers_are_one_transaction_and_written_at_once(idp, commits):
+    results = send(idp, *(post(f"p{number}") for number in range(bulk.AT_ONCE_MAX * 2)))
+    assert {each["status"] for each in results} == {"201"}
+    assert commits == [1, 1]
     assert len(names(idp)) == bulk.AT_ONCE_MAX * 2
+
+
+def test_the_number_of_statements_is_that_of_lots_and_not_of_newcomers(idp):
+    counts = []
+    for name, number in [("warm", 3), ("warmer", 3), ("few", 2), ("many", bulk.AT_ONCE_MAX)]:
+        with Statements() as seen:
+            send(idp, *(post(f"{name}{each}") for each in range(number)))
+        counts.append(len(seen.statements))
+    assert counts[2] == counts[3]
+
+
+def test_each_newcomer_is_answered_with_what_is_stored(idp):
+    asked = [
+        post("a", userName="a", externalId="1", title="Lead"),
+        post("b", userName="b", active=False),
+        post("c", userName="c"),
+    ]
+    for result in send(idp, *asked):
+        stored = idp.get(result["location"].removeprefix(BASE))
+        assert stored.headers["ETag"] == result["version"]
+        assert stored.body["userName"] == result["bulkId"]
+        assert stored.body["active"] is (result["bulkId"] != "b")
+
+
+def test_a_name_that_is_taken_while_a_lot_is_written_is_refused_alone(acme, idp, monkeypatch):
+    real = matching.met
+
+    def taken_after(*asked):
+        seen = real(*asked)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(provisioned, acme, "p1@example.org").result(PATIENCE)
+        return seen
+
+    monkeypatch.setattr(matching, "met", taken_after)
+    results = send(
+        idp, *(post(f"p{number}", userName=f"p{number}@example.org", shoeSize=4) for number in range(4))
+    )
+    assert [each["status"] for each in results] == ["201", "409", "201", "201"]
+    assert [each.reason for each in entries(acme, event="scim.refuse")] == ["user_name_taken"]
+    # What was bent is told once of each, whether or not they were tried together.
+    with tenancy.of(acme):
+        assert len(LoggedRequest.objects.get(path="/Bulk").warnings) == 8
+
+
+def provisioned(organization, name):
+    try:
+        members.provision(organization, user_name=name, actor=SETUP)
+    finally:
+        connections.close_all()
+
+
+def test_whoever_waits_for_a_newcomer_goes_before_the_next_one(acme, idp):
+    """As it was when each went by itself: the order of the record is that of the operations."""
+    member = [{"value": "bulkId:a"}]
+    send(idp, post("g", "/Groups", displayName="G", members=member), post("a"), post("b"), post("c"))
+    done = [each.event for each in entries(acme, actor_kind="directory")]
+    assert done == ["member.create", "group.create", "group.member_add", "member.create", "member.create"]
 
 
 def test_a_transaction_begins_nothing_more_when_its_time_is_over(idp, commits, monkeypatch):
     monkeypatch.setattr(bulk, "TOGETHER_SECONDS", 0.0)
-    send(idp, *(post(f"p{number}") for number in range(3)))
+    send(idp, *(group(f"g{number}") for number in range(3)))
     assert commits == [1, 1, 1]
-    assert len(names(idp)) == 3
 
 
 def test_refusals_in_between_take_nothing_along(acme, idp):
@@ -68,14 +140,14 @@ def test_refusals_in_between_take_nothing_along(acme, idp):
 
 def test_a_crash_leaves_whole_transactions_of_whole_operations(idp, monkeypatch):
     monkeypatch.setattr(bulk, "AT_ONCE_MAX", 2)
-    real = users.create
+    real = batches.create
 
-    def crashing(call):
-        if call.body["userName"] == "p5@example.org":
+    def crashing(organization, arrivals, **more):
+        if arrivals[1].user_name == "p5@example.org":
             raise ZeroDivisionError
-        return real(call)
+        return real(organization, arrivals, **more)
 
-    monkeypatch.setitem(bulk._CREATE, "Users", crashing)
+    monkeypatch.setattr(batches, "create", crashing)
     with pytest.raises(ZeroDivisionError):
         send(idp, *(post(f"p{number}") for number in range(8)))
     assert names(idp) == {f"p{number}@example.org" for number in range(4)}
