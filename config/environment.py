@@ -13,6 +13,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MASTER_KEY_BYTES: Final = 32
+# What holds a secret may stand in a file that NAME_FILE names, as secrets of containers and credentials of systemd do.
+IN_FILES: Final = frozenset(
+    {
+        "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "EMAIL_URL",
+        "ROLLCALL_SECRET_KEY", "ROLLCALL_SECRET_KEYS_OLD", "ROLLCALL_MASTER_KEY", "ROLLCALL_MASTER_KEYS_OLD",
+        "ROLLCALL_OPERATOR_PASSWORD", "ROLLCALL_OPERATOR_TOKEN", "ROLLCALL_METRICS_TOKEN",
+    }
+)  # fmt: skip
+FILE_BYTES_MAX: Final = 64 * 1024
 Network = IPv4Network | IPv6Network
 
 
@@ -34,15 +43,24 @@ class Environment:
     def given(self, name: str) -> bool:
         """Tell whether the setting has a value; an empty one counts as missing, as compose files give it."""
         self.names.add(name)
-        return bool(self._values.get(name))
+        return bool(self._value(name))
 
     def text(self, name: str, default: str | None = None) -> str:
         """Read a text; raises SettingError when it is missing and there is no default."""
         if self.given(name):
-            return self._values[name]
+            return self._value(name)
         if default is None:
             raise SettingError(name, "is not set.")
         return default
+
+    def _value(self, name: str) -> str:
+        """Give the value itself, or what stands in the file that NAME_FILE names; empty without either."""
+        value, path = self._values.get(name, ""), self._values.get(f"{name}_FILE", "")
+        if not path or name not in IN_FILES:
+            return value
+        if value:
+            raise SettingError(name, f"is set, and {name}_FILE too; give one of them.")
+        return _read_file(f"{name}_FILE", path)
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         """Read one of the allowed words."""
@@ -66,7 +84,7 @@ class Environment:
         """Read values separated by commas."""
         if not self.given(name):
             return list(default)
-        return [item.strip() for item in self._values[name].split(",") if item.strip()]
+        return [item.strip() for item in self._value(name).split(",") if item.strip()]
 
     def networks(self, name: str, default: tuple[str, ...]) -> list[Network]:
         """Read IP networks separated by commas, as 10.0.0.0/8."""
@@ -127,6 +145,23 @@ class Environment:
         if value and len(value) < least:
             raise SettingError(name, f"is too short; it needs at least {least} characters.")
         return value
+
+
+def _read_file(name: str, path: str) -> str:
+    """Return the text of a file without the blanks around it. Raises SettingError, also for an empty one: somebody meant to fill it."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+        text = content.decode().strip()
+    except OSError as error:
+        raise SettingError(name, f"names a file that cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SettingError(name, "names a file that is no text in UTF-8.") from None
+    if not text or "\0" in text or len(content) > FILE_BYTES_MAX:
+        raise SettingError(
+            name, f"names a file that is empty, holds a NUL, or is longer than {FILE_BYTES_MAX} bytes."
+        )
+    return text
 
 
 def _decode_key(name: str, text: str) -> bytes:

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from config.environment import Environment, SettingError
+from config.environment import FILE_BYTES_MAX, Environment, SettingError
 
 KEY = base64.b64encode(b"k" * 32).decode()
 
@@ -72,3 +72,57 @@ def test_a_refused_address_is_not_repeated():
     with pytest.raises(SettingError) as refused:
         Environment({"X": "mysql://me:hunter2@h"}).url("X", ("postgresql",))
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["s" * 32, f"  {'s' * 32}\r\n\n"])
+def test_a_secret_may_stand_in_a_file(tmp_path, content):
+    (tmp_path / "key").write_text(content)
+    env = Environment({"ROLLCALL_SECRET_KEY_FILE": str(tmp_path / "key")})
+    assert env.given("ROLLCALL_SECRET_KEY")
+    assert env.secret("ROLLCALL_SECRET_KEY") == "s" * 32
+    assert env.names == {"ROLLCALL_SECRET_KEY"}
+
+
+def test_old_keys_in_a_file_are_a_list(tmp_path):
+    (tmp_path / "keys").write_text(f"{KEY},\n{KEY}\n")
+    env = Environment({"ROLLCALL_MASTER_KEYS_OLD_FILE": str(tmp_path / "keys")})
+    assert env.keys("ROLLCALL_MASTER_KEYS_OLD") == [b"k" * 32] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file or directory"),
+        (b"\n", "is empty"),
+        (b"\xff\xfe", "no text in UTF-8"),
+        (b"a\0b", "holds a NUL"),
+        (b"a" * (FILE_BYTES_MAX + 1), "longer than"),
+    ],
+)
+def test_a_file_that_says_nothing_stops_the_start(tmp_path, content, said):
+    file = tmp_path / "url"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingError, match=f"^REDIS_URL_FILE .*{said}") as refused:
+        Environment({"REDIS_URL_FILE": str(file)}).text("REDIS_URL", "redis://default")
+    assert str(file) not in str(refused.value)
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(SettingError, match="Is a directory"):
+        Environment({"REDIS_URL_FILE": str(tmp_path)}).text("REDIS_URL")
+
+
+def test_a_value_and_a_file_together_are_refused(tmp_path):
+    (tmp_path / "url").write_text("redis://a")
+    both = {"REDIS_URL": "redis://b", "REDIS_URL_FILE": str(tmp_path / "url")}
+    with pytest.raises(SettingError, match="give one of them"):
+        Environment(both).text("REDIS_URL")
+    assert Environment({**both, "REDIS_URL": ""}).text("REDIS_URL") == "redis://a", (
+        "an empty one counts as missing"
+    )
+
+
+def test_what_is_no_secret_stands_in_no_file(tmp_path):
+    (tmp_path / "level").write_text("DEBUG")
+    assert not Environment({"ROLLCALL_LOG_LEVEL_FILE": str(tmp_path / "level")}).given("ROLLCALL_LOG_LEVEL")
