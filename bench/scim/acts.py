@@ -170,7 +170,7 @@ class Scene:
 
     def delete(self, number: int) -> None:
         """Delete a person for good, another one each time."""
-        self.peer.asked("DELETE", f"/Users/{self.id_of(len(self.ids) // 2 + number)}", None, (204,))
+        self.peer.asked("DELETE", f"/Users/{self.id_of(len(self.ids) * 3 // 4 + number)}", None, (204,))
 
     def create(self, _: int) -> None:
         """Create a person."""
@@ -209,19 +209,23 @@ class Scene:
 
     def patch_okta(self, number: int) -> None:
         """Switch a person off, on the next round on, as Okta writes it."""
-        self._patched(number, {"op": "replace", "value": {"active": self._state(number)}})
+        half = len(self.ids) // 2
+        self._patched(number % half, {"op": "replace", "value": {"active": self._state(number)}})
 
     def patch_entra(self, number: int) -> None:
-        """Do the same as Entra ID writes it with its compliance flag."""
-        self._patched(number, {"op": "replace", "path": "active", "value": self._state(number)})
+        """Do the same as Entra ID writes it with its compliance flag, to other people: nobody is switched off twice."""
+        half = len(self.ids) // 2
+        operation = {"op": "replace", "path": "active", "value": self._state(number)}
+        self._patched(half + number % half, operation)
 
     def _state(self, number: int) -> bool:
-        return bool(number // len(self.ids) % 2)
+        return bool(number // (len(self.ids) // 2) % 2)
 
-    def _patched(self, number: int, operation: dict[str, object]) -> None:
+    def _patched(self, place: int, operation: dict[str, Any]) -> None:
+        value = operation["value"]
         body = {"schemas": [PATCH], "Operations": [operation]}
-        found = self.peer.asked("PATCH", f"/Users/{self.id_of(number)}", body, (200, 204))
-        _check(found is None or found["active"] is self._state(number), found)
+        found = self.peer.asked("PATCH", f"/Users/{self.ids[place]}", body, (200, 204))
+        _check(found is None or found["active"] is (value if "path" in operation else value["active"]), found)
 
     def add_100(self, number: int) -> None:
         """Add a hundred people to a group that has none of them."""

@@ -32,7 +32,7 @@ CONCURRENCY = (1, 16)
 GROUPS = 200
 MANY = 100_000
 PEERS_MEMBERS_MAX = 10_000  # more are not worth the wait: they come in by their own doors
-PEERS_ACTS = ("get", "filter", "list", "deep", "group", "create", "put", "okta", "entra", "add100")
+PEERS_ACTS = ("get", "filter", "list", "deep", "group", "create", "put", "okta", "entra", "add100", "one-10")
 FEW = 10_000
 
 
