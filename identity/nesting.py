@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from audit.events import Event
@@ -96,12 +97,20 @@ def remove(
 
 
 def dissolve(group: Group, *, actor: Actor) -> list[Place]:
-    """Take the group out of every group that it is in, and every group out of it; return what ended. The caller holds its lock."""
+    """Take the group out of every group that it is in, and every group out of it; return what ended. The caller holds its lock.
+
+    Those that it was in are other ones without it, and of a new version.
+    """
     hold(group.organization_id)
     below = remove(group, (), actor=actor, everything=True)
     of_organization = Nesting.objects.filter(organization=group.organization_id, ended_at__isnull=True)
     above = list(of_organization.filter(child=group).select_related("child", "parent"))
     _end(above, actor)
+    if above:
+        parents = Group.objects.filter(
+            organization=group.organization_id, pk__in=[row.parent_id for row in above]
+        )
+        parents.update(version=F("version") + 1, changed_at=timezone.now())
     return [(group.pk, child) for child in below] + [(row.parent_id, group.pk) for row in above]
 
 

@@ -125,9 +125,14 @@ def test_a_circle_is_refused_with_a_sentence(idp, acme, family):
 
 
 def test_a_deleted_group_leaves_the_others(idp, family):
-    person, _, department, company = family
+    person, team, department, company = family
+    tags = {group: idp.get(f"/Groups/{group}").headers["ETag"] for group in (team, company)}
     assert idp.delete(f"/Groups/{department}").status == 204
-    assert members(idp, company) == []
+    # The one that it was in is another one without it, also for whoever asks whether it still is what they have.
+    left = idp.get(f"/Groups/{company}", **{"If-None-Match": tags[company]})
+    assert (left.status, left.body.get("members")) == (200, [])
+    assert left.body["meta"]["lastModified"] > left.body["meta"]["created"]
+    assert idp.get(f"/Groups/{team}", **{"If-None-Match": tags[team]}).status == 304
     assert len(idp.get(f"/Users/{person}").body["groups"]) == 1
 
 
