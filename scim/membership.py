@@ -21,21 +21,27 @@ _PLACE = Place(None, MEMBERS, None)
 def operation(verb: str, target: Path, written: str, value: tuple[Any] | None, notices: Notices) -> Operation:
     """Return the canonical form of add, replace or remove on `members`; `value` None means that none was sent.
 
-    ScimError: filter_unsupported, value_missing, value_wrong, too_many_values.
+    ScimError: filter_unsupported, value_missing, value_wrong, too_many_values; immutable where somebody is to become somebody else.
     """
+    part = (target.sub or target.attribute.sub or "").lower()
+    if part not in {"", "value"}:
+        # What a member is, and where, follows from who it is (RFC 7643 §8.7.1).
+        raise ScimError(Code.IMMUTABLE, path=written)
     if target.inner is not None:
         chosen = chosen_ids(target.inner)
         if chosen is None:
             raise ScimError(
                 Code.FILTER_UNSUPPORTED, path=written, operator="anything but members[value eq …]"
             )
+        if verb != "remove" and _named_anew(value, chosen):
+            raise ScimError(Code.IMMUTABLE, path=written if part else f"{written}.value")
         return Operation(
             "member_remove" if verb == "remove" else "member_add", _PLACE, chosen, written=written
         )
     if value is None and verb != "remove":
         raise ScimError(Code.VALUE_MISSING, path=written)
     ids = read_ids(value[0] if value else None, notices)
-    if target.sub or target.attribute.sub:
+    if part and (ids or verb != "remove"):
         return Operation("member_remove" if verb == "remove" else "member_add", _PLACE, ids, written=written)
     if verb == "remove":
         if value is None or value[0] is None:
@@ -44,6 +50,16 @@ def operation(verb: str, target: Path, written: str, value: tuple[Any] | None, n
         notices.add("remove_by_value" if ids else "remove_nothing", written)
         return Operation("member_remove", _PLACE, ids, written=written)
     return Operation("set" if verb == "replace" else "member_add", _PLACE, ids, written=written)
+
+
+def _named_anew(value: tuple[Any] | None, chosen: tuple[str, ...]) -> bool:
+    """Tell whether what is sent for the chosen members names another one: who a member is stays (RFC 7643 §8.7.1)."""
+    sent = value[0] if value else None
+    if isinstance(sent, list) and len(sent) == 1:
+        sent = sent[0]
+    if isinstance(sent, dict):
+        sent = sent.get("value")
+    return isinstance(sent, str) and sent.strip() not in {"", *chosen}
 
 
 def read_ids(value: Any, notices: Notices) -> tuple[str, ...]:

@@ -109,6 +109,13 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("Group", {"op": "remove", "path": 'members[value eq "a" and value eq "b"]'}, "filter_unsupported"),
     ("Group", {"op": "remove", "path": 'members[value eq "a" and display sw "x"]'}, "filter_unsupported"),
     ("Group", {"op": "remove", "path": 'members[type eq "User"]'}, "filter_unsupported"),
+    # Who a member is stays: to answer that it was changed, and change nothing, would lose one of the two.
+    ("Group", {"op": "replace", "path": 'members[value eq "a"].value', "value": "b"}, "immutable"),
+    ("Group", {"op": "replace", "path": 'members[value eq "a"]', "value": {"value": "b"}}, "immutable"),
+    ("Group", {"op": "add", "path": 'members[value eq "a"]', "value": [{"value": "b"}]}, "immutable"),
+    ("Group", {"op": "replace", "path": "members.type", "value": "Group"}, "immutable"),
+    ("Group", {"op": "remove", "path": 'members[value eq "a"].type'}, "immutable"),
+    ("Group", {"op": "remove", "path": "members.$ref"}, "immutable"),
     ("Group", {"op": "add", "path": "members"}, "value_missing"),
 ]
 
@@ -179,6 +186,24 @@ def test_the_type_of_a_chosen_member_may_stand_beside_its_id() -> None:
     )
     read = read_patch({"op": "remove", "path": chosen}, kind="Group")
     assert list(membership.folded(read.operations).removed) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("path", ["members", "members.value"])
+def test_removing_members_without_naming_any_empties_the_group(path: str) -> None:
+    changes = membership.folded(read_patch({"op": "remove", "path": path}, kind="Group").operations)
+    assert (changes.replaced, changes.emptied, list(changes.added)) == (True, True, [])
+    named = read_patch({"op": "remove", "path": path, "value": ["a"]}, kind="Group")
+    assert list(membership.folded(named.operations).removed) == ["a"]
+    nobody = read_patch({"op": "remove", "path": path, "value": []}, kind="Group")
+    assert membership.folded(nobody.operations).is_empty
+
+
+def test_a_chosen_member_may_be_sent_once_more() -> None:
+    same = {"op": "replace", "path": 'members[value eq "a"].value', "value": "a"}
+    whole = {"op": "add", "path": 'members[value eq "b"]', "value": {"value": "b", "display": "B"}}
+    bare = {"op": "add", "path": 'members[value eq "c"]', "value": {}}
+    changes = membership.folded(read_patch(same, whole, bare, kind="Group").operations)
+    assert list(changes.added) == ["a", "b", "c"]
 
 
 def test_removing_all_members_then_adding_is_a_replacement() -> None:
