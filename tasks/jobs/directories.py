@@ -1,5 +1,7 @@
 """Directories that are pulled: whose time has come, which runs wait for a worker, which plans nobody approved, and what is left of runs."""
 
+from uuid import UUID
+
 import structlog
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -7,6 +9,7 @@ from kombu.exceptions import OperationalError
 from identity import sync_runs, tenancy
 from identity.models import Pull, Run
 from tasks.celery import app
+from tasks.jobs.turn import in_turn
 from tasks.sync import claim, old_plans, staging
 from tasks.sync.attend import ACTOR
 from tasks.sync.work import work
@@ -23,15 +26,27 @@ def due() -> int:
 
     Also the ones whose worker was killed: their lease has run out.
     """
-    with tenancy.everywhere("directories whose time has come"):
-        rows = list(
-            Pull.objects.filter(due_at__lte=timezone.now(), paused_at__isnull=True)
-            .order_by("due_at")
-            .values_list("organization_id", "pk")[:BATCH]
-        )
-    for organization_id, pull_id in rows:
-        sync_runs.start_due(organization_id, pull_id, actor=ACTOR)
-    waiting = claim.waiting(BATCH)
+    begun: dict[tuple[UUID, UUID], None] = {}
+
+    def batch() -> tuple[int, int]:
+        with tenancy.everywhere("directories whose time has come"):
+            rows = list(
+                # A directory that is switched off keeps its time: first in the row, it would be looked at for ever, and others never.
+                Pull.objects.filter(
+                    due_at__lte=timezone.now(), paused_at__isnull=True, directory__active=True
+                )
+                .order_by("due_at")
+                .values_list("organization_id", "pk")[:BATCH]
+            )
+        for organization_id, pull_id in rows:
+            run = sync_runs.start_due(organization_id, pull_id, actor=ACTOR)
+            if run is not None:
+                begun[organization_id, run.pk] = None
+        return len(rows), len(rows)
+
+    # Twenty thousand customers may each have a directory that is read every quarter of an hour.
+    in_turn(batch, BATCH)
+    waiting = begun | dict.fromkeys(claim.waiting(BATCH))
     for organization_id, run_id in waiting:
         try:
             # Twice is harmless: whoever comes second finds it taken.

@@ -26,6 +26,7 @@ from tests.sync.scripted import (
     go_on,
     listing,
     person,
+    pull_of,
     run,
     states,
 )
@@ -133,6 +134,34 @@ def test_an_inactive_directory_is_not_read(hr, acme):
     directories.change(hr.directory, active=False, actor=SETUP)
     with later_on(hours=2):
         assert sync_runs.start_due(acme.pk, hr.pk, actor=SETUP) is None
+
+
+def test_directories_that_are_switched_off_keep_no_other_waiting(hr, acme, monkeypatch):
+    monkeypatch.setattr(work.work, "apply_async", lambda *_, **__: None)
+    monkeypatch.setattr(jobs, "BATCH", 1)
+    off = pull_of(acme, "Off")
+    directories.change(off.directory, active=False, actor=SETUP)
+    with tenancy.of(acme):
+        due = Pull.objects.get(pk=hr.pk).due_at
+        Pull.objects.filter(pk=off.pk).update(due_at=due - timedelta(hours=1))
+    with later_on(hours=2):
+        assert jobs.due() == 1
+    with tenancy.of(acme):
+        assert Run.objects.get(state="waiting").directory_id == hr.directory_id
+
+
+def test_the_clock_begins_all_that_is_due_and_wakes_a_worker_for_each(hr, acme, monkeypatch):
+    sent = []
+    monkeypatch.setattr(work.work, "apply_async", lambda arguments, **_: sent.append(arguments))
+    monkeypatch.setattr(jobs, "BATCH", 1)
+    for name in ("Second", "Third"):
+        pull_of(acme, name)
+    with later_on(hours=2):
+        assert jobs.due() == 3
+    with tenancy.of(acme):
+        waiting = Run.objects.filter(state="waiting").values_list("pk", flat=True)
+        assert {run_id for _, run_id in sent} == set(map(str, waiting))
+    assert len(sent) == 3
 
 
 def test_a_plan_nobody_approved_is_closed_by_the_clock(hr):
