@@ -115,7 +115,9 @@ def _ended(receipt: Receipt, ended: dict[str, list[str]]) -> list[tuple[str, str
     """Return (what, what happened to it, the things) in the order of the receipt; ids become names where the thing is still known."""
 
     def rows(found: QuerySet[Any], name: str) -> QuerySet[Any]:
-        return found.filter(organization=receipt.organization_id, pk__in=ended.get(name) or []).order_by("pk")
+        return found.filter(organization=receipt.organization_id, pk__among=ended.get(name) or []).order_by(
+            "pk"
+        )
 
     sessions = [Ended("", row.user_agent, row.ended_at) for row in rows(Session.objects.all(), "sessions")]
     tokens = [

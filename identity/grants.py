@@ -159,7 +159,9 @@ def end_all(grants: list[Grant], *, actor: Actor, held: bool = False) -> list[UU
     """Do that for many members of one organization with one statement, and return the entries; each grant comes with its member."""
     if not grants:
         return []
-    rows = Grant.objects.filter(organization=grants[0].organization_id, pk__in=[grant.pk for grant in grants])
+    rows = Grant.objects.filter(
+        organization=grants[0].organization_id, pk__among=[grant.pk for grant in grants]
+    )
     values = {"ended_at": timezone.now(), "held": True} if held else {"ended_at": timezone.now()}
     rows.update(**values)
     return record_all(_line(Event.GRANT_END, grant, actor, [grant.permission, None]) for grant in grants)
@@ -171,7 +173,7 @@ def confirm_all(named: list[Grant], *, actor: Actor) -> None:
     if not confirmed:
         return
     Grant.objects.filter(
-        organization=confirmed[0].organization_id, pk__in=[grant.pk for grant in confirmed]
+        organization=confirmed[0].organization_id, pk__among=[grant.pk for grant in confirmed]
     ).update(held=True)
     record_all(
         _line(Event.GRANT_CONFIRM, grant, actor, [grant.permission, grant.permission]) for grant in confirmed

@@ -45,6 +45,8 @@ def items_of(review: Review) -> list[ReviewItem]:
     return list(
         ReviewItem.objects.filter(organization=review.organization_id, review=review)
         .select_related("member", "reviewer", "decided_by", "grant__resource__kind", "assignment__role")
+        # Three for each item, and nobody asks for them.
+        .defer("member__profile", "reviewer__profile", "decided_by__profile")
         .order_by("pk")
     )
 

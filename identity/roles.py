@@ -159,7 +159,7 @@ def end_all(assignments: list[RoleAssignment], *, actor: Actor, held: bool = Fal
         return []
     values = {"ended_at": timezone.now(), "held": True} if held else {"ended_at": timezone.now()}
     RoleAssignment.objects.filter(
-        organization=assignments[0].organization_id, pk__in=[assignment.pk for assignment in assignments]
+        organization=assignments[0].organization_id, pk__among=[assignment.pk for assignment in assignments]
     ).update(**values)
     return record_all(
         _line(Event.ROLE_REVOKE, assignment, actor, [assignment.role.name, None])
@@ -173,7 +173,7 @@ def confirm_all(named: list[RoleAssignment], *, actor: Actor) -> None:
     if not confirmed:
         return
     RoleAssignment.objects.filter(
-        organization=confirmed[0].organization_id, pk__in=[held.pk for held in confirmed]
+        organization=confirmed[0].organization_id, pk__among=[held.pk for held in confirmed]
     ).update(held=True)
     record_all(_line(Event.ROLE_CONFIRM, held, actor, [held.role.name, held.role.name]) for held in confirmed)
 

@@ -29,6 +29,7 @@ from identity.reviews import Decided
 from tasks.jobs.reviews import close_due, remind
 from tests.api.client import browser_of, csv_of, recorded, token_of
 from tests.conftest import SETUP, join, later
+from tests.statements import Statements
 
 
 @pytest.fixture
@@ -320,3 +321,19 @@ def test_nobody_takes_by_a_review_what_they_could_not_give(acme, people):
     assert token_of(manager).post(PATH, body).status_code == 403
     body["scope"] = {"roles": False}
     assert token_of(manager).post(PATH, body).status_code == 201
+
+
+def test_the_end_of_a_review_takes_as_many_statements_for_many_as_for_few(acme, people):
+    counted = []
+    for number in (2, 30):
+        for place in range(number):
+            holder = join(acme, f"holder{number}-{place}@acme.example")
+            grants.replace(holder, [GrantSpec("portfolio", "p1", "view")], actor=SETUP)
+        review = begin(acme, people["rita"], rule="remove", scope=Scope(roles=False))
+        with Statements() as closing:
+            review_close.close(review, actor=SETUP)
+        with Statements() as reading:
+            assert "".join(review_evidence.csv_pieces(review))
+        counted.append((len(closing.statements), len(reading.statements)))
+        assert set(outcomes(review).values()) == {"removed"}
+    assert counted[0] == counted[1]
