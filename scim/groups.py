@@ -109,8 +109,8 @@ def create(call: Call) -> HttpResponse:
 def read(call: Call, resource_id: str) -> HttpResponse:
     """Return a group (RFC 7644 §3.4.1); with excludedAttributes=members the membership is not even looked at."""
     row = one_group.found(call.who, uuid_of(resource_id), members=members_wanted(call))
-    if call.knows(row.version):
-        return HttpResponse(status=304, headers={"ETag": protocol.etag(row.version)})
+    if call.knows(resources.group_tag(row)):
+        return HttpResponse(status=304, headers={"ETag": protocol.etag(resources.group_tag(row))})
     return one(call, row)
 
 
@@ -222,5 +222,5 @@ def one(call: Call, row: GroupRow, status: int = 200) -> HttpResponse:
     """Answer with one group, its version and address."""
     chosen = call.choice(GROUPS)
     shown = resources.group(row, base_url(), as_text=chosen.is_whole)
-    headers = {"ETag": protocol.etag(row.version), "Location": shown["meta"]["location"]}
+    headers = {"ETag": shown["meta"]["version"], "Location": shown["meta"]["location"]}
     return reply(chosen(shown), status, headers)

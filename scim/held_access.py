@@ -61,12 +61,14 @@ def added(organization_id: UUID, rows: Sequence[UserRow], chosen: Projection) ->
     if not rows or not any(chosen.asks(ACCESS_USER.id, name) for name in _BY_NAME):
         return list(rows)
     found = tenancy.read(organization_id, _SHOWN, [organization_id, [row.id for row in rows]])
-    held = {member_id: orjson.loads(shown) for member_id, shown in found}
-    return [
-        row._replace(
-            profile=row.profile | {ACCESS_USER.id: row.profile.get(ACCESS_USER.id, {}) | held[row.id]}
-        )
-        if held[row.id]
-        else row
-        for row in rows
-    ]
+    held = dict(found)
+    return [_with(row, held[row.id]) for row in rows]
+
+
+def _with(row: UserRow, shown: str) -> UserRow:
+    """Return a person with what they have, of which their version tells (scim.resources.tag)."""
+    held = orjson.loads(shown)
+    if not held:
+        return row
+    profile = row.profile | {ACCESS_USER.id: row.profile.get(ACCESS_USER.id, {}) | held}
+    return row._replace(profile=profile, held=row.held + shown)

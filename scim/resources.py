@@ -175,6 +175,12 @@ def tag(row: UserRow) -> str:
     return f"{row.version}{_digest(row.groups, row.held) if row.groups or row.held else ''}"
 
 
+def group_tag(row: GroupRow) -> str:
+    """Return the version of what is shown of a group: its own, and where names of members are shown, which change by themselves, theirs."""
+    named = row.names is not None or any("display" in each for each in row.groups or ())
+    return f"{row.version}{_digest(row.groups, ','.join(row.names or ())) if named else ''}"
+
+
 def _placed(groups: list[dict[str, str]], base_url: str) -> list[dict[str, str]]:
     return [{**each, "$ref": f"{base_url}/Groups/{each['value']}"} for each in groups]
 
@@ -202,7 +208,7 @@ def group(row: GroupRow, base_url: str, *, as_text: bool = False) -> dict[str, A
     else:
         # Also of nobody: authentik takes a group without the list for one whose members it cannot know, and adds none.
         shown["members"] = _inside(row, base_url)
-    shown["meta"] = meta("Group", row.created_at, row.changed_at, location, str(row.version))
+    shown["meta"] = meta("Group", row.created_at, row.changed_at, location, group_tag(row))
     return shown
 
 

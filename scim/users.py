@@ -166,10 +166,12 @@ def created_again(call: Call) -> HttpResponse:
 
 def read(call: Call, resource_id: str) -> HttpResponse:
     """Return a person (RFC 7644 §3.4.1)."""
-    shows_groups = call.choice(call.who.schemas.users).shows("groups")
-    row = people.found(call.who, uuid_of(resource_id), groups=shows_groups)
-    if call.knows(resources.tag(row)):
-        return HttpResponse(status=304, headers={"ETag": protocol.etag(resources.tag(row))})
+    chosen = call.choice(call.who.schemas.users)
+    row = people.found(call.who, uuid_of(resource_id), groups=chosen.shows("groups"))
+    if call.if_none_match is not None:
+        version = resources.tag(held_access.added(call.who.organization.pk, [row], chosen)[0])
+        if call.knows(version):
+            return HttpResponse(status=304, headers={"ETag": protocol.etag(version)})
     return one(call, row)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from identity import directories, roles, tenancy
 from identity.models import Member
+from scim.schemas import ACCESS_USER
 from tests.conftest import SETUP
 from tests.scim.talk import Scim
 
@@ -104,6 +105,34 @@ def test_of_a_directory_that_assigns_what_is_held_counts(acme, okta, idp):
         member = Member.objects.get(pk=person)
     roles.replace(member, ["auditor"], actor=SETUP)
     assert not unchanged(idp, f"/Users/{person}", before)
+
+
+def test_what_the_access_extension_shows_counts_where_it_is_asked_for(acme, idp):
+    person = idp.create("mei@example.org")["id"]
+    path = f"/Users/{person}?attributes={ACCESS_USER.id}"
+    before, plain = idp.get(path).headers["ETag"], tag(idp, f"/Users/{person}")
+    with tenancy.of(acme):
+        member = Member.objects.get(pk=person)
+    roles.replace(member, ["auditor"], actor=SETUP)
+    after = idp.get(path, **{"If-None-Match": before})
+    assert (after.status, after.body[ACCESS_USER.id]["roles"][0]["value"]) == (200, "auditor")
+    assert unchanged(idp, path, after.headers["ETag"])
+    assert unchanged(idp, f"/Users/{person}", plain)
+    assert (
+        idp.put(f"/Users/{person}", {"userName": "mei"}, **{"If-Match": after.headers["ETag"]}).status == 200
+    )
+
+
+def test_names_of_members_count_where_they_are_shown(idp):
+    person, inner = idp.create("mei@example.org", displayName="Mei")["id"], idp.create_group("Inner")["id"]
+    outer = f"/Groups/{idp.create_group('Outer', person, inner)['id']}"
+    named, plain = f"{outer}?attributes=members.display", tag(idp, outer)
+    for path, field in ((f"/Users/{person}", "displayName"), (f"/Groups/{inner}", "displayName")):
+        before = idp.get(named).headers["ETag"]
+        assert unchanged(idp, named, before)
+        idp.patch(path, {"op": "replace", "path": field, "value": "Renamed"})
+        assert not unchanged(idp, named, before)
+        assert unchanged(idp, outer, plain)
 
 
 def test_a_listed_person_carries_the_same_version(idp):
