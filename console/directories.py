@@ -32,6 +32,11 @@ HINTS: Final[dict[str, tuple[str, ...]]] = {
         "Enterprise applications › this app › Provisioning › Connectivity: paste base URL as Tenant URL, token as Secret Token.",
         "Test Connection asks for a person who does not exist; the empty answer is the right one.",
     ),
+    "entra_scim2": (
+        "Enterprise applications › this app › Provisioning › Connectivity: paste base URL as Tenant URL, token as Secret Token.",
+        "Behind the Tenant URL write ?aadOptscim062020, so that Entra speaks the standard's PATCH.",
+        "Test Connection asks for a person who does not exist; the empty answer is the right one.",
+    ),
     "google": (
         "Google Workspace pushes to few applications only; where it cannot, Rollcall reads its directory instead.",
     ),

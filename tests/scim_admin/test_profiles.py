@@ -1,0 +1,29 @@
+"""The identity providers that can be chosen on a directory are those that we know, and the page says what to click in each."""
+
+import pytest
+
+from console.directories import HINTS, HINTS_OTHERS
+from console.words import IDPS
+from identity import directories
+from scim.profiles import PROFILES
+from tests.conftest import SETUP
+from tests.console.conftest import visit
+
+
+def test_every_profile_can_be_chosen_and_every_choice_has_one():
+    assert set(PROFILES) == set(directories.IDPS)
+    assert {*PROFILES, *HINTS} <= set(IDPS)
+
+
+@pytest.mark.parametrize(
+    ("idp", "said"),
+    [
+        ("entra", HINTS["entra"][0]),
+        # Whoever chose the profile of the flag, and set no flag, would be told by the doctor only.
+        ("entra_scim2", "Behind the Tenant URL write ?aadOptscim062020"),
+        ("jumpcloud", HINTS_OTHERS[0]),
+    ],
+)
+def test_the_page_says_what_to_click(acme, ada, idp, said):
+    made = directories.create(acme, actor=SETUP, name="Push", idp=idp)
+    assert said in visit(ada).get(f"/o/acme/directories/{made.pk}/").content.decode()
