@@ -75,14 +75,20 @@ def check_database() -> None:
 
 
 def when_it_answers(setting: str, ask: Callable[[], None]) -> None:
-    """Ask the database of a setting, again and again while it is starting. Raises CommandError when it does not answer in time."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    """Ask the database of a setting, again and again while it is starting. Raises CommandError when it does not answer in time.
+
+    The first refusal is told at once: a wrong password or certificate looks no other than a server that is starting, and somebody waits.
+    """
+    deadline, told = time.monotonic() + WAIT_SECONDS, False
     while True:
         try:
             ask()
         except psycopg.OperationalError as error:
             if time.monotonic() > deadline:
                 raise CommandError(f"{setting}: the database does not answer: {error}") from error
+            if not told:
+                sys.stderr.write(f"{setting}: no answer yet, trying for {WAIT_SECONDS:.0f} s: {error}\n")
+            told = True
             time.sleep(0.5)
         else:
             return
