@@ -65,7 +65,8 @@ def start_due(organization_id: UUID, pull_id: UUID, *, actor: Actor) -> Run | No
         due = Pull.objects.filter(
             pk=pull_id, due_at__lte=timezone.now(), paused_at__isnull=True, directory__active=True
         )
-        pull = due.select_related("directory").first()
+        # Not the file of a CSV directory, which may be 64 MB.
+        pull = due.select_related("directory").defer("file", "credentials").first()
         if pull is None:
             return None
         following = timezone.now() + timedelta(minutes=pull.every_minutes)

@@ -15,6 +15,7 @@ from tasks.sync.attend import ACTOR
 from tasks.sync.work import work
 
 BATCH = 500
+BEGUN_AT_ONCE = 100
 PLAN_BATCHES = 20  # in one go: 200,000 lines
 
 log = structlog.get_logger("rollcall.sync")
@@ -36,7 +37,7 @@ def due() -> int:
                     due_at__lte=timezone.now(), paused_at__isnull=True, directory__active=True
                 )
                 .order_by("due_at")
-                .values_list("organization_id", "pk")[:BATCH]
+                .values_list("organization_id", "pk")[:BEGUN_AT_ONCE]
             )
         for organization_id, pull_id in rows:
             run = sync_runs.start_due(organization_id, pull_id, actor=ACTOR)
@@ -45,7 +46,7 @@ def due() -> int:
         return len(rows), len(rows)
 
     # Twenty thousand customers may each have a directory that is read every quarter of an hour.
-    in_turn(batch, BATCH)
+    in_turn(batch, BEGUN_AT_ONCE)
     waiting = begun | dict.fromkeys(claim.waiting(BATCH))
     for organization_id, run_id in waiting:
         try:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from audit.record import Actor
@@ -75,24 +76,37 @@ def forget_requests() -> int:
         Walk.objects.filter(
             noted_at__lt=timezone.now() - timedelta(seconds=pages.REMEMBERED_SECONDS)
         ).delete()
-    with tenancy.everywhere("directories and how long they keep requests"):
-        directories = list(Directory.objects.only("id", "organization_id", "settings"))
     forgotten = 0
-    for directory in directories:
-        days = directory_settings.effective(directory.settings)["request_log_days"]
+    for directory, before in _with_old_requests():
         for _ in range(REQUESTS_TURNS):
-            number = _forget_some(directory, timezone.now() - timedelta(days=days))
+            number = _forget_some(directory, before)
             forgotten += number
             if number < REQUESTS_AT_ONCE:
                 break
-        with tenancy.of(directory.organization_id):
-            Departure.objects.filter(
-                organization=directory.organization_id,
-                directory=directory,
-                burst__isnull=True,
-                happened_at__lt=timezone.now() - _DEPARTURES_KEPT,
-            ).delete()
+    _forget_departures()
     return forgotten
+
+
+def _with_old_requests() -> list[tuple[Directory, datetime]]:
+    """Return the directories whose oldest logged request is kept no longer, and before when requests are not: few of very many."""
+    now = timezone.now()
+    logged = LoggedRequest.objects.filter(
+        organization=OuterRef("organization_id"), directory=OuterRef("pk")
+    ).order_by("pk")
+    with tenancy.everywhere("directories, how long they keep requests, and the oldest of each"):
+        rows = Directory.objects.annotate(oldest=Subquery(logged.values("happened_at")[:1]))
+        found = list(rows.filter(oldest__isnull=False).only("id", "organization_id", "settings"))
+    kept = [timedelta(days=directory_settings.effective(row.settings)["request_log_days"]) for row in found]
+    return [(row, now - days) for row, days in zip(found, kept, strict=True) if row.oldest < now - days]
+
+
+def _forget_departures() -> None:
+    old = Departure.objects.filter(burst__isnull=True, happened_at__lt=timezone.now() - _DEPARTURES_KEPT)
+    with tenancy.everywhere("departures that no guard looks back at"):
+        whose = list(old.order_by().values_list("organization_id", "directory_id").distinct())
+    for organization_id, directory_id in whose:
+        with tenancy.of(organization_id):
+            old.filter(organization=organization_id, directory=directory_id).delete()
 
 
 def _forget_some(directory: Directory, before: datetime) -> int:

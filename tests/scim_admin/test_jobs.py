@@ -11,6 +11,7 @@ from tasks.timetable import TIMETABLE
 from tests.conftest import SETUP, later
 from tests.scim.talk import Scim, entries
 from tests.scim_admin.test_burst_guard import ADA, DOWN, bursts_of, guarded, people, states
+from tests.statements import Statements
 
 
 def kept(organization):
@@ -27,6 +28,18 @@ def test_requests_are_forgotten_after_the_directorys_own_time(acme, globex, okta
         assert (jobs.forget_requests(), kept(acme)) == (1, 1)
     with later(days=31):
         assert (jobs.forget_requests(), kept(acme)) == (1, 0)
+
+
+def test_directories_with_nothing_to_forget_cost_no_statement(acme, okta):
+    Scim(okta).get("/Users")
+    counted = []
+    for number in (1, 6):
+        for place in range(number):
+            directories.create(acme, name=f"More {number} {place}", idp="okta", actor=SETUP)
+        with Statements() as noted:
+            assert jobs.forget_requests() == 0
+        counted.append(len(noted.statements))
+    assert counted[0] == counted[1]
 
 
 def test_switching_the_log_off_forgets_what_was_kept(acme, okta):

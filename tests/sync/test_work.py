@@ -138,7 +138,7 @@ def test_an_inactive_directory_is_not_read(hr, acme):
 
 def test_directories_that_are_switched_off_keep_no_other_waiting(hr, acme, monkeypatch):
     monkeypatch.setattr(work.work, "apply_async", lambda *_, **__: None)
-    monkeypatch.setattr(jobs, "BATCH", 1)
+    monkeypatch.setattr(jobs, "BEGUN_AT_ONCE", 1)
     off = pull_of(acme, "Off")
     directories.change(off.directory, active=False, actor=SETUP)
     with tenancy.of(acme):
@@ -153,7 +153,7 @@ def test_directories_that_are_switched_off_keep_no_other_waiting(hr, acme, monke
 def test_the_clock_begins_all_that_is_due_and_wakes_a_worker_for_each(hr, acme, monkeypatch):
     sent = []
     monkeypatch.setattr(work.work, "apply_async", lambda arguments, **_: sent.append(arguments))
-    monkeypatch.setattr(jobs, "BATCH", 1)
+    monkeypatch.setattr(jobs, "BEGUN_AT_ONCE", 1)
     for name in ("Second", "Third"):
         pull_of(acme, name)
     with later_on(hours=2):
