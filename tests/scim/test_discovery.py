@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from scim import protocol
+from scim import projection, protocol
 from scim.errors import CATALOGUE
 from scim.schemas import RESOURCE_TYPES, SCHEMAS
 from tests.scim.talk import BASE, Scim
@@ -93,3 +93,4 @@ def test_the_documentation_is_open_and_names_every_code_and_limit(idp):
     assert "{" not in text.replace("{id}", "")
     assert f"{BASE}/Groups/{{id}}/members" in text
     assert str(protocol.BODY_BYTES_MAX) in text
+    assert f"{projection.NAMES_MAX} names in attributes" in text
