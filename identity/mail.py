@@ -27,11 +27,20 @@ _BACK_OFF_FIRST = timedelta(minutes=1)
 _BACK_OFF_MAX = timedelta(hours=6)
 _PROBLEM_LENGTH_MAX = 500
 _PERMANENT_FROM = 500
+# What the server says to whoever comes, whatever the letter; anything else that smtplib raises is about one letter.
+_ABOUT_ALL = (
+    smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPServerDisconnected, smtplib.SMTPAuthenticationError,
+    smtplib.SMTPNotSupportedError,
+)  # fmt: skip
 _NOT_AGAIN = {
     State.SENT: "This letter was delivered to the mail server. To send another, do again what it tells of.",
     State.KEPT: "There is no mail server (EMAIL_URL), so the letter is kept and read here.",
     State.CANCELLED: "What this letter tells of was taken back: it is not sent any more.",
 }
+
+
+class NoServerError(Exception):
+    """The mail server takes no letter from us at all, as the problem of the one that was tried says."""
 
 
 def queue(organization_id: UUID, *, kind: str, about: UUID, to: str, subject: str, body: str) -> OutgoingMail:
@@ -98,7 +107,10 @@ def due(limit: int) -> list[tuple[UUID, UUID]]:
 
 
 def deliver(organization_id: UUID, mail_id: UUID, *, actor: Actor) -> bool:
-    """Send one message if it still waits and no other worker has it; tells whether it is out (or kept, in development)."""
+    """Send one message if it still waits and no other worker has it; tells whether it is out (or kept, in development).
+
+    Raises NoServerError, the message being put off, where the server would take no other either.
+    """
     with tenancy.of(organization_id):
         mail = (
             OutgoingMail.objects.select_for_update(skip_locked=True)
@@ -114,8 +126,24 @@ def deliver(organization_id: UUID, mail_id: UUID, *, actor: Actor) -> bool:
         except (OSError, smtplib.SMTPException, ValueError) as error:
             # ValueError: people write addresses to which no letter can be made, as "a;b@acme.example".
             _put_off(mail, error, actor)
-            return False
-        return _done(mail, State.SENT)
+            failed: Exception = error
+        else:
+            return _done(mail, State.SENT)
+    if _is_about_all(failed):
+        raise NoServerError(type(failed).__name__) from failed
+    return False
+
+
+def put_off_all() -> int:
+    """Let everything that is due wait a while, for a server that takes no letter; answers how much. It is nobody's attempt.
+
+    Each letter would wait for the server by itself, ten seconds long, and keep a worker from everything else meanwhile.
+    """
+    now = timezone.now()
+    with tenancy.everywhere("mail that is due"):
+        due = OutgoingMail.objects.filter(state=State.WAITING, due_at__lte=now)
+        locked = due.select_for_update(skip_locked=True).values("pk")
+        return OutgoingMail.objects.filter(pk__in=locked).update(due_at=now + _BACK_OFF_FIRST)
 
 
 def _message(mail: OutgoingMail) -> EmailMessage:
@@ -154,6 +182,13 @@ def _put_off(mail: OutgoingMail, error: Exception, actor: Actor) -> None:
             outcome="refused",
             reason="mail_undeliverable",
         )
+
+
+def _is_about_all(error: Exception) -> bool:
+    """Tell whether another letter would fare no better: no connection, no greeting, no sign-in. smtplib's errors are OSErrors too."""
+    return isinstance(error, _ABOUT_ALL) or (
+        isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException)
+    )
 
 
 def _is_permanent(error: Exception) -> bool:
