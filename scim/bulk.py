@@ -1,7 +1,7 @@
 """POST /Bulk: many operations in one request, each of them whole or not at all (RFC 7644 §3.7)."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -14,6 +14,8 @@ from identity import conflicts, tenancy
 from identity.errors import Refusal
 from scim import bulk_references, groups, people, protocol, resources, users
 from scim.address import base_url
+from scim.authentication import Caller
+from scim.bulk_changes import Changes
 from scim.bulk_newcomers import Newcomers
 from scim.bulk_operations import Operation, read
 from scim.call import Call
@@ -111,20 +113,28 @@ class Running:
         Others wait for the rows that these hold.
         """
         ends_at = time.monotonic() + TOGETHER_SECONDS
-        newcomers = Newcomers(self.call)
+        newcomers, changes = Newcomers(self.call), Changes(self.call)
         while most and self.waiting and self.errors_left > 0:
-            most -= self.let_in(newcomers, most) or self.carry_out_next(newcomers)
+            created = self.let_in(newcomers, most)
+            changed = 0 if created else self.change(changes, most, ends_at)
+            if not created and not changed:
+                errors_left = self.errors_left
+                self.carry_out_next()
+                changed = self.errors_left == errors_left
+            if changed:
+                newcomers.forget()
+                changes.forget()
+            most -= created or changed or 1
             if time.monotonic() >= ends_at:
                 return
 
     def let_in(self, newcomers: Newcomers, most: int) -> int:
         """Create those who come next as one lot, if they are one, and return how many."""
-        lot = newcomers.lot(list(islice(self.creations(), most)), self.ids)
+        lot = newcomers.lot(list(islice(self.coming("POST"), most)), self.ids)
         members = newcomers.let_in(lot) if lot else None
         if members is None:
             return 0
-        done = set(lot)
-        self.waiting = [each for each in self.waiting if each not in done]
+        self.leave_out(lot)
         for each, member in zip(lot, members, strict=True):
             self.ids[each.bulk_id] = str(member.pk)
             row = people.row_of(member, None)
@@ -132,8 +142,17 @@ class Running:
             each.result = _result(each, 201, location, protocol.etag(resources.tag(row)))
         return len(lot)
 
-    def creations(self) -> Iterator[Operation]:
-        """Walk along the people to be created whom nobody else goes before, where all of them are let in."""
+    def change(self, changes: Changes, most: int, ends_at: float) -> int:
+        """Carry out what comes next as one lot, if it changes people and is one, and return how many operations that were."""
+        lot = changes.lot(islice(self.coming("PUT", "PATCH", "DELETE"), most), self.ids)
+        done = changes.carry_out(lot, lambda each, who: self.answer(each, each.data, who), ends_at)
+        self.leave_out([each for each, _ in done])
+        for each, answer in done:
+            self.keep(each, answer)
+        return len(done)
+
+    def coming(self, *methods: str) -> Iterator[Operation]:
+        """Walk along the operations that go next on people by such methods, where each of them is carried out."""
         passed: list[set[str]] = []
         made: set[str] = set()
         for each in self.waiting:
@@ -141,18 +160,24 @@ class Running:
             if missing and not (each.refusal or self.hopeless(each)):
                 passed.append(missing)
                 continue
-            is_person = each.method == "POST" and each.kind == "Users" and each.refusal is None
-            if not is_person or missing or (each.waits_for and each.waits_for - self.ids.keys()):
+            is_wanted = each.method in methods and each.kind == "Users" and each.refusal is None
+            if not is_wanted or missing or (each.waits_for and each.waits_for - self.ids.keys()):
                 return
             yield each
-            made.add(each.bulk_id)
-            for waits in passed:
-                waits.discard(each.bulk_id)
+            if each.method == "POST":
+                made.add(each.bulk_id)
+                for waits in passed:
+                    waits.discard(each.bulk_id)
             # Whoever has waited for this one goes next.
             if not all(passed):
                 return
 
-    def carry_out_next(self, newcomers: Newcomers) -> int:
+    def leave_out(self, done: Collection[Operation]) -> None:
+        """Have the operations wait no longer."""
+        left_out = set(done)
+        self.waiting = [each for each in self.waiting if each not in left_out]
+
+    def carry_out_next(self) -> None:
         """Carry out the first that can be."""
         ready = next((each for each in self.waiting if self.is_ready(each)), None)
         if ready is None:
@@ -160,11 +185,7 @@ class Running:
             ready = self.opening(self.waiting)
             self.circular.append(ready)
         self.waiting.remove(ready)
-        errors_left = self.errors_left
         self.carry_out(ready, self.missing(ready))
-        if self.errors_left == errors_left:
-            newcomers.forget()
-        return 1
 
     def opening(self, waiting: list[Operation]) -> Operation:
         """Return the operation to begin a circle with: a person; or, where groups alone are in one another, one to be refused.
@@ -204,14 +225,18 @@ class Running:
         try:
             self.check(operation, self.hopeless(operation))
             data = bulk_references.without(operation.data, missing) if missing else operation.data
-            answer = self.answer(operation, data)
+            answer = self.answer(operation, data, self.call.who)
         except (ScimError, Refusal) as error:
             self.fail(operation, error if isinstance(error, ScimError) else of_refusal(error))
             return
-        location = answer.headers.get("Location") or self.location(operation)
-        operation.result = _result(operation, answer.status_code, location, answer.headers.get("ETag"))
+        self.keep(operation, answer)
         if operation.method == "POST":
             self.ids[operation.bulk_id] = orjson.loads(answer.content)["id"]
+
+    def keep(self, operation: Operation, answer: HttpResponse) -> None:
+        """Keep the answer as the result."""
+        location = answer.headers.get("Location") or self.location(operation)
+        operation.result = _result(operation, answer.status_code, location, answer.headers.get("ETag"))
 
     @staticmethod
     def check(operation: Operation, never: set[str]) -> None:
@@ -221,10 +246,10 @@ class Running:
         for bulk_id in sorted(never):
             raise ScimError(Code.BULK_REFERENCE, bulk_id=bulk_id)
 
-    def answer(self, operation: Operation, data: dict[str, Any]) -> HttpResponse:
+    def answer(self, operation: Operation, data: dict[str, Any], who: Caller) -> HttpResponse:
         """Have the operation done as a request of its own would be."""
         inner = Call(
-            self.call.who,
+            who,
             body=bulk_references.resolved(data, self.ids) if operation.waits_for else data,
             user_agent=self.call.user_agent,
             if_match=operation.version,

@@ -1,7 +1,7 @@
 """Reads people and groups for a directory: one statement a page, whatever is filtered and sorted by."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -138,6 +138,13 @@ def user_held(member_id: UUID) -> Statement:
     """Return the question for one person of the directory that asks and the member that they are, and have their row held."""
     sql = f"SELECT {_USER.format('l')}{OF_USER}, to_jsonb(m)::text{_USERS_FROM} AND l.member_id = %s FOR NO KEY UPDATE OF m"
     return Statement(sql, [member_id])
+
+
+def users_held(member_ids: Collection[UUID]) -> Statement:
+    """Return the question for several people as `user_held` asks for each, one by one in the order of their ids."""
+    each = f"{_USER.format('l')}{OF_USER}, to_jsonb(m)::text{_USERS_FROM} AND l.member_id = asked.id FOR NO KEY UPDATE OF m"
+    sql = f"SELECT held.* FROM unnest(%s::uuid[]) AS asked (id) CROSS JOIN LATERAL (SELECT {each}) AS held"  # noqa: S608 - constants
+    return Statement(sql, [sorted(member_ids)])
 
 
 def locked_user(who: Caller, member_id: UUID) -> tuple[UserRow, Member] | None:

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from django.db import connection, connections
 
-from identity import batches, matching, members, tenancy
+from identity import batches, directories, matching, members, tenancy
 from scim import bulk
-from scim.models import LoggedRequest
+from scim.models import Burst, Departure, LoggedRequest
 from tests.conftest import SETUP
 from tests.identity.test_lock_order import WAITING
 from tests.scim.talk import BASE, Scim, entries
@@ -96,6 +96,7 @@ def test_a_name_that_is_taken_while_a_lot_is_written_is_refused_alone(acme, idp,
         return seen
 
     monkeypatch.setattr(matching, "met", taken_after)
+    monkeypatch.setattr(bulk, "TOGETHER_SECONDS", PATIENCE)
     results = send(
         idp, *(post(f"p{number}", userName=f"p{number}@example.org", shoeSize=4) for number in range(4))
     )
@@ -119,6 +120,68 @@ def test_whoever_waits_for_a_newcomer_goes_before_the_next_one(acme, idp):
     send(idp, post("g", "/Groups", displayName="G", members=member), post("a"), post("b"), post("c"))
     done = [each.event for each in entries(acme, actor_kind="directory")]
     assert done == ["member.create", "group.create", "group.member_add", "member.create", "member.create"]
+
+
+def change(person: str, value: Any, **more: Any) -> dict[str, Any]:
+    operations = [{"op": "replace", "value": value}]
+    return {"method": "PATCH", "path": f"/Users/{person}", "data": {"Operations": operations}, **more}
+
+
+def test_people_who_are_changed_are_held_by_one_question(idp):
+    people = [idp.create(f"p{number}@example.org")["id"] for number in range(20)]
+    counts = []
+    for title, number in [("a", 2), ("b", 2), ("c", 2), ("d", 20)]:
+        with Statements() as seen:
+            results = send(idp, *(change(each, {"title": title}) for each in people[:number]))
+        assert {each["status"] for each in results} == {"200"}
+        counts.append(sum("FOR NO KEY UPDATE" in each for each in seen.statements))
+    assert counts == [1] * 4
+    assert {idp.get(f"/Users/{each}").body["title"] for each in people} == {"d"}
+
+
+def test_a_refused_change_takes_none_of_its_lot_along(acme, idp):
+    people = [idp.create(f"p{number}@example.org", shoeSize=4)["id"] for number in range(5)]
+    results = send(
+        idp,
+        change(people[0], {"title": "Lead", "shoeSize": 5}),
+        change(people[1], {"userName": "p0@example.org"}),
+        change(people[2], {"title": "Lead"}, version='W/"7"'),
+        change(people[3], {"active": False}),
+        change("nobody", {"title": "Lead"}),
+        {"method": "DELETE", "path": f"/Users/{people[4]}"},
+        change(people[4], {"title": "Lead"}),
+    )
+    assert [each["status"] for each in results] == ["200", "409", "412", "200", "404", "204", "404"]
+    assert [each.reason for each in entries(acme, event="scim.refuse")] == [
+        "user_name_taken", "version_changed", "not_found", "not_found",
+    ]  # fmt: skip
+    shown = [idp.get(f"/Users/{each}").body for each in people[:4]]
+    assert [(each.get("title"), each["active"]) for each in shown] == [
+        ("Lead", True), (None, True), (None, True), (None, False),
+    ]  # fmt: skip
+    with tenancy.of(acme):
+        warnings = LoggedRequest.objects.get(path="/Bulk").warnings
+    assert [each["code"] for each in warnings].count("unknown_attribute") == 1
+
+
+def test_somebody_who_is_changed_twice_is_changed_in_order(idp):
+    one, other = (idp.create(f"p{number}@example.org")["id"] for number in range(2))
+    titles = [(one, "a"), (other, "b"), (one, "c"), (one, "d"), (other, "e")]
+    results = send(idp, *(change(person, {"title": title}) for person, title in titles))
+    assert [each["version"] for each in results] == ['W/"2"', 'W/"2"', 'W/"3"', 'W/"4"', 'W/"3"']
+    assert [idp.get(f"/Users/{each}").body["title"] for each in (one, other)] == ["d", "e"]
+
+
+def test_a_flood_of_leavers_by_lots_is_held_from_the_budget_on(acme, okta, idp):
+    directories.change(
+        okta.directory, actor=SETUP, settings={"burst_guard": {"members": 3, "percent": 0, "seconds": 3600}}
+    )
+    people = [idp.create(f"p{number}@example.org")["id"] for number in range(8)]
+    results = send(idp, *(change(each, {"active": False}) for each in people))
+    assert {each["status"] for each in results} == {"200"}
+    with tenancy.of(acme):
+        assert Burst.objects.count() == 1
+        assert Departure.objects.filter(burst__isnull=False).count() == len(people)
 
 
 def test_a_transaction_begins_nothing_more_when_its_time_is_over(idp, commits, monkeypatch):

@@ -1,11 +1,14 @@
 """What identity providers ask for is found by an index, also under row-level security: PostgreSQL's own plans are looked at."""
 
+from uuid import UUID
+
 import pytest
 from django.db import connection
 
-from identity import tenancy, tokens
+from identity import matching, tenancy, tokens
 from identity.models import Directory, MemberKey
 from identity.postgresql.flush import Statement
+from scim import queries
 from scim.schemas import GROUPS
 from tests.scim.talk import Scim
 
@@ -94,6 +97,30 @@ def test_what_clients_look_for_is_led_by_an_index(idp):
         assert {node["Index Name"] for node in nodes if node.get("Relation Name") == "identity_link"} == {
             "link_member"
         }
+
+
+def test_people_of_a_bulk_are_found_one_by_one(idp):
+    """Whom fifty newcomers mean, and the rows of fifty who are to be changed."""
+    token = tokens.find(idp.secret).token
+    names = [
+        matching.Names(f"q{number}@example.org", f"y{number}", f"q{number}@example.net")
+        for number in range(50)
+    ]
+    directory = Directory(pk=token.directory_id)
+    people = [UUID(each["id"]) for each in idp.get("/Users?count=50").body["Resources"]]
+    sent = []
+
+    def note(execute, sql, parameters, many, context):
+        sent.append(Statement(f"EXPLAIN (FORMAT JSON) {sql}", parameters))
+        return execute(sql, parameters, many, context)
+
+    with tenancy.of(token.organization_id), connection.execute_wrapper(note):
+        assert matching.met(token.organization_id, directory, names) == [False] * 50
+        held = tenancy.read_as(token.organization_id, directory.pk, token.pk, queries.users_held(people))
+        assert len(held) == 50
+    for explaining in sent:
+        explained = tenancy.read_as(token.organization_id, directory.pk, token.pk, explaining)[0][0]
+        assert not read_whole(nodes_of(explained[0]["Plan"])), explaining.sql
 
 
 def test_the_groups_of_somebody_are_found_one_by_one_however_many_there_are(idp, eraser):
