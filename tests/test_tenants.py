@@ -49,7 +49,7 @@ NAMES_ONE = "names one resource of the caller's directory: called below with ano
 OTHERS = {
     r"(healthz|readyz|metrics|scim/v2|scim/v2/\^documentation.*)": PUBLIC,
     r"static/.*": PUBLIC,
-    r"api/v1/(schema|problems/<slug:code>|\^\(\?P<rest>.*)": PUBLIC,
+    r"api/v1/(schema|problems/<slug:code>|\^)": PUBLIC,
     r"api/v1/(me|organizations)": OWN,
     r"(api/v1/jobs|jobs/|mail/)": OPERATORS,
     r"(api/v1/)?deletions(/<uuid:deletion>(\.json|/|/proof)?|/)?": OPERATORS,

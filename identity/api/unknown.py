@@ -8,7 +8,7 @@ from identity.api import problems
 
 
 @csrf_exempt
-def unknown(_request: HttpRequest, rest: str = "") -> HttpResponse:  # noqa: ARG001 - the route hands it over
+def unknown(_request: HttpRequest) -> HttpResponse:
     """Answer an unknown address as everything else is answered: with problem details."""
     answer = problems.Answer(404, "Nothing is here", "not_found", "The API has no such address.")
     return JsonResponse(answer.body(), status=404, content_type=problems.CONTENT_TYPE)

@@ -144,5 +144,6 @@ urlpatterns = [
     _to(f"{_ORGANIZATION}/entries.jsonl", entries.EntriesJsonl, "entries-jsonl"),
     path("schema", schema.Schema.as_view(), name="api-schema"),
     path("problems/<slug:code>", unknown.explained, name="api-problem"),
-    re_path(r"^(?P<rest>.*)$", unknown.unknown, name="api-unknown"),
+    # Whatever is left, also with a line break in it, which `.*` is not.
+    re_path(r"^", unknown.unknown, name="api-unknown"),
 ]

@@ -103,7 +103,15 @@ def test_a_suspended_owner_or_organization_shuts_the_token_out(acme, ada, jane):
 
 
 def test_unknown_addresses_answer_problem_details(db):
-    for path in ("/", "/nonsense", "/organizations/acme/nonsense", "/me/", "/organizations/A%00"):
+    for path in (
+        "/",
+        "/nonsense",
+        "/organizations/acme/nonsense",
+        "/me/",
+        "/organizations/A%00",
+        "/a%0Ab",
+        "/a%0A",
+    ):
         answer = Api().get(path)
         assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json"), path
         assert answer.json()["code"] == "not_found"
