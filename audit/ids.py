@@ -4,7 +4,7 @@ import os
 import threading
 import time
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -22,9 +22,10 @@ def uuid7() -> uuid.UUID:
     return uuid7s(1)[0]
 
 
-def earliest(moment: datetime) -> uuid.UUID:
-    """Return a UUID that is no greater than any made at this time or later, as far as clocks agree."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+def earliest(moment: datetime, *, apart: timedelta) -> uuid.UUID:
+    """Return a UUID that is no greater than any made so long after this time, or later. Before 1970 none was made."""
+    milliseconds = int((moment.timestamp() + apart.total_seconds()) * 1000)
+    return uuid.UUID(int=max(milliseconds, 0) << 80)
 
 
 def uuid7s(count: int) -> list[uuid.UUID]:

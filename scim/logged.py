@@ -51,9 +51,9 @@ def page(
     """
     every = LoggedRequest.objects.filter(organization=directory.organization_id, directory=directory)
     if wanted.since:
-        every = every.filter(pk__gte=earliest(wanted.since - _CLOCKS_APART))
+        every = every.filter(pk__gte=earliest(wanted.since, apart=-_CLOCKS_APART))
     if wanted.until:
-        every = every.filter(pk__lt=earliest(wanted.until + _CLOCKS_APART))
+        every = every.filter(pk__lt=earliest(wanted.until, apart=_CLOCKS_APART))
     if after is not None:
         every = every.filter(pk__lt=after)
     end = looking.edge(every.order_by("-pk")) if wanted != Wanted() else None

@@ -45,6 +45,11 @@ FILTERS = [
     ({"warnings": "false", "method": "PATCH"}, []),
     ({"until": "2020-01-01T00:00:00Z"}, []),
     ({"since": "2020-01-01T00:00:00Z", "method": "GET"}, ["GET /Groups"]),
+    # Before there were keys, and so far from now that an hour more is no date.
+    ({"since": "0001-01-01T00:00:00Z", "method": "GET"}, ["GET /Groups"]),
+    ({"since": "9999-12-31T23:59:59Z"}, []),
+    ({"until": "0001-01-01T00:00:00Z"}, []),
+    ({"until": "9999-12-31T23:59:59Z", "method": "GET"}, ["GET /Groups"]),
 ]
 
 
