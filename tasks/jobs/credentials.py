@@ -53,13 +53,18 @@ def expired_sessions() -> int:
 def expired_invitations() -> int:
     """Close the invitations whose time has passed; answers how many."""
     actor = Actor("job", "expired_invitations", "invitation expiry")
-    with tenancy.everywhere("invitations whose time has passed"):
-        due = list(
-            Invitation.objects.filter(
-                expires_at__lte=timezone.now(), accepted_at__isnull=True, withdrawn_at__isnull=True
-            ).order_by("expires_at")[:BATCH]
-        )
-    return sum(invitations.expire(invitation, actor=actor) for invitation in due)
+
+    def batch() -> tuple[int, int]:
+        with tenancy.everywhere("invitations whose time has passed"):
+            due = list(
+                Invitation.objects.filter(
+                    expires_at__lte=timezone.now(), accepted_at__isnull=True, withdrawn_at__isnull=True
+                ).order_by("expires_at")[:AT_ONCE]
+            )
+        return len(due), sum(invitations.expire(invitation, actor=actor) for invitation in due)
+
+    # Whoever invites fifty thousand people at once invites them for the same time.
+    return in_turn(batch, AT_ONCE)
 
 
 @app.task(name="tasks.jobs.credentials.kept_answers")

@@ -129,6 +129,17 @@ def test_credentials_are_closed_when_their_time_has_passed(acme, jane):
     assert [count(acme, event) for event in ("token.expire", "session.end", "invitation.expire")] == [1, 1, 1]
 
 
+def test_as_many_invitations_as_there_are_are_closed_in_one_turn(acme, monkeypatch):
+    monkeypatch.setattr(credentials, "AT_ONCE", 2)
+    soon = timezone.now() + timedelta(hours=1)
+    for number in range(5):
+        invitations.create(acme, f"new{number}@acme.example", expires_at=soon, actor=SETUP)
+    with later(hours=2):
+        assert credentials.expired_invitations() == 5
+        assert credentials.expired_invitations() == 0
+    assert count(acme, "invitation.expire") == 5
+
+
 def many_sessions(organization, number):
     """Have a member of the organization signed in with so many browsers for an hour."""
     member = join(organization, "busy")
