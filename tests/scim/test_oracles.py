@@ -6,8 +6,6 @@ import sys
 
 import httpx2
 import pytest
-from scim2_client.engines.httpx2 import SyncSCIMClient
-from scim2_tester import Status, check_server
 
 from tests.conftest import ScimClient
 from tests.waiting import PATIENCE
@@ -30,6 +28,10 @@ def client_of(address: str, idp: ScimClient) -> httpx2.Client:
 # Some hundreds of requests, one after the other: on a busy machine more than a test is given otherwise.
 @pytest.mark.timeout(400)
 def test_scim2_tester_finds_nothing(okta, address):
+    # Late, for who collects without running this: its models take three seconds to build.
+    from scim2_client.engines.httpx2 import SyncSCIMClient
+    from scim2_tester import Status, check_server
+
     with client_of(address, okta) as http:
         results = check_server(SyncSCIMClient(http))
     wrong = [
