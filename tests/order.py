@@ -30,14 +30,6 @@ LONG = (
 _TURN = {f"tests/{name}": turn for turn, name in enumerate(LONG)}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tell the operations of an API apart by their ids too: schemathesis gives them names alone, and xdist ran one test of each id."""
-    label = getattr(item, "operation_label", None)
-    if label and item.id.params is None:
-        item._id = item.id.with_params(label)  # pytest has no public place for it
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long files first, then the others by the number of their tests; a file's own order stays.
 

@@ -17,3 +17,11 @@ def one_connection() -> Iterator[requests.Session]:
         client.trust_env = False
         client.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         yield client
+
+
+@pytest.fixture(scope="session")
+def made_up():
+    """Give what makes requests up: to load it takes longer than to collect all tests, and one process of them needs it."""
+    from tests.api import made_up
+
+    return made_up
