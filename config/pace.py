@@ -6,9 +6,9 @@ Nobody can tell beforehand what a filter costs, but what it cost a moment ago: t
 import re
 from typing import Any, Final
 
-# Whoever holds a place for longer is slow; a usual request takes some milliseconds.
-SLOW_SECONDS: Final = 0.25
-# A latest one counts for so much of what is expected of the next: one that was late once is not slow, one that took a second is.
+# Whoever holds a place for longer is slow; a usual request takes some milliseconds, and many times that where the processor is short.
+SLOW_SECONDS: Final = 0.5
+# A latest one counts for so much of what is expected of the next: one that was late once is not slow, one that took two seconds is.
 _SHARE: Final = 0.25
 # Nor is more to be forgotten than so much, by some quick ones in between.
 _COUNTED_SECONDS_MAX: Final = 4.0

@@ -68,13 +68,14 @@ class Places:
             # Whoever else could have it, if one is free, has it already.
             if self._free and self._may_have(turn):
                 return self._lend(turn)
-            if not turn.is_begun and self._is_slow(turn):
-                self._refuse_many(turn)
             turn.woken = threading.Lock()
             turn.woken.acquire()
             self._waiting.append(turn)
+            if self._is_slow(turn):
+                self._turn_away()
         turn.woken.acquire()
-        assert turn.place is not None  # noqa: S101 - who wakes it has lent it
+        if turn.place is None:
+            raise TooManyError
         return turn.place
 
     def give_back(self, turn: Turn, place: BaseDatabaseWrapper) -> None:
@@ -86,13 +87,15 @@ class Places:
             if held > SLOW_SECONDS or not self.pace.knows_none:
                 self.pace.held(turn.kind, held)
             while self._waiting and self._free and (following := self._following()) is not None:
-                self._waiting.remove(following)
                 self._lend(following)
-                assert following.woken is not None  # noqa: S101 - it waits
-                following.woken.release()
+                self._wake(following)
 
     def stuck(self) -> int:
-        """Return how many requests take long, holding a place or waiting for one; and learn of those that still hold theirs."""
+        """Return how many requests known as slow hold a place or wait for one; and learn of those that hold theirs for long by now.
+
+        Who holds one for long is not counted for that alone: where the processor is short everybody does, and more threads at work
+        would make it worse.
+        """
         if not self._holding:
             return 0
         with self._lock:
@@ -100,7 +103,10 @@ class Places:
             for turn in self._holding:
                 if now - turn.since > SLOW_SECONDS:
                     self.pace.holds(turn.kind, now - turn.since)
-            return self._slow_holding() + sum(map(self._is_slow, self._waiting))
+            if self.pace.knows_none:
+                return 0
+            self._turn_away()
+            return sum(map(self._is_slow, (*self._holding, *self._waiting)))
 
     def _lend(self, turn: Turn) -> BaseDatabaseWrapper:
         # The latest: on a quiet server one connection then does nearly everything, and knows its statements.
@@ -129,7 +135,18 @@ class Places:
     def _is_slow(self, turn: Turn) -> bool:
         return not self.pace.knows_none and self.pace.is_slow(turn.kind)
 
-    def _refuse_many(self, turn: Turn) -> None:
-        slow = [each.kind[0] for each in self._waiting if self._is_slow(each)]
-        if len(slow) >= ALL_SLOW_WAITING_MAX or slow.count(turn.kind[0]) >= SLOW_WAITING_MAX:
-            raise TooManyError
+    def _turn_away(self) -> None:
+        """Wake those who wait behind too many slow ones, without a place: also where they were not known as such when they came."""
+        found: Counter[object] = Counter()
+        for turn in [each for each in self._waiting if self._is_slow(each)]:
+            organization = turn.kind[0]
+            is_much = found.total() >= ALL_SLOW_WAITING_MAX or found[organization] >= SLOW_WAITING_MAX
+            if is_much and not turn.is_begun:
+                self._wake(turn)
+            else:
+                found[organization] += 1
+
+    def _wake(self, turn: Turn) -> None:
+        self._waiting.remove(turn)
+        assert turn.woken is not None  # noqa: S101 - it waits
+        turn.woken.release()

@@ -172,6 +172,20 @@ def test_of_slow_ones_so_many_wait_and_no_more(monkeypatch):
         made.places.give_back(turn, going_on.result(PATIENCE))
 
 
+def test_who_waits_behind_many_when_it_turns_out_slow_is_told_so(monkeypatch):
+    """Else the threads that are to bring others here would wait with them."""
+    monkeypatch.setattr(places, "SLOW_WAITING_MAX", 1)
+    with office(1) as made:
+        made.come("one", query="filter=slow")
+        made.come("two", query="filter=slow")
+        refused = made.pool.submit(made.places.take, asking(query="filter=slow"))
+        assert eventually(lambda: len(made.places._waiting) == 2)
+        made.is_slow(query="filter=slow")
+        made.places.stuck()
+        assert isinstance(refused.exception(PATIENCE), TooManyError)
+        assert len(made.places._waiting) == 1
+
+
 def test_who_waits_for_a_slow_one_is_not_counted_among_the_threads_at_work():
     """Else the threads at work would all be waiting, and nobody would bring the next request here."""
     with office(2) as made:
@@ -225,12 +239,12 @@ def test_one_late_request_makes_nothing_slow_and_quick_ones_make_it_quick_again(
     assert quick <= 20
 
 
-def test_what_is_still_under_way_is_slow_after_a_second():
+def test_what_is_still_under_way_is_slow_after_some_time():
     kind, seen = kind_of({}, "acme"), Pace()
     seen.holds(kind, SLOW_SECONDS * 2)
     assert not seen.is_slow(kind)
     for _ in range(100):
-        seen.holds(kind, 1.1)
+        seen.holds(kind, SLOW_SECONDS * 4.1)
     assert seen.is_slow(kind)
 
 
