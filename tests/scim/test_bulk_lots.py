@@ -133,6 +133,8 @@ def twin(defaults: dict[str, Any]) -> Twin:
     return Twin(made, Scim(client), domain)
 
 
+# As many operations at least are carried out in lots, or the examples say little.
+LOTS_LEAST = 10
 HERE = ("ann", "ben", "cem", "dia")
 USER_NAMES = [*(f"n{number}{{example}}@{{domain}}" for number in range(9)), "N1{example}@{domain}", "ann{example}@{domain}",
               "out{example}@{domain}", "hand{example}@{domain}", " "]  # fmt: skip
@@ -141,8 +143,9 @@ references = st.integers(0, 13).map(lambda number: f"bulkId:b{number}")
 
 
 @st.composite
-def a_person(draw: st.DrawFn) -> dict[str, Any]:
-    person: dict[str, Any] = {"userName": draw(st.sampled_from(USER_NAMES))}
+def a_person(draw: st.DrawFn, number: int) -> dict[str, Any]:
+    own = f"own{number}{{example}}@{{domain}}"
+    person: dict[str, Any] = {"userName": draw(st.sampled_from([own] * 30 + USER_NAMES))}
     if draw(st.booleans()):
         person["externalId"] = f"x{draw(st.integers(0, 9))}-{{example}}"
     if draw(st.booleans()):
@@ -153,7 +156,7 @@ def a_person(draw: st.DrawFn) -> dict[str, Any]:
                 )
             }
         ]
-    more = draw(st.integers(0, 19))
+    more = draw(st.sampled_from(range(30)))
     if more in {0, 1}:
         person["active"] = more == 1
     elif more == 2:
@@ -173,19 +176,19 @@ def a_person(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def an_operation(draw: st.DrawFn, number: int, often: list[int]) -> dict[str, Any]:
-    kind = draw(st.integers(0, 11) | st.sampled_from(often))
-    bulk_id = f"b{number}" if draw(st.integers(0, 19)) else "b0"
+    kind = draw(st.sampled_from([*range(12), *often * 20]))
+    bulk_id = draw(st.sampled_from([f"b{number}"] * 19 + ["b0"]))
     if kind <= 6:
-        return {"method": "POST", "path": "/Users", "bulkId": bulk_id, "data": draw(a_person())}
+        return {"method": "POST", "path": "/Users", "bulkId": bulk_id, "data": draw(a_person(number))}
     if kind == 7:
         members = draw(
             st.lists(references | st.sampled_from(["x3-{example}", "x4-{example}"]), max_size=4, unique=True)
         )
         data = {"displayName": f"G{number}{{example}}", "members": [{"value": each} for each in members]}
         return {"method": "POST", "path": "/Groups", "bulkId": bulk_id, "data": data}
-    path = f"/Users/{draw(st.sampled_from(ADDRESSED) | references)}"
+    path = f"/Users/{draw(st.sampled_from([ADDRESSED[number % 5]] * 9 + ADDRESSED) | references)}"
     if kind == 8:
-        return {"method": "PUT", "path": path, "data": draw(a_person())}
+        return {"method": "PUT", "path": path, "data": draw(a_person(number))}
     if kind == 9:
         return {"method": "DELETE", "path": path}
     value = draw(
@@ -201,8 +204,8 @@ def an_operation(draw: st.DrawFn, number: int, often: list[int]) -> dict[str, An
 
 @st.composite
 def a_request(draw: st.DrawFn) -> dict[str, Any]:
-    often = draw(st.sampled_from([[0], [8, 9, 10, 11], [10], [9]]))
-    operations = [draw(an_operation(number, often)) for number in range(draw(st.integers(2, 14)))]
+    often = draw(st.sampled_from([[0, 0, 0], [8, 9, 10], [10, 10, 11]]))
+    operations = [draw(an_operation(number, often)) for number in range(draw(st.integers(5, 14)))]
     errors = draw(st.sampled_from([None, None, None, 1, 2]))
     return {"Operations": operations} | ({"failOnErrors": errors} if errors else {})
 
@@ -246,7 +249,7 @@ def test_a_request_leaves_the_same_by_the_lot_and_one_by_one(eraser, defaults):
             assert chosen(one[1]) == chosen(other[1])
 
     compare()
-    assert min(lots["let_in"], lots["carry_out"]) > 0
+    assert lots.total() > LOTS_LEAST
     rows, others = (each.shared(each.rows(eraser), eraser) for each in (by_lot, alone))
     for table in rows:
         assert sorted(rows[table], key=json.dumps) == sorted(others[table], key=json.dumps), table
