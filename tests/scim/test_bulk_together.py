@@ -172,6 +172,15 @@ def test_somebody_who_is_changed_twice_is_changed_in_order(idp):
     assert [idp.get(f"/Users/{each}").body["title"] for each in (one, other)] == ["d", "e"]
 
 
+def test_a_lot_of_changes_begins_nothing_more_when_its_time_is_over(idp, commits, monkeypatch):
+    people = [idp.create(f"p{number}@example.org")["id"] for number in range(3)]
+    monkeypatch.setattr(bulk, "TOGETHER_SECONDS", 0.0)
+    commits.clear()
+    results = send(idp, *(change(each, {"title": "Lead"}) for each in people))
+    assert [(each["status"], each["version"]) for each in results] == [("200", 'W/"2"')] * 3
+    assert commits == [1, 1, 1]
+
+
 def test_a_flood_of_leavers_by_lots_is_held_from_the_budget_on(acme, okta, idp):
     directories.change(
         okta.directory, actor=SETUP, settings={"burst_guard": {"members": 3, "percent": 0, "seconds": 3600}}
