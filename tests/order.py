@@ -2,6 +2,7 @@
 
 import gc
 from collections import Counter
+from collections.abc import Generator
 
 import pytest
 
@@ -42,6 +43,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
     tests = Counter(item.location[0] for item in items)
     items.sort(key=lambda item: (_TURN.get(item.location[0], len(LONG)), -tests[item.location[0]]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while tests are collected: nearly all that is made then stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:
