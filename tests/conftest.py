@@ -15,6 +15,7 @@ import pytest
 import time_machine
 from django.test.testcases import LiveServerThread
 from django.utils import timezone
+from hypothesis.internal.conjecture import providers
 
 from audit.record import Actor
 from identity import directories, members, organizations, roles, tenancy, tokens
@@ -29,7 +30,6 @@ _UNTIMED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.
 hypothesis.settings.register_profile("by-chance", _UNTIMED)
 hypothesis.settings.register_profile("the-same", _UNTIMED, derandomize=True)
 hypothesis.settings.load_profile("the-same")
-
 pytest_plugins = ["tests.database", "tests.order", "tests.made_once"]
 
 # Python's servers send headers and body by themselves; without this a client that keeps its connection waits 40 ms for each body.
@@ -37,6 +37,16 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 ROOT = Path(__file__).parent.parent
 SETUP = Actor("job", "tests", "the tests")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart() -> None:
+    """Have Hypothesis try the values that stand in those of our modules that are loaded by now, and in no others.
+
+    Else the made-up examples would depend on what the tests before happen to have loaded, which is another thing on each worker.
+    """
+    standing = providers._get_local_constants()
+    providers._get_local_constants = lambda: standing
 
 
 @pytest.fixture(scope="session")
