@@ -138,4 +138,5 @@ def test_a_request_is_gone_with_its_answer(okta, path):
     gc.collect()
     before = _requests()
     assert asked(path, okta.secret)[0]
-    assert _requests() == before
+    # Fewer, where one of another test went meanwhile.
+    assert _requests() <= before
