@@ -1,6 +1,7 @@
 """Files that are handed out, CSV and JSON Lines: every line is an entry, and one that could not be finished says so at its end.
 
 A connection that breaks off is told by the connection. What fails on our side is not: the server ends that answer like a whole one.
+Why: docs/decisions/download-ends.md.
 """
 
 import csv

@@ -2,6 +2,7 @@
 
 Whoever names a person, a group or a device can write them, so they are kept as they came (SCIM answers with what it was told) and are
 dealt with where texts are put together: pages show them (`console.turned`), letters and CSV leave them out.
+Why: docs/decisions/turned-names.md.
 """
 
 import re

@@ -3,6 +3,7 @@
 granian reads a body when the application asks for it, and waits for the client without limit. So each process has spare threads for
 waiting (`THREADS`), and one address may hold half of them. A client that overstays loses its connection: that wakes the thread which
 waits for it, and sets it free.
+Why: docs/decisions/slow-clients.md.
 """
 
 import os

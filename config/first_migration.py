@@ -1,4 +1,7 @@
-"""Migrate an empty database with a fifth of the work: each model is made anew when it changes, and not with all that are related to it."""
+"""Migrate an empty database with a fifth of the work: each model is made anew when it changes, and not with all that are related to it.
+
+Why: docs/decisions/first-migration.md.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

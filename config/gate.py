@@ -3,6 +3,7 @@
 A place is a connection to the database; each process has `ROLLCALL_WEB_THREADS` of them. Threads are cheap, so there are more of them
 than places (`config/granian_threads.py`). A thread borrows a place while it works, and gives it back while it waits: for a client whose
 body trickles in or who takes a long answer piece by piece, or for another thread that does its work along with its own (`lent`).
+Why: docs/decisions/slow-clients.md, docs/decisions/places.md.
 """
 
 import threading

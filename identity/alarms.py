@@ -1,4 +1,7 @@
-"""What people must hear of at once: an organization without an administrator, and its emergency way in used or lost."""
+"""What people must hear of at once: an organization without an administrator, and its emergency way in used or lost.
+
+Why: docs/decisions/last-administrator.md.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

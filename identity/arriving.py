@@ -1,4 +1,7 @@
-"""Newcomers whom a directory brings in the same moment, by requests of their own: one transaction lets in all of them."""
+"""Newcomers whom a directory brings in the same moment, by requests of their own: one transaction lets in all of them.
+
+Why: docs/decisions/arriving-together.md.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context

@@ -1,4 +1,7 @@
-"""Who sits at the browser: the session cookie, read on every request."""
+"""Who sits at the browser: the session cookie, read on every request.
+
+Why: docs/decisions/browser-sessions.md.
+"""
 
 from collections.abc import Callable
 from typing import cast

@@ -2,6 +2,7 @@
 
 DNS is asked outside any transaction. A job claims a domain that is due by putting its next check off: so two workers never ask about the
 same one, and if one dies, another asks when that time comes. `conclude` then decides under the row's lock.
+Why: docs/decisions/domain-proofs.md.
 """
 
 from datetime import datetime, timedelta

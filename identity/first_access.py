@@ -4,6 +4,7 @@ Strongest first: an administrator's own edit › what the identity provider asse
 directory › the defaults of the organization. Defaults come when the member is created; the asserted set takes their
 place once, grants and roles each for itself. What an administrator gave, confirmed or took away is *held*, and no machine path
 touches it. The defaults are in identity.first_defaults; a directory that goes on assigning is in identity.followed_access.
+Why: docs/decisions/first-permissions.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""Nobody hands out more than they hold: the rule for whoever gives or takes roles, scopes and capabilities, through whichever door."""
+"""Nobody hands out more than they hold: the rule for whoever gives or takes roles, scopes and capabilities, through whichever door.
+
+Why: docs/decisions/who-renames-whom.md.
+"""
 
 from collections.abc import Iterable
 from typing import Final, Protocol

@@ -4,6 +4,7 @@ In order: the directory's external id › the user name among the directory's ow
 a member whom no directory knows yet, if the e-mail lies in a domain that the organization has proved. Anything else is a
 stranger: a directory never adopts somebody else's account. A person whom an administrator moved here (identity.moves) is found by any
 of these; one who was moved away is no longer this directory's to speak of.
+Why: docs/decisions/who-arrives.md.
 """
 
 import json

@@ -2,6 +2,7 @@
 
 Changes of nesting in one organization wait for each other: if two groups were put into each other at the same time, neither change
 would see the circle. Everything else about groups goes on meanwhile.
+Why: docs/decisions/nested-groups.md.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,7 @@
 """Objects of rows and rows of objects without the ORM's building of SQL, which costs more than PostgreSQL's answering.
 
 Read is what a statement of our own returns as JSON (`to_jsonb`); written is by a statement whose text is made once for each model.
+Why: docs/decisions/round-trips.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,6 +2,7 @@
 
 The codes are those of RFC 6238 with what every app takes for granted: SHA-1, six digits, thirty seconds. Each is good
 once (section 5.2), one step early or late counts (section 5.2 too), and ten recovery codes stand in for a lost telephone.
+Why: docs/decisions/second-factors.md.
 """
 
 import hashlib

@@ -1,4 +1,7 @@
-"""Signed-in browsers: a random cookie, of which we keep the digest."""
+"""Signed-in browsers: a random cookie, of which we keep the digest.
+
+Why: docs/decisions/browser-sessions.md.
+"""
 
 import hashlib
 import secrets

@@ -2,6 +2,7 @@
 
 Outside these blocks no tenant row is visible: row-level security compares every row with a setting that lives as
 long as the transaction (`set_config(…, true)`), so that nothing can leak into the next user of the connection.
+Why: docs/decisions/tenants-by-row-level-security.md, docs/decisions/verbs-join-transactions.md.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

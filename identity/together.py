@@ -2,6 +2,7 @@
 
 A small transaction costs several times what is in it. Whoever comes while nobody is at work begins by themselves and at once; whoever comes
 meanwhile is gathered, and one of those does the next lot. Nobody waits for others to come, so a single request takes as long as ever.
+Why: docs/decisions/arriving-together.md.
 """
 
 import threading

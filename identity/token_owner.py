@@ -1,4 +1,7 @@
-"""Finds a token with its organization and its owner by its prefix, and has asked, by the same flush, what is asked in their name."""
+"""Finds a token with its organization and its owner by its prefix, and has asked, by the same flush, what is asked in their name.
+
+Why: docs/decisions/scim-door.md.
+"""
 
 from typing import Final
 

@@ -1,4 +1,7 @@
-"""Sign-in attempts: the store of open requests, the guard against replays, and the sign-in log, in one table."""
+"""Sign-in attempts: the store of open requests, the guard against replays, and the sign-in log, in one table.
+
+Why: docs/decisions/saml-request-store.md.
+"""
 
 import hashlib
 import secrets as random

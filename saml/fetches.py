@@ -2,6 +2,7 @@
 
 So no web process ever calls out, and one that may not (egress is often closed to it) need not. The row is the queue: a wake-up after the
 commit is a convenience, and the clock's tick finds what nobody was woken for. What was loaded is handed over once, and then forgotten.
+Why: docs/decisions/saml-metadata-by-a-worker.md.
 """
 
 import time

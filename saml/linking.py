@@ -3,6 +3,7 @@
 The danger is that a stranger slips their own identity in. So the attempt is bound to the browser, by its nonce, and to the member and
 session that began it. That is not enough: a stranger may have signed this browser in at the identity provider as themselves. So nothing
 is linked until the member has seen the name that came back and confirmed it.
+Why: docs/decisions/saml-linking.md.
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 In order: the identity stored at the first sign-in › the user name › an e-mail in a proved domain that exactly one
 member has › an open invitation › a new member, where the connection lets anyone in. Whoever is suspended or
 offboarded stays out and is not made anew.
+Why: docs/decisions/saml-who-is-this.md.
 """
 
 import hashlib

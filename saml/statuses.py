@@ -1,4 +1,7 @@
-"""Say what an identity provider means that answers without signing anybody in (SAML core 3.2.2.2)."""
+"""Say what an identity provider means that answers without signing anybody in (SAML core 3.2.2.2).
+
+Why: docs/decisions/saml-foreign-identity-providers.md.
+"""
 
 from typing import Final
 

@@ -1,4 +1,7 @@
-"""Whether a connection's test sign-in still counts: what it proved is what a sign-in hangs on, at that moment."""
+"""Whether a connection's test sign-in still counts: what it proved is what a sign-in hangs on, at that moment.
+
+Why: docs/decisions/saml-tested.md.
+"""
 
 from typing import Any
 

@@ -3,6 +3,7 @@
 Pure: the bytes, the connection, the request it answers and the time go in; values or a coded refusal come
 out. Only the last half of rule 11 (the request is taken once) and rule 13 (the assertion is spent once) are
 rows of the database, in `saml/spent.py`.
+Why: docs/decisions/saml-own-verifier.md.
 """
 
 from dataclasses import dataclass, field

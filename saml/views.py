@@ -1,4 +1,7 @@
-"""The four addresses of a connection: metadata, login, acs, sls. They carry values in and answers out, and hold no rules."""
+"""The four addresses of a connection: metadata, login, acs, sls. They carry values in and answers out, and hold no rules.
+
+Why: docs/decisions/saml-without-djangosaml2-views.md.
+"""
 
 from collections.abc import Callable
 from functools import wraps

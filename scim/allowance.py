@@ -3,6 +3,7 @@
 They are counted in Valkey when they are taken, so all processes together never let more pass than the limit says, and who is near it
 takes them one by one. What is taken and not used in time is lost to the token, so it is little: a sixteenth of what is left to it at the
 most, and no more than twice of what it has just used up.
+Why: docs/decisions/scim-door.md.
 """
 
 import time

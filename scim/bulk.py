@@ -1,4 +1,7 @@
-"""POST /Bulk: many operations in one request, each of them whole or not at all (RFC 7644 §3.7)."""
+"""POST /Bulk: many operations in one request, each of them whole or not at all (RFC 7644 §3.7).
+
+Why: docs/decisions/scim-bulk.md.
+"""
 
 import time
 from collections.abc import Callable, Collection, Iterator

@@ -1,4 +1,7 @@
-"""Operations of a Bulk request that change different people: one question holds all of them, and what is written travels together."""
+"""Operations of a Bulk request that change different people: one question holds all of them, and what is written travels together.
+
+Why: docs/decisions/scim-bulk.md.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,7 @@
-"""Operations of a Bulk request that bring newcomers of whom nothing more is to be said: many of them are written by one statement."""
+"""Operations of a Bulk request that bring newcomers of whom nothing more is to be said: many of them are written by one statement.
+
+Why: docs/decisions/scim-bulk.md.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

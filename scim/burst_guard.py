@@ -2,6 +2,7 @@
 
 Nothing is refused: the client gets its success and whoever left is out. What the guard keeps is the way back: each departure is a row,
 written with the verb; beyond the directory's budget the rows become a burst, and from then on nobody of it is offboarded by a machine.
+Why: docs/decisions/burst-guard.md.
 """
 
 import time

@@ -1,4 +1,7 @@
-"""The token that a request carries: as a bearer, or as the password of HTTP Basic from clients that know nothing else."""
+"""The token that a request carries: as a bearer, or as the password of HTTP Basic from clients that know nothing else.
+
+Why: docs/decisions/scim-basic.md.
+"""
 
 import base64
 import binascii

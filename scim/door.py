@@ -1,4 +1,12 @@
-"""The frame of every SCIM address: authentication before, SCIM's own errors after, refusals into the record."""
+"""The frame of every SCIM address: authentication before, SCIM's own errors after, refusals into the record.
+
+What a request asks first is mostly known before we know who sends it. So a view may *foresee*: `foreseen` returns that one statement, it
+travels with the look-up of the token, and its answer waits in the `Caller`. The code behind the view asks as if nothing had been foreseen
+(`Caller.read`): exactly that statement is answered from there, any other one goes to PostgreSQL. Nothing but time depends on it: a view
+that foresees nothing is right as well. By the methods of `holds` the foreseen statement also locks its row, in a transaction that is
+opened before it.
+Why: docs/decisions/scim-door.md, docs/decisions/round-trips.md.
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress

@@ -1,4 +1,7 @@
-"""Whom a creation brings: asked for with the token, by a body that nobody has understood yet; let in with others of the moment."""
+"""Whom a creation brings: asked for with the token, by a body that nobody has understood yet; let in with others of the moment.
+
+Why: docs/decisions/arriving-together.md.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,7 @@
-"""Turns what clients send, in any of their dialects, into canonical operations and resources, with notices on what was bent."""
+"""Turns what clients send, in any of their dialects, into canonical operations and resources, with notices on what was bent.
+
+Why: docs/decisions/scim-own-core.md.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

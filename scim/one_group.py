@@ -1,4 +1,9 @@
-"""One group of a directory: found, held with the people who are named for it, changed, and as it is afterwards."""
+"""One group of a directory: found, held with the people who are named for it, changed, and as it is afterwards.
+
+A change goes `locked` → `change` → the answer. Where the answer shows the members, they are read before the change (`few`, which
+waits for nothing) and `after` works out what they are now, so that nobody reads again what was just written.
+Why: docs/decisions/round-trips.md.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

@@ -2,6 +2,7 @@
 
 Values are never destroyed by any of them. What no schema names any more is kept in the profile and shown to no directory; defined
 again, it is there. So a definition must agree with the values that are held: another type for them is refused.
+Why: docs/decisions/own-schemas.md.
 """
 
 from collections.abc import Mapping, Sequence

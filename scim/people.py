@@ -1,4 +1,7 @@
-"""One person of a directory: found, held for a change, and brought to what a request wants."""
+"""One person of a directory: found, held for a change, and brought to what a request wants.
+
+Why: docs/decisions/scim-lifecycle.md.
+"""
 
 from typing import Final
 from uuid import UUID

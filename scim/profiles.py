@@ -1,4 +1,7 @@
-"""The identity providers as tables: what each of them gets wrong, and where our answers differ by client."""
+"""The identity providers as tables: what each of them gets wrong, and where our answers differ by client.
+
+Why: docs/decisions/scim-where-clients-and-rfc-differ.md.
+"""
 
 from typing import Literal, NamedTuple
 

@@ -2,6 +2,7 @@
 
 The row is written for people who look for what their identity provider sent. It may be lost with a power cut, so nobody waits for the
 disk; a request that crashes is written down too, as status 500.
+Why: docs/decisions/scim-request-log.md.
 """
 
 import time

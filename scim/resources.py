@@ -1,4 +1,7 @@
-"""A member as a SCIM User, a group as a SCIM Group, and back. Pure: SCIM's words stop here."""
+"""A member as a SCIM User, a group as a SCIM Group, and back. Pure: SCIM's words stop here.
+
+Why: docs/decisions/scim-versions.md.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

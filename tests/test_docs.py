@@ -1,4 +1,7 @@
-"""What the README and docs/ name is there: files, folders, tests, the headings that links lead to, and functions of modules."""
+"""What the README and docs/ name is there: files, folders, tests, the headings that links lead to, and functions of modules.
+
+What the code names of docs/ is there too, and whoever reads a module finds the decision behind it.
+"""
 
 import ast
 import re
@@ -10,10 +13,12 @@ from config.environment import ROOT
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 FLOORS = "audit|bench|config|console|demo|deploy|docs|identity|saml|scim|tasks|tests"
+CODED = ("audit", "config", "console", "identity", "saml", "scim", "tasks")
 CODE = re.compile(r"`([^`\n]+)`")
 # `identity/members.py`, `tasks/sync/`, `saml/urls`, and `identity/batches.suspend`, a function of a module.
 NAMED = re.compile(rf"^(?:python )?((?:{FLOORS})/[\w/-]*)(?:\.(\w+))?")
 TEST = re.compile(r"\b(test_\w+\.py)\b")
+PAGE = re.compile(r"\bdocs/[\w./-]+\.\w+")
 LINK = re.compile(r"\]\(([^)#\s]*)#?([^)\s]*)\)")
 SUFFIXES = ("css", "html", "js", "json", "md", "py")
 
@@ -66,6 +71,25 @@ def test_every_link_leads_somewhere(page):
 )  # fmt: skip
 def test_a_name_that_leads_nowhere_is_noticed(named):
     assert missing(named)
+
+
+def pages_named() -> dict[str, set[str]]:
+    """Return the pages of docs/ that modules name, and by which modules."""
+    found: dict[str, set[str]] = {}
+    for floor in CODED:
+        for path in (ROOT / floor).rglob("*.py"):
+            for page in PAGE.findall(path.read_text()):
+                found.setdefault(page, set()).add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_every_page_that_a_module_names_is_there():
+    assert {page: by for page, by in pages_named().items() if not (ROOT / page).is_file()} == {}
+
+
+def test_every_decision_is_named_by_a_module_that_it_is_about():
+    decisions = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/decisions").glob("*.md")}
+    assert decisions - pages_named().keys() - {"docs/decisions/README.md"} == set()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 The call's changes and its kept answer are one transaction, so neither exists without the other, whatever dies in between. A refused call
 changed nothing and keeps nothing: sent again, it is tried again. What a call must ask of somebody else's server is asked between two
 transactions (identity.outside), of which the second decides.
+Why: docs/decisions/idempotency-keys.md.
 """
 
 import hashlib

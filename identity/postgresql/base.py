@@ -2,6 +2,11 @@
 
 BEGIN, the tenant's setting, savepoints, entries of the record: Django's own backend waits for the answer of each. They are done before
 the statement that they travel with, in the same transaction; if one of them were refused, that statement would raise.
+
+Whoever writes a verb meets five of these, all of `connection`: `ahead` queues what nobody waits for, `later` what is to be read once the
+next statement is through, `write` what a constraint may refuse; `ask` sends what is queued with its own statements and waits; `flush` sends
+what is queued alone. The ORM goes on as ever: its cursors take along what is queued (`board`) and await it with their own answer (`land`).
+Why: docs/decisions/round-trips.md.
 """
 
 import select

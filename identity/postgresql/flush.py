@@ -1,7 +1,8 @@
-"""Asks PostgreSQL several things by one flush and one round trip, past the cursors of Django and psycopg.
+"""A statement, and the channel that asks several by one flush and one round trip, past the cursors of Django and psycopg.
 
 A read of SCIM is two small statements. Through cursors, their way from Python and back took ten times as long as PostgreSQL took to answer
 them; libpq itself (psycopg.pq) takes 20 µs of the processor.
+Why: docs/decisions/round-trips.md.
 """
 
 import re
