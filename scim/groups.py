@@ -150,12 +150,12 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
             {"externalId": row.external_id} if row.external_id else {}
         )
         after, is_changed = patch.apply(before, others, GROUPS, wanted.notices)
-        few = one_group.few(who, row.id) if is_told else None
+        members_before = one_group.members_before(who, row.id) if is_told else None
         if is_changed or not changes.is_empty:
             attributes = {"externalId": None} | after
             delta = one_group.change(who, row, group, attributes, changes, wanted.notices)
-        if few is not None:
-            shown = one_group.after(who, few, group, delta)
+        if members_before is not None:
+            shown = one_group.after(who, members_before, group, delta)
             is_quiet, row = shown is None, shown or row
         elif not is_quiet:
             row = one_group.found(who, row.id, members=members_wanted(call))

@@ -1,7 +1,7 @@
 """One group of a directory: found, held with the people who are named for it, changed, and as it is afterwards.
 
-A change goes `locked` → `change` → the answer. Where the answer shows the members, they are read before the change (`few`, which
-waits for nothing) and `after` works out what they are now, so that nobody reads again what was just written.
+A change goes `locked` → `change` → the answer. Where the answer shows the members, they are read before the change (`members_before`,
+which waits for nothing) and `after` works out what they are now, so that nobody reads again what was just written.
 Why: docs/decisions/round-trips.md.
 """
 
@@ -111,7 +111,7 @@ def _check_emptying(who: Caller, row: GroupRow) -> None:
         raise ScimError(Code.EMPTIES_GROUP, count=count)
 
 
-def few(who: Caller, group_id: UUID) -> Later:
+def members_before(who: Caller, group_id: UUID) -> Later:
     """Have a locked group read, before it is changed, with what `after` needs of its members; it travels with the next statement."""
     return who.read_later(queries.group_asked(group_id, members="few"))
 
