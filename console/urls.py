@@ -3,7 +3,6 @@
 from django.urls import URLPattern, path
 
 from console import (
-    attempts,
     attribute_mapping,
     bundles,
     bursts,
@@ -48,6 +47,7 @@ from console import (
     second_step,
     session_end,
     sign_in,
+    sign_in_log,
     sign_on,
     timeline,
 )
@@ -179,10 +179,10 @@ urlpatterns = [
     _own(f"{_CONNECTION}keys/<slug:step>", "connection_key", key_rollover.act, _POST),
     _own(f"{_CONNECTION}renewal", "connection_renewal", renewals.edit, _FORM),
     _own("sign-on", "sign_on", sign_on.show, _FORM),
-    _own("sign-ins/", "sign_ins", attempts.index),
-    _own("sign-ins.csv", "sign_ins_csv", attempts.download_csv),
-    _own("sign-ins.jsonl", "sign_ins_jsonl", attempts.download_jsonl),
-    _own("sign-ins/<uuid:attempt>/", "sign_in_attempt", attempts.one),
+    _own("sign-ins/", "sign_ins", sign_in_log.index),
+    _own("sign-ins.csv", "sign_ins_csv", sign_in_log.download_csv),
+    _own("sign-ins.jsonl", "sign_ins_jsonl", sign_in_log.download_jsonl),
+    _own("sign-ins/<uuid:attempt>/", "sign_in_attempt", sign_in_log.one),
     _own("domains/", "domains", domains.index, _FORM),
     _own("domains/<uuid:domain>/check", "domain_check", domains.check, _POST),
     _own("domains/<uuid:domain>/confirm", "domain_confirm", domains.confirm, _POST),
