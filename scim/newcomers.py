@@ -6,7 +6,7 @@ Why: docs/decisions/arriving-together.md.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from identity import arriving, matching, tenancy
+from identity import arriving_together, matching, tenancy
 from identity.matching import Prospect
 from identity.models import Member
 from identity.postgresql.flush import Statement
@@ -49,7 +49,7 @@ def let_in(who: Caller, fields: MemberFields, seen: Prospect | None) -> Member |
     if seen is None or not is_plain:
         return None
     try:
-        return arriving.let_in(
+        return arriving_together.let_in(
             who.organization, who.directory, actor=who.actor, user_name=fields.user_name, profile=fields.profile,
             active=fields.active is not False, external_id=fields.external_id, seen=seen,
         )  # fmt: skip

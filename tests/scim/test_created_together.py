@@ -8,7 +8,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection, connections
 
 from audit.models import Entry
-from identity import arrivals, arriving, directories, grants, members, resources, tenancy
+from identity import arrivals, arriving_together, directories, grants, members, resources, tenancy
 from identity.models import Member
 from tests.conftest import SETUP
 from tests.scim.talk import Answer, Scim
@@ -29,7 +29,7 @@ class Crowd:
 
     def together(self, *names: str, **more: Any) -> list[Answer]:
         """Create them in one lot: they are gathered as if somebody before them were at work."""
-        gathers, key = arriving._together, self.okta.directory.pk
+        gathers, key = arriving_together._together, self.okta.directory.pk
         gathers._waiting[key] = []
         creating = [self.begin(name, **more) for name in names]
         try:
@@ -119,11 +119,11 @@ def test_each_of_a_lot_gets_their_first_permissions_once(acme, crowd, okta):
 
 
 def test_directories_have_lots_of_their_own(acme, crowd, entra):
-    arriving._together._waiting[entra.directory.pk] = []
+    arriving_together._together._waiting[entra.directory.pk] = []
     try:
         assert crowd.begin("a").result(PATIENCE).status == 201
     finally:
-        del arriving._together._waiting[entra.directory.pk]
+        del arriving_together._together._waiting[entra.directory.pk]
 
 
 def test_whose_group_waits_for_them_joins_it(acme, crowd, okta):
@@ -145,7 +145,7 @@ def test_a_lot_whose_connection_is_lost_at_its_end_is_refused_as_one_and_can_be_
         if len(ready.newcomers) > 1:
             eraser.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
 
-    monkeypatch.setattr(arriving.arrivals, "write", lose)
+    monkeypatch.setattr(arriving_together.arrivals, "write", lose)
     with pytest.raises((OperationalError, InterfaceError)):
         crowd.together("a", "b", "c")
     assert created(acme) == []
