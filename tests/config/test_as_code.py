@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 from django.core.management import CommandError, call_command
 
 from audit.models import Entry
+from config.as_code import events
 from config.environment import ROOT
 from identity import directories, groups, mappings, organizations, resources, roles, tenancy, tokens
 from identity.grants import GrantSpec
@@ -281,3 +283,48 @@ def test_a_list_is_no_key(db, tmp_path, text):
     path.write_text(text)
     with pytest.raises(CommandError, match="is not YAML"):
         rollcall("plan", path)
+
+
+@pytest.mark.parametrize(
+    "text", ["version: 1\n---\nversion: 1\n", "!!set {a}", "a: !!binary [b]", "=: 1", "<<: {version: 1}"]
+)
+def test_what_a_file_has_no_use_for_is_refused(db, tmp_path, text):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(CommandError, match="is not YAML"):
+        rollcall("plan", path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {}, {"list": [], "object": {}, "nothing": None}, {"yes": True, "no": False, "count": 12, "share": 1.5},
+        {name: name for name in ("no", "Yes", "true", "null", "~", "12", "1.5", "2026-11-23", "- a", "a: b", "# a", "*a", "&a", "!a", "")},
+        {"lines": "one\ntwo\n", "long": "word " * 60, "spaces": "  a  ", "odd": "é 中 🙂 \u2028 \x7f \t"},
+        {"list": [[["deep"], []], {"a": [{"b": "c"}]}]},
+    ],
+)  # fmt: skip
+def test_what_is_written_is_read_as_it_was(value):
+    written = events.write(value)
+    assert events.read(written.encode()) == value
+    assert yaml.safe_load(written) == value
+
+
+def test_one_value_in_two_places_is_written_out_in_both():
+    same = {"grants": [{"kind": "asset"}]}
+    assert events.read(events.write({"a": same, "b": same}).encode()) == {"a": same, "b": same}
+
+
+def test_of_a_long_file_little_more_is_kept_than_what_it_says():
+    grants = [{"kind": "asset", "id": f"asset {number}", "permission": "view"} for number in range(100)]
+    raw = events.write(
+        {"mappings": [{"group": f"Team {number}", "grants": grants} for number in range(50)]}
+    ).encode()
+    tracemalloc.start()
+    try:
+        read = events.read(raw)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(read["mappings"]) == 50
+    assert most < kept + 2 * len(raw)
