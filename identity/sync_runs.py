@@ -182,7 +182,9 @@ def subject_of(run: Run) -> Subject:
 
 def _check_approvable(run: Run, plan_hash: str) -> None:
     if run.state == State.SUPERSEDED:
-        raise Conflict("The directory was read again since: approve the plan of the newer run.")
+        raise Conflict(
+            "The directory was read again since: look at the newer run, and approve its plan if it waits for you."
+        )
     if run.state != State.HELD:
         raise Conflict(f"This run is not held: {run.state}.")
     if run.expires_at is not None and run.expires_at <= timezone.now():

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
@@ -46,14 +47,10 @@ def after_plan(run: Run) -> None:
 
 def hold(run: Run) -> None:
     """Let the run wait for a person, in the place of an older one that waits; administrators are told of a plan that is new."""
-    older = Run.objects.filter(
-        organization=run.organization_id, directory=run.directory_id, state=State.HELD
-    ).exclude(pk=run.pk)
+    older = _older_held(run)
     is_known = older.filter(plan_hash=run.plan_hash).exists()
     told = [address for addresses in older.values_list("told", flat=True) for address in addresses]
-    for superseded in older.values_list("pk", flat=True):
-        staging.clear(superseded)
-    older.update(state=State.SUPERSEDED, ended_at=timezone.now())
+    _supersede(older)
     run.state, run.lease, run.lease_until = State.HELD, None, None
     run.expires_at = timezone.now() + timedelta(hours=sync_runs.APPROVAL_HOURS)
     if is_known:
@@ -74,6 +71,18 @@ def hold(run: Run) -> None:
     )
 
 
+def _older_held(run: Run) -> QuerySet[Run]:
+    return Run.objects.filter(
+        organization=run.organization_id, directory=run.directory_id, state=State.HELD
+    ).exclude(pk=run.pk)
+
+
+def _supersede(older: QuerySet[Run]) -> None:
+    for superseded in older.values_list("pk", flat=True):
+        staging.clear(superseded)
+    older.update(state=State.SUPERSEDED, ended_at=timezone.now())
+
+
 def after_apply(run: Run) -> None:
     """End a run whose waiting steps are done, or let it wait for a person for the held rest. The caller holds the claim."""
     held = Step.objects.filter(organization=run.organization_id, run=run, state=Step.State.HELD)
@@ -81,6 +90,8 @@ def after_apply(run: Run) -> None:
         hold(run)
         _save(run)
         return
+    # What an older reading would have done is settled by this one, also where this one found nothing to do.
+    _supersede(_older_held(run))
     _end(run, State.DONE)
     skipped = Step.objects.filter(organization=run.organization_id, run=run, state=Step.State.SKIPPED)
     values: dict[str, Any] = {"scope": run.scope, "failures": 0, "succeeded_at": run.ended_at}

@@ -156,6 +156,21 @@ def test_4_a_newer_run_takes_the_place_of_the_held_one(held, hr):
     assert approved(newer, ADA).state == "done"
 
 
+def test_4_a_newer_run_without_a_question_takes_the_place_of_the_held_one_too(held, hr):
+    # The directory was cut off for an hour, and whoever reads the mail the next morning approves what it said then.
+    listing(*crowd(10))
+    assert run(hr).state == "done"
+    with pytest.raises(Conflict, match="newer"):
+        sync_runs.approve(held, held.plan_hash, actor=ADA)
+    assert out(hr) == []
+
+
+def test_4_a_dry_run_leaves_the_held_one_waiting(held, hr):
+    listing(*crowd(10))
+    assert run(hr, dry_run=True).state == "previewed"
+    assert approved(held, ADA).applied == 6
+
+
 def test_4_the_hash_says_exactly_what_would_happen(held, hr):
     listing(*crowd(3), *[person(f"p{place:02}", active=False) for place in range(3, 10)])
     assert run(hr).plan_hash != held.plan_hash
