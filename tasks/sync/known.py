@@ -60,11 +60,13 @@ UPDATE tasks_known known
    AND NOT EXISTS (SELECT 1 FROM identity_step step WHERE step.organization_id = %(organization)s AND step.run_id = %(run)s
                       AND step.external_id = staged.external_id AND step.member_id IS NOT NULL)
 """
+# Not of whoever is still in, since their step was skipped or is held: who counts as gone is not missed by later listings.
 _GONE: Final = """
 UPDATE tasks_known known SET gone_at = %(now)s
-  FROM tasks_stagedperson staged
- WHERE known.directory_id = %(directory)s AND staged.run_id = %(run)s AND staged.external_id = known.external_id AND staged.word = 'removed'
-   AND known.gone_at IS NULL
+  FROM tasks_stagedperson staged, identity_member member
+ WHERE member.organization_id = %(organization)s AND member.id = known.member_id AND member.state <> 'active'
+   AND known.directory_id = %(directory)s AND staged.run_id = %(run)s
+   AND staged.external_id = known.external_id AND staged.word = 'removed' AND known.gone_at IS NULL
 """
 
 

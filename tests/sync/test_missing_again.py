@@ -2,9 +2,11 @@
 
 from identity import members, pulls, tenancy
 from identity.models import Group, Member
+from tasks.sync import plan
 from tests.conftest import SETUP
+from tests.sync import scripted
 from tests.sync.conftest import ADA
-from tests.sync.scripted import crowd, listing, pull_of, run, settle, states
+from tests.sync.scripted import crowd, listing, member_of, pull_of, run, settle, states, steps
 from tests.sync.test_work import MAPPING
 
 
@@ -68,3 +70,27 @@ def test_whoever_is_out_here_already_is_not_looked_for(acme, script):
     members.offboard(gone, actor=SETUP)
     run(pull)
     assert script.asked[-1][1] == {"delta": 2}
+
+
+def test_whoever_was_removed_there_while_they_changed_here_goes_out_by_the_next_listings(
+    acme, script, monkeypatch
+):
+    pull = pull_of(acme)
+    listing(*crowd(10), cookie={"delta": 1})
+    settle(pull, ADA)
+    leaver, planned = member_of(pull, "p09"), plan.plan
+
+    def plan_and_change(claim):
+        planned(claim)
+        members.change(leaver, profile={**leaver.profile, "title": "Clerk"}, actor=ADA)
+
+    monkeypatch.setattr(plan, "plan", plan_and_change)
+    listing(removed=["p09"], whole=False, cookie={"delta": 2})
+    made = run(pull)
+    assert steps(made, "external_id", "state", "reason") == [("p09", "skipped", "changed_since")]
+    monkeypatch.undo()
+    scripted.install(monkeypatch)
+    # Read as a whole, a directory of changes tells nothing of whom it no longer has.
+    listing(*crowd(9), cookie={"delta": 3})
+    assert [run(pull).counts for _ in range(2)] == [{}, {"suspend": 1}]
+    assert states(pull)["p09"] == "suspended"
