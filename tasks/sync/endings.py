@@ -125,9 +125,10 @@ def put_off(run: Run, fault: Fault) -> bool:
     # Directories of one cause (a network that was down) must not come back all at once.
     seconds = wait.total_seconds() * (0.5 + random.random())  # noqa: S311 - it spreads load, it guards nothing
     if isinstance(fault, RateLimited):
-        seconds = max(seconds / 10, min(fault.retry_after_seconds, _WAIT_SECONDS_MAX))
-    else:
-        run.attempts += 1
+        # Its word is taken; given again and again, with nothing in between, it is worth no more than silence.
+        soon = seconds if run.attempts else seconds / 10
+        seconds = max(soon, min(fault.retry_after_seconds, _WAIT_SECONDS_MAX))
+    run.attempts += 1
     run.fault, run.fault_sentence = fault.code, fault.message
     run.due_at, run.lease, run.lease_until = timezone.now() + timedelta(seconds=seconds), None, None
     run.save(update_fields=["attempts", "fault", "fault_sentence", "due_at", "lease", "lease_until"])

@@ -68,6 +68,7 @@ def fetch(claim: Claim, *, until: float) -> bool:
     """
     connector, run = _open(claim)
     groups_said: dict[str, tuple[str, str]] = {}
+    begun_at = run.checkpoint
     with closing(ahead.read(connector.fetch(checkpoint=run.checkpoint, cookie=run.cookie))) as pages:
         for page in pages:
             if len(groups_said) > _GROUPS_REMEMBERED:
@@ -76,7 +77,8 @@ def fetch(claim: Claim, *, until: float) -> bool:
                 _keep(held, page, groups_said)
                 if page.end is not None:
                     return _finish(held, connector, page.end)
-            if page.checkpoint is not None and time.monotonic() > until:
+            # At the place where it began, the next turn would come no further than this one.
+            if page.checkpoint not in (None, begun_at) and time.monotonic() > until:
                 return False
             claim.check()
     with claim.hold() as held:
@@ -117,8 +119,11 @@ def _keep(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> None
     bad = staging.write(run, page, groups_said)
     run.staged += len(page.people) + len(page.present) + len(page.removed)
     run.unreadable = _more(run.unreadable, ({"place": item.place, "reason": item.reason} for item in bad))
-    run.checkpoint = dict(page.checkpoint) if page.checkpoint is not None else None
-    run.attempts = 0
+    checkpoint = dict(page.checkpoint) if page.checkpoint is not None else None
+    if checkpoint is not None and checkpoint != run.checkpoint:
+        # It has come further. What is read from the beginning each time has not, however many pages that are.
+        run.attempts = 0
+    run.checkpoint = checkpoint
     rows.update(run, "staged", "unreadable", "checkpoint", "attempts")
 
 
@@ -134,16 +139,12 @@ def _finish(run: Run, connector: Connector, end: End) -> bool:
         run.lacks = list(_lacks(cursor, run, connector, end, listed, unknown))
     run.whole = end.whole
     run.next_cookie = dict(end.cookie) if end.cookie is not None else None
-    run.state, run.checkpoint, run.fetched_at, run.phase_at = (
-        Run.State.PLANNING,
-        None,
-        timezone.now(),
-        timezone.now(),
-    )
+    run.state, run.checkpoint, run.attempts = Run.State.PLANNING, None, 0
+    run.fetched_at = run.phase_at = timezone.now()
     run.staged = listed if end.whole else run.staged
     run.save(
         update_fields=[
-            "whole", "next_cookie", "lacks", "state", "checkpoint", "fetched_at", "phase_at", "staged",
+            "whole", "next_cookie", "lacks", "state", "checkpoint", "attempts", "fetched_at", "phase_at", "staged",
         ]
     )  # fmt: skip
     return True
