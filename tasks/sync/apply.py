@@ -22,7 +22,7 @@ def apply(claim: Claim, *, until: float) -> bool:
     with ThreadPoolExecutor(1, thread_name_prefix="newcomers") as thread:
         newcomers = Newcomers(thread)
         while time.monotonic() < until:
-            with claim.hold() as run:
+            with claim.go_on() as run:
                 steps = due.following(run, BATCH)
                 if not steps:
                     known.settle(run)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from identity import rows, sync_runs, tenancy
 from identity.models import Run
+from tasks.connectors.faults import Fault
 from tasks.sync import budget
 
 # Longer than a connector may be silent between two pages (docs/connectors.md). A worker that was killed is replaced after this time.
@@ -20,6 +21,12 @@ LEASE: Final = timedelta(seconds=120)
 
 class LostClaim(Exception):
     """The run is no longer ours: it was cancelled, or another worker took it over because we were silent for too long."""
+
+
+class SwitchedOff(Fault):
+    """Somebody switched the directory off: nothing more is read of it, and nothing more follows from it."""
+
+    code = "switched_off"
 
 
 class Claim:
@@ -67,6 +74,14 @@ class Claim:
             run.lease_until = timezone.now() + LEASE
             budget.note(run, self._elapsed())
             rows.update(run, "lease_until", *budget.COLUMNS)
+            yield run
+
+    @contextmanager
+    def go_on(self) -> Iterator[Run]:
+        """`hold`, for what brings the run further: raises SwitchedOff as soon as its directory is."""
+        with self.hold() as run:
+            if not run.directory.active:
+                raise SwitchedOff("The directory was switched off: the rest of the run does not happen.")
             yield run
 
     def release(self) -> None:

@@ -154,6 +154,13 @@ def _postpone(run: Run, fault: DaySpent) -> None:
     run.save(update_fields=["fault", "fault_sentence", "due_at", "lease", "lease_until", "told"])
 
 
+def stop(run: Run, fault: Fault) -> None:
+    """Cancel a run in the directory's own name, with the reason. The caller holds the claim."""
+    run.fault, run.fault_sentence = fault.code, fault.message
+    run.save(update_fields=["fault", "fault_sentence"])
+    sync_runs.cancel(run, actor=actor_of(run))
+
+
 def fail(run: Run, code: str, sentence: str) -> None:
     """End a run that could not read its directory: nothing follows from it. The next one comes later each time it happens."""
     run.fault, run.fault_sentence = code, sentence

@@ -73,7 +73,7 @@ def fetch(claim: Claim, *, until: float) -> bool:
         for page in pages:
             if len(groups_said) > _GROUPS_REMEMBERED:
                 groups_said.clear()
-            with claim.hold() as held:
+            with claim.go_on() as held:
                 _keep(held, page, groups_said)
                 if page.end is not None:
                     return _finish(held, connector, page.end)
@@ -81,27 +81,34 @@ def fetch(claim: Claim, *, until: float) -> bool:
             if page.checkpoint not in (None, begun_at) and time.monotonic() > until:
                 return False
             claim.check()
-    with claim.hold() as held:
+    with claim.go_on() as held:
         return _finish(held, connector, End(whole=False, incomplete="The listing broke off before its end."))
 
 
 def _open(claim: Claim) -> tuple[Connector, Run]:
     """Open the directory; without a checkpoint what was staged before is forgotten, since it will be read again."""
-    with claim.hold() as run:
+    with claim.go_on() as run:
         now = timezone.now()
         pull = pulls.of(run.directory)
         run.state = Run.State.FETCHING
-        if run.checkpoint is None:
+        scope = pull_settings.scope_of(run.directory)
+        if run.checkpoint is None or run.scope != scope:
+            # Half of what the settings meant and half of what they mean now is no listing of either.
+            run.checkpoint = None
             staging.clear(run.pk)
             run.staged, run.unreadable = 0, []
-            run.scope = pull_settings.scope_of(run.directory)
+            run.scope = scope
             # The news is as old as this: who changes here from now on has newer ones.
             run.started_at = run.phase_at = now
             # Read everything, and not the changes since the cookie, in two cases: the settings now mean other people than the cookie does;
             # or somebody was missing once, since changes (or an unchanged file) never tell whether they are still missing.
             is_news_enough = pull.scope == run.scope and not _lacked(run)
             run.cookie = pull.cookie if is_news_enough else None
-        run.save(update_fields=["state", "staged", "unreadable", "scope", "started_at", "phase_at", "cookie"])
+        run.save(
+            update_fields=[
+                "state", "checkpoint", "staged", "unreadable", "scope", "started_at", "phase_at", "cookie",
+            ]
+        )  # fmt: skip
         kind = BY_KIND[run.directory.kind]
         file = pulls.file_of(pull) if kind.takes_file else None
         return kind(run.directory.settings, pulls.credentials_of(pull), file=file), run

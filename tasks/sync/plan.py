@@ -26,7 +26,7 @@ def plan(claim: Claim) -> None:
 
     One transaction, so that a worker that is killed leaves nothing of it. Raises LostClaim.
     """
-    with claim.hold() as run, connection.cursor() as cursor:
+    with claim.go_on() as run, connection.cursor() as cursor:
         pull = pulls.of(run.directory)
         rules = pull_settings.rules_of(run.directory)
         values = parameters(run, rules, rescoped=pull.scope not in {"", run.scope})

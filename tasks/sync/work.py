@@ -14,7 +14,7 @@ from identity.secrets import UnsealError
 from tasks.celery import app
 from tasks.connectors.faults import Fault, ResyncNeeded
 from tasks.sync import apply, claim, endings, fetch, plan, staging
-from tasks.sync.claim import Claim, LostClaim
+from tasks.sync.claim import Claim, LostClaim, SwitchedOff
 
 # After so long a worker lets others have a turn, wherever the directory can be read on from a checkpoint.
 TURN_SECONDS: Final = 60.0
@@ -89,7 +89,9 @@ def _stop(mine: Claim, fault: Fault) -> bool:
                 run.checkpoint, run.lease, run.lease_until = None, None, None
                 run.save(update_fields=["checkpoint", "lease", "lease_until"])
                 return True
-            if not endings.put_off(run, fault):
+            if isinstance(fault, SwitchedOff):
+                endings.stop(run, fault)
+            elif not endings.put_off(run, fault):
                 endings.fail(run, fault.code, fault.message)
     except LostClaim:
         log.info("run_lost", run=str(mine.run_id))
