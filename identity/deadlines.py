@@ -1,7 +1,8 @@
 """When a member goes by the clock: an end date that somebody set, and the end of a suspended member's grace."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.utils import timezone
@@ -11,6 +12,10 @@ from audit.record import Actor, record
 from identity import alarms, batches, member_row, offboarding, tenancy
 from identity.errors import Invalid, Offboarded
 from identity.models import Member, Organization
+
+# The calendar ends with that year: whoever reads such a time in another zone may be past it.
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+TOO_FAR: Final = "Choose a time before the year 9999; for no end, leave it out."
 
 
 def schedule_end(
@@ -25,6 +30,8 @@ def schedule_end(
         raise Invalid(
             "This time has passed: choose one to come, or offboard the member now.", field="ends_at"
         )
+    if ends_at is not None and ends_at >= _LATEST:
+        raise Invalid(TOO_FAR, field="ends_at")
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
         if locked.state == Member.State.OFFBOARDED:

@@ -98,19 +98,21 @@ def offboard(
 
 
 def moment(organization: Organization, text: str) -> datetime:
-    """Return the time meant by `2027-03-31T18:00` in the organization's time zone; one with a zone of its own is that time. Raises Invalid.
+    """Return the time meant by `2027-03-31T18:00` in the organization's time zone, in UTC; one with a zone of its own is that time.
 
-    An hour that comes twice (clocks go back) is the first one: rather out too early than too late.
+    An hour that comes twice (clocks go back) is the first one: rather out too early than too late. Raises Invalid.
     """
     try:
-        naive = datetime.fromisoformat(text)
+        named = datetime.fromisoformat(text)
+        zone = named.tzinfo or zoneinfo.ZoneInfo(organization.time_zone)
+        meant = named.replace(tzinfo=zone).astimezone(UTC)
+        there = meant.astimezone(zone)
     except ValueError as error:
         raise Invalid("Write a date and an hour, as 2027-03-31T18:00.", field="at") from error
-    if naive.tzinfo is not None:
-        return naive
-    zone = zoneinfo.ZoneInfo(organization.time_zone)
-    meant = naive.replace(tzinfo=zone).astimezone(UTC)
-    if meant.astimezone(zone).replace(tzinfo=None) != naive:
+    except OverflowError as error:
+        # PostgreSQL would keep it, and no row that holds it could be read again.
+        raise Invalid(deadlines.TOO_FAR, field="at") from error
+    if there.replace(tzinfo=None) != named.replace(tzinfo=None):
         raise Invalid(
             f"This hour does not exist in {organization.time_zone}: the clocks go forward.", field="at"
         )

@@ -108,7 +108,9 @@ def test_an_hour_is_read_by_the_clocks_of_the_organization(acme, ada, jane):
     assert again(jane).ends_at == datetime(2099, 1, 31, 17, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("at", ["", "soon", "2001-01-01T00:00", "9999-99-99T00:00"])
+@pytest.mark.parametrize(
+    "at", ["", "soon", "2001-01-01T00:00", "9999-99-99T00:00", "9999-12-31T23:59:59-14:00"]
+)
 def test_an_hour_that_is_none_or_has_passed_is_refused(acme, ada, jane, at):
     answer = offboard(visit(ada), jane, when="at", at=at)
     assert answer.status_code == 400

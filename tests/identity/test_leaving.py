@@ -25,7 +25,7 @@ from identity.errors import Invalid, NotFound
 from identity.grants import GrantSpec
 from identity.models import OutgoingMail, Receipt
 from tasks.jobs import leavers as job
-from tests.conftest import SETUP, join, later
+from tests.conftest import SETUP, again, join, later
 
 SCIM = Actor("directory", "d1", "Okta")
 
@@ -144,11 +144,20 @@ def test_an_hour_is_an_hour_of_the_organization(acme, text, expected):
 
 def test_an_hour_that_does_not_exist_is_refused(acme):
     berlin = organizations.change(acme, time_zone="Europe/Berlin", actor=SETUP)
-    for text in ("2027-03-28T02:30", "tomorrow"):
+    for text in ("2027-03-28T02:30", "tomorrow", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00"):
         with pytest.raises(Invalid):
             leaving.moment(berlin, text)
     with pytest.raises(Invalid):
         organizations.change(acme, time_zone="Mars/Olympus", actor=SETUP)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_an_end_that_no_calendar_holds_is_refused(acme, jane, zone):
+    there = organizations.change(acme, time_zone=zone, actor=SETUP)
+    for text in ("9999-12-31T23:59", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59+00:00"):
+        with pytest.raises(Invalid, match="before the year 9999"):
+            leaving.offboard(acme, [jane.pk], at=leaving.moment(there, text), actor=SETUP)
+    assert again(jane).ends_at is None
 
 
 def test_people_leave_when_their_hour_comes(acme, jane):
