@@ -31,6 +31,10 @@ UPDATE identity_member member
     AS row (id, user_name, user_name_key, profile, email, email_key, email_claim, display_name, version, changed_at)
  WHERE member.organization_id = %(organization)s AND member.id = row.id
 """
+# PostgreSQL compares row by row: of two who exchange their names each would find the other's taken.
+_LET_GO = """
+UPDATE identity_member SET user_name_key = id::text, email_claim = NULL WHERE organization_id = %(organization)s AND id = ANY (%(ids)s)
+"""
 _SUSPEND = """
 WITH gone AS (
   UPDATE identity_member SET state = 'suspended', state_reason = %(reason)s, session_epoch = session_epoch + 1, version = version + 1,
@@ -144,12 +148,14 @@ def change(organization: Organization, changes: Sequence[Change], *, actor: Acto
         now = timezone.now()
         settled: dict[UUID, int] = {}
         different: list[Member] = []
+        had: dict[UUID, tuple[str, str | None]] = {}
         lines: list[Line] = []
         for member in locked(organization, wanted):
             asked = wanted[member.pk]
             if member.version != asked.version or member.state == Member.State.OFFBOARDED:
                 continue
             kept = {name: value for name, value in member.profile.items() if name not in asked.drop}
+            had[member.pk] = (member.user_name_key, member.email_claim)
             changed = member_row.assign(
                 member, asked.user_name, {**kept, **asked.put}, email_unique=email_unique
             )
@@ -163,6 +169,9 @@ def change(organization: Organization, changes: Sequence[Change], *, actor: Acto
             columns: dict[str, Any] = {name: [getattr(row, name) for row in different] for name in _COLUMNS}
             columns["profile"] = [Jsonb(row.profile) for row in different]
             with connection.cursor() as cursor:
+                letting_go = _letting_go(different, had)
+                if letting_go:
+                    cursor.execute(_LET_GO, {"organization": organization.pk, "ids": letting_go})
                 cursor.execute(_CHANGE, columns | {"organization": organization.pk})
             record_all(lines)
     return settled
@@ -254,6 +263,17 @@ def locked(organization: Organization | UUID, member_ids: Iterable[UUID]) -> lis
         .filter(organization=organization, pk__in=list(member_ids))
         .order_by("pk")
     )
+
+
+def _letting_go(different: Sequence[Member], had: Mapping[UUID, tuple[str, str | None]]) -> list[UUID]:
+    """Return those whose former name or address somebody else of them is to get."""
+    names = {member.user_name_key: member.pk for member in different}
+    addresses = {member.email_claim: member.pk for member in different if member.email_claim}
+    return [
+        member.pk
+        for member in different
+        if {names.get(had[member.pk][0]), addresses.get(had[member.pk][1] or "")} - {member.pk, None}
+    ]
 
 
 def _line(

@@ -123,6 +123,19 @@ def create(
     return made
 
 
+def rename(organization: Organization, named: Mapping[UUID, str], *, actor: Actor) -> None:
+    """Give groups their new names; they may exchange them. Raises Invalid, NameTaken, NotFound: then none is renamed."""
+    taken = {key_of(name) for name in named.values()}
+    with tenancy.change(organization):
+        locked = _locked(organization, named)
+        # PostgreSQL compares row by row: of two that exchange their names each would find the other's taken.
+        for group in locked.values():
+            if group.display_name_key in taken - {key_of(named[group.pk])}:
+                Group.objects.filter(pk=group.pk).update(display_name_key=str(group.pk))
+        for group in locked.values():
+            groups.change(group, actor=actor, display_name=named[group.pk])
+
+
 def move(organization: Organization, moves: Iterable[Move], *, actor: Actor) -> int:
     """Let people join and leave groups; returns how many did. The version of each group that this changes grows by one.
 

@@ -340,6 +340,13 @@ VERBS = {
         ),
         ["directory.create", "group.create", "group.create"],
     ),
+    "group_batches.rename": (
+        lambda acme, jane: [
+            group_batches.rename(acme, {group.pk: "Crew"}, actor=ADA)
+            for group in [groups.create(acme, display_name="Staff", actor=ADA)]
+        ],
+        ["group.create", "group.change"],
+    ),
     "group_batches.move": (
         lambda acme, jane: [
             group_batches.move(acme, [Move(group.pk, jane.pk, joins)], actor=ADA)

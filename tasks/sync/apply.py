@@ -3,12 +3,13 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import Final
 
 from identity import rows, tenancy
 from identity.errors import Refusal
 from identity.models import Run
-from tasks.sync import due, endings, group_steps, known, person_steps
+from tasks.sync import due, endings, group_steps, knots, known, person_steps
 from tasks.sync.claim import Claim
 from tasks.sync.due import Due
 from tasks.sync.newcomers import Newcomers, Worked
@@ -37,7 +38,10 @@ def apply(claim: Claim, *, until: float) -> bool:
 
 
 def _do(run: Run, steps: Sequence[Due], worked: Future[Worked] | None = None) -> None:
-    """Do the steps in one go; where one of them is refused, in halves, until the refusal is of that one alone."""
+    """Do the steps in one go; where one of them is refused, in halves, until the refusal is of that one alone.
+
+    Whoever exchanges names stays in one half for as long as there is anybody else.
+    """
     action = steps[0].action
     actor = endings.actor_of(run)
     try:
@@ -52,9 +56,12 @@ def _do(run: Run, steps: Sequence[Due], worked: Future[Worked] | None = None) ->
         if len(steps) == 1:
             due.left(run, steps, refusal.code)
             return
-        half = len(steps) // 2
-        _do(run, steps[:half])
-        _do(run, steps[half:])
+        tied = knots.of(run, steps)
+        if len(tied) == 1:
+            tied = [[step] for step in steps]
+        half = len(tied) // 2
+        _do(run, list(chain.from_iterable(tied[:half])))
+        _do(run, list(chain.from_iterable(tied[half:])))
         return
     due.done(run, done)
     if action in person_steps.ACTIONS:

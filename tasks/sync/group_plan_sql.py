@@ -138,7 +138,7 @@ GROUPS: Final = (
 INSERT INTO identity_step (id, organization_id, run_id, number, place, action, external_id, label, group_id, digest, fields, reason, state)
 SELECT gen_random_uuid(), %(organization)s, %(run)s,
        (SELECT COALESCE(max(number), 0) FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s)
-         + row_number() OVER (ORDER BY place, external_id),
+         + row_number() OVER (ORDER BY place, action <> 'group_rename', external_id),
        place, action, external_id, label, group_id, digest, fields, reason, %(state)s
   FROM placed
 """

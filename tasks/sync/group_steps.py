@@ -44,8 +44,8 @@ def link(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
 
 def rename(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
     """Give the groups their new names."""
-    for step in steps:
-        groups.change(_group(run, step), actor=actor, display_name=step.label)
+    named = {_group(run, step).pk: step.label for step in steps}
+    group_batches.rename(run.directory.organization, named, actor=actor)
     return steps
 
 

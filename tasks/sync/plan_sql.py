@@ -7,7 +7,7 @@ new steps).
 
 from typing import Final
 
-# Whose turn: whoever frees a name comes before whoever takes it.
+# Whose turn: whoever frees a name comes before whoever takes it; so among groups those that are renamed come first (group_plan_sql).
 PLACES: Final = {
     "suspend": 1, "rename": 1, "update": 2, "reactivate": 2, "link": 2, "create": 3, "group_create": 4, "group_link": 4,
     "group_rename": 4, "members": 5, "group_end": 6,
