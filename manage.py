@@ -12,7 +12,8 @@ WITHOUT_DATABASE: Final = frozenset(
     | {"serve", "work", "clock"}
 )
 # The same of single subcommands.
-SUBCOMMANDS_WITHOUT_DATABASE: Final = (["rollcall", "verify"],)
+SUBCOMMANDS_WITHOUT_DATABASE: Final = (["rollcall", "verify"], ["rollcall", "schema"])
+HELP: Final = frozenset({"-h", "--help"})
 # These need settings and no models; leaving Django's second of loading out makes every start shorter.
 WITHOUT_MODELS: Final = frozenset({"up", "serve", "work", "clock"})
 
@@ -27,7 +28,11 @@ def main(arguments: list[str]) -> None:
 
     command = arguments[1] if len(arguments) > 1 else "help"
     try:
-        without = command in WITHOUT_DATABASE or arguments[1:3] in SUBCOMMANDS_WITHOUT_DATABASE
+        without = (
+            command in WITHOUT_DATABASE
+            or arguments[1:3] in SUBCOMMANDS_WITHOUT_DATABASE
+            or not HELP.isdisjoint(arguments)
+        )
         local.use(command, arguments[2:], start_servers=not without)
         from django.conf import settings
         from django.core.management import execute_from_command_line

@@ -36,7 +36,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     checks = {"database": "ok", "migrations": "ok", "sequencer": "ok", "broker": "ok"}
     try:
         connection.ensure_connection()
-        waiting = _migrations_waiting()
+        waiting = migrations_waiting()
         if waiting:
             checks["migrations"] = f"{waiting} waiting"
             checks["sequencer"] = "unknown"
@@ -74,7 +74,8 @@ class ProbeMiddleware:
         return self.views.get(request.path_info, self.get_response)(request)
 
 
-def _migrations_waiting() -> int:
+def migrations_waiting() -> int:
+    """Return how many migrations of this release the database has not had."""
     loader = MigrationLoader(connection)
     return len(set(loader.disk_migrations or ()) - set(loader.applied_migrations))
 

@@ -9,6 +9,7 @@ from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
 from audit.record import Actor
+from config.rollcall import passing
 from identity import bundle_archive, bundle_snapshot, bundles, organizations, tenancy
 from identity.bundle_archive import Sink, Written
 from identity.errors import Invalid
@@ -54,7 +55,7 @@ def _write(out: OutputWrapper, organization: Organization, actor: Actor, file: B
     now = timezone.now()
 
     def tell(path: str, rows: int) -> None:
-        out.write(f"{rows} rows, now {path}".ljust(79), ending="\r")
+        passing.tell(out, f"{rows} rows, now {path}")
 
     def take(piece: bytes) -> None:
         file.write(piece)

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.management.base import OutputWrapper
 
 from audit.record import Actor
+from config.rollcall import passing
 from identity import sync_runs, tenancy
 from identity.errors import Invalid, NotFound
 from identity.models import Directory, Run, Step
@@ -45,8 +46,8 @@ def run(out: OutputWrapper, actor: Actor, **options: Any) -> int:
                 return 1
             time.sleep(_LOOK_SECONDS if made.is_open else 0)
         made = _fresh(made)
-        out.write(_bar(made), ending="\r" if made.is_open else "\n")
-        out.flush()
+        passing.tell(out, _bar(made))
+    out.write(_bar(made))
     _report(out, made)
     if made.state == Run.State.HELD:
         return NOT_DONE
@@ -77,10 +78,10 @@ def _bar(made: Run) -> str:
     done, of = int(now["done"] or 0), now["of"]
     rate = f", {now['per_second']:g} a second" if now["per_second"] else ""
     if not of:
-        return f"{made.state}: {done} read{rate}".ljust(79)
+        return f"{made.state}: {done} read{rate}"
     full = _WIDTH if made.state == Run.State.DONE else min(_WIDTH, int(_WIDTH * done / of))
     left = f", {now['seconds_left']} s left" if now["seconds_left"] else ""
-    return f"{made.state} [{'#' * full}{'.' * (_WIDTH - full)}] {done}/{int(of)}{rate}{left}".ljust(79)
+    return f"{made.state} [{'#' * full}{'.' * (_WIDTH - full)}] {done}/{int(of)}{rate}{left}"
 
 
 def _report(out: OutputWrapper, made: Run) -> None:

@@ -8,9 +8,11 @@ from types import ModuleType
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import ProgrammingError
 
 from audit import context
 from audit.record import Actor
+from config.health import migrations_waiting
 from identity.errors import Refusal
 
 # One module of `config/rollcall/` each. It has HELP, add_arguments(parser), and run(out, actor, **options) → exit code.
@@ -46,6 +48,14 @@ class Command(BaseCommand):
         except Refusal as refusal:
             place = f"{refusal.field}: " if refusal.field else ""
             raise CommandError(f"{place}{refusal.message}") from refusal
+        except ProgrammingError as error:
+            if not (waiting := migrations_waiting()):
+                raise
+            message = (
+                f"This database is not prepared: {waiting} migrations wait. "
+                "Start `manage.py up` on it, or run `manage.py prepare_database`. ROLLCALL_DATA or DATABASE_URL says which one it is."
+            )
+            raise CommandError(message) from error
         if code:
             sys.exit(code)
 
