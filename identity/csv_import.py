@@ -49,7 +49,15 @@ def addresses(text: str) -> list[str]:
 
 def _column(text: str, columns: tuple[str, ...]) -> list[str]:
     _check_length(text)
-    heading = [cell.strip().lower() for cell in re.split("[,;]", text.lstrip("\ufeff").partition("\n")[0])]
+    plain = text.lstrip("\ufeff")
+    try:
+        heading = [
+            cell.strip().lower()
+            for cell in next(csv.reader(io.StringIO(plain), delimiter=_delimiter(plain)), [])
+        ]
+    except csv.Error:
+        # Whatever this is, it has no columns.
+        heading = []
     column = next((name for name in columns if name in heading), None)
     if column is None or len(heading) == 1:
         return words(text)
@@ -60,15 +68,13 @@ def _column(text: str, columns: tuple[str, ...]) -> list[str]:
 
 
 def rows(text: str, needed: tuple[str, ...], known: tuple[str, ...] = ()) -> list[Row]:
-    """Return the rows of a CSV (RFC 4180; comma or semicolon) whose heading has the `needed` columns and no others but `known`.
+    """Return the rows of a CSV (RFC 4180; comma, semicolon or tab) whose heading has the `needed` columns and no others but `known`.
 
     Raises Invalid naming the column or line at fault, TooMany.
     """
     _check_length(text)
-    first = text.lstrip("\ufeff").partition("\n")[0]
-    reader = csv.reader(
-        io.StringIO(text.lstrip("\ufeff")), delimiter=";" if first.count(";") > first.count(",") else ","
-    )
+    plain = text.lstrip("\ufeff")
+    reader = csv.reader(io.StringIO(plain), delimiter=_delimiter(plain))
     try:
         lines = [(reader.line_num, line) for line in reader if any(cell.strip() for cell in line)]
     except csv.Error as error:
@@ -91,6 +97,11 @@ def rows(text: str, needed: tuple[str, ...], known: tuple[str, ...] = ()) -> lis
         for number, line in lines[1:]
     ]
     return _limited(made)
+
+
+def _delimiter(text: str) -> str:
+    """Return what stands between the cells; what is copied out of a spreadsheet has tabs there."""
+    return max(",", ";", "\t", key=text.partition("\n")[0].count)
 
 
 def _limited(items: list[Item]) -> list[Item]:

@@ -34,6 +34,13 @@ def test_rows_carry_their_line_and_columns():
     ]
 
 
+def test_rows_may_stand_between_tabs():
+    text = "user_name\treason\njane\tleft, for good; really\n"
+    assert csv_import.rows(text, ("user_name",), ("reason",)) == [
+        Row(2, {"user_name": "jane", "reason": "left, for good; really"})
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -56,7 +63,10 @@ def test_a_wrong_list_is_refused(text):
         ("email,name\nc@x.example,C\nd@x.example,D\n", ["c@x.example", "d@x.example"]),
         ("user_name;E-Mail\njane;jane@x.example\n", ["jane@x.example"]),
         ("\ufeffName,Mail\nJane,jane@x.example\nJane,jane@x.example\n", ["jane@x.example"]),
+        ('"email","name"\n"c@x.example","Jones, Jane"\n', ["c@x.example"]),
+        ("Name\tEmail\r\nJörg Jones\tc@x.example\r\n", ["c@x.example"]),
         ("email\nc@x.example", ["c@x.example"]),
+        ('"email"\n"c@x.example"', ["c@x.example"]),
         ("c@x.example, d@x.example", ["c@x.example", "d@x.example"]),
         ("", []),
     ],
