@@ -107,7 +107,12 @@ def _offboard(visit: Visit, posted: QueryDict) -> HttpResponse:
 def _preview(
     visit: Visit, leavers: list[Leaver], form: DetailsForm, chosen: set[str] | None = None
 ) -> HttpResponse:
-    found = [row for row in leavers if not row.problem and row.member is not None]
+    # Whoever is named twice, by address and by user name, has one box: unchecked here, they must not stay checked below.
+    by_member: dict[UUID, Leaver] = {}
+    for row in leavers:
+        if not row.problem and row.member is not None:
+            by_member.setdefault(row.member.pk, row)
+    found = list(by_member.values())
     asks = any(row.last_administrator for row in found) or "despite_last_administrator" in form.errors
     values: dict[str, Any] = {
         "form": form,

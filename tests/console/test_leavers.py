@@ -45,6 +45,13 @@ def test_the_preview_tells_whom_a_list_means_and_changes_nothing(acme, ada, jane
     assert again(kim).is_active
 
 
+def test_whoever_is_named_twice_is_one_person_with_one_box(acme, ada, jane):
+    text = f"jane@acme.example\nJANE@acme.example\n{jane.pk}"
+    html = visit(ada).post(PATH, {"text": text}).content.decode()
+    assert "1 person would leave" in html
+    assert html.count(f'name="member" value="{jane.pk}"') == 1
+
+
 def test_a_file_serves_as_well_as_a_paste(acme, ada, jane):
     file = SimpleUploadedFile(
         "leavers.csv", "\ufeffname,email\r\nJane,jane@acme.example\r\n".encode(), "text/csv"
