@@ -30,23 +30,27 @@ class ListForm(Form):
     def clean(self) -> dict[str, Any]:
         """Read the names into `names`, each once; refuse none at all, and more than `most`."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        text, file, more = values.get("text") or "", values.get("file"), ""
-        if file is not None:
-            if file.size > csv_import.TEXT_LENGTH_MAX:
-                self.add_error("file", "The file is too large.")
-                return values
+        found = self._read("text", values.get("text") or "")
+        upload = values.get("file")
+        if upload is not None and upload.size > csv_import.TEXT_LENGTH_MAX:
+            self.add_error("file", "The file is too large.")
+        elif upload is not None:
             try:
-                more = file.read().decode("utf-8-sig")
+                found += self._read("file", upload.read().decode("utf-8-sig"))
             except UnicodeDecodeError:
-                self.add_error("file", "This is not a text file: save it as CSV (UTF-8) first.")
-                return values
-        try:
-            values["names"] = list(dict.fromkeys([*self.read(text), *self.read(more)]))
-        except Refusal as refusal:
-            self.add_error("text", refusal.message)
+                self.add_error("file", "The file is not UTF-8. In a spreadsheet, save it as “CSV UTF-8”.")
+        if self.errors:
             return values
-        if not values["names"] and "text" not in self.errors:
+        values["names"] = list(dict.fromkeys(found))
+        if not values["names"]:
             self.add_error("text", "Name at least one person.")
         elif len(values["names"]) > self.most:
             self.add_error("text", f"At most {self.most} in one list; send several.")
         return values
+
+    def _read(self, field: str, text: str) -> list[str]:
+        try:
+            return self.read(text)
+        except Refusal as refusal:
+            self.add_error(field, refusal.message)
+            return []

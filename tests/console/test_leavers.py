@@ -52,6 +52,13 @@ def test_whoever_is_named_twice_is_one_person_with_one_box(acme, ada, jane):
     assert html.count(f'name="member" value="{jane.pk}"') == 1
 
 
+def test_what_is_wrong_with_a_file_is_said_beside_it(acme, ada):
+    for content in ("é".encode("latin-1"), "name;email\nx".encode("utf-16"), b"name,email\nJane\n"):
+        answer = visit(ada).post(PATH, {"text": "", "file": SimpleUploadedFile("leavers.csv", content)})
+        assert answer.status_code == 400
+        assert 'id="id_file_error"' in answer.content.decode()
+
+
 def test_a_file_serves_as_well_as_a_paste(acme, ada, jane):
     file = SimpleUploadedFile(
         "leavers.csv", "\ufeffname,email\r\nJane,jane@acme.example\r\n".encode(), "text/csv"
