@@ -58,7 +58,7 @@ class DirectoryForm(Form):
             (name, words.of_idp(name))
             for name in sorted(directories.IDPS, key=lambda name: (name == "generic", words.of_idp(name)))
         ],
-        help_text="Decides which of its dialects is understood.",
+        help_text="Says what to click there, and decides where two products mean different things by one request.",
     )
 
 

@@ -27,6 +27,7 @@ CAPABILITIES = (
 )  # fmt: skip
 
 ADMINISTRATOR = "organization_admin"
+# Name → label and capabilities. Copied into rows when an organization is created: a change here reaches the others by a migration alone.
 BUILT_IN: dict[str, tuple[str, tuple[str, ...]]] = {
     ADMINISTRATOR: ("Organization administrator", CAPABILITIES),
     "member_manager": (

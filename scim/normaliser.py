@@ -1,5 +1,9 @@
 """Turns what clients send, in any of their dialects, into canonical operations and resources, with notices on what was bent.
 
+A new quirk is read where the odd thing about it is read: the shape of the body or of an operation, and which keys are paths, here; the
+text of a path in `scim.path`; a value that is of the wrong type or wrapped in `scim.coercion`; what a verb means on an attribute in
+`scim.changes`, on members in `scim.membership`; what depends on the resource as it is in `scim.patch`. Its line in `profiles.QUIRKS` says
+who does it, and a golden file shows it. Nothing here asks who is calling: what one client means, another may.
 Why: docs/decisions/scim-own-core.md.
 """
 

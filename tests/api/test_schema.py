@@ -6,6 +6,7 @@ import re
 from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats
 
 from config.environment import ROOT
+from identity.tokens import MEMBER_SCOPES
 from tests.api.client import Api
 
 
@@ -50,6 +51,13 @@ def test_the_page_about_the_api_lists_every_call(db):
         & listed
     ]
     assert missing == []
+
+
+def test_the_page_about_the_api_names_every_scope():
+    told = re.search(
+        r"A scope is a capability.*?Each operation", (ROOT / "docs/api.md").read_text(), re.DOTALL
+    )
+    assert set(re.findall(r"`([a-z_]+(?:\.[a-z]+)?)`", told[0])) == set(MEMBER_SCOPES)
 
 
 def nameless(path):
