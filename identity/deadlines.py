@@ -15,7 +15,7 @@ from identity.models import Member, Organization
 
 # The calendar ends with that year: whoever reads such a time in another zone may be past it.
 _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
-TOO_FAR: Final = "Choose a time before the year 9999; for no end, leave it out."
+TOO_FAR: Final = "Choose a time before the year 9999."
 
 
 def schedule_end(

@@ -97,7 +97,7 @@ def offboard(
     ]
 
 
-def moment(organization: Organization, text: str) -> datetime:
+def moment(organization: Organization, text: str, *, field: str = "at") -> datetime:
     """Return the time meant by `2027-03-31T18:00` in the organization's time zone, in UTC; one with a zone of its own is that time.
 
     An hour that comes twice (clocks go back) is the first one: rather out too early than too late. Raises Invalid.
@@ -108,13 +108,13 @@ def moment(organization: Organization, text: str) -> datetime:
         meant = named.replace(tzinfo=zone).astimezone(UTC)
         there = meant.astimezone(zone)
     except ValueError as error:
-        raise Invalid("Write a date and an hour, as 2027-03-31T18:00.", field="at") from error
+        raise Invalid("Write a date and an hour, as 2027-03-31T18:00.", field=field) from error
     except OverflowError as error:
         # PostgreSQL would keep it, and no row that holds it could be read again.
-        raise Invalid(deadlines.TOO_FAR, field="at") from error
+        raise Invalid(deadlines.TOO_FAR, field=field) from error
     if there.replace(tzinfo=None) != named.replace(tzinfo=None):
         raise Invalid(
-            f"This hour does not exist in {organization.time_zone}: the clocks go forward.", field="at"
+            f"This hour does not exist in {organization.time_zone}: the clocks go forward.", field=field
         )
     return meant
 
