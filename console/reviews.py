@@ -1,5 +1,6 @@
 """Access reviews: the campaigns, a new one, and the page on which reviewers say keep or remove."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -92,14 +93,11 @@ def one(visit: Visit, review: UUID) -> HttpResponse:
     refusal = None
     if visit.posted is not None:
         try:
+            decided = _decisions(visit.posted)
             number = reviews.decide(
-                found,
-                _decisions(visit.posted),
-                by=visit.member,
-                anybodys=visit.may("review_open"),
-                actor=visit.actor,
+                found, decided, by=visit.member, anybodys=visit.may("review_open"), actor=visit.actor
             )
-            return done(visit, f"{number} decisions are saved.", "review", review=review)
+            return done(visit, _saved(number), "review", review=review)
         except Refusal as error:
             refusal = error
     reads_all = visit.may("reviews")
@@ -110,11 +108,16 @@ def one(visit: Visit, review: UUID) -> HttpResponse:
         rows = rows.filter(reviewer=visit.member)
     undecided = rows.filter(decision="", outcome="")
     shown = rows if found.closed_at or visit.request.GET.get("all") else undecided
+    listed = _page_of(visit, shown)
+    lines = [_line(visit, found, item) for item in listed.rows]
     values = {
         "review": found,
-        "page": _page_of(visit, shown),
+        "page": listed,
+        "lines": lines,
+        "decides": any(line["decides"] for line in lines),
         "undecided": undecided.count(),
         "number": rows.count(),
+        "ending": _ending(found),
         "shown_max": PAGE_ROWS,
         "reads_all": reads_all,
         "every": bool(visit.request.GET.get("all")),
@@ -122,6 +125,29 @@ def one(visit: Visit, review: UUID) -> HttpResponse:
         "evidence": [(form, _evidence(visit, found, form)) for form in ("csv", "json")] if reads_all else [],
     }
     return page(visit, "review.html", values, status=400 if refusal else 200)
+
+
+def _line(visit: Visit, review: Review, item: ReviewItem) -> dict[str, Any]:
+    """Return an item with what is said of it on this page: what was typed and refused stays typed."""
+    posted: Mapping[str, Any] = visit.posted or {}
+    at_home = visit.member.organization_id == visit.organization.pk
+    theirs = item.reviewer_id == visit.member.pk or visit.may("review_open")
+    return {
+        "item": item,
+        "decision": posted.get(f"item-{item.pk}", item.decision),
+        "reason": posted.get(f"reason-{item.pk}", item.reason),
+        # Nobody decides about themselves, and an operator is nobody's reviewer.
+        "decides": not review.closed_at and at_home and theirs and item.member_id != visit.member.pk,
+    }
+
+
+def _ending(review: Review) -> int:
+    """Return how many grants and roles a close would end now."""
+    said = Q(decision=ReviewItem.Decision.REMOVE)
+    if review.rule == Review.Rule.REMOVE:
+        said |= Q(decision="")
+    left = Q(outcome="", grant__ended_at__isnull=True, assignment__ended_at__isnull=True)
+    return ReviewItem.objects.filter(said & left, organization=review.organization_id, review=review).count()
 
 
 def _page_of(visit: Visit, items: "QuerySet[ReviewItem]") -> Page:
@@ -161,19 +187,32 @@ def _begin(visit: Visit, values: dict[str, Any]) -> Review:
     return reviews.open_(
         visit.organization, name=values["name"], scope=scope, rule=values["rule"],
         reviewers=[leaver.member.pk for leaver in named if leaver.member],
-        due_at=leaving.moment(visit.organization, values["due_at"]),
+        due_at=leaving.moment(visit.organization, values["due_at"], field="due_at"),
         opened_by=visit.member if at_home else None, actor=visit.actor,
     )  # fmt: skip
 
 
 def _decisions(posted: QueryDict) -> dict[UUID, Decided]:
-    """Return what was said of the items on the page; what was left open stays open."""
+    """Return what was said of the items on the page: what was left open stays open, and what was left as it stood is not said again."""
     found = {}
-    for name in posted:
-        item = name.removeprefix("item-")
-        if name.startswith("item-") and is_uuid(item) and posted[name]:
-            found[UUID(item)] = Decided(str(posted[name]), str(posted.get(f"reason-{item}", "")).strip())
+    for item in dict.fromkeys(
+        name.partition("-")[2] for name in posted if name.startswith(("item-", "reason-"))
+    ):
+        said = str(posted.get(f"item-{item}", "")), str(posted.get(f"reason-{item}", "")).strip()
+        if said[1] and not said[0]:
+            raise Invalid("Say keep or remove where you give a reason.")
+        seen = posted.get(f"seen-{item}")
+        if is_uuid(item) and said != (seen or "", posted.get(f"seen-reason-{item}", "")):
+            found[UUID(item)] = Decided(*said, seen=seen)
+    if not found:
+        raise Invalid("Nothing to save: say keep or remove of something first.")
     return found
+
+
+def _saved(number: int) -> str:
+    if number == 0:
+        return "Nothing is new: all of that was decided so before."
+    return "1 decision is saved." if number == 1 else f"{number} decisions are saved."
 
 
 def _find(visit: Visit, review: UUID) -> Review:

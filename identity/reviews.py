@@ -24,10 +24,11 @@ DECISIONS_MAX: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a reviewer says of an item: keep or remove, and why."""
+    """What a reviewer says of an item: keep or remove, and why. `seen` is the decision that stood before them, where that is known."""
 
     decision: str
     reason: str = ""
+    seen: str | None = None
 
 
 def open_(
@@ -98,9 +99,11 @@ def decide(
     """Note what is decided of these items, all or none; answers for how many that is new.
 
     A reviewer decides their own items, `anybodys` those of others too, and nobody what they hold themselves. Raises Invalid,
-    NotFound, Forbidden, and Conflict once the campaign is closed.
+    NotFound, Forbidden, and Conflict once the campaign is closed, or where somebody else decided otherwise since `by` looked.
     """
     _check(decisions)
+    if by.organization_id != review.organization_id:
+        raise Forbidden("Decisions are a member's: sign in as one of the organization.")
     with tenancy.change(review.organization_id):
         _locked_open(review)
         found = list(
@@ -120,6 +123,7 @@ def decide(
             for item in found
             if (item.decision, item.reason) != (decisions[item.pk].decision, decisions[item.pk].reason)
         ]
+        _refuse_overtaken(new, decisions)
         lines = [_decision(review, item, decisions[item.pk], actor) for item in new]
         for item, entry in zip(new, record_all(lines), strict=True):
             item.decision, item.reason = decisions[item.pk].decision, decisions[item.pk].reason
@@ -128,6 +132,16 @@ def decide(
             new, ["decision", "reason", "decided_by", "decided_at", "decision_entry"]
         )
     return len(new)
+
+
+def _refuse_overtaken(new: Sequence[ReviewItem], decisions: Mapping[UUID, Decided]) -> None:
+    overtaken = [item for item in new if decisions[item.pk].seen not in {None, item.decision}]
+    if overtaken:
+        names = ", ".join(dict.fromkeys(item.member.user_name for item in overtaken))
+        raise Conflict(
+            f"Somebody else has decided meanwhile about what these people have: {names}. Nothing is saved yet: look at it, and save again.",
+            field="decisions",
+        )
 
 
 def pass_on(organization_id: UUID, reviewer_id: UUID, *, actor: Actor) -> int:

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import lxml.html
 import pytest
 from django.utils import timezone
 
@@ -10,6 +11,7 @@ from identity import grants, resources, reviews, roles, tenancy
 from identity.grants import GrantSpec
 from identity.models import Grant, Review, ReviewItem
 from identity.review_scope import Scope
+from identity.reviews import Decided
 from tests.conftest import SETUP, join
 from tests.console.conftest import visit
 
@@ -53,7 +55,7 @@ def test_a_review_goes_from_its_beginning_to_its_evidence(acme, ada, jane, rita)
     saved = reviewer.post(
         path, {f"item-{item.pk}": "remove", f"reason-{item.pk}": "has left the desk"}, follow=True
     )
-    assert b"1 decisions are saved." in saved.content
+    assert b"1 decision is saved." in saved.content
     assert only(acme, pk=item.pk).reason == "has left the desk"
     assert reviewer.post(f"{path}close").status_code == 403
 
@@ -72,7 +74,7 @@ def test_a_review_goes_from_its_beginning_to_its_evidence(acme, ada, jane, rita)
     [
         ({"reviewers": "nobody@else.example"}, b"nobody@else.example is no member"),
         ({"due_at": "2020-01-01T00:00"}, b"The due date is a time to come"),
-        ({"due_at": "soon"}, b"Write a date and an hour"),
+        ({"due_at": "soon"}, b'id="id_due_at_error">Write a date and an hour'),
         ({"asks": ["planets"]}, b"not one of the available choices"),
         ({"name": ""}, b"This field is required"),
     ],
@@ -82,6 +84,87 @@ def test_what_is_wrong_is_said_beside_its_field(acme, ada, rita, wrong, told):
     assert (answer.status_code, told in answer.content) == (400, True)
     with tenancy.of(acme):
         assert not Review.objects.exists()
+
+
+def typed(html):
+    """Give the fields of the page's items as a browser would send them back."""
+    (form,) = (
+        form for form in lxml.html.fromstring(html).forms if any("item-" in name for name in form.fields)
+    )
+    return dict(form.form_values())
+
+
+@pytest.fixture
+def spring(acme, ada, jane, rita):
+    roles.replace(jane, ["auditor"], actor=SETUP)
+    return reviews.open_(
+        acme, name="Spring", scope=Scope(), reviewers=[rita.pk, ada.pk], due_at=timezone.now() + timedelta(days=9), rule="remove",
+        actor=SETUP,
+    )  # fmt: skip
+
+
+def test_what_was_not_touched_is_not_decided_again(acme, ada, jane, spring):
+    path, client = f"/o/acme/reviews/{spring.pk}/?all=1", visit(ada)
+    mine, other = (only(acme, member=jane, grant__isnull=wanted) for wanted in (False, True))
+    client.post(path, typed(client.get(path).content) | {f"item-{mine.pk}": "keep"})
+    before = typed(client.get(path).content)
+    reviews.decide(spring, {mine.pk: Decided("remove", "has left")}, by=ada, anybodys=True, actor=SETUP)
+    client.post(path, before | {f"item-{other.pk}": "keep"})
+    found = only(acme, pk=mine.pk)
+    assert (found.decision, found.reason) == ("remove", "has left")
+    assert only(acme, pk=other.pk).decision == "keep"
+
+
+def test_nobody_decides_over_somebody_else_unseen(acme, ada, jane, spring):
+    path, client = f"/o/acme/reviews/{spring.pk}/?all=1", visit(ada)
+    mine, other = (only(acme, member=jane, grant__isnull=wanted) for wanted in (False, True))
+    before = typed(client.get(path).content) | {f"item-{mine.pk}": "remove", f"item-{other.pk}": "remove"}
+    reviews.decide(spring, {mine.pk: Decided("keep")}, by=ada, anybodys=True, actor=SETUP)
+    refused = client.post(path, before)
+    assert refused.status_code == 400
+    assert "decided meanwhile about what these people have: jane@acme.example" in refused.content.decode()
+    assert only(acme, pk=other.pk).decision == ""
+    again = typed(refused.content)
+    assert again[f"item-{other.pk}"] == "remove", "what was chosen stays chosen"
+    assert client.post(path, again).status_code == 303
+    assert {only(acme, pk=item.pk).decision for item in (mine, other)} == {"remove"}
+    assert b"Nothing is new" in client.post(path, before, follow=True).content, (
+        "sent twice, as by a back button"
+    )
+
+
+def test_a_reason_without_a_decision_is_not_lost(acme, ada, jane, spring):
+    path, client = f"/o/acme/reviews/{spring.pk}/", visit(ada)
+    item = only(acme, member=jane, grant__isnull=False)
+    refused = client.post(path, typed(client.get(path).content) | {f"reason-{item.pk}": "why?"})
+    assert (refused.status_code, b"Say keep or remove where you give a reason" in refused.content) == (
+        400,
+        True,
+    )
+    assert typed(refused.content)[f"reason-{item.pk}"] == "why?"
+    nothing = client.post(path, typed(client.get(path).content))
+    assert (nothing.status_code, b"Nothing to save" in nothing.content) == (400, True)
+
+
+def test_the_page_asks_only_those_who_may_decide(acme, ada, jane, spring, opal):
+    own = only(acme, member=ada, assignment__isnull=False)
+    path = f"/o/acme/reviews/{spring.pk}/"
+    html = visit(ada).get(path).content.decode()
+    assert f'name="item-{own.pk}"' not in html
+    assert "your own: others decide" in html
+    operator = visit(opal)
+    assert 'type="radio"' not in operator.get(path).content.decode()
+    answer = operator.post(path, {f"item-{own.pk}": "keep"})
+    assert (answer.status_code, b"Decisions are a member" in answer.content) == (400, True)
+
+
+def test_the_page_says_what_closing_ends(acme, ada, jane, spring):
+    client, path = visit(ada), f"/o/acme/reviews/{spring.pk}/"
+    item = only(acme, member=jane, grant__isnull=False)
+    with tenancy.of(acme):
+        everything = ReviewItem.objects.count()
+    reviews.decide(spring, {item.pk: Decided("keep")}, by=ada, anybodys=True, actor=SETUP)
+    assert f"Closing now ends {everything - 1} " in client.get(path).content.decode()
 
 
 def test_nobody_else_sees_a_review_or_closes_what_is_above_them(acme, ada, jane, rita, gus):
