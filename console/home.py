@@ -13,10 +13,10 @@ from console.access import Visit
 from console.answers import SeeOther, page, tell
 from console.forms import Form
 from console.sign_in import LOCKED
-from identity import members, second_factors, sessions, tenancy
+from identity import members, reviews, second_factors, sessions, tenancy
 from identity.browser import forget
 from identity.errors import Refusal
-from identity.models import Member, RoleAssignment, Session
+from identity.models import Member, Review, RoleAssignment, Session
 from identity.roles import ADMINISTRATOR
 
 
@@ -51,6 +51,7 @@ def me(visit: Visit) -> HttpResponse:
         "has_password": is_password_usable(visit.member.password),
         "second_factor": second_factors.of(visit.member),
         "nothing": nothing,
+        "reviews": _reviews(visit),
         "links": links.rows(visit),
         "administrators": _administrators(visit) if nothing else [],
     }
@@ -87,6 +88,12 @@ def password(visit: Visit) -> HttpResponse:
         except Refusal as refusal:
             form.add_error("new", refusal.message)
     return page(visit, "password.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+def _reviews(visit: Visit) -> list[Review]:
+    """Return the access reviews that wait for the visitor: who has no role finds them nowhere else, should the letter be lost."""
+    with tenancy.of(visit.member.organization_id):
+        return list(reviews.waiting_for(visit.member))
 
 
 def _administrators(visit: Visit) -> list[Member]:

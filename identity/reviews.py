@@ -178,6 +178,16 @@ def counted(organization: Organization) -> "QuerySet[Review]":
     )
 
 
+def waiting_for(member: Member) -> "QuerySet[Review]":
+    """Return the campaigns in which something is left for the member to decide, the next due first; `number` says how much."""
+    left = Q(items__reviewer=member, items__decision="", items__outcome="")
+    return (
+        Review.objects.filter(left, organization=member.organization_id, closed_at__isnull=True)
+        .annotate(number=Count("items"))
+        .order_by("due_at", "pk")
+    )
+
+
 def subject_of(review: Review) -> Subject:
     """Return the campaign as the record names it."""
     return Subject("review", str(review.pk), review.name)

@@ -7,7 +7,7 @@ import lxml.html
 import pytest
 from django.utils import timezone
 
-from identity import grants, resources, reviews, roles, tenancy
+from identity import grants, resources, review_close, reviews, roles, tenancy
 from identity.grants import GrantSpec
 from identity.models import Grant, Review, ReviewItem
 from identity.review_scope import Scope
@@ -165,6 +165,15 @@ def test_the_page_says_what_closing_ends(acme, ada, jane, spring):
         everything = ReviewItem.objects.count()
     reviews.decide(spring, {item.pk: Decided("keep")}, by=ada, anybodys=True, actor=SETUP)
     assert f"Closing now ends {everything - 1} " in client.get(path).content.decode()
+
+
+def test_a_reviewer_finds_the_review_on_their_own_page(acme, ada, jane, rita, spring):
+    path = f"/o/acme/reviews/{spring.pk}/"
+    reviewer = visit(rita)
+    assert f'href="{path}"' in reviewer.get("/me").content.decode()
+    assert path not in visit(jane).get("/me").content.decode()
+    review_close.close(spring, actor=SETUP)
+    assert path not in reviewer.get("/me").content.decode()
 
 
 def test_nobody_else_sees_a_review_or_closes_what_is_above_them(acme, ada, jane, rita, gus):
