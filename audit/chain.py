@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit.record import canonical, commitment
+from audit.json_text import canonical, commitment
 
 START: Final = bytes(32)
 _COLUMNS: Final = (

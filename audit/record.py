@@ -1,13 +1,9 @@
 """Writing the record: one call in the transaction of the change that it tells of."""
 
-import hashlib
-import json
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -20,18 +16,12 @@ from django.utils import timezone
 from audit import context
 from audit.events import Event
 from audit.ids import uuid7s
+from audit.json_text import commitment, plain, written
 
-_TEXT_LENGTH_MAX = 4096
 _USER_AGENT_LENGTH_MAX = 400
 _SALT_BYTES: Final = 32
 # More of them go by several statements: of a group of 200,000 people that ends, the text of all entries at once took gigabytes of memory.
 ENTRIES_AT_ONCE: Final = 5000
-_AS_IT_IS: Final = (
-    orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
-)  # fmt: skip
-# A number with a fraction or an exponent, or what looks like one within a text.
-_FRACTION: Final = re.compile(rb"[:,\[]-?\d+(?:\.\d+|(?:\.\d+)?[eE][-+]?\d+)[,\]}]")
-_LISTS: Final = (list, tuple, set, frozenset)
 # One JSON text and no array a column: it is written and read in a fraction of the time, for one entry and for ten thousand.
 _INSERT: Final = """
 WITH {change}line AS MATERIALIZED (
@@ -176,11 +166,6 @@ def compose(lines: Sequence[Line]) -> Composed:
     )
 
 
-def _at_once(sql: str, parameters: Mapping[str, Any]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-
-
 def composed_together(several: Sequence[Composed]) -> Composed:
     """Return the entries that were composed in several contexts, as those of one statement."""
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -188,6 +173,11 @@ def composed_together(several: Sequence[Composed]) -> Composed:
         counts.update(each.counts)
     text = ",".join(each.text[1:-1] for each in several)
     return Composed([entry_id for each in several for entry_id in each.ids], f"[{text}]", counts)
+
+
+def _at_once(sql: str, parameters: Mapping[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
 
 
 def _write(
@@ -211,16 +201,6 @@ def _write(
     return entries.ids
 
 
-def canonical(value: object) -> bytes:
-    """Return the one JSON text of a value, as RFC 8785 (JCS) has it for text, whole numbers, booleans, null, arrays and objects."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-
-
-def commitment(salt: bytes, body: bytes) -> bytes:
-    """Return SHA-256(salt ‖ canonical body), 32 bytes: what the entry keeps of its detail."""
-    return hashlib.sha256(salt + body).digest()
-
-
 def _rows(ids: Sequence[UUID], lines: Sequence[Line]) -> list[dict[str, Any]]:
     where = context.current()
     now = timezone.now()
@@ -229,7 +209,7 @@ def _rows(ids: Sequence[UUID], lines: Sequence[Line]) -> list[dict[str, Any]]:
     salts = os.urandom(_SALT_BYTES * len(lines))
     for place, (entry_id, line) in enumerate(zip(ids, lines, strict=True)):
         salt = salts[_SALT_BYTES * place : _SALT_BYTES * (place + 1)]
-        body = _written(
+        body = written(
             {
                 "actor": line.actor.label,
                 "subject": line.subject.label,
@@ -260,44 +240,3 @@ def _rows(ids: Sequence[UUID], lines: Sequence[Line]) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _written(body: dict[str, Any]) -> bytes:
-    """Return the canonical text of what is plain in it, where orjson writes the same ten times faster.
-
-    Nearly every body is plain as it is. Whether it is shows in its text: nothing that long or odd is in a short text without any.
-    """
-    try:
-        text = orjson.dumps(body, option=_AS_IT_IS)
-        if len(text) <= _TEXT_LENGTH_MAX and b"\\u0000" not in text and not _FRACTION.search(text):
-            return text
-    except TypeError:
-        # What JSON has no word for, or a lone surrogate.
-        pass
-    body = {name: plain(value) for name, value in body.items()}
-    try:
-        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
-        # A whole number past 64 bits.
-        return canonical(body)
-
-
-def plain(value: object) -> Any:
-    """Return the value as JSON that survives PostgreSQL unchanged: no fractions, no NUL, no lone surrogates, texts of at most 4 kB."""
-    if isinstance(value, str):
-        is_clean = value.isascii() and "\0" not in value and len(value) <= _TEXT_LENGTH_MAX
-        return value if is_clean else _cleaned(value)
-    if value is None or isinstance(value, int):
-        return value
-    if isinstance(value, Mapping):
-        return {plain(str(key)): plain(item) for key, item in value.items()}
-    if isinstance(value, _LISTS):
-        return [plain(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    return plain(str(value))
-
-
-def _cleaned(text: str) -> str:
-    clean = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    return clean if len(clean) <= _TEXT_LENGTH_MAX else clean[:_TEXT_LENGTH_MAX] + "…"

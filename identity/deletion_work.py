@@ -16,7 +16,8 @@ from psycopg import sql
 
 from audit import chain, ending, export, sequencer
 from audit.events import Event
-from audit.record import Actor, canonical, record
+from audit.json_text import canonical
+from audit.record import Actor, record
 from identity import deletions, secrets, tenancy
 from identity.models import Deletion
 

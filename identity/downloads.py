@@ -11,7 +11,8 @@ from typing import Any, Final
 from audit import context, export
 from audit.events import Event
 from audit.files import Finished, Whole, csv_file, jsonl_file
-from audit.record import Actor, plain, record
+from audit.json_text import plain
+from audit.record import Actor, record
 from identity import tenancy
 from identity.models import Organization
 from identity.organizations import subject_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from audit.record import canonical, plain
+from audit.json_text import canonical, plain
 from identity.errors import Conflict, Invalid
 
 

@@ -12,7 +12,8 @@ import orjson
 from django.db import connection
 
 from audit.ids import uuid7
-from audit.record import Actor, Line, canonical, plain, record_all, record_with, with_entries
+from audit.json_text import canonical, plain
+from audit.record import Actor, Line, record_all, record_with, with_entries
 from identity import tenancy
 from identity.models import Member, Organization, Receipt
 

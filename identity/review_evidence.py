@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from audit.files import csv_file
-from audit.record import canonical, plain
+from audit.json_text import canonical, plain
 from identity import tenancy
 from identity.models import Review, ReviewItem
 

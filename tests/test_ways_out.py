@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from audit.record import Actor, canonical
+from audit.json_text import canonical
+from audit.record import Actor
 from identity import (
     access,
     deadlines,

@@ -22,7 +22,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit.record import canonical
+from audit.json_text import canonical
 from identity import organizations, secrets, tenancy
 from identity.api.authentication import Caller, caller_of
 from identity.errors import Invalid

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from audit.record import plain
+from audit.json_text import plain
 from identity.directory_kinds import Missing
 
 _LENGTH_MAX: Final = 1000

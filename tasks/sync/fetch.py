@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import connection
 from django.utils import timezone
 
-from audit.record import plain
+from audit.json_text import plain
 from identity import pull_settings, pulls, rows
 from identity.models import Run
 from identity.profile import key_of

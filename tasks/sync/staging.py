@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
-from audit.record import plain
+from audit.json_text import plain
 from identity.errors import Invalid
 from identity.models import Run
 from identity.profile import NAME_BYTES_MAX, check_length, check_user_name, email_of, key_of

@@ -9,17 +9,14 @@ from hypothesis import strategies as st
 
 from audit import sequencer
 from audit.events import Event
+from audit.json_text import canonical, commitment, plain, written
 from audit.models import Detail, Entry, Position
 from audit.record import (
     Actor,
     Line,
     OutsideTransactionError,
     Subject,
-    _written,
-    canonical,
-    commitment,
     compose,
-    plain,
     record,
     record_all,
     record_with,
@@ -157,7 +154,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.text() | ODD
 
 @given(st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_what_is_committed_to_is_the_canonical_text_of_what_is_plain_whoever_writes_it(value):
-    assert _written({"actor": "x", "changes": value}) == canonical({"actor": "x", "changes": plain(value)})
+    assert written({"actor": "x", "changes": value}) == canonical({"actor": "x", "changes": plain(value)})
 
 
 def test_more_entries_than_a_statement_takes_go_by_several_in_their_order(acme, monkeypatch):

@@ -14,7 +14,8 @@ from django.db import IntegrityError, connection
 
 from audit import sequencer
 from audit.events import Event
-from audit.record import Line, Subject, canonical, record, record_all
+from audit.json_text import canonical
+from audit.record import Line, Subject, record, record_all
 from identity import deletion_work, deletions, organizations, resources, tenancy
 from identity.bundle_check import check
 from tasks.jobs import deletions as job

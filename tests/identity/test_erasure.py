@@ -4,8 +4,8 @@ import pytest
 from django.db import DatabaseError, connection
 
 from audit import sequencer
+from audit.json_text import canonical, commitment
 from audit.models import Detail, Entry, Position
-from audit.record import canonical, commitment
 from identity import (
     erasure,
     grants,

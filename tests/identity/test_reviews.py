@@ -8,8 +8,8 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from audit.json_text import canonical
 from audit.models import Entry
-from audit.record import canonical
 from identity import (
     erasure,
     grants,
