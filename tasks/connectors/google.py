@@ -20,7 +20,7 @@ from tasks.connectors.faults import (
     ResyncNeeded,
     Unauthorized,
 )
-from tasks.connectors.http import Api, Onward, caller, retry_after
+from tasks.connectors.http import Api, Onward, behind, caller, retry_after
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.oauth import JWT_GRANT, Tokens, assertion
 from tasks.connectors.paths import checked, profile_at
@@ -111,17 +111,17 @@ class GoogleConnector(Connector):
 
     def fetch(self, *, checkpoint: Json | None = None, cookie: Json | None = None) -> Iterator[Page]:  # noqa: ARG002 - Google has no delta
         """Give the people, those deleted lately, then groups with their members. May raise Fault."""
-        stage, token = ("users", "") if checkpoint is None else (checkpoint["stage"], checkpoint["token"])
+        state: dict[str, Any] = dict(checkpoint or {"stage": "users", "token": ""})
         with ExitStack() as stack:
             api = self._api(stack.enter_context(caller()))
             for name, pages in (("users", self._users), ("deleted", self._deleted), ("groups", self._groups)):
-                if stage == name:
-                    yield from pages(api, token)
-                    stage, token = _AFTER[name], ""
+                if state["stage"] == name:
+                    yield from pages(api, state)
+                    state = {"stage": _AFTER[name], "token": ""}
         yield Page(end=End(whole=True))
 
-    def _users(self, api: Api, token: str) -> Iterator[Page]:
-        for listed, here in self._pages(api, "/admin/directory/v1/users", self._user_query(), token):
+    def _users(self, api: Api, state: Json) -> Iterator[Page]:
+        for listed, here in self._pages(api, "/admin/directory/v1/users", self._user_query(), state["token"]):
             people = [self._person(user) for user in _items(listed, "users")]
             yield Page(
                 people=[one for one in people if isinstance(one, Person)],
@@ -129,48 +129,52 @@ class GoogleConnector(Connector):
                 checkpoint={"stage": "users", "token": here} if here else {"stage": "deleted", "token": ""},
             )
 
-    def _deleted(self, api: Api, token: str) -> Iterator[Page]:
+    def _deleted(self, api: Api, state: Json) -> Iterator[Page]:
         query = {"customer": self.settings["customer"], "maxResults": USERS_PER_PAGE, "showDeleted": "true"}
-        for listed, here in self._pages(api, "/admin/directory/v1/users", query, token):
+        for listed, here in self._pages(api, "/admin/directory/v1/users", query, state["token"]):
             gone = [str(user["id"]) for user in _items(listed, "users") if isinstance(user.get("id"), str)]
             yield Page(
                 removed=gone,
                 checkpoint={"stage": "deleted", "token": here} if here else {"stage": "groups", "token": ""},
             )
 
-    def _groups(self, api: Api, token: str) -> Iterator[Page]:
+    def _groups(self, api: Api, state: dict[str, Any]) -> Iterator[Page]:
         if not self.settings["groups"]:
             return
         query = {"customer": self.settings["customer"], "maxResults": GROUPS_PER_PAGE}
-        before = token
-        for listed, here in self._pages(api, "/admin/directory/v1/groups", query, token):
-            for group in _items(listed, "groups"):
-                yield from self._members(api, group, {"stage": "groups", "token": before})
-            before = here
+        for listed, here in self._pages(api, "/admin/directory/v1/groups", query, state["token"]):
+            for group in behind(_items(listed, "groups"), state.get("past", "")):
+                yield from self._members(api, group, state)
+            state |= {"token": here, "past": ""}
 
-    def _members(self, api: Api, group: dict[str, Any], checkpoint: Json) -> Iterator[Page]:
-        """Give one group with everybody in it, also through groups inside of it; the checkpoint repeats its whole page."""
+    def _members(self, api: Api, group: Json, state: dict[str, Any]) -> Iterator[Page]:
+        """Give one group with everybody in it, also through groups inside of it.
+
+        An interrupted run goes on in the middle of it: a page of groups may take longer than a turn.
+        """
         key, name = group.get("id"), group.get("name") or group.get("email")
         if not isinstance(key, str) or not isinstance(name, str):
             yield Page(
-                unreadable=[Unreadable(f"group {key}", "It has no id or no name.")], checkpoint=checkpoint
+                unreadable=[Unreadable(f"group {key}", "It has no id or no name.")], checkpoint=dict(state)
             )
             return
         query = {"maxResults": GROUPS_PER_PAGE, "includeDerivedMembership": "true"}
         path = f"/admin/directory/v1/groups/{key}/members"
+        token = state.pop("members", "") if state.pop("group", "") == key else ""
         try:
-            yield Page(groups=[Group(key, name)], checkpoint=checkpoint)
-            for listed, _ in self._pages(api, path, query, ""):
+            for listed, here in self._pages(api, path, query, token):
                 yield Page(
+                    groups=[Group(key, name)],
                     memberships=[
                         Membership(key, str(member["id"]))
                         for member in _items(listed, "members")
                         if member.get("type") == "USER" and member.get("id")
                     ],
-                    checkpoint=checkpoint,
+                    checkpoint=state | ({"group": key, "members": here} if here else {"past": key}),
                 )
         except _Gone:
-            yield Page(groups=[Group(key, name, members="unknown")], checkpoint=checkpoint)
+            yield Page(groups=[Group(key, name, members="unknown")], checkpoint=state | {"past": key})
+        state["past"] = key
 
     def _pages(
         self, api: Api, path: str, query: dict[str, str], token: str

@@ -1,7 +1,7 @@
 """How connectors ask directories over HTTP: bearer tokens renewed once, faults by what the status says, links kept at home."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -100,11 +100,21 @@ def retry_after(headers: Mapping[str, str]) -> float:
     text = headers.get("retry-after", "")
     try:
         seconds = (
-            float(text) if text.strip().isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
+            float(text)
+            if text.strip().isdigit()
+            else parsedate_to_datetime(text).timestamp() - clock_of(headers)
         )
     except (ValueError, TypeError):
         seconds = RETRY_AFTER_SECONDS
     return min(max(seconds, 1.0), _RETRY_AFTER_SECONDS_MAX)
+
+
+def clock_of(headers: Mapping[str, str]) -> float:
+    """Return what time it is by the directory's own clock (`Date`), else by ours, in epoch seconds: the two may be far apart."""
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except (ValueError, TypeError):
+        return time.time()
 
 
 def next_link(headers: Mapping[str, str]) -> str:
@@ -132,6 +142,16 @@ class Onward:
         return link
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+def behind(groups: Sequence[Mapping[str, Any]], past: str) -> Sequence[Mapping[str, Any]]:
+    """Return those of a page's groups behind the one that was read last; all of them where it is not there any more."""
+    keys = [group.get("id") for group in groups]
+    return groups[keys.index(past) + 1 :] if past and past in keys else groups
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port, as equal addresses have them however they are written. Raises NotUnderstood."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError as error:
+        raise NotUnderstood(f"{url[:200]} is not an address.") from error

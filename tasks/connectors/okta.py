@@ -6,14 +6,14 @@ what `lastUpdated` says changed is read, with an overlap, since a change may bec
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, BinaryIO, ClassVar, Final
 
 from identity.directory_kinds import Field, Missing, Verdict
-from identity.outbound import Caller
+from identity.outbound import Answer, Caller
 from tasks.connectors.faults import Fault, Misconfigured, NotUnderstood, RateLimited, Unauthorized
-from tasks.connectors.http import Api, Onward, caller, next_link
+from tasks.connectors.http import Api, Onward, behind, caller, clock_of, next_link, retry_after
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.oauth import JWT_BEARER, Tokens, assertion
 from tasks.connectors.paths import checked, profile_at
@@ -53,6 +53,12 @@ class OktaConnector(Connector):
         Field("key_id", "Key id", help="The kid under which Okta knows the key."),
     )
 
+    def __init__(self, settings: Json, credentials: Json, *, file: BinaryIO | None = None) -> None:
+        super().__init__(settings, credentials, file=file)
+        # The headers of the last answer, and how many there were.
+        self._said: Mapping[str, str] = {}
+        self._answers = 0
+
     @property
     def sentinel(self) -> str:
         """Return the canary of the settings."""
@@ -90,7 +96,7 @@ class OktaConnector(Connector):
 
     def _begin(self, cookie: Json | None) -> dict[str, Any]:
         now = datetime.now(UTC)
-        state: dict[str, Any] = {"stage": "users", "link": "", "began": _text(now), "whole": True}
+        state: dict[str, Any] = {"stage": "users", "link": "", "began": "", "whole": True}
         every = timedelta(hours=self.settings["whole_hours"])
         if cookie is not None and now - datetime.fromisoformat(cookie["whole_at"]) < every:
             since = datetime.fromisoformat(cookie["since"]) - _OVERLAP
@@ -112,6 +118,8 @@ class OktaConnector(Connector):
             users, link = self._get(
                 api, onward(link) or "/api/v1/users", None if link else query | {"limit": PER_PAGE}
             )
+            # By Okta's clock, as lastUpdated is: ours may be ahead by more than the overlap.
+            state["began"] = state["began"] or _text(datetime.fromtimestamp(clock_of(self._said), UTC))
             state |= {"link": link} if link else {"stage": following, "link": ""}
             people = [self._person(user) for user in users]
             yield Page(
@@ -128,34 +136,50 @@ class OktaConnector(Connector):
         if not state["whole"]:
             since = state["since"]
             query["filter"] = f'lastUpdated gt "{since}" or lastMembershipUpdated gt "{since}"'
-        link, onward = state["link"], Onward()
+        onward = Onward()
         while True:
-            here = dict(state, link=link)
-            groups, link = self._get(api, onward(link) or "/api/v1/groups", None if link else query)
-            for group in groups:
+            link = state["link"]
+            groups, following = self._get(api, onward(link) or "/api/v1/groups", None if link else query)
+            for group in behind(groups, state.get("past", "")):
                 if group.get("type") != "BUILT_IN":  # "Everyone" says nothing
-                    yield from self._members(api, group, here)
-            if not link:
+                    yield from self._members(api, group, state)
+            if not following:
                 return
+            state |= {"link": following, "past": ""}
 
-    def _members(self, api: Api, group: dict[str, Any], checkpoint: Json) -> Iterator[Page]:
+    def _members(self, api: Api, group: Json, state: dict[str, Any]) -> Iterator[Page]:
+        """Give a group with everybody in it.
+
+        An interrupted run goes on in the middle of it: a page of groups may take longer than a turn, or more calls than we have.
+        """
         key, profile = group.get("id"), group.get("profile")
         name = profile.get("name") if isinstance(profile, dict) else None
         if not isinstance(key, str) or not isinstance(name, str):
             yield Page(
-                unreadable=[Unreadable(f"group {key}", "It has no id or no name.")], checkpoint=checkpoint
+                unreadable=[Unreadable(f"group {key}", "It has no id or no name.")], checkpoint=dict(state)
             )
             return
-        yield Page(groups=[Group(key, name)], checkpoint=checkpoint)
-        link, onward = "", Onward()
+        link, onward = state.pop("members", "") if state.pop("group", "") == key else "", Onward()
         while True:
-            members, link = self._get(
-                api, onward(link) or f"/api/v1/groups/{key}/users", None if link else {"limit": PER_PAGE}
-            )
-            found = [Membership(key, str(member["id"])) for member in members if member.get("id")]
-            yield Page(memberships=found, checkpoint=checkpoint)
-            if not link:
+            try:
+                members, following = self._get(
+                    api, onward(link) or f"/api/v1/groups/{key}/users", None if link else {"limit": PER_PAGE}
+                )
+            except _Gone:
+                # It was deleted since it was listed.
+                state["past"] = key
+                yield Page(groups=[Group(key, name, "unknown")], checkpoint=dict(state))
                 return
+            here = {"group": key, "members": following} if following else {"past": key}
+            yield Page(
+                groups=[Group(key, name)],
+                memberships=[Membership(key, str(member["id"])) for member in members if member.get("id")],
+                checkpoint=state | here,
+            )
+            if not following:
+                state["past"] = key
+                return
+            link = following
 
     def _person(self, user: dict[str, Any]) -> Person | Unreadable:
         key, profile, status = user.get("id"), user.get("profile"), user.get("status")
@@ -173,25 +197,26 @@ class OktaConnector(Connector):
         )
 
     def _get(self, api: Api, path: str, query: dict[str, str] | None) -> tuple[list[dict[str, Any]], str]:
-        body, headers = api.get(path, query)
+        if self._answers >= _ANSWERS_LEAST:
+            self._spare()
+        body, self._said = api.get(path, query)
+        self._answers += 1
         if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
             raise NotUnderstood("Okta's answer is no list.")
-        self._spare(headers)
-        return body, next_link(headers)
+        return body, next_link(self._said)
 
-    def _spare(self, headers: Any) -> None:
-        """Pause where more than our share of the minute's calls is used (X-Rate-Limit-*; the reset is in epoch seconds)."""
+    def _spare(self) -> None:
+        """Pause where more than our share of the minute's calls is used (X-Rate-Limit-*), before a call: what was answered is kept."""
+        said = self._said
         try:
-            limit, left, reset = (
-                float(headers[f"x-rate-limit-{name}"]) for name in ("limit", "remaining", "reset")
-            )
+            limit, left = (float(said[f"x-rate-limit-{name}"]) for name in ("limit", "remaining"))
         except (KeyError, ValueError):
             return
-        wait = reset - time.time()
+        wait = _wait(said)
         if wait > 0 and left < limit * (100 - self.settings["rate_percent"]) / 100:
-            time.sleep(min(wait, _PAUSE_SECONDS_MAX))
             if wait > _PAUSE_SECONDS_MAX:
-                raise RateLimited("Our share of Okta's rate limit is used.", wait - _PAUSE_SECONDS_MAX)
+                raise RateLimited("Our share of Okta's rate limit is used.", wait)
+            time.sleep(wait)
 
     def _api(self, calls: Caller) -> Api:
         given, api_url = self.credentials, self.settings["api_url"].rstrip("/")
@@ -216,6 +241,16 @@ class OktaConnector(Connector):
 
 
 _PAUSE_SECONDS_MAX: Final = 5.0
+# A page of groups and the members of one of them: with fewer a turn would come no further, where others always use the limit up.
+_ANSWERS_LEAST: Final = 2
+
+
+def _wait(headers: Mapping[str, str]) -> float:
+    """Return the seconds until the rate limit begins anew (X-Rate-Limit-Reset, a time by Okta's clock); 0 where it is not said."""
+    try:
+        return float(headers["x-rate-limit-reset"]) - clock_of(headers)
+    except (KeyError, ValueError):
+        return 0.0
 
 
 def _text(moment: datetime) -> str:
@@ -226,7 +261,17 @@ def _missing() -> list[Missing]:
     return [Missing(scope, _WHERE) for scope in SCOPES.split()]
 
 
-def _explain(answer: Any) -> Exception | None:
+class _Gone(Misconfigured):
+    """What was asked for is not there."""
+
+
+def _explain(answer: Answer) -> Exception | None:
+    if answer.status == 404:  # noqa: PLR2004 - a group deleted between two calls, or no Okta at all
+        return _Gone("Okta does not know what we ask for: check the address.")
+    if answer.status == 429:  # noqa: PLR2004 - Okta sends no Retry-After, but when the minute is over
+        return RateLimited(
+            "Okta asks us to come back later.", _wait(answer.headers) or retry_after(answer.headers)
+        )
     if answer.status not in {401, 403}:
         return None
     return Unauthorized(

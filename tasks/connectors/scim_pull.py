@@ -4,14 +4,14 @@ RFC 7644 section 3.4.2.4. A listing that changes while it is walked by startInde
 fewer were seen than the total says, the listing counts as incomplete.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from identity.directory_kinds import Field, Missing, Verdict
 from identity.outbound import Answer, Caller
 from tasks.connectors.faults import Misconfigured, NotUnderstood, ResyncNeeded, Unauthorized
-from tasks.connectors.http import Api, Onward, caller
+from tasks.connectors.http import Api, Onward, behind, caller
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.mapping import ENTERPRISE
 
@@ -20,8 +20,6 @@ _PROFILE: Final = (
     "name", "displayName", "nickName", "profileUrl", "title", "userType", "preferredLanguage", "locale", "timezone", "emails",
     "phoneNumbers", "ims", "photos", "addresses", ENTERPRISE,
 )  # fmt: skip
-# Groups asked for one by one between two pages, as a worker's claim lasts two minutes.
-_ASKED_MAX: Final = 25
 _STAGES: Final = {"Users": "Groups", "Groups": "end"}
 
 
@@ -80,7 +78,7 @@ class ScimConnector(Connector):
     def _walk(self, api: Api, stage: str, state: dict[str, Any]) -> Iterator[Page]:
         onward = Onward()
         for _ in range(PAGES_MAX):
-            before = dict(state)
+            past, before = state.pop("past", ""), dict(state)
             if state["by_cursor"]:
                 onward(state["cursor"])
             listed = self._page(api, stage, state)
@@ -111,7 +109,10 @@ class ScimConnector(Connector):
                     state["people"] = total
                 state |= {"stage": _STAGES[stage], "seen": 0, "index": 1, "cursor": "", "first": None}
                 del state["total"]
-            yield from (self._people if stage == "Users" else self._teams)(api, found, before, dict(state))
+            if stage == "Users":
+                yield self._people(found, dict(state))
+            else:
+                yield from self._teams(api, behind(found, past), before, dict(state))
             if last:
                 return
         raise NotUnderstood(f"The server's listing of {stage} does not end.")
@@ -138,9 +139,8 @@ class ScimConnector(Connector):
             )
         state["first"] = first
 
-    def _people(
-        self, _api: Api, users: list[dict[str, Any]], _before: Json, checkpoint: Json
-    ) -> Iterator[Page]:
+    @staticmethod
+    def _people(users: list[dict[str, Any]], checkpoint: Json) -> Page:
         people: list[Person] = []
         bad: list[Unreadable] = []
         for user in users:
@@ -152,24 +152,30 @@ class ScimConnector(Connector):
             # "active" is optional in RFC 7643: a server that never says it means that whom it lists is in.
             flag = True if "active" not in user else _truth(active)
             people.append(Person(key, name, profile, flag, _version(user)))
-        yield Page(people=people, unreadable=bad, checkpoint=checkpoint)
+        return Page(people=people, unreadable=bad, checkpoint=checkpoint)
 
     def _teams(
-        self, api: Api, groups: list[dict[str, Any]], before: Json, checkpoint: Json
+        self, api: Api, groups: Sequence[Json], before: dict[str, Any], checkpoint: Json
     ) -> Iterator[Page]:
+        """Give a page of groups; where each is asked for by itself, an interrupted run goes on behind the last one."""
         found: list[Group] = []
         memberships: list[Membership] = []
         bad: list[Unreadable] = []
-        asked = 0
+        past = ""
         for group in groups:
             key, name = _key(group), group.get("displayName")
             members: Any = group.get("members", [])
             if key and "members" not in group:
-                members = self._members(api, key)
-                asked += 1
-                if asked % _ASKED_MAX == 0:
-                    yield Page(groups=found, memberships=memberships, unreadable=bad, checkpoint=before)
+                if past:
+                    yield Page(
+                        groups=found,
+                        memberships=memberships,
+                        unreadable=bad,
+                        checkpoint=before | {"past": past},
+                    )
                     found, memberships, bad = [], [], []
+                members = self._members(api, key)
+                past = group["id"]
             if key and isinstance(name, str) and members is None:
                 found.append(Group(key, name, "unknown"))
                 continue
@@ -224,7 +230,7 @@ def _resources(listed: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _key(resource: dict[str, Any]) -> str:
+def _key(resource: Json) -> str:
     """Return the id, empty where there is none. RFC 7643 section 3.1 has it as a text; some write a number."""
     key = resource.get("id")
     return str(key) if isinstance(key, str | int) and not isinstance(key, bool) else ""

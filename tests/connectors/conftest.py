@@ -45,6 +45,6 @@ def fake(running, signing_key, settings):
     running.put(
         people=[somebody(number) for number in range(6)] + [somebody(6, "suspended"), somebody(7, "deleted")],
         groups=[team("traders", 0, 1, 2, 3), team("empty")],
-        faults={}, asked=[], page_size=3, token="", public_key=signing_key[1], wanted={}, seq=1,
+        faults={}, asked=[], page_size=3, token="", public_key=signing_key[1], wanted={}, seq=1, clock_ahead=0,
     )  # fmt: skip
     return running

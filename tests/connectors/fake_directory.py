@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer with the fault that is due; "after" calls come through first."""
         faults = self.server.state["faults"]
         for name, status, headers in (
-            ("rate_limited", 429, {"Retry-After": "7"}),
+            ("rate_limited", 429, faults.get("rate") or {"Retry-After": "7"}),
             ("unavailable", 503, {}),
             ("broken", 500, {}),
             ("forbidden", 403, {}),
@@ -131,6 +132,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return what the header Date says, by a clock that may be wrong."""
+        return super().date_time_string((timestamp or time.time()) + self.server.state["clock_ahead"])
+
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
@@ -143,7 +148,7 @@ class Server(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.state: State = {
             "people": [], "groups": [], "faults": {}, "asked": [], "page_size": 3, "token": "", "issued": 0, "public_key": "", "wanted": {},
-            "seq": 0,
+            "seq": 0, "clock_ahead": 0,
         }  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def answer(state: State, path: str, query: dict[str, str], host: str) -> Answer:
         ]
         return _list(state, path, groups, query, host)
     group = next((one for one in state["groups"] if one["id"] == rest[0]), None)
-    if group is None:
+    if group is None or group["id"] in state["faults"].get("gone", []):
         return error(404, "E0000007")
     return _list(state, path, [{"id": key} for key in group["members"]], query, host)
 

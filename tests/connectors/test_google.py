@@ -13,8 +13,8 @@ from tasks.connectors.faults import (
     Unreachable,
 )
 from tasks.connectors.google import SCOPES, GoogleConnector
-from tests.connectors.conftest import somebody
-from tests.connectors.listing import run
+from tests.connectors.conftest import somebody, team
+from tests.connectors.listing import piecemeal, run
 
 ADMIN = "person0@acme.example"
 
@@ -114,6 +114,18 @@ def test_an_interrupted_listing_goes_on_where_it_was(google, fake):
         }
         assert rest.end == whole.end
     assert len([path for path in fake.state["asked"] if "/users" in path]) == 0
+
+
+def test_a_page_of_groups_may_take_more_calls_than_there_are_at_a_time(google, fake):
+    fake.put(groups=[team(f"team{number}", *range(8)) for number in range(5)])
+    whole = run(google())
+    told = [one for page in whole.pages for one in page.memberships]
+    for place, page in enumerate(whole.pages[:-1]):
+        rest = run(google(), checkpoint=page.checkpoint)
+        before = [one for earlier in whole.pages[: place + 1] for one in earlier.memberships]
+        assert before + [one for later in rest.pages for one in later.memberships] == told
+    listing = piecemeal(google, lambda: fake.put(faults={"rate_limited": 1, "after": 4}))
+    assert (listing.people, listing.members) == (whole.people, whole.members)
 
 
 @pytest.mark.parametrize(

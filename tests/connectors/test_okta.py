@@ -1,16 +1,29 @@
 """The Okta connector against a process that answers like Okta, with Okta's faults."""
 
 import time
+from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
+from identity.outbound import Answer
 from tasks.connectors.faults import Misconfigured, NotUnderstood, RateLimited, Unauthorized, Unreachable
+from tasks.connectors.http import Api
 from tasks.connectors.okta import OktaConnector
 from tests.connectors.conftest import somebody, team
 from tests.connectors.fake_directory import API_TOKEN
-from tests.connectors.listing import run
+from tests.connectors.listing import piecemeal, run
 
 NOW = "2099-01-01T00:00:00.000Z"
+
+
+def rate(*, left, ahead=0):
+    """Give what Okta says of its rate limit, by a clock that is so many seconds ahead of ours."""
+    return {
+        "X-Rate-Limit-Limit": "600",
+        "X-Rate-Limit-Remaining": str(left),
+        "X-Rate-Limit-Reset": str(int(time.time()) + ahead + 60),
+    }
 
 
 @pytest.fixture
@@ -103,17 +116,54 @@ def test_a_missing_status_says_nothing_and_a_missing_login_is_unreadable(okta, f
 
 
 def test_half_of_the_rate_limit_is_left_to_others(okta, fake):
-    rate = {
-        "X-Rate-Limit-Limit": "600",
-        "X-Rate-Limit-Remaining": "299",
-        "X-Rate-Limit-Reset": str(int(time.time()) + 60),
-    }
-    fake.put(faults={"rate": rate})
+    fake.put(faults={"rate": rate(left=299)})
     with pytest.raises(RateLimited) as raised:
         run(okta())
     assert 40 < raised.value.retry_after_seconds <= 60
-    fake.put(faults={"rate": rate | {"X-Rate-Limit-Remaining": "301"}})
+    fake.put(faults={"rate": rate(left=301)})
     assert len(run(okta()).people) == 8
+
+
+def test_what_was_answered_beyond_our_share_is_kept(okta, fake):
+    fake.put(faults={"rate": rate(left=1)})
+    # Others use the limit up, always: each turn brings two answers, and so it comes to its end.
+    assert len(piecemeal(okta, lambda: None).people) == 8
+
+
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+def test_times_are_by_oktas_own_clock(okta, fake, ahead):
+    fake.put(clock_ahead=ahead)
+    began = datetime.fromisoformat(run(okta()).end.cookie["since"]).timestamp()
+    assert abs(began - ahead - time.time()) < 60
+    fake.put(faults={"rate": rate(left=1, ahead=ahead)})
+    with pytest.raises(RateLimited) as raised:
+        run(okta())
+    assert 40 < raised.value.retry_after_seconds <= 60
+    fake.put(faults={"rate_limited": 9, "rate": rate(left=0, ahead=ahead)})
+    with pytest.raises(RateLimited) as raised:
+        run(okta())
+    assert 40 < raised.value.retry_after_seconds <= 61
+
+
+def test_a_group_that_goes_while_it_is_read_is_unknown_and_not_empty(okta, fake):
+    fake.put(faults={"gone": ["g-traders"]})
+    listing = run(okta())
+    assert (listing.groups["g-traders"].members, listing.end.whole) == ("unknown", True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("https://Acme.Okta.com", "https://acme.okta.com/x"),
+        ("https://acme.okta.com", "https://acme.okta.com:443/x"),
+        ("http://acme.example:80", "HTTP://acme.example/x"),
+    ],
+)
+def test_one_host_may_be_written_in_several_ways(typed, meant):
+    asked = []
+    caller = SimpleNamespace(call=lambda _method, url, **_: asked.append(url) or Answer(200, {}, b"[]"))
+    assert Api(caller, typed, lambda _: "").get(meant) == ([], {})
+    assert asked == [meant]
 
 
 @pytest.mark.parametrize(
