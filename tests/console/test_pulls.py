@@ -2,7 +2,7 @@
 
 import pytest
 
-from identity import pulls, tenancy
+from identity import directory_kinds, pulls, tenancy
 from identity.models import Directory, Pull, Run
 from tests.conftest import join
 from tests.console.conftest import entries, visit
@@ -41,10 +41,12 @@ def run_of(pull):
 def test_every_kind_has_a_form_of_its_own(acme, ada):
     client = visit(ada)
     listed = client.get("/o/acme/directories/read/").content.decode()
-    for kind, label in (
-        ("csv", "Columns"), ("google", "Service account key"), ("graph", "Client secret"), ("ldap", "Bind DN"), ("okta", "API token"),
-        ("scim_pull", "Bearer token"),
-    ):  # fmt: skip
+    labels = {
+        "csv": "Columns", "google": "Service account key", "graph": "Client secret", "ldap": "Bind DN", "okta": "API token",
+        "scim_pull": "Bearer token",
+    }  # fmt: skip
+    assert labels.keys() == {kind.name for kind in directory_kinds.kinds()}
+    for kind, label in labels.items():
         assert f"/o/acme/directories/read/{kind}/" in listed
         assert label in client.get(f"/o/acme/directories/read/{kind}/").content.decode(), kind
     assert client.get("/o/acme/directories/read/telepathy/").status_code == 404
