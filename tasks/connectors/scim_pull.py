@@ -5,6 +5,7 @@ fewer were seen than the total says, the listing counts as incomplete.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -250,11 +251,21 @@ def _total(listed: dict[str, Any]) -> int:
     return total
 
 
-def _version(user: dict[str, Any]) -> str:
+def _version(user: Json) -> str:
+    """Return when the user last changed, in a form that sorts as text: in UTC, and with all digits, of which servers leave out zeros.
+
+    The Z stands in the middle, so that it sorts behind what former releases kept of the same second.
+    """
     meta = user.get("meta")
     modified = meta.get("lastModified") if isinstance(meta, dict) else None
-    # Only UTC sorts as text.
-    return modified if isinstance(modified, str) and modified.endswith("Z") else ""
+    try:
+        moment = datetime.fromisoformat(modified) if isinstance(modified, str) else None
+        if moment is None or moment.tzinfo is None:
+            return ""
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return ""
+    return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}Z.{moment.microsecond:06}"
 
 
 def _explain(answer: Answer) -> Exception | None:

@@ -129,3 +129,23 @@ def test_members_that_a_list_leaves_out_are_asked_of_the_group(odd):
             key for one in listing.pages[: place + 1] for key in [group.external_id for group in one.groups]
         }
         assert earlier | set(again.groups) == {"full", "empty", "gone", "told"}
+
+
+def test_times_sort_as_the_moments_do_however_many_digits_are_written(odd):
+    moments = [
+        "2026-01-31T10:00:00Z", "2026-01-31T10:00:00.0405Z", "2026-01-31T10:00:00.05Z", "2026-01-31T12:00:00.123456789+02:00",
+        "2026-01-31T10:00:00.5Z", "2026-01-31T09:00:01-01:00", "2026-01-31T10:00:01.100Z",
+    ]  # fmt: skip
+    odd.users = [PEOPLE[place] | {"meta": {"lastModified": text}} for place, text in enumerate(moments)]
+    versions = [one.version for one in run(pull(odd)).people.values()]
+    assert versions == sorted(set(versions))
+    # Former releases kept what was written: nobody's present state looks older than that.
+    assert all(text < version for text, version in zip(moments, versions, strict=True) if text.endswith("Z"))
+
+
+@pytest.mark.parametrize(
+    "modified", [None, 1, "yesterday", "2026-01-31T10:00:00", "0001-01-01T00:00:00+23:59", {}]
+)
+def test_what_is_no_moment_says_nothing(odd, modified):
+    odd.users = [PEOPLE[0] | {"meta": {"lastModified": modified}}]
+    assert [one.version for one in run(pull(odd)).people.values()] == [""]
