@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 from django import forms
@@ -115,6 +116,8 @@ def one(visit: Visit, directory: UUID, logged_request: UUID) -> HttpResponse:
         "directory": found,
         "row": row,
         "kept": kept,
+        # As a person writes it; one parameter a line, since a value may hold an ampersand.
+        "query": "\n".join(map(unquote_plus, kept.query.split("&"))) if kept else "",
         "raw": indented(kept.raw) if kept and kept.raw else "",
         "normalised": [indented(json.dumps(each, ensure_ascii=False)) for each in kept.normalised]
         if kept

@@ -46,6 +46,12 @@ def test_one_request_shows_the_body_as_it_came_beside_what_we_made_of_it(acme, a
     assert f"/o/acme/members/{lena}/" in html
 
 
+def test_the_query_is_shown_as_a_person_writes_it(acme, ada, okta, scim):
+    scim.get("/Users?filter=userName%20eq%20%22a%26b%22&count=1&startIndex=%31")
+    html = page(visit(ada), f"{base(okta)}/requests/{latest(acme).pk}/")
+    assert "filter=userName eq &quot;a&amp;b&quot;\ncount=1\nstartIndex=1" in html
+
+
 def test_what_gave_nothing_is_said_in_a_sentence_with_its_value(acme, ada, okta, scim):
     scim.create("lena@acme.example", roles=[{"value": "Auditor"}], entitlements=["portfolio:a&b:view"])
     html = page(visit(ada), f"{base(okta)}/requests/{latest(acme).pk}/")
