@@ -10,6 +10,7 @@ from console.access import Visit
 from console.answers import done, page
 from console.directories import find as directory_of
 from identity.errors import Refusal
+from identity.models import Member
 from scim import replay
 from scim.models import LoggedRequest
 from scim.replay import Replay
@@ -76,5 +77,14 @@ def _page(
             "later": requests.entries(shown.later),
             "is_refused": shown.status >= _REFUSED_FROM,
             "moves": bool(shown.members.get("joined_count") or shown.members.get("left_count")),
+            "joined": _named(visit, shown.members.get("joined", [])),
+            "left": _named(visit, shown.members.get("left", [])),
         }
     return page(visit, "request_replay.html", values, status=status)
+
+
+def _named(visit: Visit, ids: list[str]) -> list[tuple[str, str]]:
+    """Return members of a group as (id, name); the id is also the name of one who is not here."""
+    rows = Member.objects.filter(organization=visit.organization, pk__in=ids)
+    names = {str(pk): name for pk, name in rows.values_list("pk", "user_name")}
+    return [(each, names.get(each, each)) for each in ids]

@@ -78,7 +78,7 @@ def apply(row: LoggedRequest, *, actor: Actor, despite_later: bool = False) -> R
     with suppress(_TakenBack), transaction.atomic(), tenancy.of(row.organization_id):
         if later_changes(row) and not despite_later:
             raise Conflict(
-                "This was changed after the request came: replaying it would undo that. Look first."
+                "This was changed after the request came: replaying it may undo that. Look at it, and say that you have seen it."
             )
         replays.append(_perform(row, kept, actor))
         if replays[0].status >= _REFUSED_FROM:

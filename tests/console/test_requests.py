@@ -192,7 +192,7 @@ def test_applying_wants_a_word_where_something_was_written_since_and_is_recorded
         assert said in html
     refused = client.post(f"{path}apply")
     assert refused.status_code == 400
-    assert b"replaying it would undo that" in refused.content
+    assert b"replaying it may undo that" in refused.content
     assert entries(acme, "scim.replay") == []
     answer = client.post(f"{path}apply", {"despite_later": "yes"}, follow=True)
     assert answer.redirect_chain == [(path, 303)]
@@ -203,11 +203,33 @@ def test_applying_wants_a_word_where_something_was_written_since_and_is_recorded
         assert Member.objects.get(pk=lena).display_name == "Lena One"
 
 
+def test_a_rehearsal_names_who_would_join_and_leave_a_group(acme, ada, okta, scim):
+    lena, tom = (scim.create(f"{name}@acme.example")["id"] for name in ("lena", "tom"))
+    schemas = ["urn:ietf:params:scim:schemas:core:2.0:Group"]
+    group = scim.post(
+        "/Groups", {"schemas": schemas, "displayName": "Desk", "members": [{"value": lena}]}
+    ).body["id"]
+    scim.patch(f"/Groups/{group}", {"op": "replace", "path": "members", "value": [{"value": tom}]})
+    row = latest(acme)
+    scim.patch(f"/Groups/{group}", {"op": "replace", "path": "members", "value": [{"value": lena}]})
+    html = page(visit(ada), f"{base(okta)}/requests/{row.pk}/replay")
+    assert "1 would join the group, 1 would leave it" in html
+    for name, member in (("tom@acme.example", tom), ("lena@acme.example", lena)):
+        assert f'href="/o/acme/members/{member}/"><bdi>{name}</bdi>' in html
+
+
+def test_a_rehearsal_of_what_reads_says_so(acme, ada, okta, scim):
+    scim.get("/Users")
+    assert "it only reads" in page(visit(ada), f"{base(okta)}/requests/{latest(acme).pk}/replay")
+
+
 def test_a_deletion_is_not_run_again_and_the_page_says_why(acme, ada, okta, scim):
     lena = scim.create("lena@acme.example")["id"]
     scim.delete(f"/Users/{lena}")
     path = f"{base(okta)}/requests/{latest(acme).pk}/"
-    assert "A deletion is not run again" in page(visit(ada), f"{path}replay")
+    html = page(visit(ada), f"{path}replay")
+    assert "A deletion is not run again" in html
+    assert "It was tried" not in html
     answer = visit(ada).post(f"{path}apply")
     assert answer.status_code == 400
     assert b"A deletion is not run again" in answer.content
