@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from identity import exits, members, offboarding, tenancy
 from identity.errors import ExternalIdTaken
+from identity.matching import Prospect
 from identity.models import Link
 from identity.postgresql.flush import Statement
 from scim import (
@@ -29,8 +30,9 @@ from scim.authentication import Caller
 from scim.call import Call
 from scim.door import Door, call_of, foreseen_body, read_query, reply
 from scim.errors import Code, ScimError
+from scim.normaliser import Resource
 from scim.paging import Wish, from_body, from_query
-from scim.resources import UserRow
+from scim.resources import MemberFields, UserRow
 from scim.schemas import USERS
 
 
@@ -111,41 +113,40 @@ def create(call: Call) -> HttpResponse:
     if (newcomer := newcomers.let_in(who, fields, seen)) is not None:
         return one(call, people.row_of(newcomer, fields.external_id), 201)
     with tenancy.whole(who.organization):
-        given = members.provision(
-            who.organization,
-            actor=who.actor,
-            user_name=fields.user_name,
-            profile=following.without(who.directory, fields.profile),
-            active=fields.active is not False,
-            directory=who.directory,
-            external_id=fields.external_id,
-            onto=lambda before: following.without(
-                who.directory,
-                own_values.taken_back(before, fields.profile, call.body, who.schemas.users),
-            ),
-            seen=seen,
-        )
-        is_followed = following.follows(who.directory)
-        if is_followed:
-            # An empty list says nothing here: Entra sends one with everybody it creates.
-            about = following.named(fields.profile)
-            following.note_unused({}, fields.profile, wanted.notices)
-            following.assert_anew(
-                given.member, fields.profile, about, actor=who.actor, notices=wanted.notices
-            )
-        else:
-            asserted.apply(given.member, fields.profile, actor=who.actor, notices=wanted.notices)
-        # Nobody can have named somebody by an id that is a moment old.
-        joined = (not given.created or given.awaited) and people.welcome(
-            who, given.member, fields.external_id
-        )
-        is_whole = given.created and not joined and not is_followed
-        row = (
-            people.row_of(given.member, fields.external_id)
-            if is_whole
-            else people.found(who, given.member.pk)
-        )
+        row = _provisioned(call, wanted, fields, seen)
     return one(call, row, 201)
+
+
+def _provisioned(call: Call, wanted: Resource, fields: MemberFields, seen: Prospect | None) -> UserRow:
+    """Bring in, or let in again, somebody of whom more is to be said than that they are new: access, groups that wait, an earlier time."""
+    who = call.who
+    given = members.provision(
+        who.organization,
+        actor=who.actor,
+        user_name=fields.user_name,
+        profile=following.without(who.directory, fields.profile),
+        active=fields.active is not False,
+        directory=who.directory,
+        external_id=fields.external_id,
+        onto=lambda before: following.without(
+            who.directory, own_values.taken_back(before, fields.profile, call.body, who.schemas.users)
+        ),
+        seen=seen,
+    )
+    is_followed = following.follows(who.directory)
+    if is_followed:
+        # An empty list says nothing here: Entra sends one with everybody it creates.
+        about = following.named(fields.profile)
+        following.note_unused({}, fields.profile, wanted.notices)
+        following.assert_anew(given.member, fields.profile, about, actor=who.actor, notices=wanted.notices)
+    else:
+        asserted.apply(given.member, fields.profile, actor=who.actor, notices=wanted.notices)
+    # Nobody can have named somebody by an id that is a moment old.
+    joined = (not given.created or given.awaited) and people.welcome(who, given.member, fields.external_id)
+    if given.created and not joined and not is_followed:
+        # They are what was sent, and nothing besides.
+        return people.row_of(given.member, fields.external_id)
+    return people.found(who, given.member.pk)
 
 
 def created_again(call: Call) -> HttpResponse:
