@@ -60,11 +60,12 @@ def shorten(rows: "QuerySet[Any] | list[Any]", most: int) -> Shortened:
 
 
 def part(query: QueryDict, rows: list[Any], following: Any, *, begun: bool) -> Page:
-    """Make a page of rows behind which `following` leads on, the cursor of the next page; None at the end."""
+    """Make a page of rows behind which `following` leads on: what the next page begins behind, one value or several; None at the end."""
     first = query.copy()
     first.pop("after", None)
     later = first.copy()
-    later["after"] = "" if following is None else encode(following)
+    parts = following if isinstance(following, tuple) else (following,)
+    later["after"] = "" if following is None else encode(*parts)
     return Page(rows, "" if following is None else later.urlencode(), first.urlencode(), begun)
 
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.db.models import Q
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -14,7 +13,7 @@ from console.access import Visit
 from console.answers import page
 from console.forms import Form
 from console.numbers import together, up_to
-from console.paging import PAGE_ROWS, cut, decode, is_uuid
+from console.paging import PAGE_ROWS, decode, is_uuid, part
 from identity.downloads import CONTENT_TYPES
 from identity.models import Member
 from identity.profile import key_of
@@ -24,7 +23,6 @@ from saml.presets import preset
 from saml.refusals import CATALOGUE
 
 OUTCOMES: Final = ("succeeded", "failed", "incomplete")
-_UNKNOWN_POSITION: Final = ["", ""]
 
 
 class FilterForm(Form):
@@ -69,22 +67,13 @@ def index(visit: Visit) -> HttpResponse:
     wanted = form.wanted()
     everything = Attempt.objects.filter(organization=visit.organization)
     counts = [(name, up_to(everything.filter(outcome=name))) for name in OUTCOMES]
-    rows = sign_in_log.rows(visit.organization, wanted)
-    moment, last = decode(query.get("after", ""), 2) or _UNKNOWN_POSITION
-    started = parse_datetime(moment) if moment else None
-    if started is not None and is_uuid(last):
-        rows = rows.filter(Q(started_at__lt=started) | Q(started_at=started, pk__lt=last))
-    found = list(rows.order_by("-started_at", "-id")[: PAGE_ROWS + 1])
+    place = _place(query.get("after", ""))
+    found, following = sign_in_log.latest(visit.organization, wanted, PAGE_ROWS, place)
     with_advice = [(row, CATALOGUE.get(row.code)) for row in found]
     filters = query.copy()
     filters.pop("after", None)
     values = {
-        "page": cut(
-            query,
-            with_advice,
-            lambda row: (row[0].started_at.isoformat(), row[0].pk),
-            begun=started is not None,
-        ),
+        "page": part(query, with_advice, following, begun=place is not None),
         "form": form,
         "filtered": bool(wanted.described()),
         "filters": filters.urlencode(),
@@ -94,6 +83,12 @@ def index(visit: Visit) -> HttpResponse:
         "now": timezone.now(),
     }
     return page(visit, "sign_ins.html", values, status=400 if form.errors else 200)
+
+
+def _place(cursor: str) -> sign_in_log.Place | None:
+    moment, last = decode(cursor, 2) or ("", "")
+    started = parse_datetime(moment) if moment else None
+    return (started, UUID(last)) if started is not None and is_uuid(last) else None
 
 
 def download_csv(visit: Visit) -> StreamingHttpResponse:

@@ -102,8 +102,9 @@ class SignIns(OrganizationView):
         query = self.asked(SignInsAsked)
         wanted = {name: value for name, value in query.items() if name not in {"limit", "after"}}
         with tenancy.of(self.organization):
-            rows = sign_in_log.rows(self.organization, sign_in_log.Filter(**wanted))
-            return self.paged(rows, SignIn, query)
+            narrowed = sign_in_log.Filter(**wanted)
+            rows = sign_in_log.rows(self.organization, narrowed)
+            return self.paged(rows, SignIn, query, among=sign_in_log.among(self.organization, narrowed))
 
 
 class SignInsFile(OrganizationView):

@@ -50,7 +50,7 @@ def forget_details(older_than: datetime, limit: int) -> int:
             Q(outcome=Attempt.Outcome.SUCCEEDED, purpose=Attempt.Purpose.LOGIN) & Exists(open_session)
         )
         ended = Attempt.objects.filter(
-            pk__in=list(due.order_by("finished_at").values_list("pk", flat=True)[:limit])
+            pk__among=list(due.order_by("finished_at").values_list("pk", flat=True)[:limit])
         )
         return ended.update(attributes_sealed=None, name_id_sealed=None)
 

@@ -13,5 +13,6 @@ def forget(member: Member) -> None:
     """
     # A refused attempt has no member, but it says whom the identity provider named.
     Attempt.objects.filter(
-        Q(member=member) | Q(user_name=member.user_name), organization=member.organization_id
+        Q(member=member) | Q(member__isnull=True, user_name=member.user_name),
+        organization=member.organization_id,
     ).update(user_name="", detail="", ip="", user_agent="", name_id_sealed=None, attributes_sealed=None)

@@ -220,6 +220,31 @@ class Attempt(TenantModel):
         )
         indexes = (
             models.Index(fields=["organization", "-started_at", "-id"], name="attempt_by_time"),
+            models.Index(
+                fields=["organization", "outcome", "-started_at", "-id"],
+                condition=Q(outcome__in=["succeeded", "failed", "incomplete"]),
+                name="attempt_by_outcome",
+            ),
+            models.Index(
+                fields=["organization", "member", "id"],
+                condition=Q(member__isnull=False),
+                name="attempt_of_member",
+            ),
+            models.Index(
+                fields=["organization", "user_name"],
+                condition=Q(member__isnull=True) & ~Q(user_name=""),
+                name="attempt_of_nobody",
+            ),
+            models.Index(
+                fields=["organization", "connection", "-started_at", "-id"],
+                condition=Q(purpose="test"),
+                name="attempt_test",
+            ),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(attributes_sealed__isnull=False) | Q(name_id_sealed__isnull=False),
+                name="attempt_with_details",
+            ),
             models.Index(fields=["expires_at"], condition=Q(outcome="open"), name="attempt_open"),
             models.Index(
                 fields=["organization", "session_id"],

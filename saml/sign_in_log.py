@@ -1,8 +1,8 @@
 """The sign-in log, read: filters, and downloads, each of which is itself an entry of the record."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,8 +10,10 @@ from django.db.models import QuerySet
 
 from audit.events import Event
 from audit.files import csv_file, jsonl_file
+from audit.ids import earliest
 from audit.record import Actor
-from identity import tenancy
+from identity import looking, tenancy
+from identity.api.paging import page
 from identity.downloads import begun
 from identity.models import Organization
 from identity.profile import key_of
@@ -21,6 +23,11 @@ from saml.refusals import CATALOGUE
 
 PERSON_CHARACTERS_MAX: Final = 200
 _PAGE: Final = 500
+# Between reading the clock and making an id.
+_SLACK: Final = timedelta(seconds=1)
+_LATEST: Final = ("-started_at", "-id")
+# When an attempt started, and its id.
+Place = tuple[datetime, UUID]
 COLUMNS: Final = (
     "id", "started_at", "finished_at", "purpose", "outcome", "code", "means", "advice", "where", "detail", "connection",
     "connection_name", "member", "user_name", "signed_by", "ip", "user_agent", "steps",
@@ -54,10 +61,38 @@ def rows(organization: Organization, wanted: Filter) -> QuerySet[Attempt]:
     if wanted.person:
         found = found.filter(user_name__icontains=key_of(wanted.person))
     if wanted.since:
-        found = found.filter(started_at__gte=wanted.since)
+        # Both orders of the log begin there. An id may be later than its attempt, where a clock was set back meanwhile.
+        found = found.filter(started_at__gte=wanted.since, pk__gte=earliest(wanted.since, apart=-_SLACK))
     if wanted.until:
         found = found.filter(started_at__lt=wanted.until)
     return found
+
+
+def among(organization: Organization, wanted: Filter) -> QuerySet[Attempt] | None:
+    """Return the attempts of which those meant are chosen one by one, in the order of their ids; None where an index leads to no others."""
+    alone = Filter(member=wanted.member, since=wanted.since)
+    return None if wanted == alone else rows(organization, alone)
+
+
+def latest(
+    organization: Organization, wanted: Filter, limit: int, before: Place | None = None
+) -> tuple[list[Attempt], Place | None]:
+    """Return a page of the attempts meant, the newest first, and the `before` of the next one, None on the last.
+
+    A filter may leave a page short, or empty, with more to come: it goes through so many attempts at a time (identity.looking).
+    """
+    alone = Filter(outcome=wanted.outcome, since=wanted.since, until=wanted.until)
+    end = None
+    if wanted != alone:
+        others = earlier(rows(organization, alone), before).order_by(*_LATEST)
+        end = next(iter(others.values_list("started_at", "pk")[looking.ROWS - 1 : looking.ROWS]), None)
+    found = earlier(rows(organization, wanted), before).order_by(*_LATEST)
+    if end is not None:
+        found = found.filter(started_at__gte=end[0]).exclude(started_at=end[0], pk__lt=end[1])
+    read = list(found[: limit + 1])
+    if len(read) > limit:
+        return read[:limit], (read[limit - 1].started_at, read[limit - 1].pk)
+    return read, end
 
 
 def download(
@@ -111,15 +146,26 @@ def shown(attempt: Attempt) -> dict[str, Any]:
 
 def _pages(organization: Organization, wanted: Filter, now: datetime) -> Iterator[Attempt]:
     """Read page by page in transactions of their own, when the pieces before have been taken."""
-    after = None
-    while True:
+    others = among(organization, wanted)
+    wanted = replace(wanted, until=min(wanted.until or now, now))
+    following: str | None = ""
+    while following is not None:
         with tenancy.of(organization):
-            some = rows(organization, wanted).filter(started_at__lte=now).order_by("pk")
-            found = list((some.filter(pk__gt=after) if after else some)[:_PAGE])
+            found, following = page(
+                rows(organization, wanted),
+                _PAGE,
+                UUID(following) if following else None,
+                among=others,
+            )
         yield from found
-        if len(found) < _PAGE:
-            return
-        after = found[-1].pk
+
+
+def earlier(attempts: QuerySet[Attempt], place: Place | None) -> QuerySet[Attempt]:
+    """Return those before a place in the log; one condition leads PostgreSQL there, the other parts those of the same moment."""
+    if place is None:
+        return attempts
+    started_at, last = place
+    return attempts.filter(started_at__lte=started_at).exclude(started_at=started_at, pk__gte=last)
 
 
 def _cells(line: dict[str, Any]) -> list[str]:

@@ -1,15 +1,17 @@
 """The sign-in log: filters, files, and forgetting what was brought."""
 
+import json
 from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.models import Detail
-from identity import members, sessions, tenancy
+from identity import looking, members, sessions, tenancy
 from identity.models import Session
-from saml import attempt_details
+from saml import attempt_details, sign_in_log
 from saml.models import Attempt
 from tasks.jobs import sign_ins
 from tests.api.client import csv_of, jsonl_of, token_of
@@ -162,3 +164,89 @@ def test_a_session_that_is_open_keeps_the_name_that_signs_it_out(acme, settings)
         sessions.end(session, actor=SETUP, reason="test")
         assert sign_ins.forget_details() == 1
     assert brought(acme) == [(False, False)]
+
+
+@pytest.fixture
+def long_log(acme, eraser, monkeypatch):
+    """Give a log of 3,000 sign-ins of which pages look through 500 at a time: the 50 that failed are the oldest."""
+    connection = connect(acme)
+    eraser.execute("SET session_replication_role = replica")
+    eraser.execute(
+        """
+        INSERT INTO saml_attempt (id, organization_id, connection_id, purpose, outcome, request_id, target, force_authn, authn_contexts,
+                                  user_name, code, detail, steps, signed_by, ip, user_agent, started_at, expires_at, finished_at)
+        SELECT uuidv7(- interval '1 minute' * (3000 - n / 2)), %s, %s, 'login', CASE WHEN n < 50 THEN 'failed' ELSE 'succeeded' END, n,
+               '', false, '{}', 'p' || n || '@acme.example', CASE WHEN n < 50 THEN 'audience' ELSE '' END, '', '[]', '', '', '',
+               now() - interval '1 minute' * (3000 - n / 2), now(), now()
+          FROM generate_series(0, 2999) AS n
+        """,
+        [acme.pk, connection.pk],
+    )
+    eraser.execute("SET session_replication_role = origin")
+    eraser.execute("ANALYZE saml_attempt, saml_connection")
+    monkeypatch.setattr(looking, "ROWS", 500)
+    return acme
+
+
+CHOSEN = {
+    "of one name": ({"person": "p7@"}, 1),
+    "by code": ({"code": "audience"}, 50),
+    "of nobody": ({"person": "nobody"}, 0),
+    "by outcome": ({"outcome": "failed"}, 50),
+    "by outcome and name": ({"outcome": "failed", "person": "p1"}, 11),
+    "everybody": ({}, 3000),
+}
+
+
+@pytest.mark.parametrize("case", CHOSEN)
+def test_a_long_log_is_read_to_its_end_a_part_at_a_time(ada, long_log, case):
+    query, expected = CHOSEN[case]
+    api, seen, after = token_of(ada), [], {}
+    while after is not None:
+        body = api.get(PATH, **query, **after, limit=200).json()
+        seen += [item["id"] for item in body["items"]]
+        after = {"after": body["next"]} if body["next"] else None
+    assert len(seen) == len(set(seen)) == expected
+    assert seen == sorted(seen)
+    assert len(csv_of(api.get(f"{PATH}.csv", **query))) == expected
+    wanted = sign_in_log.Filter(**query)
+    with tenancy.of(long_log):
+        latest, place = sign_in_log.latest(long_log, wanted, 200)
+        while place is not None:
+            found, place = sign_in_log.latest(long_log, wanted, 200, place)
+            latest += found
+    assert len(latest) == expected
+    assert [(row.started_at, row.pk) for row in latest] == sorted(
+        ((row.started_at, row.pk) for row in latest), reverse=True
+    )
+
+
+def rows_read(rows):
+    """Return how many rows the busiest node of the plan goes through."""
+
+    def most(node):
+        own = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        return max([own, *(most(each) for each in node.get("Plans", []))])
+
+    return most(json.loads(rows.explain(analyze=True, format="json", timing=False))[0]["Plan"])
+
+
+def test_no_page_goes_through_the_whole_log(long_log, jane):
+    wanted = sign_in_log.Filter(outcome="failed")
+    mine = Attempt.objects.filter(organization=long_log, member=jane).order_by("-pk")[:500]
+    theirs = Attempt.objects.filter(organization=long_log, member__isnull=True, user_name="p7@acme.example")
+    test = Attempt.objects.filter(organization=long_log, connection__name="The company's IdP", purpose="test")
+    with tenancy.of(long_log):
+        deep = Attempt.objects.filter(organization=long_log).order_by("started_at", "id")[1500]
+        place = (deep.started_at, deep.pk)
+        asked = {
+            "failed": sign_in_log.rows(long_log, wanted).order_by("-started_at", "-id")[:51],
+            "deep": sign_in_log.earlier(sign_in_log.rows(long_log, sign_in_log.Filter()), place).order_by("-started_at", "-id")[:51],
+            "mine": mine, "theirs": theirs, "test": test.order_by("-started_at", "-id"),
+        }  # fmt: skip
+        assert {name: rows_read(rows) for name, rows in asked.items() if rows_read(rows) > 60} == {}
+    with tenancy.everywhere("as the job that forgets details"):
+        kept = Attempt.objects.filter(finished_at__lt=timezone.now()).filter(
+            Q(attributes_sealed__isnull=False) | Q(name_id_sealed__isnull=False)
+        )
+        assert rows_read(kept.order_by("finished_at")[:10]) == 0

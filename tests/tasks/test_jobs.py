@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
@@ -215,6 +216,20 @@ def test_spent_assertions_are_kept_until_they_could_not_be_shown_again(acme, jan
         assert sign_ins.spent() == 0
     with later(hours=3):
         assert sign_ins.spent() == 1
+
+
+def test_what_sign_ins_leave_is_dealt_with_until_nothing_is_left(acme, jane, monkeypatch):
+    monkeypatch.setattr(sign_ins, "BATCH", 1)
+    monkeypatch.setattr(sign_ins, "AT_ONCE", 1)
+    browser = Browser(connect(acme))
+    for _ in range(3):
+        assert browser.sign_in(name_id="jane@acme.example").status_code == 303
+        browser.begin()
+    with later(hours=3):
+        assert (sign_ins.incomplete(), sign_ins.spent()) == (3, 3)
+    with later(days=settings.ROLLCALL_SIGN_IN_DETAIL_DAYS + 1):
+        credentials.expired_sessions()
+        assert (sign_ins.forget_details(), sign_ins.forget_details()) == (3, 0)
 
 
 def test_the_timetable_names_jobs_that_exist():
