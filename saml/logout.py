@@ -106,8 +106,8 @@ def conclude(connection: Connection, received: Received) -> bool:
 def read_request(received: Received, connection: ConnectionSnapshot, now: datetime) -> LogoutRequest:
     """Verify and read a LogoutRequest (profiles 4.4.4.1): signed, ours, in time.
 
-    Refuses: logout_not_signed, logout_signature, weak_algorithm, issuer_mismatch, destination, logout_expired,
-    structure, name_id_missing.
+    Refuses: logout_not_signed, logout_signature, weak_algorithm, issuer_mismatch, destination, destination_missing,
+    logout_expired, structure, name_id_missing.
     """
     root = _check_envelope(received, connection, "LogoutRequest")
     skew = timedelta(seconds=connection.skew_seconds)
@@ -143,9 +143,18 @@ def _check_envelope(received: Received, connection: ConnectionSnapshot, kind: st
         signatures.verify(received.tree, root, connection.signing_keys, sha1=sha1, code="logout_signature")
     else:
         raise Refused("logout_not_signed")
-    if (root.get("Destination") or connection.sls_url) != connection.sls_url:
-        raise Refused("destination", str(root.get("Destination"))[:300])
+    _check_destination(root, connection)
     return root
+
+
+def _check_destination(root: Any, connection: ConnectionSnapshot) -> None:
+    """Bindings 3.4.5.2 and 3.5.5.2: without it, what another application was sent could be handed on to us."""
+    destination = root.get("Destination")
+    if not destination:
+        if not connection.destination_waived:
+            raise Refused("destination_missing")
+    elif destination != connection.sls_url:
+        raise Refused("destination", destination[:300])
 
 
 def _issuer_format(root: Any) -> str:

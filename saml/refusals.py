@@ -84,7 +84,7 @@ CATALOGUE: dict[str, Advice] = {
         "Set the ACS URL to the one of this connection. " + _OURS,
     ),
     "destination_missing": Advice(
-        "The signed response names no destination.",
+        "The signed message names no destination.",
         "Let the identity provider send Destination, or waive it for this connection.",
     ),
     "status": Advice(

@@ -207,6 +207,16 @@ def test_a_request_of_another_issuer_or_for_another_address_is_refused(acme, bro
     refused_logout(get(browser, elsewhere), acme, "destination")
 
 
+def test_a_request_that_names_no_address_may_have_been_sent_to_another_application(acme, browser):
+    root = etree.fromstring(asked(browser))
+    del root.attrib["Destination"]
+    refused_logout(get(browser, etree.tostring(root)), acme, "destination_missing")
+    assert open_sessions(acme)
+    connections.change(browser.connection, actor=SETUP, destination_waived=True)
+    assert status_of(get(browser, etree.tostring(root)))[0] == ["Success"]
+    assert open_sessions(acme) == []
+
+
 def test_a_request_of_one_tenant_ends_nothing_of_another(acme, globex, browser):
     theirs = Browser(connect(globex))
     response = get(theirs, asked(theirs))
