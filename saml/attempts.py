@@ -56,6 +56,7 @@ class Claim:
             issued_at=self.attempt.started_at,
             expires_at=self.attempt.expires_at,
             same_browser=self.same_browser,
+            answered=self.attempt.consumed_at is not None,
             force_authn=self.attempt.force_authn,
             authn_contexts=tuple(self.attempt.authn_contexts),
         )

@@ -78,5 +78,6 @@ class PendingRequest:
     issued_at: datetime
     expires_at: datetime
     same_browser: bool
+    answered: bool = False
     force_authn: bool = False
     authn_contexts: tuple[str, ...] = ()

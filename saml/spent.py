@@ -11,7 +11,7 @@ from identity import tenancy
 from saml.attempts import Claim
 from saml.models import Attempt, Connection
 from saml.refusals import Refused
-from saml.verify import VerifiedAssertion
+from saml.verify import ANSWERED, VerifiedAssertion
 
 KEPT_LEAST = timedelta(hours=1)
 _MARGIN = timedelta(minutes=10)
@@ -54,7 +54,7 @@ def spend(connection: Connection, claim: Claim | None, verified: VerifiedAsserti
     if not fresh:
         raise Refused("replay")
     if asked is not None and not taken:
-        raise Refused("in_response_to", "this request was answered before")
+        raise Refused("in_response_to", ANSWERED)
 
 
 def spend_digest(connection: Connection, digest: bytes, expires_at: datetime) -> bool:

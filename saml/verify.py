@@ -8,6 +8,7 @@ Why: docs/decisions/saml-own-verifier.md.
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from saml import conditions, signatures, statuses
 from saml.decryption import decrypt
@@ -16,6 +17,9 @@ from saml.refusals import Refused
 from saml.snapshot import ConnectionSnapshot, PendingRequest, TrustedKey
 from saml.statements import Authentication, NameID, read_attributes, read_authentication, read_name_id
 from saml.xml import Element, ResponseTree, Tree, check_decrypted_assertion, read_decrypted
+
+# A request is answered once, whichever response does it.
+ANSWERED: Final = "this request was answered before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +218,8 @@ def _check_request(
     if request is None or request.request_id != in_response_to:
         raise Refused("in_response_to", "no such request in this connection")
     if not request.same_browser:
-        raise Refused("browser_binding")
+        # The cookie went with the first answer: whoever goes back and sends the form again has all cookies that they should have.
+        raise Refused("in_response_to", ANSWERED) if request.answered else Refused("browser_binding")
     if now >= request.expires_at:
         raise Refused("request_expired")
 

@@ -63,7 +63,18 @@ def test_row_25_in_another_browser_it_is_refused(acme, connection):
     document = respond(browser.idp, browser.answer(browser.begin()))
     browser.post(document)
     other = Browser(connection)
-    refused(other.post(document), acme, "browser_binding")
+    refused(other.post(document), acme, "in_response_to")
+
+
+def test_row_25_sent_again_after_its_cookie_has_gone_it_is_told_apart_from_a_lost_cookie(acme, connection):
+    """As whoever goes back in the browser and loads the page again does."""
+    browser = Browser(connection)
+    document = respond(browser.idp, browser.answer(browser.begin()))
+    assert session_cookie(browser.post(document))
+    refused(browser.post(document), acme, "in_response_to")
+    assert attempts_of(acme)[-1].detail == "this request was answered before"
+    assert attempts_of(acme)[0].outcome == Attempt.Outcome.SUCCEEDED
+    assert sessions_of(acme) == 1
 
 
 def test_row_30_a_response_posted_by_a_browser_that_did_not_begin_is_refused(acme, connection):
