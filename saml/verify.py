@@ -80,7 +80,7 @@ def verify(
     trace.add("bearer")
     _check_request(in_response_to, request, connection, now)
     trace.add("request")
-    authentication = read_authentication(assertion, now, skew)
+    authentication = read_authentication(assertion, now)
     _check_authentication(authentication, request, skew)
     trace.add("authentication")
     attributes, friendly_names = read_attributes(assertion)

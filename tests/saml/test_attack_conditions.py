@@ -74,6 +74,8 @@ CASES = [
         "bearer_not_before",
     ),
     ("row-23 session over", answered(session_seconds=-60), "session_expired"),
+    ("row-23 session just over, inside the skew", answered(session_seconds=0), "session_expired"),
+    ("row-23 session almost over", answered(session_seconds=1), "accepted"),
     ("row-24 no confirmation", answered(before_sign=without("SubjectConfirmation")), "no_bearer"),
     ("row-24 no data", answered(before_sign=without("SubjectConfirmationData")), "no_bearer"),
     (
