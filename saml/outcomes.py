@@ -26,9 +26,14 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A test sign-in is over: nothing was made, and the attempt tells what would have been."""
+    """A test sign-in is over: nothing was made, and the attempt tells what would have been.
+
+    `code` and `detail` say why a real sign-in would be refused, after a message that was good; empty if it would not.
+    """
 
     attempt: Attempt
+    code: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _conclude(
 ) -> SignedIn | Tested | Held:
     attempt = course.claim.attempt if course.claim else None
     if attempt is not None and trial.is_trial(attempt):
-        return Tested(trial.conclude(connection, attempt, verified, person, _steps(course)))
+        return trial.conclude(connection, attempt, verified, person, _steps(course))
     if attempt is not None and attempt.purpose == Attempt.Purpose.LINK:
         linking.hold(connection, attempt, verified, person, _steps(course))
         return Held(attempt.target or HOME, attempt.request_id or "")

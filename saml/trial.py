@@ -12,6 +12,7 @@ from identity.models import Role
 from saml import attempts, people
 from saml.attributes import Person
 from saml.models import Attempt, Connection
+from saml.outcomes import Tested
 from saml.refusals import Refused
 from saml.statements import NameID
 from saml.verify import VerifiedAssertion
@@ -35,7 +36,7 @@ class Outlook:
     def steps(self) -> list[str]:
         """Tell it as steps of the sign-in log."""
         if self.code:
-            return [f"would be refused: {self.code}"]
+            return [f"would be refused: {self.code}" + (f" ({self.detail})" if self.detail else "")]
         who = f" {self.member}" if self.member else ""
         told = [f"would be {self.how}{who}"]
         told += [
@@ -65,11 +66,12 @@ def is_trial(attempt: Attempt | None) -> bool:
 
 def conclude(
     connection: Connection, attempt: Attempt, verified: VerifiedAssertion, person: Person, steps: list[str]
-) -> Attempt:
+) -> Tested:
     """Write the outcome of a test down: the message was good, and this is what would have happened."""
     outlook = foresee(connection, verified.name_id, person)
     told = [*steps, *outlook.steps()]
-    return attempts.pass_test(attempt, connection, verified, person.user_name, told, counts=not outlook.code)
+    over = attempts.pass_test(attempt, connection, verified, person.user_name, told, counts=not outlook.code)
+    return Tested(over, outlook.code, outlook.detail)
 
 
 def foresee(connection: Connection, name_id: NameID, person: Person) -> Outlook:

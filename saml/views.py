@@ -33,7 +33,7 @@ from saml import (
     wire,
 )
 from saml.build import Message
-from saml.models import Attempt, Connection
+from saml.models import Connection
 from saml.outcomes import Repeated, SignedIn, SignInRefused, Tested
 from saml.presets import preset
 from saml.refusals import CATALOGUE, Refused
@@ -120,10 +120,10 @@ def acs(request: HttpRequest, connection: Connection) -> HttpResponse:
         )
     except SignInRefused as refused:
         if trial.is_trial(refused.attempt):
-            return _tested(request, connection, refused.attempt)
+            return _tested(request, connection, Tested(refused.attempt))
         return _refused(request, connection, refused)
     if isinstance(result, Tested):
-        return _tested(request, connection, result.attempt)
+        return _tested(request, connection, result)
     response = _see_other(result.target)
     if isinstance(result, Repeated):
         return response
@@ -195,14 +195,18 @@ def _tester(request: HttpRequest, connection: Connection) -> Actor | None:
     return trial.read_ticket(connection, request.GET.get("test", ""))
 
 
-def _tested(request: HttpRequest, connection: Connection, attempt: Attempt) -> HttpResponse:
-    """Show a test to the browser that began it with an administrator's ticket."""
+def _tested(request: HttpRequest, connection: Connection, result: Tested) -> HttpResponse:
+    """Show a test to the browser that began it with an administrator's ticket, and what is to be done if people could not sign in."""
+    attempt = result.attempt
+    code = attempt.code or result.code
     with tenancy.of(connection.organization_id):
         values = {
             "attempt": attempt,
             "passed": tested.counts(connections.get(connection.organization, connection.pk)),
-            "advice": CATALOGUE.get(attempt.code),
-            "where": preset(connection.idp_preset).place(attempt.code),
+            "code": code,
+            "detail": attempt.detail or result.detail,
+            "advice": CATALOGUE.get(code),
+            "where": preset(connection.idp_preset).place(code),
             "name_id": attempt_details.name_id_of(attempt),
             "attributes": sorted(attempt_details.attributes_of(attempt).items()),
         }

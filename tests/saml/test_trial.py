@@ -93,8 +93,15 @@ def test_a_known_member_would_be_linked(acme, browser):
 
 
 def test_a_refusal_of_the_person_is_foreseen(acme, browser):
-    trial(browser, attributes={"email": "x@other.example"}, name_id="x@other.example")
-    assert "would be refused: domain_not_verified" in steps(acme)
+    response = trial(browser, attributes={"email": "x@other.example"}, name_id="x@other.example")
+    assert "would be refused: domain_not_verified (other.example)" in steps(acme)
+    assert b"The test was good" not in response.content
+    for shown in (
+        b"would be refused: domain_not_verified",
+        b"Prove the domain",
+        b"<code>other.example</code>",
+    ):
+        assert shown in response.content
     assert last_attempt(acme).outcome == Attempt.Outcome.SUCCEEDED
 
 
