@@ -13,7 +13,6 @@ from saml.models import Connection
 from saml.presets import PRESETS
 from saml.trust import current
 
-_METADATA_LENGTH_MAX: Final = 500_000
 LATER: Final = "later"
 MODES: Final = (
     (LATER, "Decide later (the connection stays switched off)"),
@@ -38,7 +37,7 @@ class ConnectionForm(EditForm):
         help_text="Decides whose words you read here, and how its answers are understood.",
     )
     idp_metadata_xml = forms.CharField(
-        label="Metadata (XML)", required=False, max_length=_METADATA_LENGTH_MAX, help_text="Paste the whole document.",
+        label="Metadata (XML)", required=False, max_length=BYTES_MAX, help_text="Paste the whole document.",
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "class": "font-monospace"}),
     )  # fmt: skip
     idp_metadata_file = forms.FileField(

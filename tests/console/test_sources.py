@@ -166,6 +166,14 @@ def test_a_connection_cannot_be_switched_on_before_its_defaults_are_chosen(acme,
     assert not only(Connection, acme).active
 
 
+def test_metadata_of_the_size_of_a_file_can_be_saved_after_it_was_verified(acme, ada):
+    _, certificate = keys.generate("idp")
+    document = metadata(certificate).replace("<md:IDP", " " * 1_500_000 + "<md:IDP")
+    answer = visit(ada).post("/o/acme/connections/new", filled(idp_metadata_xml=document))
+    assert answer.status_code == 303
+    assert only(Connection, acme).idp_entity_id == "http://www.okta.com/exk1"
+
+
 @pytest.mark.parametrize("pasted", ["<not-xml", "<a/>", "just words"])
 def test_metadata_that_cannot_be_read_is_refused_beside_its_field(acme, ada, pasted):
     answer = visit(ada).post("/o/acme/connections/new", filled(idp_metadata_xml=pasted))
