@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
+from console.forms import exchange
 from console.forms.edited import EditForm
 from console.organizations import chosen, default_choices, defaults, tell_left_out
 from identity.models import Organization
@@ -100,10 +101,20 @@ class ConnectionForm(EditForm):
         self.connection = connection
         kwargs["initial"] = _initial(connection)
         super().__init__(*args, **kwargs)
+        if connection is not None:
+            # Not for a new one: its preset chooses.
+            self.fields.update(exchange.fields())
         choices = default_choices(organization, (connection.defaults if connection else None) or {})
         self.fields["roles"].choices = choices["roles"]  # type: ignore[attr-defined]
         self.fields["grants"].choices = choices["grants"]  # type: ignore[attr-defined]
         tell_left_out(self, organization)
+
+    @property
+    def exchange(self) -> list[forms.BoundField]:
+        """Return the fields that stand apart on the page; none for a new connection. Who may come in stands above them."""
+        return [
+            self[name] for name in exchange.fields() if name in self.fields and name != "allow_other_domains"
+        ]
 
     def clean_idp_metadata_file(self) -> str:
         """Read the file as the text that it is."""
@@ -153,6 +164,8 @@ class ConnectionForm(EditForm):
             "organization": {},
             "chosen": defaults(given["roles"], given["grants"]),
         }[mode]
+        if self.connection is not None:
+            values |= exchange.values(given, self.initial, self.data)
         return values
 
 
@@ -191,4 +204,5 @@ def _initial(connection: Connection | None) -> dict[str, Any]:
         "certificates": "\n".join(row.pem.strip() for row in current(connection)),
         "defaults": mode_of(connection.defaults),
         **chosen(connection.defaults),
+        **exchange.initial(connection),
     }
