@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -199,7 +200,7 @@ def _body(value: Any) -> dict[str, Any]:
 def _short(value: Any) -> str:
     if value is None or value == "":
         return "none"
-    text = value if isinstance(value, str) else _plain(value)
+    text = (value if isinstance(value, str) else _plain(value)) or "nothing"
     return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - about a third of a line
 
 
@@ -209,5 +210,9 @@ def _plain(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict):
         shown = value.get("formatted") or value.get("displayName") or value.get("value")
-        return str(shown) if shown else ", ".join(_plain(each) for each in value.values())
-    return ", ".join(_plain(each) for each in value) if isinstance(value, list) else str(value)
+        return str(shown) if shown else _row(value.values())
+    return _row(value) if isinstance(value, list) else str(value)
+
+
+def _row(values: Iterable[Any]) -> str:
+    return ", ".join(text for each in values if (text := _plain(each)))

@@ -226,6 +226,13 @@ def test_defaults_are_chosen_from_what_the_organization_has(things, ada):
     assert form.initial["grants"] == ["portfolio\x1facme-1\x1fview"]
 
 
+def test_defaults_that_are_nothing_are_told_as_such(acme, ada):
+    client = visit(ada)
+    path = client.post("/o/acme/connections/new", filled())["Location"]
+    client.post(f"{path}settings", filled(defaults="none"))
+    assert "defaults: none → nothing" in client.get(path).content.decode()
+
+
 def test_a_connection_is_switched_off_and_says_what_follows(things, ada):
     connections.change(
         only(Connection, things.organization), actor=SETUP, active=True, activate_untested=True
