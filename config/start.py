@@ -52,7 +52,7 @@ def web(bind: str, port: int) -> list[str]:
 def worker(processes: int, queue: str = "") -> list[str]:
     """Give the command of a Celery worker that does so many jobs at once: of one queue, or of all."""
     return [
-        *_celery("worker"),
+        *_celery("tasks.celery", "worker"),
         *([f"--queues={queue}"] if queue else []),
         f"--concurrency={processes}",
         "--without-gossip",
@@ -62,7 +62,7 @@ def worker(processes: int, queue: str = "") -> list[str]:
 
 def clock() -> list[str]:
     """Give the command of the clock (Celery beat), which keeps nothing on disk."""
-    return [*_celery("beat"), "--pidfile="]
+    return [*_celery("tasks.clock", "beat"), "--pidfile="]
 
 
 def check_database() -> None:
@@ -99,8 +99,8 @@ def become(command: list[str]) -> NoReturn:
     os.execv(command[0], command)  # noqa: S606 - our own programs
 
 
-def _celery(part: str) -> list[str]:
-    return [_program("celery"), "--quiet", "--app=tasks.celery", part, "--loglevel=WARNING"]
+def _celery(app: str, part: str) -> list[str]:
+    return [_program("celery"), "--quiet", f"--app={app}", part, "--loglevel=WARNING"]
 
 
 def _program(name: str) -> str:

@@ -10,9 +10,14 @@ from typing import Any, Final
 
 from celery.beat import ScheduleEntry, Scheduler
 
+from tasks.celery import application
+
 # From the start of a clock to the first job that is not done more often anyway: one that dies at once, again and again, sends nothing.
 FIRST_SECONDS: Final = 20
 _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+# It sends the names of jobs, and so loads neither them nor our models: a quarter of the memory, and of the time to start.
+app = application(fixups=[])
 
 
 def steady_now() -> datetime:

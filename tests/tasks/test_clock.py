@@ -1,5 +1,6 @@
 """The clock: every job has its turns, however often it is started anew and whatever becomes of the time of day."""
 
+import json
 from collections import Counter
 from datetime import timedelta
 
@@ -8,8 +9,8 @@ import time_machine
 from django.utils import timezone
 
 from tasks import clock
-from tasks.celery import app
-from tasks.timetable import APART_SECONDS, TIMETABLE, beat_schedule
+from tasks.broker import client
+from tasks.timetable import APART_SECONDS, QUEUE, TIMETABLE, beat_schedule
 
 
 class Ticking(clock.Clock):
@@ -17,7 +18,7 @@ class Ticking(clock.Clock):
 
     def __init__(self):
         self.sent = Counter()
-        super().__init__(app=app)
+        super().__init__(app=clock.app)
 
     def apply_entry(self, entry, producer=None):  # noqa: ARG002 - Celery's signature
         self.sent[entry.task] += 1
@@ -80,3 +81,15 @@ def test_a_worker_whose_clock_is_ahead_takes_no_job_for_expired():
     assert all(
         entry["options"]["expires"] >= entry["schedule"] + APART_SECONDS for entry in beat_schedule().values()
     )
+
+
+def test_what_it_sends_lies_in_the_queue_of_the_workers_by_name(settings):
+    broker = client(settings.REDIS_URL)
+    broker.flushdb()
+    ticking = clock.Clock(app=clock.app)
+    for entry in ticking.schedule.values():
+        ticking.apply_entry(entry, producer=ticking.producer)
+    sent = [json.loads(message)["headers"] for message in broker.lrange(QUEUE, 0, -1)]
+    broker.flushdb()
+    assert sorted(headers["task"] for headers in sent) == sorted(entry.job for entry in TIMETABLE)
+    assert all(headers["expires"] for headers in sent)
