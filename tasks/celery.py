@@ -4,6 +4,7 @@ The rows in PostgreSQL are the queue. The broker carries wake-ups alone, so what
 next tick of the timetable.
 """
 
+import gc
 import logging.config
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 from celery import Celery, Task
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_before_create_process
 from structlog.contextvars import bound_contextvars
 
 from audit import context
@@ -86,3 +87,10 @@ def _log_as_django_does(**_: object) -> None:
     from django.conf import settings
 
     logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_before_create_process.connect
+def _keep_what_is_loaded(**_: object) -> None:
+    """Keep the garbage collectors of the processes from what they share: each page that one of them writes on becomes its own."""
+    gc.collect()
+    gc.freeze()

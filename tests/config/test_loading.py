@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from config.environment import ROOT
+
+# As Celery begins each of its processes.
+CELERY = "app.loader.init_worker(); app.finalize()"
 
 
 def run(program: str) -> str:
@@ -23,23 +24,24 @@ def run(program: str) -> str:
     return ended.stdout
 
 
+def loaded(*modules: str) -> str:
+    """Give the statement that writes which of the modules are loaded."""
+    return f"import sys; print([name for name in {modules} if name in sys.modules])"
+
+
 def test_a_process_that_ends_looks_for_no_garbage_in_what_was_loaded():
     # What waits for the end is called in turn, the last one first.
     shown = run("import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0)); import config")
     assert shown == "True\n"
 
 
-# As Celery begins each of its processes.
-CELERY = "app.loader.init_worker(); app.finalize()"
+def test_the_clock_loads_neither_jobs_nor_models():
+    clock = f"from tasks.clock import app; {CELERY}"
+    assert run(f"{clock}; {loaded('django.db.models', 'identity.models', 'tasks.jobs')}") == "[]\n"
 
 
-@pytest.mark.parametrize(
-    ("start", "unneeded"),
-    [
-        (f"from tasks.clock import app; {CELERY}", ["django.db.models", "identity.models", "tasks.jobs"]),
-        (f"from tasks.celery import app; {CELERY}", ["config.urls", "console.urls", "drf_spectacular.views"]),
-    ],
-    ids=["the clock", "a worker"],
-)
-def test_a_process_loads_nothing_that_it_never_uses(start, unneeded):
-    assert run(f"import sys; {start}; print([name for name in {unneeded} if name in sys.modules])") == "[]\n"
+def test_a_worker_loads_no_pages_and_shares_with_its_processes_what_it_does_load():
+    worker = f"from tasks.celery import app, worker_before_create_process; {CELERY}"
+    forks = "worker_before_create_process.send(None); import gc; print(gc.get_freeze_count() > 50_000)"
+    pages = loaded("config.urls", "console.urls", "drf_spectacular.views")
+    assert run(f"{worker}; {pages}; {forks}") == "[]\nTrue\n"
