@@ -25,7 +25,9 @@ CONNECTIONS: Final = 4096
 def web(bind: str, port: int) -> list[str]:
     """Give the command of the web processes: granian, each thread keeping its database connection."""
     return [
-        _program("granian"),
+        sys.executable,
+        "-m",
+        "config.granian_loaded",
         "--interface=wsgi",
         f"--host={bind}",
         f"--port={port}",

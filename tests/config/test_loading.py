@@ -45,3 +45,14 @@ def test_a_worker_loads_no_pages_and_shares_with_its_processes_what_it_does_load
     forks = "worker_before_create_process.send(None); import gc; print(gc.get_freeze_count() > 50_000)"
     pages = loaded("config.urls", "console.urls", "drf_spectacular.views")
     assert run(f"{worker}; {pages}; {forks}") == "[]\nTrue\n"
+
+
+def test_what_the_web_processes_share_is_all_of_the_product_and_nothing_open():
+    """A forked process could use neither the connections nor the threads of the one that it comes from."""
+    load = "from config import granian_loaded; granian_loaded.load(); import sys; before = set(sys.modules)"
+    web = "import config.wsgi; print(sorted(set(sys.modules) - before))"
+    opened = (
+        "from django.db import connections; print([each for each in connections.all() if each.connection])"
+    )
+    threads = "import threading; print(threading.active_count())"
+    assert run(f"{load}; {opened}; {threads}; {web}") == "[]\n1\n['config.wsgi']\n"
