@@ -13,8 +13,9 @@ up: $(VENV)/.installed
 demo: $(VENV)/.installed
 	@exec $(BIN)/python -m demo.tour $(ARGS)
 
-# Some hundred processes are started: where the environment forbids it to keep compiled modules, each would compile all of ours.
-test: export PYTHONDONTWRITEBYTECODE =
+# Many processes are started: where the environment forbids it to keep compiled modules, each would compile all of ours.
+up demo test: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/.installed-dev
 	@$(MAKE) --no-print-directory -j 2 types rules
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
