@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from functools import wraps
 from typing import Any, Final
 
@@ -24,13 +23,13 @@ from rest_framework.response import Response
 
 from audit.json_text import canonical
 from identity import organizations, secrets, tenancy
+from identity.answers import KEPT
 from identity.api.authentication import Caller, caller_of
 from identity.errors import Invalid
 from identity.models import KeptAnswer, Organization
 from identity.outside import Outside
 
 HEADER: Final = "Idempotency-Key"
-KEPT: Final = timedelta(hours=24)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _PLACE: Final = "identity_keptanswer:{}:body"
 _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 7240))"
@@ -83,13 +82,6 @@ def once(post: Post) -> Post:
             return _once(caller, key, request, lambda: answered.then(outcome))
 
     return answer
-
-
-def forget(limit: int) -> int:
-    """Delete answers that were kept for a day; answers how many."""
-    with tenancy.everywhere("answers that were kept for a day"):
-        old = KeptAnswer.objects.filter(answered_at__lt=timezone.now() - KEPT).order_by("answered_at")
-        return KeptAnswer.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
 
 
 def _once(

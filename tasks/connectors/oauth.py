@@ -6,10 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
-
 from identity.outbound import Caller
 from tasks.connectors.faults import Fault, Misconfigured, NotUnderstood, Unauthorized
 from tasks.connectors.http import call, fault_of, json_of
@@ -23,6 +19,11 @@ _REFUSED: Final = (400, 401, 403)
 
 def assertion(private_key: str, claims: Mapping[str, Any], header: Mapping[str, Any]) -> str:
     """Return a JWT over the claims, signed by RS256, good for five minutes from now. Raises Misconfigured."""
+    # Every process would load it, for the workers that read one of three kinds of directory.
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+    from joserfc.jwk import RSAKey
+
     now = int(time.time())
     try:
         key = RSAKey.import_key(private_key)

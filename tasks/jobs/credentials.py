@@ -9,8 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import credential_ends, invitations, tenancy, token_expiry
-from identity.api import idempotency
+from identity import answers, credential_ends, invitations, tenancy, token_expiry
 from identity.models import Invitation, Session, Token
 from tasks.celery import app
 from tasks.jobs.turn import in_turn
@@ -70,7 +69,7 @@ def expired_invitations() -> int:
 @app.task(name="tasks.jobs.credentials.kept_answers")
 def kept_answers() -> int:
     """Forget the answers to calls with an Idempotency-Key after a day; answers how many."""
-    return idempotency.forget(BATCH * 10)
+    return answers.forget(BATCH * 10)
 
 
 def _in_turn(what: str, due: Callable[[], "QuerySet[Any]"], expire: Callable[[UUID], int]) -> int:

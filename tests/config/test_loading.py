@@ -43,8 +43,14 @@ def test_the_clock_loads_neither_jobs_nor_models():
 def test_a_worker_loads_no_pages_and_shares_with_its_processes_what_it_does_load():
     worker = f"from tasks.celery import app, worker_before_create_process; {CELERY}"
     forks = "worker_before_create_process.send(None); import gc; print(gc.get_freeze_count() > 50_000)"
-    pages = loaded("config.urls", "console.urls", "drf_spectacular.views")
+    pages = loaded("config.urls", "console.urls", "rest_framework.serializers", "joserfc")
     assert run(f"{worker}; {pages}; {forks}") == "[]\nTrue\n"
+
+
+def test_a_command_loads_no_pages():
+    command = "from django.core.management import execute_from_command_line as execute; execute(['', 'rollcall', 'schema'])"
+    pages = loaded("config.urls", "console.urls", "drf_spectacular.views")
+    assert run(f"{command}; {pages}").splitlines()[-1] == "[]"
 
 
 def test_what_the_web_processes_share_is_all_of_the_product_and_nothing_open():

@@ -33,6 +33,7 @@ SUBCOMMANDS: Final = (
 
 class Command(BaseCommand):
     help = "Act as an operator from the command line."
+    requires_system_checks: list[str] = []  # they load every page and every call; prepare_database runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         below = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
