@@ -3,8 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -12,13 +11,12 @@ from pathlib import Path
 import orjson
 import pytest
 from django.core.wsgi import get_wsgi_application
-from django.db import connection, connections
+from django.db import connection
 from django.http import StreamingHttpResponse
 
 from config import clients, gate
 from config.gate import Gate, Pieces
-from identity.together import Together
-from tests.waiting import PATIENCE, eventually
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("db")
 HEADERS = {"Content-Length": "2"}
@@ -281,97 +279,3 @@ def test_places_are_as_many_as_the_setting_says_and_come_back(settings):
     for thread in (first, second, alive):
         thread.join(PATIENCE)
     assert sorted(seen) == ["/first", "/healthz", "/second"]
-
-
-CHARSETS = [
-    "charset=base64", "Charset=rot13", 'charset="bz2"', "charset=idna", "charset=punycode", "charset=undefined",
-    "charset=unicode_escape", "charset=raw_unicode_escape", "x*=nosuch''%41", "x*=idna''%ff",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("charset", CHARSETS)
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/scim/v2/Users", "application/scim+json"),
-        ("/api/v1/me", "application/problem+json"),
-        ("/saml2/01900000-0000-7000-8000-000000000000/acs", "text/plain; charset=utf-8"),
-    ],
-)
-def test_a_charset_by_which_no_text_can_be_read_is_refused(through, path, kind, charset):
-    """Django makes bytes of the query by it before any view or middleware is asked, and the server would answer 500."""
-    more = {
-        "PATH_INFO": path,
-        "QUERY_STRING": "a=%ff",
-        "CONTENT_TYPE": f"multipart/form-data; boundary=x; {charset}",
-    }
-    for method in ("POST", "GET"):
-        status, headers, content = send(through, b"", REQUEST_METHOD=method, **more)
-        assert (status, headers["Content-Type"]) == (415, kind)
-        assert b"UTF-8" in content
-
-
-@pytest.mark.parametrize(
-    "charset",
-    [
-        "",
-        "charset=utf-8",
-        'charset="UTF-8"',
-        "charset=us-ascii",
-        "charset=iso-8859-1",
-        "charset=no-such",
-        "x*=utf-8''%41",
-    ],
-)
-def test_every_other_charset_comes_in(through, okta, charset):
-    label = f"application/scim+json; {charset}"
-    body = b'{"userName": "mei@example.org"}'
-    assert send(through, body, okta.secret, CONTENT_TYPE=label, CONTENT_LENGTH=str(len(body)))[0] == 201
-
-
-class Crowd:
-    """An application whose every request is done together with others, or at /other alone; the first lot waits to be let go."""
-
-    def __init__(self) -> None:
-        self.gathers = Together(self.work)
-        self.lots: list[int] = []
-        self.begun, self.go = threading.Event(), threading.Event()
-
-    def work(self, lot: Sequence[str]) -> None:
-        self.lots.append(len(lot))
-        self.begun.set()
-        assert self.go.wait(PATIENCE)
-
-    def __call__(self, environ: dict[str, str], _start: object) -> list[bytes]:
-        if environ["PATH_INFO"] == "/other":
-            return [b"other"]
-        self.gathers("key", environ["PATH_INFO"])
-        with connections["default"].cursor() as cursor:
-            cursor.execute("SELECT 1")
-        return [b"done"]
-
-
-@pytest.fixture
-def crowd(settings) -> Iterator[tuple[Crowd, Gate]]:
-    """Give it behind a gate of two places."""
-    settings.ROLLCALL_WEB_THREADS = 2
-    application = Crowd()
-    with closing(Gate(application)) as made:
-        yield application, made
-
-
-def test_who_waits_for_a_lot_lends_their_place(crowd):
-    application, through = crowd
-    get = lambda path: b"".join(through({"PATH_INFO": path}, None))  # noqa: E731 - it is called from threads
-    with ThreadPoolExecutor(8) as pool:
-        first = pool.submit(get, "/0")
-        assert application.begun.wait(PATIENCE)
-        others = [pool.submit(get, f"/{number}") for number in range(1, 6)]
-        assert eventually(lambda: len(application.gathers._waiting["key"]) == 5)
-        # Six requests are on their way, one place is taken, and the other one is free.
-        assert pool.submit(get, "/other").result(PATIENCE) == b"other"
-        assert not any(each.done() for each in [first, *others])
-        application.go.set()
-        assert {each.result(PATIENCE) for each in [first, *others]} == {b"done"}
-    assert application.lots == [1, 5]
-    assert len(through.places) == 2

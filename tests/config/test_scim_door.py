@@ -95,7 +95,7 @@ def test_what_is_not_scims_goes_to_djangos_handler(okta):
 def test_past_djangos_handler_too_nobody_is_let_in_or_crashes(okta):
     assert asked("/scim/v2/Users", "rcd_wrong")[0] == "401 Unauthorized"
     assert asked("/scim/v2/Users", okta.secret, HTTP_HOST="elsewhere.example")[0] == "400 Bad Request"
-    # The base address itself is asked for people and groups (tests/scim/test_lists.py).
+    # The base address itself is asked for people and groups (tests/scim/test_searches.py).
     assert {asked(path, okta.secret)[0] for path in ("/scim/v2", "/scim/v2/")} == {"200 OK"}
     for path in ("/scim/v2/nothing", "/scim/v2/Users/a%0Ab", "/scim/v2/a%0Ab", "/scim/v2/%ff"):
         status, headers, body = asked(path, okta.secret)

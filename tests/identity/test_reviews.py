@@ -27,7 +27,7 @@ from identity.models import Grant, OutgoingMail, Review
 from identity.review_scope import Scope
 from identity.reviews import Decided
 from tasks.jobs.reviews import close_due, remind
-from tests.api.client import browser_of, csv_of, recorded, token_of
+from tests.api.client import recorded
 from tests.conftest import SETUP, join, later
 from tests.statements import Statements
 
@@ -266,61 +266,6 @@ def test_closed_twice_at_once_it_is_closed_once(acme, people):
         list(pool.map(run, range(3)))
     assert len(recorded(acme, "review.close")) == 1
     assert len(recorded(acme, "grant.end")) == 4
-
-
-PATH = "/organizations/acme/reviews"
-
-
-def test_by_api_from_the_beginning_to_the_evidence(acme, people):
-    api = token_of(people["ada"])
-    body = {
-        "name": "Spring",
-        "reviewers": [str(people["rita"].pk)],
-        "due_at": "2030-01-01T00:00:00Z",
-        "rule": "keep",
-    }
-    refused = api.post(PATH, body)
-    assert (refused.status_code, refused.json()["field"]) == (400, "due_at")
-    body["due_at"] = (timezone.now() + timedelta(days=9)).isoformat()
-    made = api.post(PATH, body)
-    assert (made.status_code, made.json()["items"], made.json()["open"]) == (201, 6, 6)
-    path = f"{PATH}/{made.json()['id']}"
-
-    rita = browser_of(people["rita"])
-    csrf = "x" * 32
-    rita.client.cookies["rollcall_csrf"], rita.headers = csrf, {"X-CSRFToken": csrf}
-    mine = rita.get(f"{path}/items", undecided="true").json()["items"]
-    assert len(mine) == 6
-    chosen = next(row for row in mine if row["user_name"] == "jane@acme.example" and row["resource"] == "p1")
-    answer = rita.post(f"{path}/decisions", {"decisions": [{"item": chosen["id"], "decision": "remove"}]})
-    assert answer.json() == {"decided": 1}
-    assert rita.post(f"{path}/close", {}).status_code == 403
-    assert rita.get(f"{path}/evidence.json").status_code == 403
-    # Neither a token without the right, nor somebody who reviews nothing.
-    assert token_of(people["rita"]).post(f"{path}/decisions", {"decisions": []}).status_code == 403
-    assert browser_of(people["jane"]).get(path).status_code == 404
-
-    assert api.post(f"{path}/close", {}).json()["closed_at"]
-    assert api.get(PATH).json()["items"][0]["digest"]
-    rows = csv_of(api.get(f"{path}/evidence.csv"))
-    row = next(row for row in rows if row["item"] == chosen["id"])
-    assert (row["decision"], row["outcome"], row["decided_by"], row["by_rule"]) == (
-        "remove",
-        "removed",
-        "rita@acme.example",
-        "false",
-    )
-    assert api.get(f"{path}/evidence.json").json()["digest"]
-
-
-def test_nobody_takes_by_a_review_what_they_could_not_give(acme, people):
-    manager = join(acme, "max@acme.example", role="member_manager")
-    body = {
-        "name": "Coup", "reviewers": [str(manager.pk)], "due_at": (timezone.now() + timedelta(days=9)).isoformat(), "rule": "remove",
-    }  # fmt: skip
-    assert token_of(manager).post(PATH, body).status_code == 403
-    body["scope"] = {"roles": False}
-    assert token_of(manager).post(PATH, body).status_code == 201
 
 
 def test_the_end_of_a_review_takes_as_many_statements_for_many_as_for_few(acme, people):
