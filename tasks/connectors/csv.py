@@ -220,6 +220,10 @@ class CsvConnector(Connector):
         missing = [column for column in mapping.values() if column not in columns]
         if missing:
             raise Misconfigured(f"The file has no column {missing[0]}; it has {', '.join(columns)}.")
+        # Exports repeat names that nobody asks for; only of what is read it must be clear which one is meant.
+        twice = [column for column in mapping.values() if columns.count(column) > 1]
+        if twice:
+            raise Misconfigured(f"Two columns of the file have the name {twice[0]}: each needs its own.")
 
 
 def _second(row: Row) -> str:

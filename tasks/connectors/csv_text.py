@@ -23,6 +23,8 @@ _BOMS: Final = (
 
 # Space, and the sign for the end of a file that older systems write as its last line.
 _NOTHING: Final = " \t\r\n\xa0\x1a"
+# What a workbook begins with: .xlsx is a zip archive, .xls a compound file.
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 # Excel's own first line, which names the delimiter.
 _SEPARATOR_LINE: Final = re.compile(r'^"?sep=(?P<mark>[,;\t|])"?[\r\n]*$', re.IGNORECASE)
 
@@ -97,6 +99,9 @@ def rows(file: BinaryIO, *, encoding: str, delimiter: str) -> Iterator[Row]:
 
 def _lines(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Give (line, cells), the heading first."""
+    file.seek(0)
+    if file.read(4) in _WORKBOOKS:
+        raise Misconfigured("This is an Excel workbook, and no CSV: save it as “CSV UTF-8”.")
     decided = encoding_of(file, encoding)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=decided, newline="")
@@ -110,9 +115,6 @@ def _lines(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[tuple[int,
         columns = [cell.strip() for cell in next(reader, [])]
         if not any(columns):
             raise Misconfigured("The file is empty: its first line must name the columns.")
-        named = [column for column in columns if column]  # spreadsheets add columns that hold nothing
-        if len(set(named)) != len(named):
-            raise Misconfigured("Two columns of the file have the same name: each needs its own.")
         skipped = 1 if told else 0
         yield reader.line_num + skipped, columns
         for cells in reader:

@@ -130,7 +130,9 @@ def test_a_row_that_cannot_be_read_is_told_by_its_line(body):
     ("body", "settings", "says"),
     [
         ("", {}, "empty"),
-        ("No;Login;Mail;Name;Active;Active\n", {}, "same name"),
+        ("No;Login;Mail;Name;Active;Teams;Active\n", {}, "columns of the file have the name Active"),
+        (b"PK\x03\x04" + bytes(range(256)), {}, "Excel workbook"),
+        (b"\xd0\xcf\x11\xe0" + bytes(range(256)), {}, "Excel workbook"),
         ("No;Login\n1;x\n", {}, "no column Mail"),
         (TEXT, {"mapping": {"user_name": "Login"}}, "external_id"),
         (TEXT, {"mapping": {**MAPPING, "shoe_size": "Name"}}, "shoe_size"),
@@ -139,6 +141,11 @@ def test_a_row_that_cannot_be_read_is_told_by_its_line(body):
 def test_a_setting_that_leads_nowhere_ends_the_run(body, settings, says):
     with pytest.raises(Misconfigured, match=says):
         read(body, **settings)
+
+
+def test_columns_of_one_name_that_nobody_asks_for_are_passed_over():
+    body = "Date;No;Login;Mail;Name;Active;Teams;Date\nx;7;zoë;;;yes;;y\n"
+    assert people(read(body)) == [("7", "zoë", True)]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +185,7 @@ def test_a_key_that_stands_twice_makes_the_file_incomplete(acme, csv_pull):
         (b"No,Login\n", "at least 1"),
         (b'No,Login\n1,"amy\n2,bob\n3,cyd\n', "no CSV"),
         (b"No,Login\n1,amy\n2\n", "1 records"),
-        (b"PK\x03\x04" + b"\0" * 50, "no column"),
+        (b"PK\x03\x04" + b"\0" * 50, "workbook"),
         (b"<html>Please sign in</html>", "no column"),
     ],
     ids=[
