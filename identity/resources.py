@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from identity import tenancy
 from identity.errors import Invalid, TooMany
 from identity.models import Kind, Organization, Resource
 
+_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('rollcall.resources ' || %s, 0))"
 _ROWS_MAX = 10_000
 _KEY_LENGTH_MAX = 200
 _NAME_LENGTH_MAX = 500
@@ -58,32 +60,40 @@ def define_kind(
 def register(organization: Organization, rows: Iterable[Mapping[str, Any]], *, actor: Actor) -> Registered:
     """Create or update resources: rows of {kind, id, name?, parent?}, parents before or after their children, all or nothing.
 
-    `id` is the product's own; `parent` the product's id of a resource of the parent kind. A retired resource is revived.
-    Raises Invalid (naming the row by its place), TooMany.
+    `id` is the product's own; `parent` the product's id of a resource of the parent kind, empty for none. What a row leaves out stays as
+    it is. A retired resource is revived. Raises Invalid (naming the row by its place), TooMany.
     """
     wanted = [_checked(index, row) for index, row in enumerate(rows)]
     if len(wanted) > _ROWS_MAX:
         message = f"At most {_ROWS_MAX} resources in one request; send them in several."
         raise TooMany(message)
     with tenancy.change(organization):
+        # One after the other: two that name the same would each insert what the other one does, and hold what the other one waits for.
+        tenancy.asked(_TURN, [organization.pk])
         kinds = {
             kind.name: kind
             for kind in Kind.objects.filter(organization=organization).select_related("parent")
         }
         # The kinds' own order, so that parents are there before their children whatever the order of the rows.
         ordered = sorted(enumerate(wanted), key=lambda item: _depth(kinds, item[0], item[1]))
-        existing = {
-            (resource.kind_id, resource.key): resource
-            for resource in Resource.objects.select_for_update().filter(
-                organization=organization,
-                key__in={row["id"] for row in wanted} | {row["parent"] for row in wanted},
-            )
-        }
-        outcome = [_register_one(organization, kinds, existing, index, row) for index, row in ordered]
-        lines = [line for line in (_line(organization, actor, *result) for result in outcome) if line]
-        record_all(lines)
-    created = sum(line.event is Event.RESOURCE_REGISTER for line in lines)
-    return Registered(created=created, changed=len(lines) - created, unchanged=len(wanted) - len(lines))
+        known = _known(organization, wanted)
+        before = {resource.pk: _said(resource) for resource in known.values()}
+        for index, row in ordered:
+            _say(organization, kinds, known, index, row)
+        changes = {resource: _changes(before.get(resource.pk), resource) for resource in known.values()}
+        written = [resource for resource, change in changes.items() if change]
+        Resource.objects.bulk_create(
+            written,
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=["name", "parent", "retired_at"],
+        )
+        record_all(
+            _line(actor, resource, changes[resource], is_new=resource.pk not in before)
+            for resource in written
+        )
+    created = sum(resource.pk not in before for resource in written)
+    return Registered(created, len(written) - created, len(wanted) - len(written))
 
 
 def retire(resource: Resource, *, actor: Actor) -> None:
@@ -116,15 +126,13 @@ def _checked(index: int, row: Mapping[str, Any]) -> dict[str, str]:
     if not clean["kind"] or not clean["id"] or len(clean["id"]) > _KEY_LENGTH_MAX:
         message = f"Row {place}: kind and id are needed, id with at most {_KEY_LENGTH_MAX} characters."
         raise Invalid(message, field=place)
+    if len(clean["name"] or "") > _NAME_LENGTH_MAX:
+        message = f"Row {place}: a name has at most {_NAME_LENGTH_MAX} characters."
+        raise Invalid(message, field=f"{place}.name")
     if "\0" in "".join(value or "" for value in clean.values()):
         message = f"Row {place} holds a NUL character."
         raise Invalid(message, field=place)
-    return {
-        "kind": clean["kind"],
-        "id": clean["id"],
-        "name": (clean["name"] or "")[:_NAME_LENGTH_MAX],
-        "parent": clean["parent"] or "",
-    }
+    return {field: value or "" for field, value in clean.items() if field in row}
 
 
 def _depth(kinds: dict[str, Kind], index: int, row: dict[str, str]) -> int:
@@ -140,54 +148,70 @@ def _depth(kinds: dict[str, Kind], index: int, row: dict[str, str]) -> int:
     return depth
 
 
-def _register_one(
+def _known(
+    organization: Organization, wanted: list[dict[str, str]]
+) -> dict[tuple[UUID | None, str], Resource]:
+    """Return the resources that the rows name and that are there, locked, by kind and key."""
+    keys = {row["id"] for row in wanted} | {row.get("parent", "") for row in wanted}
+    rows = Resource.objects.filter(organization=organization, key__among=keys).select_related(
+        "kind", "parent"
+    )
+    return {
+        (resource.kind_id, resource.key): resource
+        for resource in rows.select_for_update(of=("self",), no_key=True)
+    }
+
+
+def _say(
     organization: Organization,
     kinds: dict[str, Kind],
-    existing: dict[tuple[Any, str], Resource],
+    known: dict[tuple[UUID | None, str], Resource],
     index: int,
     row: dict[str, str],
-) -> tuple[Resource, bool, dict[str, list[str | None]]]:
+) -> None:
+    """Have the resource of the row be as the row says, and be `known`."""
     kind = kinds[row["kind"]]
     parent = None
-    if row["parent"]:
-        parent = existing.get((kind.parent_id, row["parent"])) if kind.parent_id else None
+    if row.get("parent"):
+        parent = known.get((kind.parent_id, row["parent"])) if kind.parent_id else None
         if parent is None:
             message = f"Row [{index}]: {row['kind']} {row['id']} names a parent {row['parent']} that is not registered."
             raise Invalid(message, field=f"[{index}].parent")
-    resource = existing.get((kind.pk, row["id"]))
+    resource = known.get((kind.pk, row["id"]))
     if resource is None:
         resource = Resource(
-            organization=organization,
-            kind=kind,
-            key=row["id"],
-            name=row["name"],
-            parent=parent,
-            created_at=timezone.now(),
+            organization=organization, kind=kind, key=row["id"], name="", created_at=timezone.now()
         )
-        resource.save(force_insert=True)
-        existing[(kind.pk, row["id"])] = resource
-        return resource, True, {"name": [None, row["name"]], "parent": [None, row["parent"] or None]}
-    changes: dict[str, list[str | None]] = {}
-    if row["name"] and resource.name != row["name"]:
-        changes["name"], resource.name = [resource.name, row["name"]], row["name"]
-    if parent is not None and resource.parent_id != parent.pk:
-        changes["parent"], resource.parent = [str(resource.parent_id or "") or None, row["parent"]], parent
-    if resource.retired_at:
-        changes["retired_at"], resource.retired_at = [resource.retired_at.isoformat(), None], None
-    if changes:
-        resource.save(update_fields=list(changes))
-    return resource, False, changes
+        known[(kind.pk, row["id"])] = resource
+    resource.name = row.get("name", resource.name)
+    if "parent" in row:
+        resource.parent = parent
+    resource.retired_at = None
 
 
-def _line(
-    organization: Organization,
-    actor: Actor,
-    resource: Resource,
-    created: bool,  # noqa: FBT001 - private, beside its caller
-    changes: dict[str, list[str | None]],
-) -> Line | None:
-    if not created and not changes:
-        return None
-    event = Event.RESOURCE_REGISTER if created else Event.RESOURCE_CHANGE
-    label = f"{resource.kind.name} {resource.key}"
-    return Line(event, organization.pk, actor, Subject("resource", str(resource.pk), label), changes=changes)
+def _said(resource: Resource) -> dict[str, str | None]:
+    """Return what a row can say of the resource."""
+    return {
+        "name": resource.name,
+        "parent": resource.parent.key if resource.parent else None,
+        "retired_at": resource.retired_at.isoformat() if resource.retired_at else None,
+    }
+
+
+def _changes(before: dict[str, str | None] | None, resource: Resource) -> dict[str, list[str | None]]:
+    """Return what is different, [before, after]; of a new resource its name and its parent."""
+    after = _said(resource)
+    if before is None:
+        return {field: [None, after[field]] for field in ("name", "parent")}
+    return {field: [before[field], after[field]] for field in after if before[field] != after[field]}
+
+
+def _line(actor: Actor, resource: Resource, changes: dict[str, list[str | None]], *, is_new: bool) -> Line:
+    event = Event.RESOURCE_REGISTER if is_new else Event.RESOURCE_CHANGE
+    return Line(
+        event,
+        resource.organization_id,
+        actor,
+        Subject("resource", str(resource.pk), str(resource)),
+        changes=changes,
+    )

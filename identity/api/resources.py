@@ -18,7 +18,10 @@ _WORD = RegexValidator(r"^[a-z][a-z0-9_]*\Z", "Write lowercase letters, digits a
 
 
 class ResourceRow(Strict):
-    """A resource to register. `id` is the product's own; `parent` the product's id of a resource of the kind above."""
+    """A resource to register. `id` is the product's own; `parent` the product's id of a resource of the kind above, null for none.
+
+    What is left out stays as it is.
+    """
 
     kind = Text(max_length=63)
     id = Text(max_length=200)
@@ -70,7 +73,7 @@ class Resources(OrganizationView):
 
     @describe("resources_register", takes=ResourceRow(many=True), gives=Registered)
     def put(self, _request: Request, **_: Any) -> Response:
-        """Create or update many resources, parents in any order, all or nothing. What is not named stays as it is."""
+        """Create or update many resources, parents in any order, all or nothing. Resources that are not named stay as they are."""
         rows = self.taken(ResourceRow, many=True)
         return Response(Registered(resources.register(self.organization, rows, actor=self.actor)).data)
 

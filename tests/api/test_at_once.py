@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection
 
-from identity import directories, members, tenancy
+from identity import directories, members, resources, tenancy
 from identity.models import Directory
 from tests.api.client import token_of
 from tests.conftest import SETUP, again
@@ -58,3 +58,13 @@ def test_the_address_of_a_member_and_the_rest_of_the_profile(acme, ada, jane, he
         assert answer.status_code == 200
     profile = again(jane).profile
     assert (profile["title"], profile["displayName"]) == ("Head of bread", "Jane Jameson")
+
+
+def test_a_catalogue_sent_twice(acme, ada, held_back):
+    api, rows = token_of(ada), [{"kind": "portfolio", "id": name} for name in ("p1", "p2", "p3")]
+    with held_back(
+        acme,
+        lambda: resources.register(acme, rows, actor=SETUP),
+        lambda: api.put("/organizations/acme/resources", rows[::-1]),
+    ) as answer:
+        assert (answer.status_code, answer.json()) == (200, {"created": 0, "changed": 0, "unchanged": 3})

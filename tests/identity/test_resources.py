@@ -8,7 +8,9 @@ from identity.errors import Invalid, LastAdministrator, NameTaken, UnknownResour
 from identity.first_access import Wanted
 from identity.grants import GrantSpec
 from identity.models import Resource
+from tests.api.client import recorded
 from tests.conftest import SETUP
+from tests.statements import Statements
 
 ROWS = [
     {"kind": "shop_country", "id": "de", "parent": "s1"},
@@ -30,6 +32,41 @@ def test_registering_again_changes_what_differs(globex):
     assert (done.created, done.changed, done.unchanged) == (0, 1, 2)
 
 
+def test_a_row_changes_what_it_names_alone(globex):
+    resources.register(globex, ROWS, actor=SETUP)
+    rows = [{"kind": "shop", "id": "s1", "parent": ""}, {"kind": "company", "id": "c1", "name": ""}]
+    done = resources.register(globex, [*rows, {"kind": "shop_country", "id": "de"}], actor=SETUP)
+    assert (done.created, done.changed, done.unchanged) == (0, 2, 1)
+    with tenancy.of(globex):
+        shop, country = Resource.objects.get(key="s1"), Resource.objects.get(key="de")
+        assert (shop.name, shop.parent, country.parent) == ("Berlin", None, shop)
+    changes = {entry["subject"]["label"]: entry["changes"] for entry in recorded(globex, "resource.change")}
+    assert changes == {
+        "shop s1": {"parent": ["c1", None]},
+        "company c1": {"name": ["Globex GmbH", ""]},
+    }
+
+
+def test_of_two_rows_about_one_resource_the_later_counts(globex):
+    rows = [{**ROWS[2], "name": name} for name in ("Globex GmbH", "Globex SE", "Globex AG")]
+    done = resources.register(globex, rows, actor=SETUP)
+    assert (done.created, done.changed, done.unchanged) == (1, 0, 2)
+    with tenancy.of(globex):
+        assert Resource.objects.get().name == "Globex AG"
+
+
+def test_a_thousand_resources_take_as_many_statements_as_one(globex):
+    def statements(count: int) -> int:
+        with Statements() as asked:
+            for name in ("", "renamed"):
+                rows = [{"kind": "company", "id": f"{count} {row}", "name": name} for row in range(count)]
+                resources.register(globex, rows, actor=SETUP)
+        return len(asked.statements)
+
+    statements(1)
+    assert statements(1000) == statements(1)
+
+
 @pytest.mark.parametrize(
     ("row", "field"),
     [
@@ -39,6 +76,7 @@ def test_registering_again_changes_what_differs(globex):
         ({"kind": "shop"}, "[3]"),
         ({"kind": "shop", "id": 7}, "[3].id"),
         ({"kind": "shop", "id": "a\0b"}, "[3]"),
+        ({"kind": "shop", "id": "s2", "name": "x" * 501}, "[3].name"),
         ("shop", "[3]"),
     ],
 )
