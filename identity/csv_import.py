@@ -14,8 +14,9 @@ TEXT_LENGTH_MAX = 1_000_000
 _ADDRESSES = ("email", "e-mail", "mail")
 _NAMING = ("user_name", "username", *_ADDRESSES)
 _BETWEEN = re.compile(r"[\s,;]+")
-# The name before an address, as mail programs copy it: `"Jones, Jane" <jane@x>`, `Jane <jane@x>`.
-_NAMED = re.compile(r'(?:"[^"\r\n]*"[ \t]*|[^<>,;@\r\n]*)<([^<>\r\n]+)>')
+# The name before an address, as mail programs copy it: `"Jones, Jane" <jane@x>`, `Jane <jane@x>`. A name begins behind what is in no name:
+# looked for from each letter of it anew, a word of a million letters would keep the process for hours.
+_NAMED = re.compile(r'(?:"[^"\r\n]*"[ \t]*|(?<![^<>,;@\r\n])[^<>,;@\r\n]*)<([^<>\r\n]+)>')
 
 
 @dataclass(frozen=True, slots=True)

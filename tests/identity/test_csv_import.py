@@ -26,6 +26,11 @@ def test_a_pasted_list_is_read_as_people_write_it(text, expected):
     assert csv_import.words(text) == expected
 
 
+@pytest.mark.parametrize("text", ["y" * csv_import.TEXT_LENGTH_MAX, '"' + "y" * 999_999, "Jane " * 200_000])
+def test_a_list_as_long_as_may_be_is_read_without_an_end_of_it_in_sight(text):
+    assert csv_import.words(text) == list(dict.fromkeys(text.strip('"').split()))
+
+
 def test_rows_carry_their_line_and_columns():
     text = '\ufeffUser_Name;Reason\njane;"left; for good"\n\ntom;\n'
     assert csv_import.rows(text, ("user_name",), ("reason",)) == [
