@@ -1,6 +1,6 @@
 """The record: filters, pages by `seq`, one entry, and the downloads."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -61,7 +61,8 @@ class FilterForm(Form):
         found = {name: value for name, value in values.items() if value and name not in {"since", "until"}}
         if values.get("since"):
             found["since"] = datetime.combine(values["since"], time.min, UTC)
-        if values.get("until"):
+        # Behind the last day of all there is no other, and no entry.
+        if values.get("until") and values["until"] < date.max:
             found["until"] = datetime.combine(values["until"] + timedelta(days=1), time.min, UTC)
         for name in ("actor", "subject"):
             if name in found:

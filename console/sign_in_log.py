@@ -1,6 +1,6 @@
 """The sign-in log: what succeeded, what failed and what to do about it, what never came back."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -56,7 +56,10 @@ class FilterForm(Form):
             person=given.get("person", "").replace("\0", ""),
             connection=UUID(given["connection"]) if given.get("connection") else None,
             since=datetime.combine(since, time.min, UTC) if since else None,
-            until=datetime.combine(until + timedelta(days=1), time.min, UTC) if until else None,
+            # Behind the last day of all there is no other, and no attempt.
+            until=datetime.combine(until + timedelta(days=1), time.min, UTC)
+            if until and until < date.max
+            else None,
         )
 
 

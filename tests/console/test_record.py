@@ -2,6 +2,8 @@
 
 from html import unescape
 
+import pytest
+
 from audit import sequencer
 from demo.idp_logout import logout_request
 from demo.idp_messages import form_value
@@ -68,6 +70,12 @@ def test_filters_choose_by_event_outcome_actor_subject_day_and_request(things, a
     assert "Member suspended" in found(request=request_id)
     assert "Member created" not in found(request=request_id)
     assert found(until="2020-01-01") == found(since="2090-01-01") == found(subject="100%") == []
+
+
+@pytest.mark.parametrize("page", ["record", "sign-ins"])
+def test_the_first_and_the_last_day_of_all_are_days(ada, page):
+    days = {"since": "0001-01-01", "until": "9999-12-31"}
+    assert visit(ada).get(f"/o/acme/{page}/", days).status_code == 200
 
 
 def test_bad_filters_are_answered_with_a_sentence(ada):
