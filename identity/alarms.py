@@ -5,6 +5,7 @@ Why: docs/decisions/last-administrator.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -75,9 +76,12 @@ def gone_among(organization_id: UUID, members: Sequence[Member], *, actor: Actor
         gone(member, duties, actor=actor)
 
 
-def refuse_last_administrator(*members: Member, actor: Actor, despite: bool) -> None:
+def refuse_last_administrator(
+    *members: Member, actor: Actor, despite: bool, at: datetime | None = None
+) -> None:
     """Raise LastAdministrator where a person would put out an organization's last administrators and has not said that they mean it.
 
+    `at` is when they would go, if that is later: then whoever leaves before counts for nothing.
     A machine is never refused, since a leaver who stays in is an open door: then, as with `despite`, `gone` alarms the operators.
     """
     active = [member for member in members if member.is_active]
@@ -90,7 +94,7 @@ def refuse_last_administrator(*members: Member, actor: Actor, despite: bool) -> 
     if not held.filter(member__in=active).exists():
         return
     hold_administrators(organization_id)
-    if not others_administer(*active):
+    if not others_administer(*active, at=at):
         raise LastAdministrator(
             "This is the organization's last administrator: make somebody else administrator first, or say that you mean it.",
             field="despite_last_administrator",

@@ -40,7 +40,9 @@ def schedule_end(
         if locked.ends_at == ends_at:
             return locked
         if ends_at is not None:
-            alarms.refuse_last_administrator(locked, actor=actor, despite=despite_last_administrator)
+            alarms.refuse_last_administrator(
+                locked, actor=actor, despite=despite_last_administrator, at=ends_at
+            )
         before, locked.ends_at = locked.ends_at, ends_at
         locked.save(update_fields=["ends_at"])
         record(

@@ -89,6 +89,7 @@ def offboard(
             made = offboarding.offboard_all_locked(found, actor=actor, reason=reason)
             receipts = {receipt.member_id: receipt for receipt in made}
         else:
+            alarms.refuse_last_administrator(*found, actor=actor, despite=last, at=at)
             for member in found:
                 deadlines.schedule_end(member, at, actor=actor, despite_last_administrator=last)
     return [

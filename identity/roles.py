@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
@@ -250,14 +251,16 @@ def check_last_administrator(member: Member) -> None:
         raise LastAdministrator(message, field="roles")
 
 
-def others_administer(*members: Member) -> bool:
-    """Tell whether anybody active but these members, who are of one organization, is administrator by name."""
+def others_administer(*members: Member, at: datetime | None = None) -> bool:
+    """Tell whether anybody active but these members of one organization is administrator by name, and still will be `at` that time."""
     others = RoleAssignment.objects.filter(
         organization=members[0].organization_id,
         role__name=ADMINISTRATOR,
         ended_at__isnull=True,
         member__state=Member.State.ACTIVE,
     )
+    if at is not None:
+        others = others.exclude(member__ends_at__lte=at)
     return others.exclude(member__in=members).exists()
 
 

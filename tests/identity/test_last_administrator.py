@@ -31,6 +31,29 @@ def alarms(organization) -> int:
         return Entry.objects.filter(event="organization.without_administrator").count()
 
 
+def test_a_list_that_would_take_every_administrator_at_a_time_to_come_is_refused(acme, ada):
+    bob = join(acme, "bob", role="organization_admin")
+    with pytest.raises(LastAdministrator):
+        leaving.offboard(
+            acme,
+            [ada.pk, bob.pk],
+            at=timezone.now() + timedelta(days=1),
+            actor=Actor("member", "0197", "Bob"),
+        )
+    assert (again(ada).ends_at, again(bob).ends_at) == (None, None)
+
+
+def test_who_leaves_before_is_no_administrator_who_stays(acme, ada):
+    bob, actor = join(acme, "bob", role="organization_admin"), Actor("member", "0197", "Bob")
+    tomorrow = timezone.now() + timedelta(days=1)
+    deadlines.schedule_end(bob, tomorrow + timedelta(days=1), actor=actor)
+    deadlines.schedule_end(ada, tomorrow, actor=actor)
+    deadlines.schedule_end(ada, None, actor=actor)
+    with pytest.raises(LastAdministrator):
+        deadlines.schedule_end(ada, tomorrow + timedelta(days=2), actor=actor)
+    assert again(ada).ends_at is None
+
+
 @pytest.mark.parametrize("kind", ["member", "token", "operator"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_person_is_refused_and_nothing_changes(acme, ada, jane, way, kind):
