@@ -66,13 +66,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of it: specs and role names that were given, and those that name nothing here, each with a reason."""
+    """What came of it: specs and role names that were given, and those that name nothing here, each with a reason.
+
+    `spared` are roles that stayed although others were asserted: the last administrator's.
+    """
 
     grants: tuple[GrantSpec, ...] = ()
     roles: tuple[str, ...] = ()
     refused_grants: dict[GrantSpec, str] = field(default_factory=dict)
     refused_roles: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
 
 
 def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool = True) -> Applied:
@@ -102,13 +106,32 @@ def _apply(member: Member, wanted: Wanted, actor: Actor, *, final: bool) -> Appl
     stages = begin(member, [stage for stage, told in said.items() if told or final], Origin.ASSERTED)
     given_grants, refused_grants = NO_GRANTS
     given_roles, refused_roles = NO_ROLES
+    spared: tuple[str, ...] = ()
     if FirstAccess.Stage.ASSERTED_GRANTS in stages and wanted.grants is not None:
         grants.end(member, list(grants.open_grants(member).filter(held=False)), actor=actor)
         given_grants, refused_grants = give_grants(member, wanted.grants, Origin.ASSERTED, actor)
     if FirstAccess.Stage.ASSERTED_ROLES in stages and wanted.roles is not None:
-        roles.end(member, list(open_roles(member).filter(held=False)), actor=actor)
+        over, spared = _over(member, wanted.roles)
+        roles.end(member, over, actor=actor)
         given_roles, refused_roles = give_roles(member, wanted.roles, Origin.ASSERTED, actor)
-    return Applied(given_grants, given_roles, refused_grants, refused_roles, tuple(stages))
+    return Applied(given_grants, given_roles, refused_grants, refused_roles, tuple(stages), spared)
+
+
+def _over(member: Member, asserted: Sequence[str]) -> tuple[list[RoleAssignment], tuple[str, ...]]:
+    """Return the roles that the asserted ones take the place of, and those that stay all the same.
+
+    An invited first administrator stays one whatever their identity provider calls them: nobody could repair the organization from within.
+    """
+    over = list(open_roles(member).filter(held=False))
+    administers = any(assigned.role.name == roles.ADMINISTRATOR for assigned in over)
+    if not administers or roles.ADMINISTRATOR in asserted:
+        return over, ()
+    roles.hold_administrators(member.organization_id)
+    if roles.others_administer(member):
+        return over, ()
+    return [assigned for assigned in over if assigned.role.name != roles.ADMINISTRATOR], (
+        roles.ADMINISTRATOR,
+    )
 
 
 def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:

@@ -210,7 +210,8 @@ def _refused_access(applied: Applied) -> list[str]:
         f"access refused: {spec.kind} {spec.key} {spec.permission} ({reason})"
         for spec, reason in applied.refused_grants.items()
     ]
-    return grants + [f"access refused: role {name} (unknown_role)" for name in applied.refused_roles]
+    names = [f"access refused: role {name} (unknown_role)" for name in applied.refused_roles]
+    return [*grants, *names, *(following.KEPT for _ in applied.spared)]
 
 
 def _steps(course: _Course) -> list[str]:

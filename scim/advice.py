@@ -117,6 +117,9 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "": "Nothing, if administrators look after access in Rollcall. If the identity provider is to go on assigning, set the "
         "directory's access_follows.",
     },
+    "administrator_kept": {
+        "": "Make somebody else administrator in Rollcall first; then take the role from this person on their page.",
+    },
     "access_unknown": {
         "okta": "Governance › Entitlements: import again; the role or resource was renamed or retired in Rollcall since.",
         "": "Nothing here has that name: compare the value with /scim/v2/Roles and /scim/v2/Entitlements.",

@@ -58,6 +58,8 @@ def apply(member: Member, profile: Mapping[str, Any], *, actor: Actor, notices: 
         notices.add("unknown_access", "entitlements", text_of(spec))
     for name in applied.refused_roles:
         notices.add("unknown_access", "roles", name)
+    for name in applied.spared:
+        notices.add("administrator_kept", "roles", f"{name} kept; nobody else is administrator")
     for path, said, stage in (
         ("entitlements", asserted.grants, FirstAccess.Stage.ASSERTED_GRANTS),
         ("roles", asserted.roles, FirstAccess.Stage.ASSERTED_ROLES),

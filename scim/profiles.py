@@ -81,6 +81,7 @@ NOTICES: dict[str, str] = {
     "suspended_here": "Somebody is to be active whom an administrator suspended; they stay out until an administrator lets them in.",
     "unknown_access": "Roles or entitlements are named that do not exist here; nothing was given for them.",
     "first_access_over": "Roles or entitlements came after the first permissions were given; nothing was given or taken for them.",
+    "administrator_kept": "Other roles are asserted of the organization's last administrator, who stays administrator beside them.",
     "first_access_unused": "First permissions are sent by a directory that goes on assigning; they count for nothing.",
 }
 

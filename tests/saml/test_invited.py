@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from audit.record import Actor
 from demo.idp_messages import respond
-from identity import domains, invitations, roles, tenancy
+from identity import domains, invitations, members, roles, tenancy
 from identity.errors import Forbidden
-from identity.models import Domain, Invitation
+from identity.models import Domain, Invitation, Member
 from tests.conftest import SETUP, join
-from tests.saml.door import Browser, connect, entries, prove
+from tests.saml.door import Browser, connect, entries, last_attempt, prove
 
 pytestmark = pytest.mark.usefixtures("db")
 JANE = "jane@acme.example"
@@ -30,6 +30,11 @@ def browser(acme):
 def invitation_of(acme):
     with tenancy.of(acme):
         return Invitation.objects.get(organization=acme)
+
+
+def newcomer(acme):
+    with tenancy.of(acme):
+        return Member.objects.get(organization=acme, user_name=JANE)
 
 
 def test_a_member_who_came_by_another_way_accepts_at_their_sign_in(acme, browser):
@@ -48,6 +53,24 @@ def test_a_known_member_accepts_too_and_the_second_sign_in_accepts_nothing(acme,
     for _ in range(2):
         assert browser.sign_in().status_code == 303
     assert len(entries(acme, "invitation.accept")) == 1
+
+
+def test_an_invited_first_administrator_stays_one_whatever_is_asserted(acme, browser, ada):
+    invitations.create(acme, JANE, actor=SETUP, access={"roles": ["organization_admin"]})
+    members.offboard(ada, actor=SETUP)
+    assert browser.sign_in(attributes={"email": JANE, "roles": ["auditor", "employee"]}).status_code == 303
+    assert roles.names_of(newcomer(acme)) == ["auditor", "organization_admin"]
+    steps = [step["step"] for step in last_attempt(acme).steps if step["step"].startswith("access")]
+    assert steps == [
+        "access refused: role employee (unknown_role)",
+        "access kept: role organization_admin (last_administrator)",
+    ]
+
+
+def test_one_of_two_administrators_is_what_the_identity_provider_says(acme, browser, ada):
+    invitations.create(acme, JANE, actor=SETUP, access={"roles": ["organization_admin"]})
+    assert browser.sign_in(attributes={"email": JANE, "roles": ["auditor"]}).status_code == 303
+    assert roles.names_of(newcomer(acme)) == ["auditor"]
 
 
 def test_two_sign_ins_at_once_accept_once(acme, browser):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from identity import directories, grants, resources, roles, tenancy
+from identity import directories, grants, members, resources, roles, tenancy
 from identity.models import Member
 from scim.models import LoggedRequest
 from tests.conftest import SETUP
@@ -57,7 +57,9 @@ def warned(acme):
     with tenancy.of(acme):
         latest = LoggedRequest.objects.latest("happened_at", "id")
     return [
-        (each["code"], each["path"], each["note"]) for each in latest.warnings if "access" in each["code"]
+        (each["code"], each["path"], each["note"])
+        for each in latest.warnings
+        if "access" in each["code"] or "administrator" in each["code"]
     ]
 
 
@@ -81,6 +83,16 @@ def test_what_gives_nothing_is_told_in_the_request_log(acme, idp):
         ("first_access_over", "roles", over),
     ]
     assert access(acme)[1] == []
+
+
+def test_the_last_administrator_is_not_asserted_away(acme, ada, okta, idp):
+    directories.change(okta.directory, defaults={"roles": ["organization_admin"]}, actor=SETUP)
+    made = idp.post("/Users", person()).body
+    members.offboard(ada, actor=SETUP)
+    idp.put(f"/Users/{made['id']}", {**made, "roles": [{"value": "auditor"}]})
+    assert access(acme)[1] == ["auditor", "organization_admin"]
+    kept = "organization_admin kept; nobody else is administrator"
+    assert warned(acme) == [("administrator_kept", "roles", kept)]
 
 
 def test_what_the_directory_asserts_takes_the_defaults_place(acme, idp):
