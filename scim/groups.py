@@ -9,13 +9,14 @@ from scim import membership, normaliser, one_group, patch, projection, protocol,
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.door import Door, call_of, foreseen_body, read_query, reply
+from scim.door import Door, call_of, reply
 from scim.group_sql import Members
 from scim.membership import Changes
 from scim.normaliser import Patch
 from scim.operations import Operation
 from scim.paging import Wish, from_body, from_query
 from scim.projection import Projection
+from scim.received import foreseen_body, read_query
 from scim.resources import GroupRow
 from scim.schemas import GROUPS
 from scim.schemas.group import MEMBERS

@@ -21,9 +21,10 @@ from scim import (
 from scim.address import base_url
 from scim.authentication import Person
 from scim.call import is_known, names
-from scim.door import Door, person, read_body, read_query, reply
+from scim.door import Door, person, reply
 from scim.errors import Code, ScimError
 from scim.group_sql import OF_MEMBER
+from scim.received import read_body, read_query
 from scim.resources import UserRow, read_user
 
 # By what people are known and let in (names, addresses, certificates) and what their employer says of them is not for them to say:

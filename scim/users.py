@@ -28,10 +28,11 @@ from scim import (
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.door import Door, call_of, foreseen_body, read_query, reply
+from scim.door import Door, call_of, reply
 from scim.errors import Code, ScimError
 from scim.normaliser import Resource
 from scim.paging import Wish, from_body, from_query
+from scim.received import foreseen_body, read_query
 from scim.resources import MemberFields, UserRow
 from scim.schemas import USERS
 

@@ -9,7 +9,7 @@ from django.db import connections
 from identity import directories, matching, organizations, tenancy, token_owner, tokens
 from identity.models import Directory, Member, Token
 from identity.postgresql.flush import Statement
-from scim.door import FORESEEN_BYTES_MAX
+from scim.received import FORESEEN_BYTES_MAX
 from tests.conftest import SETUP
 from tests.scim.talk import PATCH, Scim
 from tests.statements import Statements
