@@ -83,7 +83,7 @@ METADATA: dict[str, Advice] = {
     ),
     "metadata_unread": Advice(
         "No worker has begun to load the metadata: Rollcall's worker is busy, or it does not run.",
-        "Send the same again in a minute, or upload the file instead; an operator sees on the page Jobs whether the worker runs.",
+        "Send the same again in a minute, or upload the file instead; an operator sees on the page Periodic jobs whether the worker runs.",
     ),
     "metadata_busy": Advice(
         "Too many addresses are being loaded for this organization.", "Send the same again in a minute."
