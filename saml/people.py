@@ -50,6 +50,10 @@ class Match:
     former: SubjectLink | None = None
 
 
+class InvitationClosed(Exception):
+    """Somebody else has accepted the invitation meanwhile, or it was withdrawn: decide anew."""
+
+
 def identity_of(name_id: NameID, person: Person) -> str:
     """Return what identifies the person at this identity provider: the NameID, or, where that is transient, what is stable."""
     if not name_id.transient:
@@ -86,7 +90,7 @@ def returning(
 
 
 def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
-    """Find the member, or make them; store the identity. In the caller's transaction. Refuses as `find` does."""
+    """Find the member, or make them; store the identity. In the caller's transaction. Refuses as `find` does; raises InvitationClosed."""
     digest = digest_of(name_id, person)
     # Two browsers may bring the same person for the first time at once: the second waits, and finds what the first stored.
     _wait_for_turn(connection, digest)
@@ -232,8 +236,9 @@ def _create(connection: Connection, person: Person, invitation: Invitation | Non
         defaults=source,
         defaults_origin=origin,
     ).member
-    if invitation is not None:
-        invitations.accept(invitation, member, actor=actor)
+    # One invitation lets one person in, also where several come at once with the same address, or while it is taken back.
+    if invitation is not None and not invitations.accept(invitation, member, actor=actor):
+        raise InvitationClosed
     return member
 
 

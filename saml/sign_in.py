@@ -123,13 +123,16 @@ def _conclude(
 def _enter(
     connection: Connection, course: _Course, verified: VerifiedAssertion, person: Person, relay_target: str
 ) -> SignedIn:
-    """Let the person in; once more from the start where somebody else was created at the same moment."""
+    """Let the person in; once more from the start where somebody else was created, or their invitation closed, at the same moment."""
     back = people.returning(connection, verified.name_id, person, verified.signed_by)
     if back is not None and back.member.is_active and not back.news and not connection.follows:
         return _sign_in(connection, course, verified, relay_target, Match(back.member, "known"), [])
     for last in (False, True):
         try:
             return _take_in(connection, course, verified, person, relay_target)
+        except people.InvitationClosed as error:
+            if last:
+                raise Refused("not_invited") from error
         except (errors.UserNameTaken, IntegrityError) as error:
             if last:
                 raise Refused("user_name_taken") from error

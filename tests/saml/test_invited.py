@@ -15,6 +15,7 @@ from identity.errors import Forbidden
 from identity.models import Domain, Invitation, Member
 from tests.conftest import SETUP, join
 from tests.saml.door import Browser, connect, entries, last_attempt, prove
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("db")
 JANE = "jane@acme.example"
@@ -89,6 +90,51 @@ def test_two_sign_ins_at_once_accept_once(acme, browser):
         assert list(pool.map(post, answers)) == [303, 303]
     assert len(entries(acme, "invitation.accept")) == 1
     assert roles.names_of(jane) == ["auditor"]
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+
+
+def newcomers(acme, eraser, meanwhile, *names, **policy):
+    """Have newcomers with one address sign in, hold them all before they accept their invitation, and tell how each came out."""
+    connection = connect(acme, name="Strict", **policy)
+
+    def come(name):
+        try:
+            return (
+                Browser(connection).sign_in(name_id=name, attributes={"email": JANE, "uid": name}).status_code
+            )
+        finally:
+            databases.close_all()
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        with tenancy.change(acme):
+            invitation = Invitation.objects.select_for_update().get(organization=acme)
+            coming = [pool.submit(come, name) for name in names]
+            assert eventually(lambda: eraser.execute(WAITING).fetchone()[0] == len(names))
+            meanwhile(invitation)
+        return sorted(each.result() for each in coming)
+
+
+def test_two_newcomers_at_once_with_one_invitation_let_one_of_them_in(acme, eraser):
+    invitations.create(acme, JANE, actor=SETUP, access=ACCESS)
+    names = {"attribute_mapping": {"email": ["email"], "user_name": ["uid"]}, "join": "invited"}
+    assert newcomers(acme, eraser, lambda _: None, "jane-1", "jane-2", **names) == [303, 403]
+    with tenancy.of(acme):
+        (only,) = Member.objects.all()
+    assert roles.names_of(only) == ["auditor"]
+    assert invitation_of(acme).member_id == only.pk
+
+
+def test_an_invitation_that_is_taken_back_meanwhile_lets_nobody_in(acme, eraser):
+    invitations.create(acme, JANE, actor=SETUP, access=ACCESS)
+
+    def withdraw(invitation):
+        assert invitations.withdraw(invitation, actor=SETUP)
+
+    assert newcomers(acme, eraser, withdraw, "jane-1", join="invited") == [403]
+    with tenancy.of(acme):
+        assert not Member.objects.exists()
 
 
 def test_an_expired_invitation_gives_a_member_nothing_and_lets_no_newcomer_in(acme, browser):
