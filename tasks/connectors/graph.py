@@ -211,7 +211,10 @@ def _explain(answer: Answer) -> Exception | None:
         code, message = str(error.get("code")), str(error.get("message", ""))[:200]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         code, message = "", ""
-    if answer.status == _GONE or "syncstate" in code.casefold() or "resync" in code.casefold():
+    # Directory_ExpiredPageToken: a next link that waited too long, say behind a back-off.
+    if answer.status == _GONE or any(
+        word in code.casefold() for word in ("syncstate", "resync", "expiredpagetoken")
+    ):
         return ResyncNeeded("Graph no longer knows where the last run ended.")
     if answer.status == _BAD:
         return Misconfigured(f"Graph does not take the question: {code} {message}")

@@ -83,11 +83,13 @@ def _stop(mine: Claim, fault: Fault) -> bool:
     log.warning("run_fault", run=str(mine.run_id), fault=fault.code)
     try:
         with mine.hold() as run:
-            if isinstance(fault, ResyncNeeded) and (run.cookie or run.checkpoint):
+            if isinstance(fault, ResyncNeeded) and (run.cookie or (run.checkpoint and not run.reread)):
                 staging.clear(run.pk)
                 run.directory.pulls.filter(organization=run.organization_id).update(cookie=None)
+                # A directory that forgets its pages faster than they are read would have them read from the first one for ever.
+                run.reread = run.reread or not run.cookie
                 run.checkpoint, run.lease, run.lease_until = None, None, None
-                run.save(update_fields=["checkpoint", "lease", "lease_until"])
+                run.save(update_fields=["reread", "checkpoint", "lease", "lease_until"])
                 return True
             if isinstance(fault, SwitchedOff):
                 endings.stop(run, fault)

@@ -79,7 +79,9 @@ def test_a_listing_that_is_cut_off_has_no_end(graph, fake):
         run(graph())
 
 
-@pytest.mark.parametrize("stale", [[400, "syncStateNotFound"], [410, "gone"]])
+@pytest.mark.parametrize(
+    "stale", [[400, "syncStateNotFound"], [400, "Directory_ExpiredPageToken"], [410, "gone"]]
+)
 def test_a_delta_link_that_is_too_old_means_beginning_anew(graph, fake, stale):
     cookie = run(graph()).end.cookie
     fake.put(faults={"stale": stale})
@@ -117,7 +119,9 @@ def test_a_page_that_repeats_for_ever_ends_the_run(graph, fake):
         run(graph())
 
 
-@pytest.mark.parametrize("stale", [[410, "gone"], [400, "syncStateNotFound"]])
+@pytest.mark.parametrize(
+    "stale", [[410, "gone"], [400, "syncStateNotFound"], [400, "Directory_ExpiredPageToken"]]
+)
 def test_a_link_in_the_middle_that_graph_no_longer_knows_means_beginning_anew(graph, fake, stale):
     first = run(graph()).pages[0]
     fake.put(faults={"stale_middle": stale})

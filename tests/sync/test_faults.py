@@ -86,6 +86,21 @@ def test_a_cookie_the_directory_forgot_means_reading_everything(hr, script):
         assert Pull.objects.get().cookie == {"since": 2}
 
 
+@pytest.mark.parametrize("cookie", [None, {"since": 1}])
+def test_a_directory_that_forgets_its_pages_each_time_is_not_read_for_ever(hr, script, cookie):
+    listing(*crowd(10), cookie=cookie)
+    run(hr)
+    script.asked.clear()
+    script.pages = [Page(crowd(5), checkpoint={"page": 1}), ResyncNeeded("Too old.")]
+    made = run(hr)
+    assert (made.state, made.fault) == ("failed", "resync_needed")
+    # From the cookie or the first page on, and once more from the first page.
+    assert [asked[:2] for asked in script.asked] == [
+        (None, cookie),
+        *[(None, None)] * (1 if cookie is None else 2),
+    ]
+
+
 def test_the_cookie_stays_where_something_was_left_undone(hr, acme, jane):
     listing(*crowd(10), person("x", "jane@acme.example"), cookie={"since": 1})
     assert run(hr).skipped == 1
