@@ -47,21 +47,26 @@ class Together(Generic[Item]):
     """Gathers what is wanted under the same key and has `do` do it, a lot at a time; lots of different keys go side by side.
 
     `do` is called in the thread of one of those who want it. It does all that it is given or, raising, nothing. After an error of `unsure`
-    nobody knows which of the two: tried again, what was done already would be refused.
+    nobody knows which of the two: tried again, what was done already would be refused. Whoever's lot has not begun after `patience_seconds`
+    is told to go alone.
     """
 
     def __init__(
-        self, do: Callable[[Sequence[Item]], None], unsure: tuple[type[Exception], ...] = ()
+        self,
+        do: Callable[[Sequence[Item]], None],
+        unsure: tuple[type[Exception], ...] = (),
+        patience_seconds: float = -1,
     ) -> None:
         self._do = do
         self._unsure = unsure
+        self._patience_seconds = patience_seconds
         self._lock = threading.Lock()
         # Of each key that somebody is at work for, who waits meanwhile; and how many wait in all.
         self._waiting: dict[Hashable, list[_Place[Item]]] = {}
         self._number = 0
 
     def __call__(self, key: Hashable, item: Item) -> None:
-        """Return when it is done. Raises what `do` raises for somebody who was alone in the lot; ApartError in company, or where many wait.
+        """Return when it is done. Raises what `do` raises for somebody who was alone in the lot; ApartError in company or after long.
 
         An error of `unsure` is raised for everybody in the lot.
         The caller holds nothing that others wait for, such as an open transaction.
@@ -79,13 +84,26 @@ class Together(Generic[Item]):
                 self._number += 1
         if place.lot is None:
             with _resting():
-                place.woken.acquire()
+                self._wait(key, place)
         # A lot kept by one who is in it would wait for the garbage collector.
         lot, place.lot = place.lot, None
         if lot is not None:
             self._lead(key, lot)
         if place.error is not None:
             raise place.error
+
+    def _wait(self, key: Hashable, place: "_Place[Item]") -> None:
+        """Wait to be woken. Raises ApartError after the time for which one waits for a lot to begin."""
+        if place.woken.acquire(timeout=self._patience_seconds):
+            return
+        with self._lock:
+            waiting = self._waiting.get(key, [])
+            if place in waiting:
+                waiting.remove(place)
+                self._number -= 1
+                raise ApartError
+        # Their lot has begun.
+        place.woken.acquire()
 
     def _lead(self, key: Hashable, lot: "list[_Place[Item]]") -> None:
         apart = ApartError()

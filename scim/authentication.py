@@ -1,17 +1,19 @@
 """Who is calling: the token names the directory, and the directory its organization."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.http import HttpRequest
 
 from audit.record import Actor
 from identity import tenancy, tokens
-from identity.models import Directory, Member, Organization, Token
+from identity.models import Directory, Group, Member, Organization, Token
 from identity.postgresql.base import Later
 from identity.postgresql.flush import Rows, Statement
 from scim import credential, registry
 from scim.errors import Code, ScimError
 from scim.registry import Registry
+from scim.resources import GroupRow
 
 # Basic is not asked for, only understood: a browser that is asked keeps the password, and sends it along for any page of anybody's.
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="scim"'}
@@ -29,6 +31,8 @@ class Caller:
     # What was asked with the token, and its answer.
     foreseen: Statement | None = None
     answer: Rows | None = None
+    # Groups that the transaction of a lot holds, in both forms, as they are by now.
+    held: dict[UUID, tuple[GroupRow, Group]] | None = None
 
     @property
     def schemas(self) -> Registry:

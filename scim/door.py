@@ -25,15 +25,17 @@ from identity import conflicts, directories, tenancy, tokens
 from identity.errors import Refusal, was_stopped
 from identity.postgresql.flush import Statement
 from identity.tokens import Found
-from scim import authentication, protocol, request_log, throttle
+from scim import authentication, changing_together, protocol, request_log, throttle
 from scim.authentication import Caller, Person, RefusedTokenError
 from scim.call import Call
+from scim.changing_together import Part, Wanted
 from scim.errors import Code, ScimError, of_refusal, too_slow
 from scim.received import has_read, read_body, read_query
 
 _TOO_MANY = 429
 _ANSWERED_BY = {"head": "get"}
 _CALLER = "scim_caller"
+_COUNTED = "scim_counted"
 
 log = structlog.get_logger("rollcall.scim")
 
@@ -51,6 +53,8 @@ class Door(View):
     holds: frozenset[str] = frozenset()
     # A request that PostgreSQL ended for another one's sake is done once more, but where a part of it is committed.
     begins_again = True
+    # What is changed, of a request that may go with others of its moment.
+    shared: Wanted | None = None
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Keep the request. Django's also keeps `get` as `head`: a view would hold itself, and its request, until garbage is collected."""
@@ -59,17 +63,20 @@ class Door(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002 - Django's signature
         """Answer, and write request and answer into the directory's log."""
         if not self.logged:
-            return self._answered(request, kwargs)
+            return self._answered(request, lambda: self._carried_out(request, kwargs))
         with request_log.watching(request) as answered:
+            self.shared = self._shared(request, kwargs)
             answered.response = (
-                conflicts.outlived(lambda: self._answered(request, kwargs))
-                if self.begins_again
-                else self._answered(request, kwargs)
+                self._alone(request, kwargs)
+                if self.shared is None
+                else self._together(request, kwargs, self.shared)
             )
             return answered.response
 
     def authenticate(self, request: HttpRequest, named: dict[str, Any]) -> Caller | Person:
         """Return who calls. ScimError token_missing, token_unknown; RefusedTokenError."""
+        if self.shared is not None:
+            return authentication.directory(request, self.shared.asked)
         asking = None
         # What cannot be foreseen, or not be asked at all, is asked or refused when we know who calls.
         with suppress(ScimError, SuspiciousOperation):
@@ -83,6 +90,10 @@ class Door(View):
         """Return what a request will ask first for most callers: it travels with the question who calls."""
         return None
 
+    def shares(self, request: HttpRequest, **named: str) -> Wanted | None:  # noqa: ARG002 - for those who share
+        """Return what a request changes, where it may be carried out with others of its moment. ScimError where it is to be refused."""
+        return None
+
     def transaction(self, request: HttpRequest) -> AbstractContextManager[None]:
         """Open the transaction of those that hold a row from the beginning, once the body is here: nobody is waited for in between."""
         holds = self.logged and request.method in self.holds and has_read(request)
@@ -90,6 +101,9 @@ class Door(View):
 
     def count(self, request: HttpRequest, who: Caller | Person) -> None:
         """Count the request against the limit of its token. ScimError too_many_requests."""
+        if getattr(request, _COUNTED, False):
+            return  # by its first try
+        setattr(request, _COUNTED, True)
         if isinstance(who, Caller):
             request_log.called(request, who)
         throttle.check(who.token)
@@ -113,15 +127,47 @@ class Door(View):
     def _method(self, name: str) -> Callable[..., HttpResponse] | None:
         return getattr(self, _ANSWERED_BY.get(name, name), None)
 
-    def _answered(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
-        """Answer, or refuse in SCIM's form; bugs crash and are logged."""
+    def _shared(self, request: HttpRequest, named: dict[str, Any]) -> Wanted | None:
+        if request.method in self.holds and has_read(request) and not throttle.is_waiting(request):
+            # What is to be refused is refused when we know who calls.
+            with suppress(ScimError, SuspiciousOperation):
+                return self.shares(request, **named)
+        return None
+
+    def _together(self, request: HttpRequest, named: dict[str, Any], wanted: Wanted) -> HttpResponse:
+        """Answer a request that is carried out with others of its moment, where there are any."""
+        part = Part(
+            request,
+            wanted,
+            lambda: self._alone(request, named),
+            lambda who: self._carried_out_by(who, request, named),
+        )
+        return self._answered(request, lambda: changing_together.answered(part))
+
+    def _alone(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
+        """Answer a request by itself; once more where PostgreSQL ended its transaction for another one's sake."""
+
+        def answered() -> HttpResponse:
+            return self._answered(request, lambda: self._carried_out(request, named))
+
+        return conflicts.outlived(answered) if self.begins_again else answered()
+
+    def _carried_out(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
+        with self.transaction(request):
+            return self._carried_out_by(self.known or self.authenticate(request, named), request, named)
+
+    def _carried_out_by(
+        self, who: Caller | Person, request: HttpRequest, named: dict[str, Any]
+    ) -> HttpResponse:
+        setattr(request, _CALLER, who)
+        if self.logged:
+            self.count(request, who)
+        return self.handler(request)(request, **named)
+
+    def _answered(self, request: HttpRequest, work: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return what `work` answers, or refuse in SCIM's form; bugs crash and are logged."""
         try:
-            with self.transaction(request):
-                who = self.known or self.authenticate(request, named)
-                setattr(request, _CALLER, who)
-                if self.logged:
-                    self.count(request, who)
-                return self.handler(request)(request, **named)
+            return work()
         except Refusal as refusal:
             return _refused(of_refusal(refusal), request)
         except ScimError as error:

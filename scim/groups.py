@@ -9,6 +9,7 @@ from scim import membership, normaliser, one_group, patch, projection, protocol,
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
+from scim.changing_together import Wanted
 from scim.door import Door, call_of, reply
 from scim.group_sql import Members
 from scim.membership import Changes
@@ -69,6 +70,16 @@ class Group(Door):
             return one_group.held(group_id)
         chosen = projection.chosen_by(GROUPS, read_query(request))
         return queries.group_asked(group_id, members=shown_of(chosen))
+
+    def shares(self, request: HttpRequest, **named: str) -> Wanted | None:
+        """Return which group a PATCH changes; one that replaces the members asks who is not among them yet."""
+        if request.method != "PATCH":
+            return None
+        changes, _ = parted(normaliser.patch(foreseen_body(request), GROUPS, named["resource_id"]))
+        if changes.replaced:
+            return None
+        group_id = uuid_of(named["resource_id"])
+        return Wanted(group_id, one_group.held(group_id, changes), changes)
 
     def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Read."""

@@ -49,9 +49,11 @@ def held(group_id: UUID, changes: Changes = _NOBODY) -> Statement:
 
 def locked(who: Caller, group_id: UUID, changes: Changes = _NOBODY) -> tuple[GroupRow, Group]:
     """Return one group of the directory in both forms, held for the transaction as `held` says. ScimError as above."""
-    both = queries.locked_group(who, held(group_id, changes))
+    both = (who.held or {}).get(group_id) or queries.locked_group(who, held(group_id, changes))
     if both is None:
         raise ScimError(Code.NOT_FOUND, what="group")
+    if who.held is not None:
+        who.held[group_id] = both
     return both
 
 
@@ -79,7 +81,16 @@ def change(
     )
     left(who, row, delta.removed, [(row.id, child) for child in delta.unnested], before)
     note_pending(delta.pending, notices)
+    if who.held is not None:
+        who.held[row.id] = _changed(row, group), group
     return delta
+
+
+def _changed(row: GroupRow, group: Group) -> GroupRow:
+    """Return the group as it is now, but for its members."""
+    return row._replace(
+        display_name=group.display_name, external_id=group.external_id, version=group.version, changed_at=group.changed_at,
+    )  # fmt: skip
 
 
 def note_pending(values: Iterable[str], notices: Notices) -> None:
@@ -126,8 +137,5 @@ def after(who: Caller, before: Later, group: Group, delta: Delta) -> GroupRow | 
         row = found(who, group.pk, members="few")
     else:
         members = {*were, *map(str, delta.added)}.difference(map(str, delta.removed))
-        row = row._replace(
-            display_name=group.display_name, external_id=group.external_id, version=group.version,
-            changed_at=group.changed_at, members=sorted(members) or None,
-        )  # fmt: skip
+        row = _changed(row, group)._replace(members=sorted(members) or None)
     return None if len(row.members or ()) > FEW_MEMBERS else row

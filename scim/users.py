@@ -28,6 +28,7 @@ from scim import (
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
+from scim.changing_together import Wanted
 from scim.door import Door, call_of, reply
 from scim.errors import Code, ScimError
 from scim.normaliser import Resource
@@ -86,6 +87,13 @@ class User(Door):
             return queries.user_held(uuid_of(named["resource_id"]))
         chosen = projection.chosen_by(USERS, read_query(request))
         return queries.user_asked(uuid_of(named["resource_id"]), groups=chosen.shows("groups"))
+
+    def shares(self, request: HttpRequest, **named: str) -> Wanted | None:
+        """Return whom a change is about. A deletion also holds their groups, in no order with those of others."""
+        if request.method == "DELETE":
+            return None
+        person = uuid_of(named["resource_id"])
+        return Wanted(person, queries.user_held(person))
 
     def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Read."""

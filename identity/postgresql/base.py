@@ -71,6 +71,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     stands_as_one = False
+    # How many were queued or sent: where it is as before, nothing was done in between.
+    statements = 0
     _pipeline: AbstractContextManager[Any] | None = None
     _channel: Channel | None = None
 
@@ -98,6 +100,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.validate_no_broken_transaction()
         self.close_if_health_check_failed()
         self.ensure_connection()
+        self.statements += 1
         self._queued.append(Statement(sql, parameters))
 
     def later(self, statement: Statement) -> Later:
@@ -133,6 +136,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return rows
 
     def _asked(self, statements: Sequence[Statement], meanwhile: Meanwhile = None) -> list[Rows]:
+        self.statements += 1
         queued, self._queued = self._queued, []
         awaited, self._awaited = self._awaited, {}
         before = [_BEGIN] if not self.autocommit and self._status == TransactionStatus.IDLE else []
@@ -151,6 +155,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def board(self) -> None:
         """Let what is queued travel with the statement that psycopg sends next; not where somebody reads an answer of it."""
+        self.statements += 1
         if self._awaited:
             self.flush()
         queued, self._queued = self._queued, []

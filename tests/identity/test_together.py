@@ -163,3 +163,16 @@ def test_of_thousands_by_many_threads_each_is_done_once():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(want, range(0, 4000, 500), timeout=PATIENCE))
     assert sorted(done) == list(range(4000))
+
+
+def test_who_waits_long_for_their_lot_to_begin_goes_alone(work):
+    gathers = Together(work, patience_seconds=0.01)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(gathers, "one", 1)
+        assert work.begun.acquire(timeout=PATIENCE)
+        with pytest.raises(ApartError):
+            gathers("one", 2)
+        work.go.release()
+        first.result(PATIENCE)
+    assert work.lots == [[1]]
+    assert (gathers._waiting, gathers._number) == ({}, 0)

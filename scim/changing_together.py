@@ -1,0 +1,142 @@
+"""Changes that a directory asks for in the same moment, of different people or of one group: one transaction carries out all of them.
+
+Each is as if it had come alone: normalised, counted, recorded and answered by itself. What they share is the question who calls, the one
+for the rows that they change, and the COMMIT. docs/decisions/arriving-together.md says why.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+
+from identity import conflicts, memberships, tenancy
+from identity.errors import Refusal, was_stopped
+from identity.models import Group
+from identity.postgresql.flush import Rows, Statement
+from identity.together import ApartError, Together
+from scim import authentication, credential, queries
+from scim.authentication import Caller
+from scim.errors import ScimError
+from scim.membership import Changes
+from scim.resources import GroupRow
+
+# Somebody else's open transaction holds a row: whoever wants it waits alone for how that ends, and nobody behind them.
+PATIENCE_SECONDS: Final = 0.2
+_PATIENCE: Final = f"SET LOCAL lock_timeout = '{int(PATIENCE_SECONDS * 1000)}ms'"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request changes: a person, or with `changes` a group; and the question with which it would begin alone."""
+
+    id: UUID
+    asked: Statement
+    changes: Changes | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """One of a lot: carried out alone, or by the caller who is given; then it is answered or refused, or is to be carried out alone."""
+
+    request: HttpRequest
+    wanted: Wanted
+    alone: Callable[[], HttpResponse]
+    by: Callable[[Caller], HttpResponse]
+    context: Context = field(default_factory=copy_context)
+    answer: HttpResponse | None = None
+    refusal: ScimError | Refusal | None = None
+
+
+def answered(part: Part) -> HttpResponse:
+    """Return the answer to a request that is carried out with those of the same moment. Raises its refusal."""
+    token = credential.sent(part.request)
+    group_id = None if part.wanted.changes is None else part.wanted.id
+    try:
+        _together((token, group_id), part)
+    except ApartError:
+        # What a lot had come to is taken back with it.
+        part.answer = part.refusal = None
+    refusal, part.refusal = part.refusal, None
+    try:
+        if refusal is not None:
+            raise refusal
+    finally:
+        # By its traceback it would hold this request until garbage is collected.
+        del refusal
+    return part.alone() if part.answer is None else part.answer
+
+
+def _carry_out(lot: Sequence[Part]) -> None:
+    if len(lot) == 1:
+        lot[0].answer = lot[0].alone()
+        return
+    try:
+        with tenancy.opened():
+            tenancy.connection.ahead(_PATIENCE)
+            _carry_out_as_one(lot)
+    except (ScimError, Refusal) as error:
+        # Which of them it was, and what is to be said of it, each hears by itself.
+        raise ApartError from error
+    except OperationalError as error:
+        has_waited = isinstance(error.__cause__, psycopg.errors.LockNotAvailable)
+        if has_waited or conflicts.is_one(error) or was_stopped(error):
+            raise ApartError from error
+        raise
+
+
+def _carry_out_as_one(lot: Sequence[Part]) -> None:
+    is_of_group = lot[0].wanted.changes is not None
+    who = authentication.directory(lot[0].request, _group(lot) if is_of_group else _people(lot))
+    callers = _callers_for_group if is_of_group else _callers_for_people
+    with tenancy.of(who.organization):
+        for part, caller in callers(lot, who):
+            before = tenancy.connection.statements
+            try:
+                part.answer = part.context.run(part.by, caller)
+            except (ScimError, Refusal) as refusal:
+                if tenancy.connection.statements != before:
+                    raise
+                # Nothing was done for it, so nothing is to be taken back.
+                tenancy.connection.needs_rollback = False
+                part.refusal = refusal
+
+
+def _people(lot: Sequence[Part]) -> Statement:
+    return queries.users_held({part.wanted.id for part in lot})
+
+
+def _callers_for_people(lot: Sequence[Part], who: Caller) -> Iterator[tuple[Part, Caller]]:
+    """Give each the answer to what they would have asked; who is not here, or was changed by another one of the lot, is asked for alone."""
+    rows = {UUID(row[0]): row for row in who.answer or ()}
+    for part in lot:
+        row = rows.pop(part.wanted.id, None)
+        if row is not None:
+            yield part, replace(who, foreseen=part.wanted.asked, answer=[row])
+
+
+def _group(lot: Sequence[Part]) -> Statement:
+    named = [value for part in lot if part.wanted.changes for value in part.wanted.changes.added]
+    return queries.group_held(lot[0].wanted.id, memberships.held(dict.fromkeys(named)))
+
+
+def _callers_for_group(lot: Sequence[Part], who: Caller) -> Iterator[tuple[Part, Caller]]:
+    """Give the first the answer; the others have the group as those before them have left it, or read it anew."""
+    held: dict[UUID, tuple[GroupRow, Group]] = {}
+    answer: Rows | None = who.answer
+    for part in lot if answer else ():
+        yield part, replace(who, foreseen=part.wanted.asked, answer=answer, held=held)
+        answer = None
+        if part.refusal is not None:
+            # It may have left the object half changed.
+            held.clear()
+
+
+# A connection that is lost while it commits tells nobody whether it did.
+_together: Final = Together(
+    _carry_out, unsure=(OperationalError, InterfaceError), patience_seconds=PATIENCE_SECONDS
+)
