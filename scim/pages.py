@@ -3,6 +3,7 @@
 Pages are led by a cursor (RFC 9865) or counted by startIndex. Both go on behind the last row that was shown: a cursor names it, for
 startIndex it is remembered for a while (scim.models.Walk), so that a walker loses nobody and the last page costs what the first does.
 Who jumps to where nobody has been skips whole stretches of the list (identity.models.Stretch) and counts off what is left.
+Why: docs/decisions/scim-pages.md.
 """
 
 from collections.abc import Callable

@@ -215,18 +215,18 @@ def _listing(wish: Wish, words: Vocabulary, *, groups: bool) -> tuple[Listing, O
 def _listing_of_users(words: Vocabulary, *, groups: bool) -> Listing:
     memberships = OF_USER if groups else NOTHING
     return Listing(
-        words,
-        _USERS_FROM,
-        _LINKS_FROM,
-        "m",
-        ("l.member_id", "l.external_id"),
-        _USER.format("page") + memberships,
-        _USERS_SHOWN,
-        _users_total,
-        _WALKED_FROM,
-        _STRETCHES,
-        _STEPS,
-        _USER.format("l") + memberships,
+        words=words,
+        source=_USERS_FROM,
+        narrow=_LINKS_FROM,
+        wide="m",
+        keys=("l.member_id", "l.external_id"),
+        selected=_USER.format("page") + memberships,
+        joined=_USERS_SHOWN,
+        kept=_users_total,
+        whole=_WALKED_FROM,
+        stretches=_STRETCHES,
+        steps=_STEPS,
+        alone=_USER.format("l") + memberships,
     )
 
 
@@ -271,9 +271,16 @@ def users(who: Caller, wish: Wish, kind: ResourceType = USERS, *, groups: bool =
 
 def _listing_of_groups(wish: Wish, members: Members) -> tuple[Listing, Order]:
     order = ordering.order(_GROUP_WORDS, "g.id", wish.sort_by, descending=wish.descending)
-    keys = ("g.id", "g.external_id")
-    shown = _GROUP + MEMBERS[members]
-    return Listing(_GROUP_WORDS, _GROUPS_FROM, _GROUPS_FROM, "g", keys, shown, _GROUPS_SHOWN), order
+    listing = Listing(
+        words=_GROUP_WORDS,
+        source=_GROUPS_FROM,
+        narrow=_GROUPS_FROM,
+        wide="g",
+        keys=("g.id", "g.external_id"),
+        selected=_GROUP + MEMBERS[members],
+        joined=_GROUPS_SHOWN,
+    )
+    return listing, order
 
 
 def groups_asked(wish: Wish, *, members: Members = "ids") -> Statement:
