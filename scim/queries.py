@@ -2,32 +2,29 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from audit.schema import ORGANIZATION_SETTING
 from identity import memberships, rows
 from identity.models import Group, Member
-from identity.models.member import KEY_CHARACTERS_MAX
 from identity.postgresql.flush import Statement
 from identity.tenancy import DIRECTORY, ORGANIZATION
-from scim import following, held_access, ordering, pages
-from scim.address import base_url
+from scim import following, ordering, pages
 from scim.authentication import Caller
 from scim.filter.ast import Comparison, Filter, Present
 from scim.filter.match import comparable
-from scim.filter.vocabulary import Column, Keys, Vocabulary, literal
-from scim.group_sql import GROUPS_OF_USER, MEMBERS, MEMBERS_OF_GROUP, NOTHING, OF_USER, Members
+from scim.filter.vocabulary import Vocabulary
+from scim.group_sql import MEMBERS, NOTHING, OF_USER, Members
 from scim.ordering import Key, Order
 from scim.pages import GENERIC, Listing
 from scim.paging import Wish
 from scim.registry import ORGANIZATIONS_MAX
 from scim.resources import GroupRow, ReadUser, UserRow, read_group, read_user
-from scim.schemas import GROUPS, USERS, ResourceType
+from scim.schemas import USERS, ResourceType
+from scim.vocabularies import GROUP_WORDS, MINE, USER_WORDS, user_words
 
-_MINE = f"WHERE organization_id = {ORGANIZATION} AND directory_id = {DIRECTORY}"
 # The members that a directory sees are those with a live link to it; the same people stand in its groups.
 _USERS_FROM = f"""
   FROM identity_link l JOIN identity_member m ON m.organization_id = l.organization_id AND m.id = l.member_id
@@ -49,8 +46,8 @@ _WALKED_FROM = f"""
 # How many those are, and how many of them are active, without counting: a million would be a long walk along an index.
 _USERS_TOTAL = f"""SELECT COALESCE(sum({{}}), 0)::bigint FROM identity_directorysize
  WHERE organization_id = {ORGANIZATION} AND directory_id = {DIRECTORY}"""  # noqa: S608 - constants
-_STRETCHES = f"identity_stretch {_MINE}"
-_STEPS = f"identity_stretchstep {_MINE}"
+_STRETCHES = f"identity_stretch {MINE}"
+_STEPS = f"identity_stretchstep {MINE}"
 # What everybody has.
 _ALWAYS_THERE = frozenset({"id", "userName", "active"})
 # Ids and times as text: Python reads them faster than psycopg does, and a list does not read them at all.
@@ -62,64 +59,6 @@ _GROUP = (
     """g.id, g.display_name, g.external_id, g.profile, g.version, g.created_at::text, g.changed_at::text, """
 )
 _HOLD = memberships.HOLD.replace("%(organization)s", ORGANIZATION).replace("%(directory)s", DIRECTORY)
-_META = {
-    "meta.version": Column("'W/\"' || {0}.version || '\"'"),
-    "meta.created": Column("{0}.created_at", "own_time"),
-    "meta.lastModified": Column("{0}.changed_at", "own_time"),
-}
-
-
-def _meta(alias: str, kind: str) -> dict[str, Column]:
-    columns = {name: Column(column.sql.format(alias), column.held) for name, column in _META.items()}
-    return columns | {
-        "meta.resourceType": Column(f"'{kind}'"),
-        "meta.location": Column(f"{literal(f'{base_url()}/{kind}s/')} || {alias}.id"),
-    }
-
-
-_MEMBER_KEYS = f"""(SELECT organization_id, kind, key, member_id AS owner_id FROM identity_memberkey) k
- WHERE k.organization_id = NULLIF(current_setting('{ORGANIZATION_SETTING}', true), '')::uuid"""  # noqa: S608 - a constant
-_USER_WORDS = Vocabulary(
-    USERS,
-    {
-        "id": Column("m.id", "uuid"),
-        "externalId": Column("l.external_id"),
-        "userName": Column("m.user_name_key", "key"),
-        "active": Column("(m.state = 'active')", "boolean"),
-        **_meta("m", "User"),
-    },
-    {
-        "groups": GROUPS_OF_USER,
-        **held_access.ROWS,
-    },
-    "m.profile",
-    # Row-level security lets an index serve operators that give nothing away; those of JSON are not among them.
-    Keys(
-        frozenset({"displayName", "emails"}),
-        "l.member_id",
-        _MEMBER_KEYS,
-        KEY_CHARACTERS_MAX,
-        {
-            "userName": f"SELECT id FROM identity_member WHERE organization_id = {ORGANIZATION} AND user_name_key = %s",  # noqa: S608
-            "externalId": f"SELECT member_id FROM identity_link {_MINE} AND external_id = %s AND tombstoned_at IS NULL",  # noqa: S608
-        },
-    ),
-)
-# Where a directory is followed, roles and entitlements are what people hold.
-_FOLLOWED_WORDS = replace(_USER_WORDS, rows={**_USER_WORDS.rows, **following.ROWS})
-_GROUP_WORDS = Vocabulary(
-    GROUPS,
-    {
-        "id": Column("g.id", "uuid"),
-        "externalId": Column("g.external_id"),
-        "displayName": Column("g.display_name_key", "key"),
-        **_meta("g", "Group"),
-    },
-    {
-        "members": MEMBERS_OF_GROUP,
-    },
-    "g.profile",
-)
 
 
 def user_asked(member_id: UUID, *, groups: bool = True) -> Statement:
@@ -230,12 +169,6 @@ def _listing_of_users(words: Vocabulary, *, groups: bool) -> Listing:
     )
 
 
-@lru_cache(maxsize=ORGANIZATIONS_MAX)
-def _words_of(kind: ResourceType, *, is_followed: bool) -> Vocabulary:
-    words = _FOLLOWED_WORDS if is_followed else _USER_WORDS
-    return words if kind is USERS else replace(words, kind=kind)
-
-
 def _users_total(tree: Filter | None) -> str:
     """Return the SQL of how many people fulfil a filter, where PostgreSQL keeps that number; "" elsewhere."""
     if tree is None:
@@ -255,7 +188,7 @@ def _users_total(tree: Filter | None) -> str:
 
 def users_asked(wish: Wish, *, groups: bool = True) -> Statement:
     """Return what a list of people asks first, for most directories."""
-    return pages.asked_first(*_listing(wish, _USER_WORDS, groups=groups), wish)
+    return pages.asked_first(*_listing(wish, USER_WORDS, groups=groups), wish)
 
 
 def users(who: Caller, wish: Wish, kind: ResourceType = USERS, *, groups: bool = True) -> Page[ReadUser]:
@@ -263,16 +196,16 @@ def users(who: Caller, wish: Wish, kind: ResourceType = USERS, *, groups: bool =
 
     What a directory that is followed sees in place of that is added by scim.following.
     """
-    words = _words_of(kind, is_followed=following.follows(who.directory))
+    words = user_words(kind, is_followed=following.follows(who.directory))
     ordering.check_owner(wish.cursor, who.directory.pk)
     found = pages.found(who, *_listing(wish, words, groups=groups), wish)
     return Page(found.rows, found.total, found.last)
 
 
 def _listing_of_groups(wish: Wish, members: Members) -> tuple[Listing, Order]:
-    order = ordering.order(_GROUP_WORDS, "g.id", wish.sort_by, descending=wish.descending)
+    order = ordering.order(GROUP_WORDS, "g.id", wish.sort_by, descending=wish.descending)
     listing = Listing(
-        words=_GROUP_WORDS,
+        words=GROUP_WORDS,
         source=_GROUPS_FROM,
         narrow=_GROUPS_FROM,
         wide="g",
