@@ -103,7 +103,9 @@ class ConnectionForm(EditForm):
         super().__init__(*args, **kwargs)
         if connection is not None:
             # Not for a new one: its preset chooses.
-            self.fields.update(exchange.fields())
+            added = exchange.fields()
+            self.fields.update(added)
+            self.dress(added)
         choices = default_choices(organization, (connection.defaults if connection else None) or {})
         self.fields["roles"].choices = choices["roles"]  # type: ignore[attr-defined]
         self.fields["grants"].choices = choices["grants"]  # type: ignore[attr-defined]

@@ -65,6 +65,15 @@ def test_how_messages_are_exchanged_is_set_on_the_page_and_taken_back_there(thin
     assert kept(things) == before
 
 
+def test_the_fields_look_like_all_others(things, ada, path):
+    form = visit(ada).get(path).context["form"]
+    assert [
+        name
+        for name, field in form.fields.items()
+        if not field.widget.attrs.get("class", "").startswith("form-")
+    ] == []
+
+
 def test_saving_it_untouched_changes_nothing(things, ada, path):
     client = visit(ada)
     with tenancy.of(things.organization):
