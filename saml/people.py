@@ -8,6 +8,7 @@ Why: docs/decisions/saml-who-is-this.md.
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +32,10 @@ from saml.statements import NameID
 
 # What is no one address lies in no one domain, whatever stands behind its last "@": "a@other.example, b@acme.example".
 _ADDRESS: Final = re.compile(r"[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+")
+# Control characters, those that turn or format what stands around them, and the ends of lines and paragraphs.
+_UNSEEN: Final = {"Cc", "Cf", "Zl", "Zp"}
+# Persian and the languages of India spell with these two.
+_JOINERS: Final = "\u200c\u200d"
 _LINK: Final = with_entries("""
 linked AS (
   INSERT INTO saml_subjectlink (id, organization_id, connection_id, member_id, name_id_digest, linked_at)
@@ -214,6 +219,7 @@ def _check_newcomer(connection: Connection, person: Person, candidates: Candidat
     if not _ADDRESS.fullmatch(person.email):
         # Asked about its domain, an account name or a value in base64 would be told to prove itself.
         raise Refused("attribute_invalid", f"the e-mail is no address: {person.email[:100]}")
+    _check_legible(person.user_name, person.email)
     if candidates.invitation is not None:
         if not is_same(person.email, candidates.invitation.email):
             raise Refused("look_alike", candidates.invitation.email)
@@ -221,6 +227,15 @@ def _check_newcomer(connection: Connection, person: Person, candidates: Candidat
     if connection.join == Connection.Join.INVITED:
         raise Refused("not_invited")
     _check_domain(connection, person, candidates)
+
+
+def _check_legible(*names: str) -> None:
+    """Refuse what nobody sees: beside the real name, one with a zero-width space reads the same on every page."""
+    for character in "".join(names):
+        if unicodedata.category(character) in _UNSEEN and character not in _JOINERS:
+            raise Refused(
+                "attribute_invalid", f"a name holds a character that nobody sees: U+{ord(character):04X}"
+            )
 
 
 def _create(connection: Connection, person: Person, invitation: Invitation | None) -> Member:

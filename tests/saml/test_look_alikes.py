@@ -95,6 +95,30 @@ def test_a_newcomer_keeps_the_name_that_was_asserted(acme, browser):
         assert Member.objects.filter(organization=acme, user_name="Zo\u00eb@acme.example").count() == 1
 
 
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202e", "\ufeff", "\u00ad", "\u2066", "\x7f", "\u0085", "\n"])
+def test_nobody_becomes_a_member_whose_name_reads_as_that_of_another(acme, browser, unseen):
+    unspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+    response = come(
+        browser, name_id=f"ki{unseen}m", name_id_format=unspecified, attributes={"email": "m@acme.example"}
+    )
+    refused(response, acme, "attribute_invalid")
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202e"])
+def test_nor_one_whose_address_does(acme, browser, unseen):
+    address = f"kim{unseen}.s@acme.example"
+    response = come(browser, name_id=address, attributes={"email": address})
+    refused(response, acme, "attribute_invalid")
+
+
+def test_a_name_is_spelled_with_what_its_language_joins_by(browser):
+    name = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    unspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+    assert session_cookie(
+        come(browser, name_id=name, name_id_format=unspecified, attributes={"email": "m@acme.example"})
+    )
+
+
 @pytest.mark.parametrize(
     "email",
     [
