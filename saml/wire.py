@@ -4,7 +4,7 @@ import base64
 import binascii
 import zlib
 from dataclasses import dataclass
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
@@ -73,7 +73,7 @@ def from_form(fields: dict[str, str]) -> Received:
 
 
 def from_query(query: str) -> Received:
-    """Read the raw query of a redirect; the message is inflated within bounds."""
+    """Read the raw query of a redirect, a byte a character as WSGI hands it over (PEP 3333); the message is inflated within bounds."""
     if len(query) > QUERY_CHARACTERS_MAX:
         raise Refused("too_large", "the query")
     raw: dict[str, str] = {}
@@ -88,7 +88,7 @@ def from_query(query: str) -> Received:
         tree,
         name == "SAMLRequest",
         by_redirect=True,
-        relay_state=unquote_plus(raw.get("RelayState", ""))[:RELAY_STATE_CHARACTERS_MAX],
+        relay_state=_text(raw.get("RelayState", ""))[:RELAY_STATE_CHARACTERS_MAX],
         signed_query=_signed_query(raw, name),
     )
 
@@ -121,4 +121,12 @@ def _signed_query(raw: dict[str, str], name: str) -> SignedQuery | None:
         signature = base64.b64decode(unquote_plus(raw["Signature"]).replace(" ", "+"), validate=True)
     except (binascii.Error, ValueError) as error:
         raise Refused("logout_signature", "not base64") from error
-    return SignedQuery(octets.encode("utf-8", "replace"), unquote_plus(raw["SigAlg"]), signature)
+    return SignedQuery(_octets(octets), unquote_plus(raw["SigAlg"]), signature)
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("latin-1", "replace")
+
+
+def _text(quoted: str) -> str:
+    return unquote_to_bytes(_octets(quoted.replace("+", " "))).decode("utf-8", "replace")

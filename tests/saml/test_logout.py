@@ -4,6 +4,8 @@ import base64
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
 from audit.record import Actor
@@ -174,6 +176,18 @@ def test_row_58_the_raw_query_is_what_counts(acme, browser):
     )
     shuffled = "&".join(reversed(parts))
     assert browser.client.get(f"{browser.path('sls')}?{shuffled}").status_code == 302
+
+
+def test_row_58_what_was_signed_without_escapes_is_verified_as_it_came(acme, browser):
+    message, algorithm, _ = redirect_query(browser.idp, "SAMLRequest", asked(browser)).split("&")
+    query = f"{message}&RelayState=caf\u00e9+\u20ac&{algorithm}"
+    signature = browser.idp.keys.private.sign(query.encode(), PKCS1v15(), SHA256())
+    response = browser.client.get(
+        f"{browser.path('sls')}?{query}&Signature={quote(base64.b64encode(signature), safe='')}"
+    )
+    assert status_of(response)[0] == ["Success"]
+    assert parse_qs(urlsplit(response["Location"]).query)["RelayState"] == ["caf\u00e9 \u20ac"]
+    assert open_sessions(acme) == []
 
 
 def test_row_59_an_old_request_is_refused(acme, browser):
