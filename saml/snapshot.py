@@ -63,6 +63,8 @@ class ConnectionSnapshot:
     sha1_until: datetime | None = None
     skew_seconds: int = SKEW_SECONDS_DEFAULT
     destination_waived: bool = False
+    authn_contexts: tuple[str, ...] = ()
+    """What is asked for now, and so expected of a sign-in that began at the identity provider."""
 
     @property
     def signing_keys(self) -> tuple[TrustedKey, ...]:

@@ -151,6 +151,7 @@ def _build(row: Connection) -> Ready:
         sha1_until=row.sha1_until,
         skew_seconds=row.skew_seconds,
         destination_waived=row.destination_waived,
+        authn_contexts=tuple(row.authn_contexts),
     )
     published = [pair.certificate for pair in pairs if pair.state != KeyPair.State.PREVIOUS]
     return Ready(snapshot, opened[ours.pk], published)

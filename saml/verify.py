@@ -81,7 +81,7 @@ def verify(
     _check_request(in_response_to, request, connection, now)
     trace.add("request")
     authentication = read_authentication(assertion, now)
-    _check_authentication(authentication, request, skew)
+    _check_authentication(authentication, request, connection.authn_contexts, skew)
     trace.add("authentication")
     attributes, friendly_names = read_attributes(assertion)
     # The assertion stands in a verified element by now, so CBC inside it has its integrity.
@@ -225,12 +225,11 @@ def _check_request(
 
 
 def _check_authentication(
-    authentication: Authentication, request: PendingRequest | None, skew: timedelta
+    authentication: Authentication, request: PendingRequest | None, expected: tuple[str, ...], skew: timedelta
 ) -> None:
-    """Rule 12: what the request asked for is what came back."""
-    if request is None:
-        return
-    if request.authn_contexts and authentication.context_class not in request.authn_contexts:
+    """Rule 12: what the request asked for is what came back; without a request, what it would have asked for."""
+    contexts = expected if request is None else request.authn_contexts
+    if contexts and authentication.context_class not in contexts:
         raise Refused("authn_context", authentication.context_class[:200])
-    if request.force_authn and authentication.instant < request.issued_at - skew:
+    if request is not None and request.force_authn and authentication.instant < request.issued_at - skew:
         raise Refused("authn_instant")

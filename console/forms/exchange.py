@@ -71,7 +71,7 @@ def fields() -> dict[str, forms.Field]:
         "authn_contexts": forms.CharField(
             label="Ways to sign in that we ask for", required=False, max_length=10 * _TEXT_LENGTH_MAX,
             widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "font-monospace"}),
-            help_text="RequestedAuthnContext, one a line. Empty: whichever the identity provider chooses.",
+            help_text="RequestedAuthnContext, one a line; expected also where sign-in begins there. Empty: whichever they choose.",
         ),
     }  # fmt: skip
 

@@ -159,6 +159,12 @@ def test_row_28_a_stolen_unsolicited_assertion_cannot_be_given_a_request():
     assert verdict(document, allow_idp_initiated=True) == "in_response_to"
 
 
+def test_beginning_at_the_identity_provider_is_no_way_around_the_method_that_is_asked_for():
+    policy = {"allow_idp_initiated": True, "authn_contexts": ("urn:strong",), "request": None}
+    assert verdict(answered(request_id=None), **policy) == "authn_context"
+    assert verdict(answered(request_id=None, context_class="urn:strong"), **policy) == "accepted"
+
+
 def test_row_28_nor_can_a_solicited_one_be_stripped_of_its_request():
     def strip(root):
         del root.attrib["InResponseTo"]
