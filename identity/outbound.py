@@ -26,6 +26,10 @@ class Unreachable(Exception):
     """The call was not made or not answered within its limits; the text says why, to the person who typed the address."""
 
 
+class TooLarge(Unreachable):
+    """The answer has more bytes than it may."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came back: the status, the headers (their names in lower case) and the whole body."""
@@ -143,7 +147,7 @@ class Caller:
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > self._bytes_max:
-                raise Unreachable(f"the answer is larger than {self._bytes_max} bytes")
+                raise TooLarge(f"the answer is larger than {self._bytes_max} bytes")
             if time.monotonic() > ends:
                 raise Unreachable(f"the answer took longer than {self._seconds_max} seconds")
         return bytes(body)

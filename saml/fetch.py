@@ -2,9 +2,9 @@
 
 from http import HTTPStatus
 
-from identity.outbound import Caller, Unreachable
+from identity.outbound import Caller, TooLarge, Unreachable
 from saml.metadata import BYTES_MAX
-from saml.refusals import Refused
+from saml.refusals import CATALOGUE, Refused
 
 SECONDS_MAX = 5.0
 
@@ -17,6 +17,10 @@ def metadata_document(url: str) -> bytes:
     try:
         with Caller(seconds_max=SECONDS_MAX, bytes_max=BYTES_MAX) as caller:
             answer = caller.call("GET", url)
+    except TooLarge as error:
+        # Loading it elsewhere and uploading it, as is advised otherwise, would not help: a file has the same limit.
+        large = CATALOGUE["metadata_large"]
+        raise Refused("metadata_fetch", f"{large.means} {large.fix}") from error
     except Unreachable as error:
         raise Refused("metadata_fetch", str(error)) from error
     if "location" in answer.headers:

@@ -60,6 +60,12 @@ def test_redirects_errors_and_floods_are_refused(site, settings, path):
     assert refused.value.code == "metadata_fetch"
 
 
+def test_whoever_loads_a_federation_is_told_of_its_single_entries(site, settings):
+    settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
+    with pytest.raises(Refused, match=r"larger than 2 MiB.*MDQ"):
+        fetch.metadata_document(url(site, "/large"))
+
+
 def test_our_own_network_is_not_asked(site, settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ()
     with pytest.raises(Refused) as refused:
