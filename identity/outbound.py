@@ -148,9 +148,14 @@ class Caller:
             body += chunk
             if len(body) > self._bytes_max:
                 raise TooLarge(f"the answer is larger than {self._bytes_max} bytes")
-            if time.monotonic() > ends:
-                raise Unreachable(f"the answer took longer than {self._seconds_max} seconds")
+            self._check_time(ends)
+        # An answer that announces no length only looks whole when it was cut off.
+        self._check_time(ends)
         return bytes(body)
+
+    def _check_time(self, ends: float) -> None:
+        if time.monotonic() >= ends:
+            raise Unreachable(f"the answer took longer than {self._seconds_max} seconds")
 
 
 @cache

@@ -38,14 +38,16 @@ class Site(http.server.BaseHTTPRequestHandler):
             with suppress(OSError):
                 self.wfile.write(body)
             return
-        if self.path == "/drip":
+        if self.path in {"/drip", "/drip-without-length"}:
             self.send_response(200)
-            self.send_header("Content-Length", "1000")
+            if self.path == "/drip":
+                self.send_header("Content-Length", "1000")
             self.end_headers()
-            for _ in range(20):
-                self.wfile.write(b"x")
-                self.wfile.flush()
-                time.sleep(0.1)
+            with suppress(OSError):
+                for _ in range(20):
+                    self.wfile.write(b"x")
+                    self.wfile.flush()
+                    time.sleep(0.1)
             self.close_connection = True
             return
         status, answer = {"/": (200, body), "/away": (302, b""), "/large": (200, b"x" * 2000)}[self.path]
@@ -113,6 +115,7 @@ def test_a_call_after_one_that_was_cut_off_goes_over_a_new_connection(site):
         ("/large", "larger than 1000 bytes"),
         ("/bomb", "larger than 1000 bytes"),
         ("/drip", "longer than 0.5 seconds"),
+        ("/drip-without-length", "longer than 0.5 seconds"),
         ("/drip-headers", "longer than 0.5 seconds"),
     ],
 )
