@@ -125,7 +125,8 @@ def page(
         entries = stretch.leading(values)
         if entries == "audit_entry":
             last = head(organization_id) if upto is None else upto
-            values["upto"] = min(after + stretch.ENTRIES, last)
+            values["after"] = stretch.behind(values, after)
+            values["upto"] = min(values["after"] + stretch.ENTRIES, last)
     with connection.cursor() as cursor:
         cursor.execute(_PAGE.format(entries=entries), values)
         lines = [_line(row) for row in cursor.fetchall()]

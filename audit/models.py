@@ -1,4 +1,4 @@
-"""The two tables of an entry, the three that put entries in order, and the one that says which records have ended."""
+"""The two tables of an entry, the four that put entries in order, and the one that says which records have ended."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -67,6 +67,23 @@ class Position(models.Model):
 
     def __str__(self) -> str:
         return str(self.seq)
+
+
+class Span(models.Model):
+    """From when to when the entries from `first` to `last` happened, of each stretch that is full: places and times never change.
+
+    They follow each other from 1 on; the newest entries are in none yet.
+    """
+
+    pk = models.CompositePrimaryKey("organization_id", "last")
+    organization_id = models.UUIDField()
+    first = models.BigIntegerField()
+    last = models.BigIntegerField()
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.last}"
 
 
 class Head(models.Model):

@@ -8,6 +8,7 @@ from psycopg import sql
 
 _READ_ONLY = (
     "audit_position",
+    "audit_span",
     "audit_head",
     "audit_unsequenced",
     "audit_ending",

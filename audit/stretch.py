@@ -1,7 +1,8 @@
 """Where in a long record to look: a filter goes through so many entries at a time, or along an index where it leads to fewer.
 
 The record has an index for whom it is about and one for time; whatever else is asked is looked for entry by entry. `seq` has no gaps,
-so that a stretch of it is so many entries and no more (docs/decisions/bounded-pages.md).
+so that a stretch of it is so many entries and no more (docs/decisions/bounded-pages.md). Which times a stretch has is known once it is
+full, so that whoever asks for a time is led past those without it.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,38 @@ SELECT count(*) <= %(most)s FROM (
 """
 # A fence: what is few is read by its index, and only then put in order.
 _LED: Final = "(SELECT * FROM audit_entry entry WHERE entry.organization_id = %(organization)s AND {conditions} OFFSET 0)"
+# Of those that are measured, which hold anything of the times asked for. They are few: 500 of ten million entries.
+_OVERLAPPING: Final = """
+  FROM audit_span WHERE organization_id = %(organization)s
+   AND (%(since)s::timestamptz IS NULL OR until >= %(since)s) AND (%(until)s::timestamptz IS NULL OR since < %(until)s)
+"""
+_MEASURED: Final = "SELECT COALESCE(max(last), 0) FROM audit_span WHERE organization_id = %(organization)s"
+_BEHIND: Final = (
+    f"SELECT COALESCE((SELECT min(first) - 1 {_OVERLAPPING} AND last > %(place)s), ({_MEASURED}))"
+)
+_BEFORE: Final = (
+    f"SELECT CASE WHEN %(place)s > 1 + ({_MEASURED}) THEN %(place)s"
+    f" ELSE COALESCE((SELECT max(last) + 1 {_OVERLAPPING} AND first < %(place)s), 1) END"
+)
+
+
+def behind(values: Mapping[str, Any], place: int) -> int:
+    """Return the place behind which to go on reading, `place` or later: up to it nothing lies between `since` and `until`."""
+    return max(place, _led(_BEHIND, values, place))
+
+
+def before(values: Mapping[str, Any], place: int) -> int:
+    """Return the place before which to go on reading backwards, `place` or earlier; 1 where nothing is left."""
+    return min(place, _led(_BEFORE, values, place))
+
+
+def _led(sql: str, values: Mapping[str, Any], place: int) -> int:
+    if values.get("since") is None and values.get("until") is None:
+        return place
+    asked = {"organization": values["organization"], "place": place}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {**asked, "since": values.get("since"), "until": values.get("until")})
+        return int(cursor.fetchone()[0])
 
 
 def leading(values: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ _NUMBERED: Final = """
 SELECT {columns} FROM audit_position position
   JOIN {entries} entry ON entry.id = position.entry_id
   LEFT JOIN audit_detail detail ON detail.entry_id = entry.id
- WHERE position.organization_id = %(organization)s AND position.seq >= %(first)s AND {conditions}
+ WHERE position.organization_id = %(organization)s AND position.seq >= %(first)s AND position.seq < %(after)s
+   AND {conditions}
  ORDER BY position.seq DESC LIMIT %(limit)s
 """
 _WAITING: Final = """
@@ -49,10 +50,10 @@ SELECT {columns} FROM unnest(%(subject_ids)s::text[]) AS whom (id)
   LEFT JOIN audit_detail detail ON detail.entry_id = entry.id
  ORDER BY entry.id DESC LIMIT %(limit)s
 """
+_BEYOND: Final = 2**63 - 1
 # Where the subject or a part of the data is meant, people write a name or an id: a UUID, or the digest that stands for somebody unknown.
 ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 _CONDITIONS: Final = {
-    "after": "position.seq < %(after)s",
     "since": "entry.happened_at >= %(since)s",
     "until": "entry.happened_at < %(until)s",
     "event": "entry.event = %(event)s",
@@ -135,7 +136,8 @@ def latest(organization_id: UUID, wanted: dict[str, Any], limit: int) -> Latest:
         found = _rows(_WAITING.format(columns=_COLUMNS, conditions=conditions), values)
     entries = stretch.leading(values) if wanted.keys() - {"after"} else ""
     if entries == "audit_entry":
-        values["first"] = max(wanted.get("after", export.head(organization_id) + 1) - stretch.ENTRIES, 0)
+        values["after"] = stretch.before(values, wanted.get("after", export.head(organization_id) + 1))
+        values["first"] = max(values["after"] - stretch.ENTRIES, 0)
     if len(found) <= limit:
         known = {line.id for line in found}
         numbered = _NUMBERED.format(columns=_COLUMNS, entries=entries or "audit_entry", conditions=conditions)
@@ -143,7 +145,11 @@ def latest(organization_id: UUID, wanted: dict[str, Any], limit: int) -> Latest:
         found += [line for line in _rows(numbered, values) if line.id not in known]
     if len(found) > limit:
         return Latest(found[:limit], found[limit - 1].seq)
-    return Latest(found, values["first"] if values["first"] > 1 else None)
+    following = stretch.before(values, values["first"]) if values["first"] > 1 else 0
+    if not found and following < values["first"] and "after" not in wanted:
+        # The newest entries are in no stretch that is measured; what was asked for lies before them.
+        return latest(organization_id, wanted | {"after": following}, limit)
+    return Latest(found, following if following > 1 else None)
 
 
 def one(organization_id: UUID, entry_id: UUID) -> Line | None:
@@ -171,7 +177,13 @@ def _one(organization_id: UUID, conditions: str, values: dict[str, Any]) -> Line
 
 
 def _where(organization_id: UUID, wanted: dict[str, Any], limit: int) -> tuple[dict[str, Any], str]:
-    values: dict[str, Any] = {"organization": organization_id, "limit": limit, "first": 0, **wanted}
+    values: dict[str, Any] = {
+        "organization": organization_id,
+        "limit": limit,
+        "first": 0,
+        "after": _BEYOND,
+        **wanted,
+    }
     named = dict(_CONDITIONS)
     for name in ("actor", "subject"):
         if name in wanted and ID.fullmatch(wanted[name]):
@@ -181,7 +193,7 @@ def _where(organization_id: UUID, wanted: dict[str, Any], limit: int) -> tuple[d
             values[f"{name}_like"] = f"%{clean}%"
     if ID.fullmatch(wanted.get("subject", "")):
         values["subjects"] = [wanted["subject"]]
-    conditions = [named[name] for name in wanted]
+    conditions = [named[name] for name in wanted if name != "after"]
     return values, " AND ".join(conditions) or "true"
 
 

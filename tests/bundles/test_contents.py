@@ -6,13 +6,13 @@ import pytest
 from django.apps import apps
 from django.db.models import BinaryField
 
-from audit.models import Detail, Ending, Entry, Head, Position, Unsequenced
+from audit.models import Detail, Ending, Entry, Head, Position, Span, Unsequenced
 from identity import bundle_contents
 from identity.models import Member
 from tests.bundles.conftest import archive, contents, written
 
 # The record is a file of its own, made of these.
-RECORD = {model._meta.db_table for model in (Entry, Detail, Position, Head, Unsequenced, Ending)}
+RECORD = {model._meta.db_table for model in (Entry, Detail, Position, Span, Head, Unsequenced, Ending)}
 TENANT_TABLES = sorted(
     model._meta.db_table
     for model in apps.get_models()
