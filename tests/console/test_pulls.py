@@ -2,11 +2,11 @@
 
 import pytest
 
-from identity import directory_kinds, pulls, tenancy
+from identity import directories, directory_kinds, pulls, tenancy
 from identity.models import Directory, Pull, Run
 from tests.conftest import join
 from tests.console.conftest import entries, visit
-from tests.sync.conftest import script  # noqa: F401 - a fixture
+from tests.sync.conftest import ADA, script  # noqa: F401 - a fixture
 from tests.sync.scripted import crowd, go_on, listing
 
 MAPPING = "external_id = Key\nuser_name = Login\ngivenName = First"
@@ -136,6 +136,16 @@ def test_a_run_is_cancelled_and_a_directory_paused(acme, staff, ada):
     assert "Paused" in client.get(path(staff)).content.decode()
     client.post(path(staff, "pause"), {"resume": "true"})
     assert "Paused" not in client.get(path(staff)).content.decode()
+
+
+def test_the_run_of_a_directory_that_is_switched_off_says_why_it_stopped(acme, staff, ada):
+    client = visit(ada)
+    client.post(path(staff, "read"))
+    directories.change(staff.directory, active=False, actor=ADA)
+    made = go_on(run_of(staff))
+    html = client.get(path(staff, f"runs/{made.pk}/")).content.decode()
+    assert "<strong>The run is cancelled.</strong> The directory was switched off" in html
+    assert "could not be read" not in html
 
 
 def test_the_plan_is_paged_and_narrowed_down(acme, ada, script):  # noqa: F811 - the fixture
