@@ -29,7 +29,7 @@ RULES: Final[tuple[Field, ...]] = (
     ),
     Field(
         "absent_hours", "Hours without somebody", "number", most=8760,
-        help="If set: whom complete listings have lacked for so long counts as gone, however many they were.",
+        help="If set, in place of that number: whom complete listings have lacked for so long counts as gone, however many they were.",
     ),
     Field(
         "when_held", "While something is held", "choice", default="wait", choices=("wait", "proceed"),

@@ -19,6 +19,8 @@ from tasks.sync.guard import Reason
 # the usual four megabytes the sets of a large directory are written to disk and read again, join by join.
 _JOIN_SETS: Final = "SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true)"
 _JOIN_AS_USUAL: Final = "SELECT set_config('enable_nestloop', 'on', true)"
+# More listings without somebody than are counted (plan_sql.MISSING).
+_NEVER: Final = 10_000
 
 
 def plan(claim: Claim) -> None:
@@ -63,7 +65,8 @@ def parameters(run: Run, rules: dict[str, Any], *, rescoped: bool) -> dict[str, 
         "complete": not run.lacks,
         "whole": run.whole,
         "rescoped": rescoped,
-        "absent_runs": rules["absent_runs"],
+        # Hours of grace are no grace where two listings in one of them end it.
+        "absent_runs": rules["absent_runs"] if hours is None else _NEVER,
         "absent_before": now - timedelta(hours=hours) if hours is not None else None,
         "places": orjson.dumps(plan_sql.PLACES).decode(),
         "now": now,

@@ -111,8 +111,9 @@ def test_7_whoever_is_there_again_was_never_gone(hr):
     assert out(hr) == []
 
 
-def test_7_a_grace_in_hours_counts_whatever_the_number_of_listings(hr):
-    directories.change(hr.directory, actor=SETUP, settings={"absent_runs": 100, "absent_hours": 24})
+@pytest.mark.parametrize("runs", [{}, {"absent_runs": 1}, {"absent_runs": 100}])
+def test_7_a_grace_in_hours_counts_whatever_the_number_of_listings(hr, runs):
+    directories.change(hr.directory, actor=SETUP, settings={**runs, "absent_hours": 24})
     listing(*crowd(9))
     run(hr)
     run(hr)
