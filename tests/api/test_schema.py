@@ -60,6 +60,18 @@ def test_the_page_about_the_api_names_every_scope():
     assert set(re.findall(r"`([a-z_]+(?:\.[a-z]+)?)`", told[0])) == set(MEMBER_SCOPES)
 
 
+def test_every_filter_is_named_in_the_documents(db):
+    pages = "".join(page.read_text() for page in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/guides/*.md")])
+    filters = {
+        (path, asked["name"])
+        for path, operations in Api().get("/schema").json()["paths"].items()
+        for operation in operations.values()
+        for asked in operation.get("parameters", ())
+        if asked["in"] == "query"
+    }
+    assert {(path, name) for path, name in filters if not re.search(rf"[`?&]{name}[`=]", pages)} == set()
+
+
 def nameless(path):
     return re.sub(r"\{[^}]+\}", "{}", path)
 
