@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -21,6 +22,10 @@ IN_FILES: Final = frozenset(
         "ROLLCALL_OPERATOR_PASSWORD", "ROLLCALL_OPERATOR_TOKEN", "ROLLCALL_METRICS_TOKEN",
     }
 )  # fmt: skip
+_MAILBOX: Final = re.compile(r"[^@\s<>]+@[^@\s<>]+")
+_NAMED_MAILBOX: Final = re.compile(
+    rf"{_MAILBOX.pattern}|(?:\"[^\"\r\n]*\"|[^<>@,\"\r\n]*)[ ]*<{_MAILBOX.pattern}>"
+)
 FILE_BYTES_MAX: Final = 64 * 1024
 Network = IPv4Network | IPv6Network
 
@@ -123,6 +128,13 @@ class Environment:
                 name, f"must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}."
             )
         return parts
+
+    def mailbox(self, name: str, default: str, *, named: bool = False) -> str:
+        """Read an e-mail address; `named` lets a name stand before it, as in `Rollcall <rollcall@example.com>`."""
+        value = self.text(name, default)
+        if value and not (_NAMED_MAILBOX if named else _MAILBOX).fullmatch(value):
+            raise SettingError(name, f"must be an e-mail address, not {value!r}.")
+        return value
 
     def public_url(self, name: str, default: str | None, *, https: bool) -> SplitResult:
         """Read the address that people and identity providers use: scheme and host, no path."""

@@ -73,7 +73,7 @@ SECRET_KEY_FALLBACKS = env.listing("ROLLCALL_SECRET_KEYS_OLD")
 ROLLCALL_MASTER_KEY = env.key("ROLLCALL_MASTER_KEY", _local_secrets.master_key if _local_secrets else None)
 ROLLCALL_MASTER_KEYS_OLD = env.keys("ROLLCALL_MASTER_KEYS_OLD")
 # The first operator, made by `manage.py prepare_database` when named.
-ROLLCALL_OPERATOR_EMAIL = env.text("ROLLCALL_OPERATOR_EMAIL", "")
+ROLLCALL_OPERATOR_EMAIL = env.mailbox("ROLLCALL_OPERATOR_EMAIL", "")
 ROLLCALL_OPERATOR_PASSWORD = env.secret(
     "ROLLCALL_OPERATOR_PASSWORD", None if ROLLCALL_OPERATOR_EMAIL else "", least=15
 )
@@ -224,7 +224,7 @@ EMAIL_HOST, EMAIL_PORT = _mail.hostname, _mail.port or {"smtps": 465, "smtp+tls"
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = credentials(_mail)
 EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.scheme == "smtps", _mail.scheme == "smtp+tls"
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.text("ROLLCALL_MAIL_FROM", f"rollcall@{_public.hostname}")
+DEFAULT_FROM_EMAIL = env.mailbox("ROLLCALL_MAIL_FROM", f"rollcall@{_public.hostname}", named=True)
 
 # --- REST -----------------------------------------------------------------------------------------
 

@@ -33,6 +33,9 @@ KEY = base64.b64encode(b"k" * 32).decode()
         ),
         (lambda env: [str(n) for n in env.networks("X", ())], "10.0.0.0/8,::1", ["10.0.0.0/8", "::1/128"]),
         (lambda env: env.secret("X"), "s" * 32, "s" * 32),
+        (lambda env: env.mailbox("X", ""), "ada@a.example", "ada@a.example"),
+        (lambda env: env.mailbox("X", ""), "", ""),
+        (lambda env: env.mailbox("X", "", named=True), '"Roll, Call" <r@a>', '"Roll, Call" <r@a>'),
     ],
 )
 def test_right_values_are_read(reader, value, expected):
@@ -60,6 +63,11 @@ def test_right_values_are_read(reader, value, expected):
         (lambda env: env.addresses("X", port=53), "10.0.0.1:99999"),
         (lambda env: env.networks("X", ()), "10.0.0.1/8"),
         (lambda env: env.secret("X"), "too short"),
+        (lambda env: env.mailbox("X", ""), "nonsense"),
+        (lambda env: env.mailbox("X", ""), "Ada <ada@a.example>"),
+        (lambda env: env.mailbox("X", "", named=True), "Ada ada@"),
+        (lambda env: env.mailbox("X", "", named=True), "Roll, Call <r@a>"),
+        (lambda env: env.mailbox("X", "", named=True), "Ada <ada@a b>"),
         (lambda env: env.choice("X", ("a", "b"), "a"), "c"),
     ],
 )
