@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from identity import tenancy
 from identity.api.organization import OrganizationView
 from identity.api.permissions import ANYBODY
-from identity.api.shapes import Flag, Strict, Text
+from identity.api.shapes import Flag, Id, Strict, Text
 from identity.api.view import describe
 from identity.models import Organization
 from saml import sign_on
@@ -23,7 +23,7 @@ class ChangedSignOn(Strict):
     """
 
     sign_on = serializers.ChoiceField(choices=Organization.SignOn.choices, required=False)
-    break_glass = serializers.UUIDField(required=False, allow_null=True)
+    break_glass = Id(required=False, allow_null=True)
     sso_identifier = Text(max_length=300, required=False, allow_null=True)
     start_here = Flag(required=False)
 

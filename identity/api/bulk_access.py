@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from identity import bulk_access
 from identity.api.access_shapes import Grant
 from identity.api.organization import OrganizationView
-from identity.api.shapes import Flag, Strict, Text, several
+from identity.api.shapes import Flag, Id, Strict, Text, several
 from identity.api.view import describe
 from identity.bulk_access import Edit
 from identity.grants import GrantSpec
@@ -23,7 +23,7 @@ _STATUS: Final = {"give": "given", "end": "ended", "confirm": "confirmed", "noth
 class AccessEdit(Strict):
     """One thing to give or to end: a grant or a role, of a member named by id or by user name."""
 
-    member = serializers.UUIDField(required=False)
+    member = Id(required=False)
     user_name = Text(required=False, max_length=1024)
     act = serializers.ChoiceField(choices=("give", "end"))
     grant = Grant(required=False)

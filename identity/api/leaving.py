@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from identity import csv_import, leaving, receipts
 from identity.api.exits import Leave, ShownReceipt
 from identity.api.organization import OrganizationView
-from identity.api.shapes import Moment, Query, Strict, Text
+from identity.api.shapes import Id, Moment, Query, Strict, Text
 from identity.api.tokens import ShownToken
 from identity.api.view import describe
 from identity.models import Member
@@ -37,9 +37,9 @@ class Leavers(Leave):
     `hand_over_to` takes over their service tokens; left out those are revoked with the rest.
     """
 
-    members = serializers.ListField(child=serializers.UUIDField(), max_length=leaving.LEAVERS_MAX)
+    members = serializers.ListField(child=Id(), max_length=leaving.LEAVERS_MAX)
     at = Text(required=False, max_length=40)
-    hand_over_to = serializers.UUIDField(required=False, allow_null=True)
+    hand_over_to = Id(required=False, allow_null=True)
 
 
 class ShownLeaver(serializers.Serializer[Any]):

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from identity import moves
 from identity.api.organization import OrganizationView
 from identity.api.paging import Page
-from identity.api.shapes import Flag, Strict, Text, several
+from identity.api.shapes import Flag, Id, Strict, Text, several
 from identity.api.view import describe
 from identity.errors import Invalid
 from identity.models import Directory, Member
@@ -19,7 +19,7 @@ from identity.move_plan import PEOPLE_MAX, Groups, Wanted
 class WantedMover(Strict):
     """A member, and the id under which the other directory tells of them; without one it meets them by user name or address."""
 
-    member = serializers.UUIDField()
+    member = Id()
     external_id = Text(max_length=1024, required=False, allow_null=True)
 
 
@@ -30,14 +30,14 @@ class WantedMove(Strict):
     them, or (with everybody) the groups move too. `dry_run` only tells what would happen.
     """
 
-    to = serializers.UUIDField()
+    to = Id()
     members = several(WantedMover, most=PEOPLE_MAX, required=False)
     everybody = Flag(required=False, default=False)
     same_ids = Flag(required=False, default=False)
     groups = serializers.ChoiceField(
         choices=[word.value for word in Groups], required=False, default=Groups.KEEP.value
     )
-    after = serializers.UUIDField(required=False)
+    after = Id(required=False)
     dry_run = Flag(required=False, default=False)
 
     def validate(self, attrs: Any) -> Any:

@@ -12,7 +12,7 @@ from identity import drift, pulls, tenancy
 from identity.api.access_shapes import FirstPermissions
 from identity.api.body import StrictJson, TooLarge
 from identity.api.organization import OrganizationView
-from identity.api.shapes import Query, Strict, Text, Whole
+from identity.api.shapes import Flag, Query, Strict, Text, Whole
 from identity.api.view import describe
 from identity.models import Directory, Pull
 
@@ -38,7 +38,7 @@ class ChangedPulledDirectory(Strict):
     """What can be changed; what is left out stays, each setting by itself. Credentials are replaced as a whole."""
 
     name = Text(max_length=200, required=False)
-    active = serializers.BooleanField(required=False)
+    active = Flag(required=False)
     defaults = FirstPermissions(required=False)
     settings = serializers.DictField(required=False)
     credentials = serializers.DictField(required=False)

@@ -10,7 +10,7 @@ from identity import access
 from identity.access import Question
 from identity.api.organization import OrganizationView
 from identity.api.paging import LIMIT_DEFAULT, LIMIT_MAX
-from identity.api.shapes import Moment, Query, Strict, Text, several
+from identity.api.shapes import Id, Moment, Query, Strict, Text, several
 from identity.api.view import describe
 
 
@@ -24,7 +24,7 @@ class Thing(Strict):
 class AskedQuestion(Strict):
     """One question: may this member do that with this resource."""
 
-    member = serializers.UUIDField()
+    member = Id()
     permission = Text(max_length=63)
     resource = Thing()
 

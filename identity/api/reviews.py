@@ -14,7 +14,7 @@ from identity import review_close, review_evidence, review_scope, reviews, tenan
 from identity.api.organization import OrganizationView
 from identity.api.paging import Page
 from identity.api.permissions import ANYBODY
-from identity.api.shapes import Flag, Moment, Strict, Text, several
+from identity.api.shapes import Flag, Id, Moment, Strict, Text, several
 from identity.api.view import describe
 from identity.errors import Forbidden, NotFound
 from identity.handing_out import refuse_more_than_own
@@ -36,9 +36,7 @@ class NewReview(Strict):
 
     name = Text(max_length=200)
     scope = WantedScope(required=False)
-    reviewers = serializers.ListField(
-        child=serializers.UUIDField(), min_length=1, max_length=review_scope.REVIEWERS_MAX
-    )
+    reviewers = serializers.ListField(child=Id(), min_length=1, max_length=review_scope.REVIEWERS_MAX)
     due_at = Moment()
     rule = serializers.ChoiceField(choices=Review.Rule.choices)
 
@@ -84,7 +82,7 @@ class ItemQuery(Page):
 class OneDecision(Strict):
     """What is said of one item."""
 
-    item = serializers.UUIDField()
+    item = Id()
     decision = serializers.ChoiceField(choices=ReviewItem.Decision.choices)
     reason = Text(required=False, allow_blank=True, max_length=500, default="")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
@@ -85,6 +86,17 @@ class Flag(serializers.BooleanField):
         return data
 
 
+class Id(serializers.UUIDField):
+    """An id of ours, as a JSON text: Python would make one of every whole number too."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        """Check the type, then the rest. Raises ValidationError."""
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        found: UUID = super().to_internal_value(data)
+        return found
+
+
 class Moment(serializers.DateTimeField):
     """A time with its zone, as 2027-03-31T18:00:00+01:00 (RFC 3339)."""
 
@@ -95,7 +107,9 @@ class Moment(serializers.DateTimeField):
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is None:
-            raise serializers.ValidationError("Write a time with its zone, as 2027-03-31T18:00:00+01:00.")
+            # In an address a plus sign stands for a blank, and the example would be refused as it is.
+            hint = "Write a time with its zone, as 2027-03-31T18:00:00+01:00; in an address + is written %2B."
+            raise serializers.ValidationError(hint)
         return super().to_internal_value(value)
 
 

@@ -63,6 +63,36 @@ def test_another_content_type_is_refused(ada, content_type):
         assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (
+            "access/check",
+            {"questions": [{"member": 5, "permission": "view", "resource": {"kind": "asset", "id": "a"}}]},
+            "questions[0].member",
+        ),
+        ("access/bulk", {"edits": [{"member": 5, "act": "give", "role": "auditor"}]}, "edits[0].member"),
+        ("offboardings", {"members": [True]}, "members[0]"),
+        ("offboardings", {"members": [], "hand_over_to": 5}, "hand_over_to"),
+        ("reviews", {"name": "R", "reviewers": [5]}, "reviewers[0]"),
+    ],
+)
+def test_a_number_is_no_id(ada, path, body, field):
+    answer = token_of(ada).post(f"/organizations/acme/{path}", body)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+@pytest.mark.parametrize("value", ["off", "yes", 0, 1, None])
+def test_a_pulled_directory_is_switched_by_true_and_false_alone(ada, value):
+    api, path = token_of(ada), "/organizations/acme/directories"
+    made = api.post(
+        path,
+        {"kind": "csv", "name": "HR", "settings": {"mapping": {"external_id": "No", "user_name": "Login"}}},
+    ).json()
+    answer = api.patch(f"{path}/{made['id']}", {"active": value})
+    assert (answer.status_code, answer.json()["field"]) == (400, "active")
+
+
 def test_json_may_name_its_charset(ada):
     assert raw(token_of(ada), b'{"user_name": "x"}', "application/json; charset=utf-8").status_code == 201
 
