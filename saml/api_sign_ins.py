@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -130,11 +129,7 @@ class SignInsCsv(SignInsFile):
 
     form = "csv"
 
-    @extend_schema(
-        operation_id="sign_ins_csv",
-        parameters=[SignInsWanted],
-        responses={(200, "text/csv"): OpenApiTypes.STR},
-    )
+    @describe("sign_ins_csv", gives=OpenApiTypes.STR, asks=SignInsWanted, media="text/csv")
     def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
         """Download the sign-in log as CSV, or the part that the filters choose. The download is recorded."""
         return self.file()
@@ -145,11 +140,7 @@ class SignInsJsonl(SignInsFile):
 
     form = "jsonl"
 
-    @extend_schema(
-        operation_id="sign_ins_jsonl",
-        parameters=[SignInsWanted],
-        responses={(200, "application/jsonl"): OpenApiTypes.STR},
-    )
+    @describe("sign_ins_jsonl", gives=OpenApiTypes.STR, asks=SignInsWanted, media="application/jsonl")
     def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
         """Download the sign-in log as JSON Lines, or the part that the filters choose. The download is recorded."""
         return self.file()

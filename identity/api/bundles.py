@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -78,7 +77,7 @@ class BundleFile(OrganizationView):
 
     needs = {"GET": bundles.NEEDS}
 
-    @extend_schema(operation_id="bundle_file", responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    @describe("bundle_file", gives=OpenApiTypes.BINARY, media="application/zip")
     def get(self, _request: Request, bundle: UUID, **_: Any) -> StreamingHttpResponse:
         """Download the archive. The download becomes an entry of the record."""
         found = self.one(Bundle, bundle)

@@ -8,12 +8,12 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from audit.files import harmless
 from identity import access_overview, tenancy
 from identity.api.organization import OrganizationView
+from identity.api.view import describe
 from identity.models import GroupRole, Member, Organization, Role, RoleAssignment
 
 _COLUMNS = ("name", "label", "built_in", "capabilities", "members", "groups")
@@ -24,7 +24,7 @@ class RolesCsv(OrganizationView):
 
     needs = {"GET": ("access.read",)}
 
-    @extend_schema(operation_id="roles_csv", responses={(200, "text/csv"): OpenApiTypes.STR})
+    @describe("roles_csv", gives=OpenApiTypes.STR, media="text/csv")
     def get(self, _request: Request, **_: Any) -> HttpResponse:
         """Download the roles: the name that is asserted, label, capabilities, and how many active members and how many groups have it."""
         with tenancy.of(self.organization):
@@ -55,7 +55,7 @@ class AccessCsv(OrganizationView):
 
     needs = {"GET": ("access.read",)}
 
-    @extend_schema(operation_id="access_csv", responses={(200, "text/csv"): OpenApiTypes.STR})
+    @describe("access_csv", gives=OpenApiTypes.STR, media="text/csv")
     def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
         """Download every grant of everybody who is in, own and through groups."""
         name = f"{self.organization.slug}-access.csv"

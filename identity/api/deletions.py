@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -127,7 +126,7 @@ class Proof(ApiView):
 
     needs = {"GET": (OPERATOR,)}
 
-    @extend_schema(operation_id="deletion_proof", responses={200: OpenApiTypes.OBJECT})
+    @describe("deletion_proof", gives=OpenApiTypes.OBJECT)
     def get(self, _request: Request, deletion: UUID) -> Response:
         """Download the proof of a deletion that is done: its canonical form (RFC 8785) has the SHA-256 that the record names."""
         found = deletions.find(deletion)

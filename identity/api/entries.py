@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -124,9 +123,7 @@ class EntriesCsv(EntriesFile):
 
     form = "csv"
 
-    @extend_schema(
-        operation_id="entries_csv", parameters=[Wanted], responses={(200, "text/csv"): OpenApiTypes.STR}
-    )
+    @describe("entries_csv", gives=OpenApiTypes.STR, asks=Wanted, media="text/csv")
     def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
         """Download the record as CSV, or the part that the filters choose. The download becomes an entry itself."""
         return self.file()
@@ -137,11 +134,7 @@ class EntriesJsonl(EntriesFile):
 
     form = "jsonl"
 
-    @extend_schema(
-        operation_id="entries_jsonl",
-        parameters=[Wanted],
-        responses={(200, "application/jsonl"): OpenApiTypes.STR},
-    )
+    @describe("entries_jsonl", gives=OpenApiTypes.STR, asks=Wanted, media="application/jsonl")
     def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
         """Download the record as JSON Lines, or the part that the filters choose. The download becomes an entry itself."""
         return self.file()

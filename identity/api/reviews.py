@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -231,7 +230,7 @@ class ReviewEvidence(ReviewView):
 
     needs = {"GET": ("access.read",)}
 
-    @extend_schema(operation_id="review_evidence", responses={200: OpenApiTypes.OBJECT})
+    @describe("review_evidence", gives=OpenApiTypes.OBJECT)
     def get(self, _request: Request, review: UUID, **_: Any) -> Response:
         """Download who decided what, what became of it, the entries of both, and what the digest in the record proves."""
         return Response(review_evidence.document(self.review(review)), headers={"Cache-Control": "no-store"})
@@ -242,7 +241,7 @@ class ReviewEvidenceCsv(ReviewView):
 
     needs = {"GET": ("access.read",)}
 
-    @extend_schema(operation_id="review_evidence_csv", responses={(200, "text/csv"): OpenApiTypes.STR})
+    @describe("review_evidence_csv", gives=OpenApiTypes.STR, media="text/csv")
     def get(self, _request: Request, review: UUID, **_: Any) -> StreamingHttpResponse:
         """Download a line for each item."""
         found = self.review(review)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -215,7 +215,7 @@ class PlanCsv(RunsView):
 
     needs = {"GET": ("directories.read", "members.read")}
 
-    @extend_schema(operation_id="run_plan_csv", responses={(200, "text/csv"): OpenApiTypes.STR})
+    @describe("run_plan_csv", gives=OpenApiTypes.STR, media="text/csv")
     def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
         """Download the whole plan as CSV (RFC 4180)."""
         return _as_csv(self.run())

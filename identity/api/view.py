@@ -21,6 +21,7 @@ from identity.api.authentication import Caller, Credentials
 from identity.api.body import OnlyJson, StrictJson
 from identity.api.paging import Page, listing, page
 from identity.api.permissions import Entitled
+from identity.api.shapes import Query, Strict
 
 Shape = type[Serializer[Any]]
 _CHANGING: Final = {"post", "put", "patch", "delete"}
@@ -150,15 +151,33 @@ def describe(
     lists: Shape | None = None,
     asks: Shape | None = None,
     status: int = 200,
+    media: str = "application/json",
 ) -> Callable[[Handler], Handler]:
-    """Describe a method of a view for OpenAPI: its operation id, body, answer (or the items of its page) and query."""
+    """Describe a method of a view for OpenAPI: its operation id, body, answer (or the items of its page), query and kind of answer.
+
+    A method that takes no body, or asks for no query, refuses one: `?dry_run=true` must not pass for a rehearsal.
+    """
     answer = listing(lists) if lists is not None else gives
-    return extend_schema(
+    described = extend_schema(
         operation_id=operation,
         request=takes,
-        responses={status: answer},
+        responses={(status, media) if answer is not None else status: answer},
         parameters=[asks] if asks is not None else [Page] if lists is not None else None,
     )
+    has_query = asks is not None or lists is not None
+
+    def declare(method: Handler) -> Handler:
+        @wraps(method)
+        def answered(view: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
+            if not has_query:
+                view.asked(Query)
+            if takes is None and str(request.method).lower() in _CHANGING:
+                view.taken(Strict)
+            return method(view, request, *args, **kwargs)
+
+        return cast("Handler", described(answered))
+
+    return declare
 
 
 def _valid(shape: BaseSerializer[Any]) -> Any:

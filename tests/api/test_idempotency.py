@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -168,9 +169,14 @@ def test_every_post_of_the_api_takes_the_key_but_questions(db):
             yield below
             yield from every(below)
 
+    def wrappers(post):
+        while post is not None:
+            yield Path(post.__code__.co_filename).name
+            post = getattr(post, "__wrapped__", None)
+
     posting = [view for view in every(ApiView) if "post" in view.__dict__]
     assert len(posting) > 20
-    unkept = {view.__name__ for view in posting if not hasattr(view.post, "__wrapped__")}
+    unkept = {view.__name__ for view in posting if "idempotency.py" not in wrappers(view.post)}
     assert unkept == {
         "Check", "ImportPreview", "OffboardingPreview", "GroupAccessPreview", "Verification", "Test",
     }  # fmt: skip

@@ -2,12 +2,15 @@
 
 import json
 import re
+from uuid import UUID
 
+import pytest
+from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats
 
 from config.environment import ROOT
 from identity.tokens import MEMBER_SCOPES
-from tests.api.client import Api
+from tests.api.client import Api, operator
 
 
 def test_the_description_is_made_without_complaints(db):
@@ -30,6 +33,36 @@ def test_every_operation_says_what_it_needs_and_how_it_refuses(db):
         assert "Needs: " in operation["description"], operation["operationId"]
         assert list(operation["responses"]["4XX"]["content"]) == ["application/problem+json"]
         assert operation["security"] == [{"bearer": []}, {"session": []}]
+
+
+@pytest.mark.parametrize("path", ["/schema", "/problems/not_found"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_what_everybody_may_read_refuses_in_problem_details(db, path, method):
+    answer = Api(client=Client(enforce_csrf_checks=True)).send(method, path)
+    assert (answer.status_code, answer["Content-Type"], answer["Allow"]) == (
+        405,
+        "application/problem+json",
+        "GET, HEAD",
+    )
+    assert answer.json()["code"] == "method_not_allowed"
+
+
+def test_a_query_or_a_body_that_is_not_asked_for_is_refused(acme, settings):
+    """`?dry_run=true` behind a call that knows nothing of it must not pass for a rehearsal."""
+    api, taken = operator(settings), []
+    for path, operations in api.get("/schema").json()["paths"].items():
+        address = re.sub(r"\{\w+\}", str(UUID(int=0)), path.removeprefix("/api/v1").replace("{org}", "acme"))
+        for method, operation in operations.items():
+            if all(parameter["in"] != "query" for parameter in operation.get("parameters", ())):
+                taken.append((path, method, api.send(method.upper(), f"{address}?dry_run=true")))
+            if method != "get" and "requestBody" not in operation:
+                taken.append((path, method, api.send(method.upper(), address, {"dry_run": True})))
+    assert len(taken) > 100
+    assert [
+        (path, method, answer.content)
+        for path, method, answer in taken
+        if (answer.status_code, answer.json().get("field")) != (400, "dry_run")
+    ] == []
 
 
 def test_bodies_are_closed(db):
