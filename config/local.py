@@ -13,8 +13,9 @@ import psycopg
 
 from config import embedded, roles
 from config.embedded.state import load_secrets
-from config.environment import data_directory
+from config.environment import SettingError, data_directory
 
+_PORT_MAX: Final = 65_535
 # What compose.yml runs: a forgotten DATABASE_URL must stop these, and not turn them into a developer's machine.
 PRODUCTION: Final = frozenset({"prepare_database", "serve", "work", "clock"})
 
@@ -23,7 +24,7 @@ def use(command: str, arguments: list[str], *, start_servers: bool) -> None:
     """Complete the environment before the settings read it, and start the embedded servers if they are needed.
 
     `up` is development mode unless ROLLCALL_DEBUG says otherwise, also on servers that the environment names.
-    Raises RoleError or EmbeddedError.
+    Raises SettingError, RoleError or EmbeddedError.
     """
     if command == "up":
         os.environ.update(_options_of_up(arguments))
@@ -61,7 +62,7 @@ def servers_named() -> bool:
 
 
 def _options_of_up(arguments: list[str]) -> dict[str, str]:
-    """Read the options of `up` that settings depend on; the command itself checks and explains all of them."""
+    """Read the options of `up` that settings depend on; the command itself explains all of them. Raises SettingError."""
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     parser.add_argument("--data")
     parser.add_argument("--port", default="8000")
@@ -70,6 +71,8 @@ def _options_of_up(arguments: list[str]) -> dict[str, str]:
         options, _ = parser.parse_known_args(arguments)
     except argparse.ArgumentError:
         return {}
+    if not (options.port.isascii() and options.port.isdigit() and 1 <= int(options.port) <= _PORT_MAX):
+        raise SettingError("--port", f"must be a whole number from 1 to {_PORT_MAX}, not {options.port!r}.")
     values = {"ROLLCALL_DATA": options.data} if options.data else {}
     if not os.environ.get("ROLLCALL_PUBLIC_URL"):
         host = "localhost" if options.bind in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.bind  # noqa: S104

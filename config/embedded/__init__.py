@@ -95,8 +95,13 @@ def running(data_dir: Path) -> bool:
 def urls(data_dir: Path | str) -> Servers:
     """Give the addresses without starting anything (port 0, which refuses, before the first start)."""
     directory = Path(data_dir).resolve()
-    directory.mkdir(parents=True, exist_ok=True)
-    secrets = load_secrets(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        secrets = load_secrets(directory)
+    except OSError as error:
+        raise EmbeddedError(
+            f"{directory} is no directory that data can be kept in: {error.strerror}."
+        ) from None
     ports = load_ports(directory) or Ports(0, 0)
     at = f"127.0.0.1:{ports.postgres}/{roles.DATABASE}"
     return Servers(

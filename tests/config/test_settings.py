@@ -128,6 +128,27 @@ def test_a_process_of_production_never_turns_into_a_developers_machine(command):
     assert result.stderr == "Rollcall does not start: ROLLCALL_PUBLIC_URL is not set.\n"
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--port", "0"], "--port must be a whole number from 1 to 65535, not '0'."),
+        (["--port", "65536"], "--port must be a whole number from 1 to 65535, not '65536'."),
+        (["--port=http"], "--port must be a whole number from 1 to 65535, not 'http'."),
+        (["--data", "manage.py"], f"{ROOT}/manage.py is no directory that data can be kept in: File exists."),
+    ],
+)
+def test_an_option_of_up_that_cannot_be_is_named(options, said):
+    result = subprocess.run(
+        [sys.executable, "manage.py", "up", *options],
+        cwd=ROOT,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (1, f"Rollcall does not start: {said}\n")
+
+
 def test_every_setting_is_documented_and_every_documented_one_exists(read):
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
     known = read(**PRODUCTION)["env"].names
