@@ -45,7 +45,6 @@ PUBLIC = "says nothing of any organization"
 OWN = "shows the caller's own, whoever calls"
 OPERATORS = "shows the server's own, to operators alone"
 PROTOCOL = "the uuid is a SAML connection's public address, which its identity provider must reach without a credential"
-NAMES_ONE = "names one resource of the caller's directory: called below with another organization's"
 OTHERS = {
     r"(healthz|readyz|metrics|scim/v2|scim/v2/\^documentation.*)": PUBLIC,
     r"static/.*": PUBLIC,

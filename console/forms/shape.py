@@ -9,8 +9,6 @@ from django import forms
 class Form(forms.Form):
     """A form whose widgets carry the classes of the style sheet, and whose invalid fields say so."""
 
-    required_css_class = "required"
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.dress(self.fields)

@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography import x509
-
 from demo.idp_keys import key_pair
 from demo.idp_messages import Answer, TestIdp, form_value, respond
 from saml import certificates
@@ -71,7 +69,3 @@ def verdict(document: bytes, **how: Any) -> str:
 
 def answered(idp: TestIdp = IDP, **knobs: Any) -> bytes:
     return respond(idp, good(**knobs))
-
-
-def certificate_of(text: str) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(text.encode())

@@ -9,7 +9,7 @@ from lxml import etree
 from saml.names import DS, SAML, SAMLP
 from tests.saml.documents import answered
 
-ASSERTION, RESPONSE, SIGNATURE = f"{{{SAML}}}Assertion", f"{{{SAMLP}}}Response", f"{{{DS}}}Signature"
+ASSERTION, SIGNATURE = f"{{{SAML}}}Assertion", f"{{{DS}}}Signature"
 EVIL = "admin@acme.example"
 
 
