@@ -40,6 +40,15 @@ UPDATE tasks_known known
   LEFT JOIN tasks_stagedperson staged ON staged.run_id = %(run)s AND staged.external_id = row.external_id AND staged.word = 'told'
  WHERE known.directory_id = %(directory)s AND known.external_id = row.external_id
 """
+# Whoever gets another name or address as they are shut out (disabled, renamed and moved aside by one script) would keep the old one,
+# and nobody else could have it: as above, that is left to the next run.
+_RENAMED_TOO: Final = """
+UPDATE tasks_known known SET digest = ''
+  FROM tasks_stagedperson staged, identity_member member
+ WHERE known.directory_id = %(directory)s AND known.external_id = ANY (%(external_ids)s) AND staged.run_id = %(run)s
+   AND staged.external_id = known.external_id AND staged.word = 'told' AND member.organization_id = %(organization)s
+   AND member.id = known.member_id AND (staged.user_name_key, staged.email_key) <> (member.user_name_key, member.email_key)
+"""
 _LET_IN: Final = """
 UPDATE tasks_known known SET shut_at = NULL, shut_for = '', gone_at = NULL, missing_since = NULL, missing_runs = 0,
        member_version = member.version
@@ -83,11 +92,14 @@ def keep_linked(run: Run, steps: Sequence[Due]) -> bool:
     return bool(_execute(_UNSETTLED, run, external_ids=[step.external_id for step in steps]))
 
 
-def keep_shut(run: Run, steps: Sequence[Due], reason: str) -> None:
-    """Keep that this directory has suspended them just now, so that it may let them in again."""
-    _execute(
-        _SHUT, run, external_ids=[step.external_id for step in steps], members=[step.member_id for step in steps], reason=reason,
-    )  # fmt: skip
+def keep_shut(run: Run, steps: Sequence[Due], reason: str) -> bool:
+    """Keep that this directory has suspended them just now, so that it may let them in again.
+
+    Tells whether it says another name or address of some of them, which is left to the next run.
+    """
+    ids = [step.external_id for step in steps]
+    _execute(_SHUT, run, external_ids=ids, members=[step.member_id for step in steps], reason=reason)
+    return bool(_execute(_RENAMED_TOO, run, external_ids=ids))
 
 
 def keep_let_in(run: Run, steps: Sequence[Due]) -> None:

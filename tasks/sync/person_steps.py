@@ -50,7 +50,7 @@ def change(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
 
 
 def suspend(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
-    """Shut out. What else the directory says of them waits until they come back."""
+    """Shut out. Another name or address that the directory says of them is the next run's; the rest waits until they come back."""
     done: list[Due] = []
     for reason, sentence in _REASONS.items():
         some = [step for step in steps if step.reason == reason]
@@ -60,7 +60,8 @@ def suspend(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
         gone = batches.suspend(run.directory.organization, _versions(some), actor=actor, reason=text)
         ids = {member.pk for member in gone}
         shut = [step for step in some if step.member_id in ids]
-        known.keep_shut(run, shut, reason)
+        if known.keep_shut(run, shut, reason):
+            _have_told_again(run)
         done += shut
     return done
 
@@ -129,15 +130,19 @@ def link(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
         )  # fmt: skip
         step.member_id = done.member.pk
     if known.keep_linked(run, steps):
-        # Changes alone would not tell of them again.
-        run.next_cookie = None
-        run.save(update_fields=["next_cookie"])
+        _have_told_again(run)
     return steps
 
 
 ACTIONS: Final[dict[str, Callable[[Run, Sequence[Due], Actor], Done]]] = {
     "rename": change, "update": change, "suspend": suspend, "reactivate": reactivate, "create": create, "link": link,
 }  # fmt: skip
+
+
+def _have_told_again(run: Run) -> None:
+    """Have everything read by the next run: changes alone would not tell of them again."""
+    run.next_cookie = None
+    run.save(update_fields=["next_cookie"])
 
 
 def _adoptions(steps: Sequence[Due], told: Mapping[str, Told]) -> list[Adoption]:

@@ -76,7 +76,8 @@ PEOPLE: Final = (
     -- A name that its owner gives up in this very run is free.
     LEFT JOIN identity_member member ON member.organization_id = %(organization)s AND member.user_name_key = newcomer.user_name_key
          AND member.state <> 'offboarded'
-         AND member.id NOT IN (SELECT member_id FROM existing WHERE user_name_key <> had_key AND state = 'active' AND active)
+         AND member.id NOT IN (SELECT member_id FROM existing
+                                WHERE user_name_key <> had_key AND state = CASE WHEN active THEN 'active' ELSE 'suspended' END)
 ), buried AS (
   -- Another directory (a push beside this pull) deleted the same person. An id alone says nothing there: two directories may number
   -- their people alike. A set of its own: no index leads from an id, without its directory, to its tombstones.

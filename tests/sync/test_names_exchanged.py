@@ -6,7 +6,7 @@ from audit.models import Detail, Entry
 from identity import organizations, tenancy
 from tasks.connectors.interface import End, Group, Membership, Page
 from tests.conftest import SETUP
-from tests.sync.scripted import crowd, in_group, listing, member_of, person, run, steps
+from tests.sync.scripted import crowd, in_group, listing, member_of, person, run, states, steps
 
 
 def mail(key):
@@ -97,3 +97,26 @@ def test_groups_exchange_their_names_and_a_new_one_gets_what_another_gives_up(hr
         ["p00"],
     ]
     assert run(hr).counts == {}
+
+
+@pytest.mark.parametrize("cookie", [None, {"delta": 1}])
+def test_whoever_is_disabled_and_renamed_at_once_leaves_their_name_to_an_heir(hr, cookie):
+    leaver = person("p09", "zz-p09@acme.example", active=False, title="Left")
+    listing(*crowd(9), leaver, person("heir", "p09@acme.example"), cookie=cookie)
+    assert run(hr).counts == {"suspend": 1, "skipped": {"user_name_taken": 1}}
+    made = run(hr)
+    assert (made.whole, made.counts, made.skipped) == (True, {"rename": 1, "create": 1}, 0)
+    assert names(hr, "p09", "heir") == ["zz-p09", "p09"]
+    assert [states(hr)[key] for key in ("p09", "heir")] == ["suspended", "active"]
+    assert run(hr).counts == {}
+    # The directory may still let in whom it shut out.
+    listing(*crowd(9), person("p09", "zz-p09@acme.example"), person("heir", "p09@acme.example"))
+    assert run(hr).counts == {"reactivate": 1}
+    assert states(hr)["p09"] == "active"
+
+
+def test_whoever_is_disabled_goes_out_also_if_their_new_name_is_taken(hr, jane):
+    listing(*crowd(9), person("p09", "jane@acme.example", active=False))
+    assert (run(hr).counts, states(hr)["p09"]) == ({"suspend": 1}, "suspended")
+    assert run(hr).skipped == 1
+    assert states(hr)["p09"] == "suspended"
