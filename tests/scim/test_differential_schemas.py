@@ -10,8 +10,6 @@ from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from scim2_models import Extension, PatchOp, SCIMException, ScimFilter, ScimPolicy, User
-from scim2_models import Schema as TheirSchema
 
 from scim import normaliser
 from scim.errors import ScimError
@@ -177,6 +175,10 @@ def an_operation(draw: st.DrawFn, schema: Schema) -> dict[str, Any]:
 
 @functools.cache
 def _model(document: str) -> Any:
+    # Loads for a second, where workers only collect this file.
+    from scim2_models import Extension, User
+    from scim2_models import Schema as TheirSchema
+
     return User[Extension.from_schema(TheirSchema.model_validate_json(document))]
 
 
@@ -215,6 +217,8 @@ UNTIMED = settings(
 @UNTIMED
 @given(st.data())
 def test_a_filter_on_an_own_schema_finds_the_same(eraser, data):
+    from scim2_models import ScimFilter  # as above
+
     schema = data.draw(schemas())
     model, kind = model_of(schema), kind_of(schema)
     everybody = [data.draw(people(schema)) for _ in range(3)]
@@ -236,6 +240,8 @@ def test_a_filter_on_an_own_schema_finds_the_same(eraser, data):
 @UNTIMED
 @given(st.data())
 def test_a_patch_of_an_own_schema_has_the_same_effect(data):
+    from scim2_models import PatchOp, SCIMException, ScimPolicy  # as above
+
     schema = data.draw(schemas())
     model, kind = model_of(schema), kind_of(schema)
     person = data.draw(people(schema))
