@@ -41,8 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(
             f"several tests are called {', '.join(twice[:3])}; each needs an id of its own"
         )
-    tests = Counter(item.location[0] for item in items)
-    items.sort(key=lambda item: (_TURN.get(item.location[0], len(LONG)), -tests[item.location[0]]))
+    tests = Counter(map(_file, items))
+    items.sort(key=lambda item: (_TURN.get(_file(item), len(LONG)), -tests[_file(item)]))
+
+
+def _file(item: pytest.Item) -> str:
+    """Return the file by the id: pytest finds out where else an item comes from when it runs, and each worker runs a third of them."""
+    return item.nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(wrapper=True)
