@@ -82,6 +82,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "member_reactivate": "members.write",
     "member_offboard": "members.write",
     "member_reinstate": "members.write",
+    "member_erase": ("members.write", "organization.write"),
     "member_end": "members.write",
     "session_end": "members.write",
     "member_token_revoke": "members.write",

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from identity import exits, grants, members, roles, sessions, tenancy
 from identity.models import Member
-from tests.conftest import SETUP, again
+from tests.conftest import SETUP, again, join
 from tests.console.addresses import address
 from tests.console.conftest import entries, visit
 
@@ -71,6 +71,41 @@ def test_an_offboarded_person_is_out_with_the_next_request(things, ada):
     assert lena.get("/me").status_code == 200
     visit(ada).post(address("member_offboard", things))
     assert lena.get("/me")["Location"].startswith("/sign-in")
+
+
+def test_a_leaver_is_erased_by_an_administrator_who_says_that_they_know_what_it_means(things, ada):
+    members.offboard(things.member, actor=SETUP)
+    client, path = visit(ada), address("member_erase", things)
+    page = address("member", things)
+    assert f'href="{path}"' in client.get(page).content.decode()
+    assert "forgotten for good who this was" in client.get(path).content.decode()
+    assert client.post(path, {"reason": "asked for it"}).status_code == 400
+    assert again(things.member).erased_at is None
+    answer = client.post(path, {"reason": "asked for it", "understood": "on"}, follow=True)
+    assert answer.redirect_chain == [(page, 303)]
+    html = answer.content.decode()
+    assert "This person is erased" in html
+    assert "Erased on" in html
+    assert address("member_reinstate", things) not in html
+    assert path not in html
+    assert again(things.member).erased_at
+    (entry,) = entries(things.organization, "member.erase")
+    assert entry.actor_id == str(ada.pk)
+    assert "was erased before" in client.post(path, {"understood": "on"}, follow=True).content.decode()
+
+
+def test_whoever_is_here_is_not_erased(things, ada):
+    answer = visit(ada).post(address("member_erase", things), {"understood": "on"})
+    assert (answer.status_code, b"offboard them first" in answer.content) == (400, True)
+    assert again(things.member).erased_at is None
+
+
+def test_erasing_needs_more_than_managing_members(things):
+    manager = visit(join(things.organization, "max@acme.example", role="member_manager"))
+    members.offboard(things.member, actor=SETUP)
+    assert address("member_erase", things) not in manager.get(address("member", things)).content.decode()
+    assert manager.post(address("member_erase", things), {"understood": "on"}).status_code == 403
+    assert again(things.member).erased_at is None
 
 
 def test_the_reinstatement_page_shows_the_former_access_and_gives_it_back(things, ada):
