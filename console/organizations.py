@@ -22,7 +22,15 @@ from scim import bursts
 
 _SEARCH_LENGTH_MAX: Final = 200
 _GRANTS_MAX: Final = 300
-_PLAIN: Final = ("name", "time_zone", "grace_days", "session_hours", "second_factor", "email_unique")
+_PLAIN: Final = (
+    "name",
+    "time_zone",
+    "grace_days",
+    "session_hours",
+    "retention_days",
+    "second_factor",
+    "email_unique",
+)
 
 
 class NewForm(Form):
@@ -61,6 +69,13 @@ class SettingsForm(EditForm):
         min_value=1,
         max_value=720,
         help_text="After this, people sign in again.",
+    )
+    retention_days = forms.IntegerField(
+        label="Leavers are erased after (days)",
+        required=False,
+        min_value=0,
+        max_value=3650,
+        help_text="So long after somebody was offboarded, it is forgotten for good who they were. 0 keeps everybody.",
     )
     second_factor = forms.ChoiceField(
         label="Second factor at sign-in",
@@ -138,6 +153,7 @@ def settings(visit: Visit) -> HttpResponse:
             "time_zone": organization.time_zone,
             "grace_days": organization.grace_days,
             "session_hours": organization.session_hours,
+            "retention_days": organization.retention_days,
             "second_factor": organization.second_factor,
             "email_unique": organization.email_unique,
             **chosen(organization.defaults),
@@ -147,7 +163,7 @@ def settings(visit: Visit) -> HttpResponse:
     tell_left_out(form, organization)
     if form.is_valid():
         given = form.cleaned_data
-        plain = {name: given[name] for name in _PLAIN if given[name] != ""}
+        plain = {name: given[name] for name in _PLAIN if given[name] not in {"", None}}
         try:
             refuse_stronger_roles(visit, visit.organization, given["roles"])
             organizations.change(

@@ -53,6 +53,15 @@ def test_settings_are_saved_with_their_entry(things, ada):
     assert len(entries(things.organization, "organization.change")) == 1
 
 
+def test_how_long_leavers_are_remembered_is_set_here_and_stays_where_nothing_is_said(things, ada):
+    plain = {"name": "Acme", "time_zone": "UTC", "grace_days": "30", "session_hours": "24"}
+    client = visit(ada)
+    for more, days in (({"retention_days": "365"}, 365), ({}, 365), ({"retention_days": "0"}, 0)):
+        assert client.post("/o/acme/settings", plain | more).status_code == 303
+        with tenancy.of(things.organization):
+            assert Organization.objects.get(slug="acme").retention_days == days
+
+
 def test_a_time_zone_that_is_none_is_refused_beside_its_field(acme, ada):
     path = "/o/acme/settings"
     values = filled_from(visit(ada), path) | {"time_zone": "Mars/Olympus"}
