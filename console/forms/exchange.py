@@ -13,10 +13,10 @@ _TEXT_LENGTH_MAX: Final = 1024
 # Lists and not boxes to check: a page that had less on it (an older one, a script's) says nothing of the rest.
 _FLAGS: Final[dict[str, tuple[str, str, str, str]]] = {
     "allow_other_domains": (
-        "Newcomers whose address lies in no proved domain",
+        "E-mail addresses outside proved domains",
         "Refused",
-        "Let in",
-        "Only where the identity provider knows whose addresses are true.",
+        "Believed",
+        "By what is believed newcomers come in and members are found: only where the identity provider knows whose addresses are true.",
     ),
     "sign_requests": ("Our requests", "Not signed", "Signed", ""),
     "force_authn": (
