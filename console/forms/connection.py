@@ -21,6 +21,13 @@ MODES: Final = (
     ("organization", "What the organization gives to every new member"),
     ("chosen", "The roles and grants checked below"),
 )
+SIGNED: Final = (
+    ("either", "Assertion or response"),
+    ("assertion", "Assertion"),
+    ("response", "Response"),
+    ("both", "Both"),
+)
+AS_IT_COMES: Final = ""
 
 
 class ConnectionForm(EditForm):
@@ -61,15 +68,7 @@ class ConnectionForm(EditForm):
         help_text="PEM or bare base64; several below each other, with an empty line between bare ones.",
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "font-monospace"}),
     )  # fmt: skip
-    signed = forms.ChoiceField(
-        label="What must be signed",
-        choices=(
-            ("either", "Assertion or response"),
-            ("assertion", "Assertion"),
-            ("response", "Response"),
-            ("both", "Both"),
-        ),
-    )
+    signed = forms.ChoiceField(label="What must be signed", choices=SIGNED)
     join = forms.ChoiceField(
         label="Who may come in",
         choices=(
@@ -101,7 +100,11 @@ class ConnectionForm(EditForm):
         self.connection = connection
         kwargs["initial"] = _initial(connection)
         super().__init__(*args, **kwargs)
-        if connection is not None:
+        if connection is None:
+            signed = self.fields["signed"]
+            signed.choices = ((AS_IT_COMES, "What this product signs as it comes"), *SIGNED)  # type: ignore[attr-defined]
+            signed.required = False
+        else:
             # Not for a new one: its preset chooses.
             added = exchange.fields()
             self.fields.update(added)
@@ -148,6 +151,8 @@ class ConnectionForm(EditForm):
             name: given[name]
             for name in ("name", "idp_preset", "signed", "join", "allow_idp_initiated", "follows")
         }
+        if values["signed"] == AS_IT_COMES:
+            del values["signed"]
         values |= {name: given[name] for name in ("idp_metadata_xml", "idp_metadata_url") if given[name]}
         if given["idp_metadata_file"]:
             values["idp_metadata_xml"] = given["idp_metadata_file"]
@@ -189,7 +194,7 @@ def mode_of(value: dict[str, Any] | None) -> str:
 
 def _initial(connection: Connection | None) -> dict[str, Any]:
     if connection is None:
-        return {"idp_preset": "okta", "signed": "either", "join": "anyone", "defaults": LATER}
+        return {"idp_preset": "okta", "signed": AS_IT_COMES, "join": "anyone", "defaults": LATER}
     names = (
         "name",
         "idp_preset",

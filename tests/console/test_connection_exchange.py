@@ -104,7 +104,9 @@ def test_what_cannot_be_is_refused_beside_its_field(things, ada, path):
 def test_a_new_connection_is_left_to_its_preset(acme, ada):
     client = visit(ada)
     assert "skew_seconds" not in client.get("/o/acme/connections/new").context["form"].fields
-    values = filled(idp_preset="adfs", skew_seconds="0", allow_cbc="no")
+    values = filled_from(client, "/o/acme/connections/new") | {
+        "name": "AD FS", "idp_preset": "adfs", "skew_seconds": "0", "allow_cbc": "no",
+    }  # fmt: skip
     assert client.post("/o/acme/connections/new", values).status_code == 303
     made = only(Connection, acme)
-    assert (made.allow_cbc, made.skew_seconds) == (True, 60)
+    assert (made.signed, made.allow_cbc, made.skew_seconds) == ("assertion", True, 60)
