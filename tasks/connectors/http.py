@@ -75,11 +75,11 @@ def caller() -> Caller:
 
 
 def json_of(answer: Answer) -> Any:
-    """Return the body's JSON. Raises NotUnderstood."""
+    """Return the body's JSON. Raises Unreachable: a page of a proxy, or half an answer, comes in the middle of a listing and passes."""
     try:
         return orjson.loads(answer.body)
     except orjson.JSONDecodeError as error:
-        raise NotUnderstood("The directory's answer is no JSON: is the address the API's?") from error
+        raise Unreachable("The directory's answer is no JSON: is the address the API's?") from error
 
 
 def fault_of(answer: Answer) -> Exception | None:

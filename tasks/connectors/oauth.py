@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import orjson
+
 from identity.outbound import Caller
 from tasks.connectors.faults import Fault, Misconfigured, NotUnderstood, Unauthorized
 from tasks.connectors.http import call, fault_of, json_of
@@ -70,8 +72,7 @@ class Tokens:
             content=urlencode(self._form()).encode(),
         )
         if answer.status in _REFUSED:
-            body = json_of(answer)
-            said = body if isinstance(body, dict) else {}
+            said = _said(answer.body)
             raise self._refused(
                 str(said.get("error", answer.status))[:100], str(said.get("error_description", ""))[:300]
             )
@@ -84,3 +85,12 @@ class Tokens:
         self._value = body["access_token"]
         lasts = body.get("expires_in")
         self._ends = time.monotonic() + max((lasts if isinstance(lasts, int) else 0) - _EARLY_SECONDS, 1)
+
+
+def _said(body: bytes) -> Mapping[str, Any]:
+    """Return what a refusal says; nothing where something in between refused."""
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}

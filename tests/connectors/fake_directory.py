@@ -65,13 +65,18 @@ class Handler(BaseHTTPRequestHandler):
             ("unavailable", 503, {}),
             ("broken", 500, {}),
             ("forbidden", 403, {}),
+            ("stray", 200, {}),
         ):
             if faults.get(name):
                 if faults.get("after", 0) > 0:
                     faults["after"] -= 1
                     return None
                 faults[name] -= 1
-                return error(status, name, **headers)
+                return (
+                    Answer(200, faults["body"].encode())
+                    if name == "stray"
+                    else error(status, name, **headers)
+                )
         return None
 
     def _answer(self, path: str, query: dict[str, str]) -> Answer:
@@ -93,6 +98,8 @@ class Handler(BaseHTTPRequestHandler):
     def _token(self, form: dict[str, str]) -> Answer:
         """Give a token for a good secret, or for an assertion that the registered key signed for this very address (RFC 7523)."""
         state = self.server.state
+        if "token_page" in state["faults"]:
+            return Answer(403, state["faults"]["token_page"].encode())
         signed = form.get("assertion") or form.get("client_assertion")
         if signed is None:
             if form.get("client_secret") != SECRET:

@@ -129,6 +129,12 @@ def test_a_link_in_the_middle_that_graph_no_longer_knows_means_beginning_anew(gr
         run(graph(), checkpoint=first.checkpoint)
 
 
+def test_a_firewalls_page_at_the_token_address_is_a_refusal(graph, fake):
+    fake.put(faults={"token_page": "<html>Blocked.</html>"})
+    with pytest.raises(Unauthorized, match="403"):
+        run(graph())
+
+
 def test_our_token_goes_to_no_other_host(graph, fake):
     fake.put(faults={"other_host": True})
     with pytest.raises(NotUnderstood, match="another host"):

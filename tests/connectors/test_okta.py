@@ -180,6 +180,17 @@ def test_what_okta_refuses_is_a_fault_by_what_to_do(okta, fake, faults, expected
         run(okta())
 
 
+@pytest.mark.parametrize("body", ["<html>We are back soon.</html>", '[{"id": "id-1", "sta', ""])
+def test_a_page_of_something_in_between_or_half_an_answer_passes(okta, fake, body):
+    whole = run(okta())
+    fake.put(faults={"stray": 1, "after": 2, "body": body})
+    pages = []
+    with pytest.raises(Unreachable, match="no JSON"):
+        pages.extend(okta().fetch())
+    rest = run(okta(), checkpoint=pages[-1].checkpoint)
+    assert {one.user_name for page in (*pages, *rest.pages) for one in page.people} == {*whole.people}
+
+
 def test_a_service_app_signs_in_by_its_key(okta, fake, signing_key):
     credentials = {"private_key": signing_key[0], "key_id": "kid-1"}
     assert len(run(okta(credentials, client_id="app")).people) == 8
