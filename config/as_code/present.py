@@ -1,11 +1,13 @@
 """What there is, in the words of the file. Nothing secret is among it: tokens and keys are made here and stay here."""
 
+from functools import cache
 from typing import Any
 
 from config.as_code import references, shapes
 from config.as_code.directory_shapes import PushedInFile
 from identity import directories, mappings, pulls, tenancy
 from identity.api.organizations import ChangedOrganization
+from identity.api.shapes import Strict
 from identity.mappings import Mapping
 from identity.models import Directory, Group, Kind, Organization, Role
 from identity.organizations import PRESETS
@@ -44,7 +46,7 @@ def itself(one: Organization) -> dict[str, Any]:
 
 def plain(one: Organization) -> dict[str, Any]:
     """Return the fields of the organization itself."""
-    return {str(name): getattr(one, str(name)) for name in ChangedOrganization().fields}
+    return {name: getattr(one, name) for name in _names(ChangedOrganization)}
 
 
 def kind(row: Kind) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def role(row: Role) -> dict[str, Any]:
 def directory(row: Directory) -> dict[str, Any]:
     """Return a directory. Secrets are told by their references; those that no file brought are not told at all."""
     if row.kind in directories.KINDS:
-        return {str(name): getattr(row, str(name)) for name in PushedInFile().fields}
+        return {name: getattr(row, name) for name in _names(PushedInFile)}
     pull = pulls.of(row)
     plain_ones = {name: getattr(row, name) for name in ("kind", "name", "active", "defaults", "settings")}
     known = {} if pull.references is None else {"credentials": references.written(pull.references)}
@@ -75,7 +77,7 @@ def directory(row: Directory) -> dict[str, Any]:
 def connection(row: Connection) -> dict[str, Any]:
     """Return a connection, its identity provider by the values that hold now."""
     left_out = {*_LOADED, _SWITCH, "certificates"}
-    names = [name for name in map(str, shapes.ConnectionInFile().fields) if name not in left_out]
+    names = [name for name in _names(shapes.ConnectionInFile) if name not in left_out]
     found: dict[str, Any] = {name: getattr(row, name) for name in names}
     found["sha1_until"] = row.sha1_until.isoformat() if row.sha1_until else None
     found["certificates"] = [certificate.pem for certificate in trust.current(row)]
@@ -95,6 +97,12 @@ def mapping(group: Group, brought: Mapping) -> dict[str, Any]:
         ],
         "roles": list(brought.roles),
     }
+
+
+@cache
+def _names(shape: type[Strict]) -> tuple[str, ...]:
+    """Return the names of the fields: making a shape takes a millisecond, and there may be very many of what it shows."""
+    return tuple(str(name) for name in shape().fields)
 
 
 def _own_kinds(one: Organization) -> list[Kind]:

@@ -1,5 +1,6 @@
 """What a file of organizations may say: the shapes of the REST API, put together, so that both check alike."""
 
+from collections import Counter
 from typing import Any
 
 from rest_framework import serializers
@@ -16,8 +17,8 @@ from saml.api import ConnectionFields
 
 VERSION = 1
 _MOST = 1000
-# What an organization of very many groups exports can be read again.
-_MAPPINGS_MAX = 20_000
+# What very many organizations, or one of very many directories or groups, are exported as can be read again.
+_EXPORTED_MAX = 20_000
 
 
 class ConnectionInFile(ConnectionFields):
@@ -43,21 +44,21 @@ class OrganizationInFile(ChangedOrganization):
     state = serializers.ChoiceField(choices=Organization.State.choices, required=False)
     kinds = several(NewKind, most=_MOST, required=False)
     roles = several(NewRole, most=_MOST, required=False)
-    directories = several(DirectoryInFile, most=_MOST, required=False)
+    directories = several(DirectoryInFile, most=_EXPORTED_MAX, required=False)
     connections = several(ConnectionInFile, most=_MOST, required=False)
-    mappings = several(MappingInFile, most=_MAPPINGS_MAX, required=False)
+    mappings = several(MappingInFile, most=_EXPORTED_MAX, required=False)
 
 
 class Document(Strict):
     """A file."""
 
     version = serializers.ChoiceField(choices=(VERSION,))
-    organizations = several(OrganizationInFile, most=_MOST)
+    organizations = several(OrganizationInFile, most=_EXPORTED_MAX)
 
     def validate(self, attrs: Any) -> Any:
         """Refuse to hear of one organization twice."""
-        slugs = [organization["slug"] for organization in attrs["organizations"]]
-        twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
+        slugs = Counter(organization["slug"] for organization in attrs["organizations"])
+        twice = sorted(slug for slug, times in slugs.items() if times > 1)
         if twice:
             raise serializers.ValidationError({"organizations": [f"{twice[0]} stands here twice."]})
         return attrs

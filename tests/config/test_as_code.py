@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 from audit.models import Entry
 from config.as_code import events
+from config.as_code.shapes import Document
 from config.environment import ROOT
 from identity import directories, groups, mappings, organizations, resources, roles, tenancy, tokens
 from identity.grants import GrantSpec
@@ -328,3 +329,17 @@ def test_of_a_long_file_little_more_is_kept_than_what_it_says():
         tracemalloc.stop()
     assert len(read["mappings"]) == 50
     assert most < kept + 2 * len(raw)
+
+
+def test_what_very_many_are_exported_as_can_be_read_again():
+    directories = [{"name": f"Directory {number}", "idp": "okta"} for number in range(5000)]
+    several = [{"slug": f"org-{number}", "name": f"Org {number}"} for number in range(5000)]
+    shape = Document(
+        data={"version": 1, "organizations": [{"slug": "acme", "directories": directories}, *several]}
+    )
+    assert shape.is_valid(), shape.errors
+    shape = Document(
+        data={"version": 1, "organizations": [*several, {"slug": "org-7"}, {"slug": "org-4999"}]}
+    )
+    assert not shape.is_valid()
+    assert str(shape.errors["organizations"][0]) == "org-4999 stands here twice."
