@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 from identity import exits, grants, members, resources, tenancy
 from identity.grants import GrantSpec
 from identity.models import Member
-from tests.browser.conftest import complaints_of
-from tests.conftest import SETUP
+from tests.browser.conftest import complaints_of, signed_in
+from tests.conftest import SETUP, join
 
 pytestmark = pytest.mark.browser
 
@@ -79,3 +79,16 @@ def test_a_token_can_be_copied_by_hand_and_the_menu_opens_on_a_small_screen(chro
     expect(secret).to_have_value(re.compile("^rcd_"))
     expect(secret).to_be_editable(editable=False)
     expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+
+
+def test_a_very_long_name_is_broken_and_pushes_no_page_sideways(chromium, server, acme, ada):
+    long = join(acme, "y" * 500)
+    phone = {"width": 390, "height": 844}
+    page = signed_in(chromium, server, ada, java_script_enabled=False, viewport=phone).new_page()
+    page.goto(f"{server}/o/acme/members/{long.pk}/offboard")
+    page.get_by_role("button", name="Offboard now").click()
+    told = page.locator(".rc-alert > div")
+    expect(told).to_contain_text("is offboarded")
+    drawn = told.bounding_box()
+    assert drawn is not None
+    assert drawn["x"] + drawn["width"] <= phone["width"]

@@ -35,6 +35,17 @@ def test_every_class_in_a_template_has_a_rule():
     assert sorted(used - known - PLAIN) == []
 
 
+def test_every_alert_has_our_colours():
+    """Those of the vendored sheet cannot be read in the dark."""
+    bare = {
+        path.name
+        for path, text in TEMPLATES.items()
+        for name in re.findall(r'class="(alert [^"]*)"', text)
+        if "rc-alert" not in name
+    }
+    assert bare == set()
+
+
 def test_every_icon_is_in_the_sprite():
     used = {name for text in TEMPLATES.values() for name in re.findall(r'{% icon "([\w-]+)"', text)}
     used |= set(re.findall(r'icon="([\w-]+)"', "".join(TEMPLATES.values())))
