@@ -82,7 +82,8 @@ SELECT asked.refusal, found.id, found.permission, found.origin, found.started_at
 """)
 
 # Down from what was given: `included` are the permissions that it comes to on each resource below. With a limit, what was given comes
-# before what is below it.
+# before what is below it. Resources are looked up one by one (`OFFSET 0` holds the planner to it): of an organization that has just
+# registered many the statistics know nothing yet, and read as a whole they were compared with every grant.
 REACH = forms("""
 WITH RECURSIVE WITHIN_GROUPS, given AS (
   SELECT given.id, given.permission, given.origin, given.started_at, given.resource_id, '' AS through FROM identity_grant given
@@ -98,13 +99,16 @@ WITH RECURSIVE WITHIN_GROUPS, given AS (
   SELECT given.id AS grant_id, given.origin, given.started_at, given.through, resource.id AS resource_id, resource.id AS granted_id,
          kind.permissions[:array_position(kind.permissions, given.permission)] AS included
     FROM given
-    JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = given.resource_id
-         AND HERE(resource)
+   CROSS JOIN LATERAL (
+     SELECT resource.id, resource.kind_id FROM identity_resource resource
+      WHERE resource.organization_id = %(organization)s AND resource.id = given.resource_id AND HERE(resource) OFFSET 0) AS resource
     JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = resource.kind_id
   UNION ALL
   SELECT reach.grant_id, reach.origin, reach.started_at, reach.through, child.id, reach.granted_id, kind.permissions[:step.strongest]
     FROM reach
-    JOIN identity_resource child ON child.organization_id = %(organization)s AND child.parent_id = reach.resource_id AND HERE(child)
+   CROSS JOIN LATERAL (
+     SELECT child.id, child.kind_id FROM identity_resource child
+      WHERE child.organization_id = %(organization)s AND child.parent_id = reach.resource_id AND HERE(child) OFFSET 0) AS child
     JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = child.kind_id
    CROSS JOIN LATERAL (
      SELECT max(array_position(kind.permissions, permission)) AS strongest FROM unnest(reach.included) AS permission) AS step
@@ -114,9 +118,13 @@ SELECT kind.name, resource.key, resource.name, reach.included[cardinality(reach.
        CASE WHEN reach.granted_id = resource.id THEN '' ELSE granted_kind.name || ' ' || granted.key END, reach.grant_id,
        reach.through
   FROM (SELECT * FROM reach LIMIT %(limit)s) AS reach
-  JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = reach.resource_id
+ CROSS JOIN LATERAL (
+   SELECT resource.id, resource.kind_id, resource.key, resource.name FROM identity_resource resource
+    WHERE resource.organization_id = %(organization)s AND resource.id = reach.resource_id OFFSET 0) AS resource
   JOIN identity_kind kind ON kind.id = resource.kind_id AND kind.organization_id = %(organization)s
-  JOIN identity_resource granted ON granted.organization_id = %(organization)s AND granted.id = reach.granted_id
+ CROSS JOIN LATERAL (
+   SELECT granted.kind_id, granted.key FROM identity_resource granted
+    WHERE granted.organization_id = %(organization)s AND granted.id = reach.granted_id OFFSET 0) AS granted
   JOIN identity_kind granted_kind ON granted_kind.id = granted.kind_id AND granted_kind.organization_id = %(organization)s
  ORDER BY kind.name, resource.key, 4, 7, reach.through, reach.grant_id
 """)

@@ -6,6 +6,7 @@ import pytest
 
 from identity import access, grants, members, organizations, resources, tenancy
 from identity.access import Question
+from identity.access_sql import REACH
 from identity.errors import Invalid, NotFound, TooMany
 from identity.grants import GrantSpec
 from identity.models import Resource
@@ -183,3 +184,28 @@ def test_the_future_is_not_told(registered, jane):
 
     with pytest.raises(Invalid):
         ask(registered, (jane.pk, "view", "asset", "a1"), at=timezone.now() + timedelta(hours=1))
+
+
+def test_what_somebody_reaches_costs_as_much_a_grant_however_many_they_have(acme, jane, globex, gus, eraser):
+    """In an organization that has just registered its resources, of which the planner, who knows another one's, takes there to be one."""
+    others = [{"kind": "company", "id": f"c{number}"} for number in range(300)]
+    resources.register(globex, others, actor=SETUP)
+    give(gus, *(("company", row["id"], "access") for row in others))
+    eraser.execute("ANALYZE identity_resource, identity_grant, identity_kind")
+
+    def rows_looked_at(count: int) -> float:
+        rows = [{"kind": "portfolio", "id": f"{count} {number}"} for number in range(count)]
+        resources.register(acme, rows, actor=SETUP)
+        grants.replace(jane, [GrantSpec("portfolio", row["id"], "view") for row in rows], actor=SETUP)
+        values = {"organization": acme.pk, "member": jane.pk, "at": None, "limit": None}
+        [[[plan]]] = tenancy.read(acme, f"EXPLAIN (ANALYZE, FORMAT JSON) {REACH[0]}", values)
+        return sum(_rows(plan["Plan"])) / count
+
+    few = rows_looked_at(40)
+    assert rows_looked_at(400) < 2 * few
+
+
+def _rows(node):
+    yield node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0))
+    for below in node.get("Plans", ()):
+        yield from _rows(below)
