@@ -1,42 +1,39 @@
-"""Newcomers whom a directory brings in the same moment, by requests of their own: one transaction lets in all of them.
+"""Newcomers whom a directory brings in the same moment, by requests of their own: one statement lets in all of them.
 
 Why: docs/decisions/arriving-together.md.
 """
 
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
-from dataclasses import dataclass
-from typing import Any, Final
-
-import psycopg
-from django.db import InterfaceError, OperationalError
+from dataclasses import dataclass, field
+from typing import Any
 
 from audit.record import Actor
-from identity import arrivals, conflicts, first_defaults, tenancy
+from identity import arrivals, first_defaults
 from identity.arrivals import Ready
 from identity.matching import Prospect
 from identity.models import Directory, Member, Organization
 from identity.models.access import Origin
 from identity.profile import check_length
-from identity.together import ApartError, Together
-
-# Somebody else's open transaction has taken a name: whoever wants it waits alone for how that ends, and nobody behind them.
-_PATIENCE: Final = "SET LOCAL lock_timeout = '200ms'"
 
 
 @dataclass(frozen=True, slots=True)
-class _Arriving:
-    """One of a lot, in whose context their entries are written."""
+class Arriving:
+    """Somebody who is ready to be let in, in whose context their entries are written."""
 
-    organization: Organization
     directory: Directory
     actor: Actor
     ready: Ready
     seen: Prospect
-    context: Context
+    context: Context = field(default_factory=copy_context)
+
+    @property
+    def member(self) -> Member:
+        """Who it is, written or not."""
+        return self.ready.newcomers[0].member
 
 
-def let_in(
+def arriving(
     organization: Organization,
     directory: Directory,
     *,
@@ -46,11 +43,10 @@ def let_in(
     active: bool,
     external_id: str | None,
     seen: Prospect,
-) -> Member:
-    """Create a member as `members.provision` does, together with those whom other threads let in for the same directory just now.
+) -> Arriving:
+    """Return a member as `members.provision` would create them, to be written by `let_in`. Raises Invalid.
 
-    `seen` says that nobody here is meant and no group waits. The caller has no transaction open. Raises Invalid, UserNameTaken, EmailTaken,
-    ExternalIdTaken; and ApartError where one of the lot was refused or had to wait: nobody is created, and each is to be provisioned alone.
+    `seen` says that nobody here is meant and no group waits.
     """
     if external_id is not None:
         check_length(external_id, "external_id", "An external id")
@@ -58,28 +54,19 @@ def let_in(
         organization, actor=actor, user_name=user_name, profile=profile, active=active, directory=directory,
         external_id=external_id, origin=Origin.DIRECTORY_DEFAULT, email_unique=seen.email_unique,
     )  # fmt: skip
-    _together(directory.pk, _Arriving(organization, directory, actor, ready, seen, copy_context()))
-    return ready.newcomers[0].member
+    return Arriving(directory, actor, ready, seen)
 
 
-def _write(lot: Sequence[_Arriving]) -> None:
-    try:
-        with tenancy.whole(lot[0].organization):
-            tenancy.connection.ahead(_PATIENCE)
-            arrivals.write(arrivals.joined([each.ready for each in lot]))
-            for each in lot:
-                each.context.run(_give_defaults, each)
-    except OperationalError as error:
-        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable) or conflicts.is_one(error):
-            raise ApartError from error
-        raise
+def let_in(lot: Sequence[Arriving]) -> None:
+    """Create those of a lot, all of one directory, in the caller's transaction (`tenancy.whole` or `opened`).
+
+    Raises UserNameTaken, EmailTaken, ExternalIdTaken, by the end of the transaction at the latest: then nobody is created.
+    """
+    arrivals.write(arrivals.joined([each.ready for each in lot]))
+    for each in lot:
+        each.context.run(_give_defaults, each)
 
 
-def _give_defaults(arriving: _Arriving) -> None:
-    member = arriving.ready.newcomers[0].member
-    source, fallback = arriving.directory.defaults, arriving.seen.defaults
-    first_defaults.give(member, actor=arriving.actor, source=source, fallback=fallback)
-
-
-# A connection that is lost while it commits tells nobody whether it did.
-_together: Final = Together(_write, unsure=(OperationalError, InterfaceError))
+def _give_defaults(who: Arriving) -> None:
+    source, fallback = who.directory.defaults, who.seen.defaults
+    first_defaults.give(who.member, actor=who.actor, source=source, fallback=fallback)

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from audit.record import Actor
 from identity import tenancy, tokens
+from identity.arriving_together import Arriving
 from identity.models import Directory, Group, Member, Organization, Token
 from identity.postgresql.base import Later
 from identity.postgresql.flush import Rows, Statement
@@ -33,6 +34,8 @@ class Caller:
     answer: Rows | None = None
     # Groups that the transaction of a lot holds, in both forms, as they are by now.
     held: dict[UUID, tuple[GroupRow, Group]] | None = None
+    # Newcomers whom a lot lets in at its end.
+    arriving: list[Arriving] | None = None
 
     @property
     def schemas(self) -> Registry:

@@ -25,11 +25,11 @@ from identity import conflicts, directories, tenancy, tokens
 from identity.errors import Refusal, was_stopped
 from identity.postgresql.flush import Statement
 from identity.tokens import Found
-from scim import authentication, changing_together, protocol, request_log, throttle
+from scim import authentication, moment, protocol, request_log, throttle
 from scim.authentication import Caller, Person, RefusedTokenError
 from scim.call import Call
-from scim.changing_together import Part, Wanted
 from scim.errors import Code, ScimError, of_refusal, too_slow
+from scim.moment import Part, Wanted
 from scim.received import has_read, read_body, read_query
 
 _TOO_MANY = 429
@@ -53,7 +53,8 @@ class Door(View):
     holds: frozenset[str] = frozenset()
     # A request that PostgreSQL ended for another one's sake is done once more, but where a part of it is committed.
     begins_again = True
-    # What is changed, of a request that may go with others of its moment.
+    # What may be carried out with others of its moment; and what such a request is about.
+    gathers: frozenset[str] = frozenset()
     shared: Wanted | None = None
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
@@ -91,7 +92,7 @@ class Door(View):
         return None
 
     def shares(self, request: HttpRequest, **named: str) -> Wanted | None:  # noqa: ARG002 - for those who share
-        """Return what a request changes, where it may be carried out with others of its moment. ScimError where it is to be refused."""
+        """Return what a request is about, of those in `gathers` where it may go with others. ScimError where it is to be refused."""
         return None
 
     def transaction(self, request: HttpRequest) -> AbstractContextManager[None]:
@@ -128,7 +129,7 @@ class Door(View):
         return getattr(self, _ANSWERED_BY.get(name, name), None)
 
     def _shared(self, request: HttpRequest, named: dict[str, Any]) -> Wanted | None:
-        if request.method in self.holds and has_read(request) and not throttle.is_waiting(request):
+        if request.method in self.gathers and has_read(request) and not throttle.is_waiting(request):
             # What is to be refused is refused when we know who calls.
             with suppress(ScimError, SuspiciousOperation):
                 return self.shares(request, **named)
@@ -142,7 +143,7 @@ class Door(View):
             lambda: self._alone(request, named),
             lambda who: self._carried_out_by(who, request, named),
         )
-        return self._answered(request, lambda: changing_together.answered(part))
+        return self._answered(request, lambda: moment.answered(part))
 
     def _alone(self, request: HttpRequest, named: dict[str, Any]) -> HttpResponse:
         """Answer a request by itself; once more where PostgreSQL ended its transaction for another one's sake."""

@@ -9,10 +9,10 @@ from scim import membership, normaliser, one_group, patch, projection, protocol,
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.changing_together import Wanted
 from scim.door import Door, call_of, reply
 from scim.group_sql import Members
 from scim.membership import Changes
+from scim.moment import Kind, Wanted
 from scim.normaliser import Patch
 from scim.operations import Operation
 from scim.paging import Wish, from_body, from_query
@@ -56,6 +56,7 @@ class Group(Door):
     """One group."""
 
     holds = frozenset({"PUT", "PATCH", "DELETE"})
+    gathers = frozenset({"PATCH"})
 
     def foreseen(self, request: HttpRequest, **named: str) -> Statement:
         """Return the question for the group; where it is to be changed, it is held with the people who are named for it."""
@@ -73,13 +74,11 @@ class Group(Door):
 
     def shares(self, request: HttpRequest, **named: str) -> Wanted | None:
         """Return which group a PATCH changes; one that replaces the members asks who is not among them yet."""
-        if request.method != "PATCH":
-            return None
         changes, _ = parted(normaliser.patch(foreseen_body(request), GROUPS, named["resource_id"]))
         if changes.replaced:
             return None
         group_id = uuid_of(named["resource_id"])
-        return Wanted(group_id, one_group.held(group_id, changes), changes)
+        return Wanted(Kind.GROUP, one_group.held(group_id, changes), group_id, changes)
 
     def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Read."""

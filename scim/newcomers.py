@@ -40,18 +40,24 @@ def foreseen(who: Caller, fields: MemberFields) -> Prospect | None:
 def let_in(who: Caller, fields: MemberFields, seen: Prospect | None) -> Member | None:
     """Let in somebody of whom nothing more is to be said than that they are new; None for all others, whom the verb provisions.
 
-    Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken.
+    Those of a lot (scim.moment) are let in at its end. Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken; ApartError in a lot for
+    the others, who are to be provisioned alone.
     """
     is_plain = (
-        seen is not None and seen.is_newcomer and not seen.awaited and not tenancy.connection.in_atomic_block
+        seen is not None and seen.is_newcomer and not seen.awaited
         and not following.follows(who.directory) and asserted.wanted(fields.profile) is None
     )  # fmt: skip
-    if seen is None or not is_plain:
+    if seen is None or not is_plain or (who.arriving is None and tenancy.connection.in_atomic_block):
+        if who.arriving is not None:
+            raise ApartError
         return None
-    try:
-        return arriving_together.let_in(
-            who.organization, who.directory, actor=who.actor, user_name=fields.user_name, profile=fields.profile,
-            active=fields.active is not False, external_id=fields.external_id, seen=seen,
-        )  # fmt: skip
-    except ApartError:
-        return None
+    newcomer = arriving_together.arriving(
+        who.organization, who.directory, actor=who.actor, user_name=fields.user_name, profile=fields.profile,
+        active=fields.active is not False, external_id=fields.external_id, seen=seen,
+    )  # fmt: skip
+    if who.arriving is None:
+        with tenancy.whole(who.organization):
+            arriving_together.let_in([newcomer])
+    else:
+        who.arriving.append(newcomer)
+    return newcomer.member

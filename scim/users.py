@@ -28,9 +28,9 @@ from scim import (
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.changing_together import Wanted
 from scim.door import Door, call_of, reply
 from scim.errors import Code, ScimError
+from scim.moment import Kind, Wanted
 from scim.normaliser import Resource
 from scim.paging import Wish, from_body, from_query
 from scim.received import foreseen_body, read_query
@@ -42,6 +42,7 @@ class Users(Door):
     """The collection."""
 
     foresees = Door.foresees | {"POST"}
+    gathers = frozenset({"POST"})
 
     def foreseen(self, request: HttpRequest, **_: str) -> Statement | None:
         """Return what a list asks first, or what a creation asks about whom it brings."""
@@ -50,6 +51,12 @@ class Users(Door):
         wish = from_query(read_query(request))
         chosen = projection.compiled(USERS, wish.attributes, wish.excluded)
         return queries.users_asked(wish, groups=chosen.shows("groups"))
+
+    def shares(self, request: HttpRequest, **_: str) -> Wanted | None:
+        """Return what is asked about a newcomer; not where the answer is to be chosen, which may show what is given at the end of a lot."""
+        asked = newcomers.most_likely(foreseen_body(request))
+        is_chosen = {"attributes", "excludedattributes"} & read_query(request).keys()
+        return None if asked is None or is_chosen else Wanted(Kind.NEWCOMERS, asked)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """List (RFC 7644 §3.4.2)."""
@@ -80,6 +87,8 @@ class User(Door):
     """One person."""
 
     holds = frozenset({"PUT", "PATCH", "DELETE"})
+    # A deletion also holds their groups, in no order with those of others.
+    gathers = frozenset({"PUT", "PATCH"})
 
     def foreseen(self, request: HttpRequest, **named: str) -> Statement:
         """Return the question for the person, who is held where they are to be changed."""
@@ -88,12 +97,10 @@ class User(Door):
         chosen = projection.chosen_by(USERS, read_query(request))
         return queries.user_asked(uuid_of(named["resource_id"]), groups=chosen.shows("groups"))
 
-    def shares(self, request: HttpRequest, **named: str) -> Wanted | None:
-        """Return whom a change is about. A deletion also holds their groups, in no order with those of others."""
-        if request.method == "DELETE":
-            return None
+    def shares(self, request: HttpRequest, **named: str) -> Wanted:  # noqa: ARG002 - as every Door's
+        """Return whom a change is about."""
         person = uuid_of(named["resource_id"])
-        return Wanted(person, queries.user_held(person))
+        return Wanted(Kind.PEOPLE, queries.user_held(person), person)
 
     def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
         """Read."""

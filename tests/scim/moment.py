@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db import connections
 from django.http import HttpResponse
 
-from scim import changing_together, door
-from scim.changing_together import Part
+from scim import door, moment
+from scim.moment import Kind, Part
 from tests.scim.talk import PATCH, Answer, Scim
 from tests.waiting import PATIENCE
 
@@ -34,6 +34,11 @@ def patched(path: str, *operations: Any, **headers: str) -> Change:
     return Change("PATCH", path, {"schemas": [PATCH], "Operations": list(operations)}, headers)
 
 
+def key_of(secret: str, kind: Kind, group: str | None = None) -> tuple[str, Kind, UUID]:
+    """Return under what requests with this token are gathered."""
+    return secret, kind, UUID(group) if group else UUID(int=0)
+
+
 class Moment:
     """One token of a directory, by which much is asked at once. `lots`: the sizes of those tried, in order; `alone` is how many were."""
 
@@ -46,9 +51,9 @@ class Moment:
         """Send a request; its id is `name`."""
         return self.pool.submit(self._send, wanted, name)
 
-    def together(self, *wanted: Change, group: str | None = None) -> list[Answer]:
+    def together(self, *wanted: Change, group: str | None = None, kind: Kind = Kind.PEOPLE) -> list[Answer]:
         """Have them carried out as one lot, in this order; whoever then goes alone does so in it too. Return the answers."""
-        key = (self.secret, None if group is None else UUID(group))
+        key = key_of(self.secret, Kind.GROUP if group else kind, group)
         sending: list[Future[Answer]] = []
 
         def in_turn(request: Any, what: Any, alone: Callable[[], HttpResponse], by: Any) -> Part:
@@ -62,7 +67,7 @@ class Moment:
 
             return Part(request, what, after_them, by)
 
-        gathers = changing_together._together
+        gathers = moment._together
         do = self._counted(gathers._do)
         gathers._waiting[key] = waiting = []
         with (

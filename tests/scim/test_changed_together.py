@@ -10,10 +10,11 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from identity import directories, member_row, tenancy, tokens
 from identity.models import Member, Token
 from identity.postgresql.base import DatabaseWrapper
-from scim import changing_together
+from scim import moment as gathering
 from scim.models import LoggedRequest
+from scim.moment import Kind
 from tests.conftest import SETUP
-from tests.scim.moment import Change, Moment, change, patched
+from tests.scim.moment import Change, Moment, change, key_of, patched
 from tests.scim.talk import Scim, entries
 from tests.waiting import PATIENCE
 
@@ -185,7 +186,7 @@ def test_nobody_waits_behind_a_row_that_an_open_transaction_holds(acme, moment, 
 def test_a_lot_in_which_a_row_is_held_by_somebody_else_waits_for_it_alone(acme, moment, people):
     with tenancy.change(acme):
         member_row.lock(Member.objects.get(organization=acme, pk=people[0]))
-        gathers, key = changing_together._together, (moment.secret, None)
+        gathers, key = gathering._together, key_of(moment.secret, Kind.PEOPLE)
         gathers._waiting[key] = []
         sending = [moment.begin(titled(each, "0")) for each in people]
         gathers._hand_over(key)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection, connections
@@ -10,7 +11,10 @@ from django.db import InterfaceError, OperationalError, connection, connections
 from audit.models import Entry
 from identity import arrivals, arriving_together, directories, grants, members, resources, tenancy
 from identity.models import Member
+from scim import moment
+from scim.moment import Kind
 from tests.conftest import SETUP
+from tests.scim.moment import key_of
 from tests.scim.talk import Answer, Scim
 from tests.waiting import PATIENCE
 
@@ -29,15 +33,16 @@ class Crowd:
 
     def together(self, *names: str, **more: Any) -> list[Answer]:
         """Create them in one lot: they are gathered as if somebody before them were at work."""
-        gathers, key = arriving_together._together, self.okta.directory.pk
+        gathers, key = moment._together, key_of(self.okta.secret, Kind.NEWCOMERS)
         gathers._waiting[key] = []
-        creating = [self.begin(name, **more) for name in names]
-        try:
-            while len(gathers._waiting[key]) < len(names):
-                assert not any(each.done() for each in creating), "somebody was not gathered"
-        finally:
-            gathers._hand_over(key)
-        return [each.result(PATIENCE) for each in creating]
+        with patch.object(gathers, "_patience_seconds", PATIENCE):
+            creating = [self.begin(name, **more) for name in names]
+            try:
+                while len(gathers._waiting[key]) < len(names):
+                    assert not any(each.done() for each in creating), "somebody was not gathered"
+            finally:
+                gathers._hand_over(key)
+            return [each.result(PATIENCE) for each in creating]
 
     def _create(self, body: dict[str, Any], name: str) -> Answer:
         try:
@@ -119,11 +124,12 @@ def test_each_of_a_lot_gets_their_first_permissions_once(acme, crowd, okta):
 
 
 def test_directories_have_lots_of_their_own(acme, crowd, entra):
-    arriving_together._together._waiting[entra.directory.pk] = []
+    key = key_of(entra.secret, Kind.NEWCOMERS)
+    moment._together._waiting[key] = []
     try:
         assert crowd.begin("a").result(PATIENCE).status == 201
     finally:
-        del arriving_together._together._waiting[entra.directory.pk]
+        del moment._together._waiting[key]
 
 
 def test_whose_group_waits_for_them_joins_it(acme, crowd, okta):

@@ -1,12 +1,13 @@
-"""Changes that a directory asks for in the same moment, of different people or of one group: one transaction carries out all of them.
+"""What a directory asks for in the same moment is carried out by one transaction: newcomers, changes of different people or of one group.
 
 Each is as if it had come alone: normalised, counted, recorded and answered by itself. What they share is the question who calls, the one
-for the rows that they change, and the COMMIT. docs/decisions/arriving-together.md says why.
+for the rows that they mean, and the COMMIT. docs/decisions/arriving-together.md says why.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +15,8 @@ import psycopg
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from identity import conflicts, memberships, tenancy
+from identity import arriving_together, conflicts, memberships, tenancy
+from identity.arriving_together import Arriving
 from identity.errors import Refusal, was_stopped
 from identity.models import Group
 from identity.postgresql.flush import Rows, Statement
@@ -28,14 +30,24 @@ from scim.resources import GroupRow
 # Somebody else's open transaction holds a row: whoever wants it waits alone for how that ends, and nobody behind them.
 PATIENCE_SECONDS: Final = 0.2
 _PATIENCE: Final = f"SET LOCAL lock_timeout = '{int(PATIENCE_SECONDS * 1000)}ms'"
+_NOBODY: Final = UUID(int=0)
+
+
+class Kind(Enum):
+    """What the requests of a lot have in common."""
+
+    NEWCOMERS = "newcomers"
+    PEOPLE = "people"
+    GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a request changes: a person, or with `changes` a group; and the question with which it would begin alone."""
+    """What a request is about, and the question with which it would begin alone: nobody yet, a person, or a group with its `changes`."""
 
-    id: UUID
+    kind: Kind
     asked: Statement
+    id: UUID = _NOBODY
     changes: Changes | None = None
 
 
@@ -55,9 +67,10 @@ class Part:
 def answered(part: Part) -> HttpResponse:
     """Return the answer to a request that is carried out with those of the same moment. Raises its refusal."""
     token = credential.sent(part.request)
-    group_id = None if part.wanted.changes is None else part.wanted.id
+    # Of people each wants another one, of a group all the same.
+    about = part.wanted.id if part.wanted.kind is Kind.GROUP else _NOBODY
     try:
-        _together((token, group_id), part)
+        _together((token, part.wanted.kind, about), part)
     except ApartError:
         # What a lot had come to is taken back with it.
         part.answer = part.refusal = None
@@ -90,27 +103,41 @@ def _carry_out(lot: Sequence[Part]) -> None:
 
 
 def _carry_out_as_one(lot: Sequence[Part]) -> None:
-    is_of_group = lot[0].wanted.changes is not None
-    who = authentication.directory(lot[0].request, _group(lot) if is_of_group else _people(lot))
-    callers = _callers_for_group if is_of_group else _callers_for_people
+    question, callers = _KINDS[lot[0].wanted.kind]
+    arriving: list[Arriving] = []
+    who = authentication.directory(lot[0].request, question(lot))
     with tenancy.of(who.organization):
-        for part, caller in callers(lot, who):
+        for part, caller in callers(lot, replace(who, arriving=arriving)):
             before = tenancy.connection.statements
             try:
                 part.answer = part.context.run(part.by, caller)
-            except (ScimError, Refusal) as refusal:
+            except (ScimError, Refusal, ApartError) as refusal:
                 if tenancy.connection.statements != before:
                     raise
                 # Nothing was done for it, so nothing is to be taken back.
                 tenancy.connection.needs_rollback = False
-                part.refusal = refusal
+                part.refusal = None if isinstance(refusal, ApartError) else refusal
+        if arriving:
+            arriving_together.let_in(arriving)
 
 
-def _people(lot: Sequence[Part]) -> Statement:
+def _no_question(_: Sequence[Part]) -> None:
+    """Return none: whom newcomers may mean is asked when we know for whom."""
+
+
+def _newcomers(lot: Sequence[Part], who: Caller) -> Iterator[tuple[Part, Caller]]:
+    """Give each the answer to what they would have asked."""
+    asked = [part.wanted.asked for part in lot]
+    answers = tenancy.read_several_as(who.organization, who.directory.pk, who.token.pk, asked)
+    for part, answer in zip(lot, answers, strict=True):
+        yield part, replace(who, foreseen=part.wanted.asked, answer=answer)
+
+
+def _people_held(lot: Sequence[Part]) -> Statement:
     return queries.users_held({part.wanted.id for part in lot})
 
 
-def _callers_for_people(lot: Sequence[Part], who: Caller) -> Iterator[tuple[Part, Caller]]:
+def _people(lot: Sequence[Part], who: Caller) -> Iterator[tuple[Part, Caller]]:
     """Give each the answer to what they would have asked; who is not here, or was changed by another one of the lot, is asked for alone."""
     rows = {UUID(row[0]): row for row in who.answer or ()}
     for part in lot:
@@ -119,12 +146,12 @@ def _callers_for_people(lot: Sequence[Part], who: Caller) -> Iterator[tuple[Part
             yield part, replace(who, foreseen=part.wanted.asked, answer=[row])
 
 
-def _group(lot: Sequence[Part]) -> Statement:
+def _group_held(lot: Sequence[Part]) -> Statement:
     named = [value for part in lot if part.wanted.changes for value in part.wanted.changes.added]
     return queries.group_held(lot[0].wanted.id, memberships.held(dict.fromkeys(named)))
 
 
-def _callers_for_group(lot: Sequence[Part], who: Caller) -> Iterator[tuple[Part, Caller]]:
+def _group(lot: Sequence[Part], who: Caller) -> Iterator[tuple[Part, Caller]]:
     """Give the first the answer; the others have the group as those before them have left it, or read it anew."""
     held: dict[UUID, tuple[GroupRow, Group]] = {}
     answer: Rows | None = who.answer
@@ -136,6 +163,13 @@ def _callers_for_group(lot: Sequence[Part], who: Caller) -> Iterator[tuple[Part,
             held.clear()
 
 
+_Question = Callable[[Sequence[Part]], Statement | None]
+_Callers = Callable[[Sequence[Part], Caller], Iterator[tuple[Part, Caller]]]
+_KINDS: Final[dict[Kind, tuple[_Question, _Callers]]] = {
+    Kind.NEWCOMERS: (_no_question, _newcomers),
+    Kind.PEOPLE: (_people_held, _people),
+    Kind.GROUP: (_group_held, _group),
+}
 # A connection that is lost while it commits tells nobody whether it did.
 _together: Final = Together(
     _carry_out, unsure=(OperationalError, InterfaceError), patience_seconds=PATIENCE_SECONDS
