@@ -39,6 +39,10 @@ def define_kind(
     if not permissions:
         message = "A kind needs at least one permission."
         raise Invalid(message, field="permissions")
+    if len(set(permissions)) != len(permissions):
+        # Their order says which includes which.
+        message = "A permission stands in the order from weak to strong once."
+        raise Invalid(message, field="permissions")
     with tenancy.change(organization):
         above = Kind.objects.filter(organization=organization, name=parent).first() if parent else None
         if parent and above is None:

@@ -68,7 +68,7 @@ def define(
     capabilities: list[str] | None = None,
 ) -> Role:
     """Add a role of the organization's own. Raises Invalid, NameTaken."""
-    wanted = capabilities or []
+    wanted = list(dict.fromkeys(capabilities or ()))
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         message = "A role's name is lowercase letters, digits and underscores, beginning with a letter."
         raise Invalid(message, field="name")

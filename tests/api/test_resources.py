@@ -106,6 +106,7 @@ def test_an_organization_defines_kinds_of_its_own(acme, ada):
         ({"name": "fund", "permissions": []}, 400, "permissions"),
         ({"name": "fund"}, 400, "permissions"),
         ({"name": "fund", "permissions": ["view", 5]}, 400, "permissions[1]"),
+        ({"name": "fund", "permissions": ["view", "edit", "view"]}, 400, "permissions"),
         ({"name": "fund", "permissions": ["view"], "parent": "castle"}, 400, "parent"),
     ],
 )
@@ -117,7 +118,7 @@ def test_a_wrong_kind_is_refused(acme, ada, body, status, field):
 def test_an_organization_defines_roles_of_its_own(acme, ada):
     api = token_of(ada)
     body = {"name": "reviewer", "label": "Reviewer", "capabilities": ["record.read"]}
-    answer = api.post("/organizations/acme/roles", body)
+    answer = api.post("/organizations/acme/roles", body | {"capabilities": ["record.read", "record.read"]})
     assert (answer.status_code, answer.json()) == (201, {**body, "built_in": False})
     listed = api.get("/organizations/acme/roles").json()["items"]
     assert [role["name"] for role in listed if not role["built_in"]] == ["reviewer"]
