@@ -104,10 +104,10 @@ class Door(View):
         """Count the request against the limit of its token. ScimError too_many_requests."""
         if getattr(request, _COUNTED, False):
             return  # by its first try
-        setattr(request, _COUNTED, True)
         if isinstance(who, Caller):
             request_log.called(request, who)
         throttle.check(who.token)
+        setattr(request, _COUNTED, True)
 
     def handler(self, request: HttpRequest) -> Callable[..., HttpResponse]:
         """Return the method that answers. ScimError method."""

@@ -204,6 +204,13 @@ def test_a_lot_counts_each_of_its_requests_once_against_the_limit(acme, moment, 
     assert sorted(statuses(answers)) == [200] * 5 + [429]
 
 
+def test_who_was_too_many_in_a_lot_that_was_refused_is_so_alone(moment, okta, people):
+    directories.change(okta.directory, actor=SETUP, settings={"rate_limit": {"requests": 2, "seconds": 3600}})
+    taken = patched(f"/Users/{people[1]}", {"op": "replace", "path": "userName", "value": "a@acme.example"})
+    answers = moment.together(titled(people[0], "0"), taken, titled(people[2], "2"))
+    assert statuses(answers) == [200, 409, 429]
+
+
 def test_each_of_a_lot_has_a_line_of_its_own_in_the_log(acme, moment, people):
     moment.together(*(titled(each, "0") for each in people))
     with tenancy.of(acme):
