@@ -9,7 +9,8 @@ from identity import tenancy
 from identity.postgresql.flush import Statement
 from scim.filter.grammar import parse
 from scim.filter.sql import compiled
-from scim.queries import _GROUP_WORDS, _GROUPS_FROM
+from scim.queries import _GROUPS_FROM
+from scim.vocabularies import GROUP_WORDS
 from tests.conftest import scim_client
 from tests.scim.talk import BASE, Scim, crowd_memberships, entries
 
@@ -182,7 +183,7 @@ def test_two_patches_at_once_make_no_circle(okta, idp):
 def test_a_large_group_is_found_by_its_index(idp, okta, family, eraser):
     """Looking for a member's group starts from the member, with groups in groups or without."""
     crowd_memberships(eraser, okta.directory.organization_id)
-    condition, parameters = compiled(parse(f'members eq "{family[0]}"'), _GROUP_WORDS)
+    condition, parameters = compiled(parse(f'members eq "{family[0]}"'), GROUP_WORDS)
     explaining = Statement(f"EXPLAIN SELECT g.id{_GROUPS_FROM} AND {condition}", parameters)
     directory = okta.directory
     with tenancy.of(directory.organization_id), connection.cursor() as cursor:
