@@ -8,11 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit import stretch
-
 _BATCH = 5000
-# A record that grew long before stretches were measured catches up so many at a time.
-_STRETCHES = 2
 
 
 def run(batch: int = _BATCH) -> int:
@@ -37,8 +33,6 @@ def run_for(organization_id: UUID, batch: int = _BATCH) -> int:
             cursor.execute("SELECT audit_sequence(%s, %s)", [organization_id, batch])
             numbered = cursor.fetchone()[0]
             total += numbered
-        if total:
-            cursor.execute("SELECT audit_measure(%s, %s, %s)", [organization_id, stretch.ENTRIES, _STRETCHES])
     return total
 
 

@@ -5,6 +5,7 @@ so that a stretch of it is so many entries and no more (docs/decisions/bounded-p
 full, so that whoever asks for a time is led past those without it.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ _OVERLAPPING: Final = """
   FROM audit_span WHERE organization_id = %(organization)s
    AND (%(since)s::timestamptz IS NULL OR until >= %(since)s) AND (%(until)s::timestamptz IS NULL OR since < %(until)s)
 """
+# What measuring may take of a run, so that a long record that catches up leaves the processor to whoever changes something.
+_SECONDS: Final = 1.0
 _MEASURED: Final = "SELECT COALESCE(max(last), 0) FROM audit_span WHERE organization_id = %(organization)s"
 _BEHIND: Final = (
     f"SELECT COALESCE((SELECT min(first) - 1 {_OVERLAPPING} AND last > %(place)s), ({_MEASURED}))"
@@ -34,6 +37,25 @@ _BEFORE: Final = (
     f"SELECT CASE WHEN %(place)s > 1 + ({_MEASURED}) THEN %(place)s"
     f" ELSE COALESCE((SELECT max(last) + 1 {_OVERLAPPING} AND first < %(place)s), 1) END"
 )
+
+
+def measure(seconds: float = _SECONDS) -> int:
+    """Write from when to when full stretches go, one of each record at a time, at most for so long; answers how many it was.
+
+    Two at once are harmless. What is left waits for the next run; until then these stretches are read whole.
+    """
+    until, measured = time.monotonic() + seconds, 0
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT audit_unmeasured(%s)", [ENTRIES])
+            before_this_round = measured
+            for (organization_id,) in cursor.fetchall():
+                cursor.execute("SELECT audit_measure(%s, %s, 1)", [organization_id, ENTRIES])
+                measured += int(cursor.fetchone()[0])
+                if time.monotonic() > until:
+                    return measured
+            if measured == before_this_round:
+                return measured
 
 
 def behind(values: Mapping[str, Any], place: int) -> int:

@@ -28,6 +28,7 @@ def write(organization, entries, days):
                 subject=Subject("member", str(days)),
             )
     sequencer.run()
+    stretch.measure()
 
 
 @pytest.fixture
@@ -111,23 +112,40 @@ def test_a_time_is_found_whole_and_without_the_rest_of_the_record(long_record, r
             assert pages <= len(expected) + 2, (since, until)
 
 
-def test_a_record_that_was_long_before_is_measured_a_few_stretches_at_a_time(long_record, eraser):
+def test_a_record_that_was_long_before_is_measured_a_stretch_at_a_time(long_record, eraser):
     organization, began = long_record
+    measured = spans(organization)
     eraser.execute("DELETE FROM audit_span")
-    write(organization, 1, DAYS)
-    assert len(spans(organization)) == 2
+    assert stretch.measure(seconds=0) == 1
+    assert spans(organization) == measured[:1]
     with tenancy.of(organization):
         for since, until in asked_for(began):
             expected = meant(organization, since, until)
             assert forwards(organization, since, until)[0] == expected
             assert backwards(organization, since, until)[0] == expected
-    for _ in range(20):
-        write(organization, 1, DAYS)
-    with tenancy.of(organization):
-        assert len(spans(organization)) == export.head(organization.pk) // 5
+    assert stretch.measure() == len(measured) - 1
+    assert spans(organization) == measured
+    assert stretch.measure() == 0
 
 
-def test_nobody_but_the_sequencer_writes_them_and_no_other_organization_sees_them(long_record, globex):
+def test_one_run_measures_every_long_record(long_record, globex, eraser):
+    write(globex, 12, 0)
+    eraser.execute("DELETE FROM audit_span")
+    stretch.measure()
+    for each in (long_record[0], globex):
+        with tenancy.of(each):
+            assert len(spans(each)) == export.head(each.pk) // 5 > 1
+
+
+def test_a_record_that_has_ended_is_measured_no_more(long_record, eraser):
+    organization, _ = long_record
+    eraser.execute("DELETE FROM audit_span")
+    eraser.execute("INSERT INTO audit_ending (organization_id) VALUES (%s)", [organization.pk])
+    assert stretch.measure() == 0
+    assert spans(organization) == []
+
+
+def test_no_process_writes_them_itself_and_no_other_organization_sees_them(long_record, globex):
     assert spans(globex) == []
     with tenancy.change(globex), connection.cursor() as cursor:
         cursor.execute(

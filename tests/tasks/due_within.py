@@ -5,8 +5,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from audit import sequencer
-from audit.models import Entry, Position
+from audit import sequencer, stretch
+from audit.models import Entry, Position, Span
 from audit.record import Actor
 from identity import (
     bundles,
@@ -35,6 +35,20 @@ def sequence(world: World) -> Due:
             return sequencer.lag_seconds(), Position.objects.count() == Entry.objects.count()
 
     return Due(TABLE.format("audit_position"), look, (0.0, True))
+
+
+MANY = """
+INSERT INTO audit_entry (id, organization_id, event, outcome, reason, source, actor_kind, actor_id, subject_kind, subject_id, request_id,
+  happened_at, commitment)
+SELECT uuidv7(), %(organization)s, 'member.change', 'success', '', 'scim', 'directory', 'x', 'member', 'x', '', now(), ''
+  FROM generate_series(1, %(entries)s);
+"""
+
+
+def measure(world: World) -> Due:
+    world.eraser.execute(MANY, {"organization": world.acme.pk, "entries": 2 * stretch.ENTRIES})
+    sequencer.run()
+    return Due(TABLE.format("audit_span"), lambda: world.number(Span), 2)
 
 
 def _two(world: World) -> list[Any]:
@@ -205,6 +219,7 @@ def expiring_tokens(world: World) -> Due:
 
 CASES = {
     "tasks.wake.sequence": sequence,
+    "tasks.jobs.record.measure": measure,
     "tasks.jobs.leavers.scheduled_ends": scheduled_ends,
     "tasks.jobs.leavers.grace_ends": grace_ends,
     "tasks.jobs.leavers.retention_ends": retention_ends,
