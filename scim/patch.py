@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from scim import coercion, own_values, unmapped
@@ -144,7 +145,7 @@ def _chosen(before: list[Any], operation: Operation, notices: Notices) -> list[A
             after.append(changed)
     if found or operation.kind == "remove":
         return after
-    created = from_filter(inner, attribute) if inner is not None else {}
+    created = from_filter(inner, attribute, operation.written) if inner is not None else {}
     if created is None:
         raise ScimError(Code.TARGET_MISSING, path=operation.written)
     notices.add("created_value", operation.written)
@@ -168,17 +169,23 @@ def _element(element: Resource, operation: Operation) -> Resource:
     return {**element, **operation.value}
 
 
-def from_filter(tree: Filter, attribute: Attribute) -> Resource | None:
-    """Return the value that `a eq 1 and b eq 2` describes; None for a filter that describes no single one."""
+def from_filter(tree: Filter, attribute: Attribute, written: str) -> Resource | None:
+    """Return the value that `a eq 1 and b eq 2` describes; None for a filter that describes no single one.
+
+    Such a value is written as one in a body is, and as strictly (ScimError value_wrong): a filter may compare with more than can be kept.
+    """
     created: Resource = {}
     for each in tree.terms if isinstance(tree, And) else (tree,):
         if not isinstance(each, Comparison) or each.operator != "eq":
             return None
         sub = part(each.path, attribute)
         value = comparable(each, sub)
-        if value is not None:
-            created[sub.name] = value
-    return created
+        if isinstance(value, Decimal):
+            value = int(value) if value == value.to_integral_value() else float(value)
+        value = coercion.value_of(sub, value, Notices(), written)
+        if created.setdefault(sub.name, value) != value:
+            return None
+    return {name: value for name, value in created.items() if value is not None}
 
 
 def _single_primary(before: list[Any], after: list[Any]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,10 @@ ATTRIBUTES = (
     Attribute("numbers", "", "integer", multi_valued=True),
     Attribute("badge", "", "complex", sub_attributes=(Attribute("colour", ""), Attribute("level", "", "integer"))),
     Attribute("desks", "", "complex", multi_valued=True, sub_attributes=(Attribute("floor", "", "integer"), Attribute("type", ""))),
+    Attribute("places", "", "complex", multi_valued=True, sub_attributes=(
+        Attribute("note", ""), Attribute("floor", "", "integer"), Attribute("height", "", "decimal"), Attribute("since", "", "dateTime"),
+        Attribute("photo", "", "binary"), Attribute("kind", "", canonical_values=("work", "home"), closed=True),
+    )),
 )  # fmt: skip
 URNS = [
     "urn:acme:hr:User",
@@ -107,6 +112,38 @@ def test_values_without_parts_are_chosen_by_value():
     assert after("tags", "remove", value=["red"])["tags"] == ["Blue", "green"]
     with pytest.raises(ScimError, match="No value matches"):
         after('tags[value sw "z"]', "replace", value="x")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "made"),
+    [
+        ('floor eq "5"', {"floor": 5}), ("floor eq 1e3", {"floor": 1000}), ("floor eq 5.0", {"floor": 5}), ("floor eq 5", {"floor": 5}),
+        ("height eq 1.5", {"height": 1.5}), ('height eq "1.5"', {"height": 1.5}), ("height eq 2", {"height": 2}),
+        ('kind eq "Work"', {"kind": "Work"}), ('kind eq ""', {}), ("kind eq null", {}),
+        ('kind eq "work" and floor eq 1', {"kind": "work", "floor": 1}),
+        ('since eq "2026-01-31T12:00:00Z"', {"since": "2026-01-31T12:00:00Z"}),
+    ],
+)  # fmt: skip
+def test_a_value_that_a_filter_describes_is_made_in_the_types_of_its_schema(chosen, made):
+    path = f"urn:x:y:places[{chosen}].note"
+    after = patched(kind_of("urn:x:y"), {"userName": "a"}, {"op": "add", "path": path, "value": "n"})
+    assert after["urn:x:y"]["places"] == [{**made, "note": "n"}]
+    assert orjson.loads(orjson.dumps(after)) == after
+
+
+@pytest.mark.parametrize(
+    ("chosen", "scim_type"),
+    [
+        ("floor eq 1.5", "invalidValue"), ("floor eq 99999999999999999999", "invalidValue"), ("height eq 1e999", "invalidValue"),
+        ('kind eq "garage"', "invalidValue"), ('since eq "2026-01-31"', "invalidValue"), ('since eq "2026-W01"', "invalidValue"),
+        ('photo eq "!!"', "invalidValue"), ('kind eq "work" and kind eq "home"', "noTarget"),
+    ],
+)  # fmt: skip
+def test_a_filter_makes_no_value_that_its_schema_refuses(chosen, scim_type):
+    path = f"urn:x:y:places[{chosen}].note"
+    with pytest.raises(ScimError) as refused:
+        patched(kind_of("urn:x:y"), {"userName": "a"}, {"op": "add", "path": path, "value": "n"})
+    assert (refused.value.status, refused.value.scim_type) == (400, scim_type)
 
 
 GOOD = [
