@@ -179,7 +179,7 @@ def from_filter(tree: Filter, attribute: Attribute, written: str) -> Resource | 
         if not isinstance(each, Comparison) or each.operator != "eq":
             return None
         sub = part(each.path, attribute)
-        value = comparable(each, sub)
+        value: Any = comparable(each, sub)
         if isinstance(value, Decimal):
             value = int(value) if value == value.to_integral_value() else float(value)
         value = coercion.value_of(sub, value, Notices(), written)
