@@ -133,6 +133,13 @@ def record_all(lines: Iterable[Line]) -> list[UUID]:
     return ids + _write(_connection.ahead, _ALONE, {}, compose(part))
 
 
+def record_composed(several: Iterable[Composed]) -> None:
+    """Write what was composed in several contexts, by one statement for up to ENTRIES_AT_ONCE of them, in the manner of `record_all`."""
+    rest = iter(several)
+    while part := list(islice(rest, ENTRIES_AT_ONCE)):
+        _write(_connection.ahead, _ALONE, {}, composed_together(part))
+
+
 def with_entries(change: str) -> str:
     """Return the statement that makes a change and writes its entries at once; built once, for `record_with`.
 

@@ -3,7 +3,7 @@
 Why: docs/decisions/last-administrator.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -33,47 +33,33 @@ class Duties:
 _HELD = f"""identity_roleassignment held JOIN identity_role role ON role.organization_id = held.organization_id
     AND role.id = held.role_id AND role.name = '{ADMINISTRATOR}'
    WHERE held.organization_id = %(organization)s AND held.ended_at IS NULL"""
-# Two values for a statement about %(member)s of %(organization)s: is this an administrator, and the one for emergencies?
+# Rows for a statement about %(members)s of %(organization)s: who of them is an administrator, and who the one for emergencies.
 DUTIES: Final = f"""
-  EXISTS (SELECT 1 FROM {_HELD} AND held.member_id = %(member)s),
-  EXISTS (SELECT 1 FROM identity_organization
-    WHERE id = %(organization)s AND sign_on = '{Organization.SignOn.SINGLE_SIGN_ON.value}' AND break_glass_id = %(member)s)
+SELECT 'administrator', NULL::uuid, held.member_id FROM {_HELD} AND held.member_id = ANY (%(members)s)
+UNION ALL SELECT 'break_glass', NULL, break_glass_id FROM identity_organization
+  WHERE id = %(organization)s AND sign_on = '{Organization.SignOn.SINGLE_SIGN_ON.value}' AND break_glass_id = ANY (%(members)s)
 """  # noqa: S608 - built from constants alone
 
 
 def duties_of(member: Member) -> Duties:
     """Return what hangs on the member, for somebody who only asks. The tenancy must be set."""
-    values = {"organization": member.organization_id, "member": member.pk}
-    administers, break_glass = tenancy.asked(f"SELECT {DUTIES}", values)[0]
-    return Duties(administers and not others_administer(member), break_glass)
+    values = {"organization": member.organization_id, "members": [member.pk]}
+    held = {kind for kind, _, _ in tenancy.asked(DUTIES, values)}
+    return Duties("administrator" in held and not others_administer(member), "break_glass" in held)
 
 
-def duties_of_leaver(member: Member, *, administers: bool, break_glass: bool) -> Duties:
-    """Return what hangs on a member who goes in this transaction, of whom the values of DUTIES are known.
+def duties_of_leavers(
+    members: Sequence[Member], *, administrators: Container[UUID], break_glass: Container[UUID]
+) -> list[tuple[Member, Duties]]:
+    """Return with each of the members, who have gone in this order and in this transaction, what hangs on them; DUTIES are known by id.
 
     Whoever takes another administrator away at this moment waits for us, or we for them: each would see the other's left.
     """
-    if administers:
-        hold_administrators(member.organization_id)
-    return Duties(administers and not others_administer(member), break_glass)
-
-
-def gone_among(organization_id: UUID, members: Sequence[Member], *, actor: Actor) -> None:
-    """Alarm whoever must take over from any of the members, who have all just gone out; in the transaction of their departure."""
-    organization = Organization.objects.get(pk=organization_id)
-    held = RoleAssignment.objects.filter(
-        organization=organization_id, role__name=ADMINISTRATOR, ended_at__isnull=True
-    )
-    administered = held.filter(member__in=members).values_list("member_id", flat=True).first()
-    if administered is not None:
-        hold_administrators(organization_id)
-    left_alone = administered is not None and not held.filter(member__state=Member.State.ACTIVE).exists()
-    single = organization.sign_on == Organization.SignOn.SINGLE_SIGN_ON
-    for member in members:
-        duties = Duties(
-            left_alone and member.pk == administered, single and organization.break_glass_id == member.pk
-        )
-        gone(member, duties, actor=actor)
+    last = next((member for member in reversed(members) if member.pk in administrators), None)
+    if last is not None:
+        hold_administrators(last.organization_id)
+    left_alone = last is not None and not others_administer(last)
+    return [(member, Duties(left_alone and member is last, member.pk in break_glass)) for member in members]
 
 
 def refuse_last_administrator(

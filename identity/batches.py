@@ -4,7 +4,6 @@ One call is one transaction with a few statements, and one entry for each thing 
 (identity.members, identity.exits). A refusal is of the whole batch: nothing of it is left.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from psycopg.types.json import Jsonb
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, record_all
-from identity import alarms, arrivals, credential_ends, first_defaults, links, member_row, rows, tenancy
+from identity import arrivals, exits, first_defaults, links, member_row, rows, tenancy
 from identity.arrivals import Newcomer
 from identity.models import ActivePeriod, Directory, Member, Organization
 
@@ -34,15 +33,6 @@ UPDATE identity_member member
 # PostgreSQL compares row by row: of two who exchange their names each would find the other's taken.
 _LET_GO = """
 UPDATE identity_member SET user_name_key = id::text, email_claim = NULL WHERE organization_id = %(organization)s AND id = ANY (%(ids)s)
-"""
-_SUSPEND = """
-WITH gone AS (
-  UPDATE identity_member SET state = 'suspended', state_reason = %(reason)s, session_epoch = session_epoch + 1, version = version + 1,
-         changed_at = %(now)s, suspended_at = %(now)s
-   WHERE organization_id = %(organization)s AND id = ANY (%(ids)s) RETURNING id
-)
-UPDATE identity_activeperiod SET ended_at = %(now)s
- WHERE organization_id = %(organization)s AND member_id IN (SELECT id FROM gone) AND ended_at IS NULL
 """
 _REACTIVATE = """
 UPDATE identity_member SET state = 'active', state_reason = '', version = version + 1, changed_at = %(now)s, suspended_at = NULL,
@@ -190,33 +180,10 @@ def suspend(
             for member in locked(organization, versions)
             if member.state == Member.State.ACTIVE and member.version == versions[member.pk]
         ]
-        if not gone:
-            return []
-        now = timezone.now()
-        names = {member.pk: member.user_name for member in gone}
-        links.count_many()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _SUSPEND, {"organization": organization.pk, "ids": list(names), "now": now, "reason": reason}
-            )
-        ended = credential_ends.end_credentials_of(organization.pk, names, actor=actor, reason="suspended")
-        counted = Counter((kind, owner) for kind, _, owner in ended)
+        leaving = exits.Leaving(actor=actor, reason=reason)
         for member in gone:
-            member.state, member.state_reason, member.suspended_at = Member.State.SUSPENDED, reason, now
-            member.version += 1
-        record_all(
-            _line(
-                Event.MEMBER_SUSPEND, member, actor,
-                {"state": [Member.State.ACTIVE.value, Member.State.SUSPENDED.value]},
-                {
-                    "reason": reason,
-                    "sessions": counted["session", member.pk],
-                    "tokens": counted["token", member.pk],
-                },
-            )
-            for member in gone
-        )  # fmt: skip
-        alarms.gone_among(organization.pk, gone, actor=actor)
+            leaving.add(member)
+        leaving.write()
     return gone
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event
@@ -22,12 +21,6 @@ ENDED: Final = """ended AS (
   UPDATE identity_token SET revoked_at = %(now)s
    WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND revoked_at IS NULL RETURNING id, member_id
 )"""
-# The same for one %(member)s: PostgreSQL keeps its plan, where it makes one for each array anew.
-ENDED_OF_ONE: Final = ENDED.replace("= ANY (%(members)s)", "= %(member)s")
-_END: Final = f"""
-WITH {ENDED}
-SELECT 'session', id, member_id FROM ended UNION ALL SELECT 'token', id, member_id FROM revoked
-"""  # noqa: S608 - built from constants alone
 # Rows that somebody holds are left to the next time: whoever leaves ends all of theirs in an order of its own. The choice stands by itself
 # (WITH): in a condition PostgreSQL may make it anew for each row, and go beyond the limit.
 _DUE: Final = """
@@ -74,28 +67,6 @@ def expire_tokens(organization_id: UUID, *, most: int, actor: Actor) -> int:
 
 def _expired(sql: str, organization_id: UUID, most: int) -> list[tuple[Any, ...]]:
     return tenancy.asked(sql, {"organization": organization_id, "now": timezone.now(), "most": most})
-
-
-def end_credentials_of(
-    organization_id: UUID, names: Mapping[UUID, str], *, actor: Actor, reason: str
-) -> list[Ended]:
-    """End every session and revoke every token of the members, given by id with their user names.
-
-    Returns ("session" or "token", its id, the member's). Expired ones are closed too, so none is left open.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _END,
-            {
-                "now": timezone.now(),
-                "reason": reason,
-                "organization": organization_id,
-                "members": list(names),
-            },
-        )
-        ended: list[Ended] = cursor.fetchall()
-    record_all(lines_of(ended, organization_id, names, actor, reason))
-    return ended
 
 
 def lines_of(

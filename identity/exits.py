@@ -1,13 +1,17 @@
-"""Shutting a person out for the time being, in one step for every path; and what an offboarding (identity.offboarding) would end."""
+"""Shutting people out for the time being, in one step for every path; and what an offboarding (identity.offboarding) would end."""
 
-from typing import Final
+from collections import Counter
+from collections.abc import Sequence
+from contextvars import Context, copy_context
+from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, Line, record_all
-from identity import alarms, credential_ends, tenancy
+from audit.record import Actor, Line, compose, record_composed
+from identity import alarms, credential_ends, links, tenancy
 from identity.member_row import subject_of
 from identity.models import Grant, Invitation, Member, Membership, RoleAssignment, Session, Token
 
@@ -32,48 +36,95 @@ def preview(member: Member) -> dict[str, int]:
     }
 
 
+# Each row is something that ended, or a duty that is now nobody's.
 _SUSPEND: Final = f"""
 WITH gone AS (
   UPDATE identity_member SET state = 'suspended', state_reason = %(state_reason)s, session_epoch = session_epoch + 1,
          version = version + 1, changed_at = %(now)s, suspended_at = %(now)s
-   WHERE organization_id = %(organization)s AND id = %(member)s
+   WHERE organization_id = %(organization)s AND id = ANY (%(members)s)
 ), period AS (
   UPDATE identity_activeperiod SET ended_at = %(now)s
-   WHERE organization_id = %(organization)s AND member_id = %(member)s AND ended_at IS NULL
-), {credential_ends.ENDED_OF_ONE}
-SELECT ARRAY(SELECT id FROM ended), ARRAY(SELECT id FROM revoked), {alarms.DUTIES}
+   WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND ended_at IS NULL
+), {credential_ends.ENDED}
+SELECT 'session', id, member_id FROM ended UNION ALL SELECT 'token', id, member_id FROM revoked UNION ALL {alarms.DUTIES}
 """  # noqa: S608 - built from constants alone
+# For one member PostgreSQL keeps its plan by itself.
+_SUSPEND_ONE: Final = _SUSPEND.replace("= ANY (%(members)s)", "= %(member)s")
+
+
+class Leaving:
+    """Members of one organization who are shut out at one time, in one transaction: named one by one, written together.
+
+    Between the two the objects are ahead of their rows, which the caller holds.
+    """
+
+    def __init__(self, *, actor: Actor, reason: str) -> None:
+        self.actor = actor
+        self.reason = reason
+        self.now = timezone.now()
+        # The entries of each are written in the context in which they were named.
+        self.contexts: dict[UUID, Context] = {}
+        self.members: list[Member] = []
+
+    def add(self, member: Member) -> None:
+        """Make an active member suspended: out at once, access dormant."""
+        member.state, member.state_reason, member.suspended_at = Member.State.SUSPENDED, self.reason, self.now
+        member.session_epoch += 1
+        member.version += 1
+        member.changed_at = self.now
+        self.members.append(member)
+        self.contexts[member.pk] = copy_context()
+
+    def write(self) -> None:
+        """Write all of them, end what they came in by, and alarm whoever must take over."""
+        if not self.members:
+            return
+        ended: dict[UUID, list[credential_ends.Ended]] = {}
+        duties: dict[str, set[UUID]] = {"administrator": set(), "break_glass": set()}
+        for row in self._ended():
+            kind, _, member_id = row
+            if kind in duties:
+                duties[kind].add(member_id)
+            else:
+                ended.setdefault(member_id, []).append(row)
+        record_composed(
+            self.contexts[member.pk].run(compose, self._lines(member, ended.get(member.pk, [])))
+            for member in self.members
+        )
+        for member, its_duties in alarms.duties_of_leavers(
+            self.members, administrators=duties["administrator"], break_glass=duties["break_glass"]
+        ):
+            self.contexts[member.pk].run(alarms.gone, member, its_duties, actor=self.actor)
+
+    def _ended(self) -> list[tuple[Any, ...]]:
+        values = {
+            "organization": self.members[0].organization_id,
+            "now": self.now,
+            "state_reason": self.reason,
+            "reason": "suspended",
+        }
+        if len(self.members) == 1:
+            return tenancy.asked(_SUSPEND_ONE, values | {"member": self.members[0].pk})
+        links.count_many()
+        return tenancy.asked_of_some(_SUSPEND, values | {"members": [member.pk for member in self.members]})
+
+    def _lines(self, member: Member, ended: Sequence[credential_ends.Ended]) -> list[Line]:
+        names = {member.pk: member.user_name}
+        counted = Counter(kind for kind, _, _ in ended)
+        suspended = Line(
+            Event.MEMBER_SUSPEND,
+            member.organization_id,
+            self.actor,
+            subject_of(member),
+            changes={"state": [Member.State.ACTIVE.value, Member.State.SUSPENDED.value]},
+            data={"reason": self.reason, "sessions": counted["session"], "tokens": counted["token"]},
+        )
+        lines = credential_ends.lines_of(ended, member.organization_id, names, self.actor, "suspended")
+        return [*lines, suspended]
 
 
 def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
     """Make an active member suspended, whose row the caller has locked in its own transaction: out at once, access dormant."""
-    now = timezone.now()
-    values = {
-        "organization": member.organization_id,
-        "member": member.pk,
-        "now": now,
-        "state_reason": reason,
-        "reason": "suspended",
-    }
-    session_ids, token_ids, administers, break_glass = tenancy.asked(_SUSPEND, values)[0]
-    member.state, member.state_reason, member.suspended_at = Member.State.SUSPENDED, reason, now
-    member.session_epoch += 1
-    member.version += 1
-    member.changed_at = now
-    ended = [("session", id_, member.pk) for id_ in session_ids] + [
-        ("token", id_, member.pk) for id_ in token_ids
-    ]
-    suspended = Line(
-        Event.MEMBER_SUSPEND,
-        member.organization_id,
-        actor,
-        subject_of(member),
-        changes={"state": [Member.State.ACTIVE.value, Member.State.SUSPENDED.value]},
-        data={"reason": reason, "sessions": len(session_ids), "tokens": len(token_ids)},
-    )
-    names = {member.pk: member.user_name}
-    record_all(
-        [*credential_ends.lines_of(ended, member.organization_id, names, actor, "suspended"), suspended]
-    )
-    duties = alarms.duties_of_leaver(member, administers=administers, break_glass=break_glass)
-    alarms.gone(member, duties, actor=actor)
+    leaving = Leaving(actor=actor, reason=reason)
+    leaving.add(member)
+    leaving.write()

@@ -140,8 +140,12 @@ def change_locked(
     external_id: str | _Unset | None = UNSET,
     reason: str = "",
     holder: Holder | None = None,
+    leaving: exits.Leaving | None = None,
 ) -> Member:
-    """Do so to a member whose row the caller has locked and just read, in the caller's transaction (`tenancy.change` or `whole`)."""
+    """Do so to a member whose row the caller has locked and just read, in the caller's transaction (`tenancy.change` or `whole`).
+
+    `leaving` takes in whoever is to be suspended; the caller writes them.
+    """
     known_as = member_row.known_by(locked)
     changes = member_row.assign(locked, user_name, profile)
     if holder is not None and member_row.known_by(locked) != known_as:
@@ -151,7 +155,10 @@ def change_locked(
     if changes:
         member_row.save(locked, actor, changes)
     if active is False and locked.state == Member.State.ACTIVE:
-        exits.suspend_locked(locked, actor=actor, reason=reason)
+        if leaving is not None:
+            leaving.add(locked)
+        else:
+            exits.suspend_locked(locked, actor=actor, reason=reason)
     elif active is True and locked.state != Member.State.ACTIVE:
         _reactivate_locked(locked, actor=actor, reason=reason)
     return locked

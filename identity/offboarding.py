@@ -14,7 +14,6 @@ from django.utils import timezone
 from audit.events import Event
 from audit.record import Actor, Line
 from identity import alarms, holdings, links, memberships, receipts, reviews, roles, tenancy
-from identity.alarms import Duties
 from identity.holdings import Held
 from identity.member_row import subject_of
 from identity.models import Directory, Member
@@ -157,10 +156,11 @@ def _mark(member: Member, now: datetime, reason: str) -> None:
 
 def _alarm(active: Sequence[Member], ended: Mapping[UUID, Held], actor: Actor) -> None:
     """Alarm whoever must take over from those who were active until now."""
-    administrators = [member for member in active if ended[member.pk].administers]
-    is_last = bool(administrators) and not roles.others_administer(administrators[-1])
-    for member in active:
-        duties = Duties(is_last and member is administrators[-1], ended[member.pk].break_glass)
+    administrators = {member.pk for member in active if ended[member.pk].administers}
+    break_glass = {member.pk for member in active if ended[member.pk].break_glass}
+    for member, duties in alarms.duties_of_leavers(
+        active, administrators=administrators, break_glass=break_glass
+    ):
         alarms.gone(member, duties, actor=actor)
 
 

@@ -30,6 +30,7 @@ TOKEN = f"NULLIF(current_setting('{TOKEN_SETTING}', true), '')::uuid"
 _SET_ASKING = f"SELECT set_config('{DIRECTORY_SETTING}', %s, true), set_config('{TOKEN_SETTING}', %s, true)"
 _SET_ALL = f"{_SET}, {_SET_ASKING.removeprefix('SELECT ')}, set_config('plan_cache_mode', %s, true)"
 _SET_PLANNED = f"{_SET_ASKING}, set_config('plan_cache_mode', %s, true)"
+_PLANNED_ONCE = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true)"
 _PLANNED_AS_EVER = "SELECT set_config('plan_cache_mode', 'auto', true)"
 _ATTRIBUTE = "rollcall_tenant"
 connection = cast("DatabaseWrapper", default_connection)
@@ -224,3 +225,9 @@ def _apply(tenant: tuple[str, str]) -> None:
 def asked(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Return the rows of one statement in the transaction that is open; what is queued travels with it."""
     return connection.ask(Statement(sql, parameters))[0]
+
+
+def asked_of_some(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Do so for a statement of arrays whose plan is good for any number; to make it anew for each, as PostgreSQL would, costs as much."""
+    connection.ahead(_PLANNED_ONCE)
+    return connection.ask(Statement(sql, parameters), Statement(_PLANNED_AS_EVER))[0]

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from audit.record import Actor
 from identity import tenancy, tokens
 from identity.arriving_together import Arriving
+from identity.exits import Leaving
 from identity.models import Directory, Group, Member, Organization, Token
 from identity.postgresql.base import Later
 from identity.postgresql.flush import Rows, Statement
@@ -34,8 +35,9 @@ class Caller:
     answer: Rows | None = None
     # Groups that the transaction of a lot holds, in both forms, as they are by now.
     held: dict[UUID, tuple[GroupRow, Group]] | None = None
-    # Newcomers whom a lot lets in at its end.
+    # Newcomers whom a lot lets in at its end, and people whom it shuts out there.
     arriving: list[Arriving] | None = None
+    leaving: Leaving | None = None
 
     @property
     def schemas(self) -> Registry:

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from identity import tenancy
 from identity.errors import Refusal
 from identity.postgresql.flush import Rows
-from scim import bulk_references, queries
+from scim import bulk_references, people, queries
 from scim.authentication import Caller
 from scim.bulk_operations import Operation
 from scim.call import Call
@@ -73,12 +73,14 @@ class Changes:
         refused = [each for each, _ in lot]
         try:
             with tenancy.whole(self._call.who.organization):
+                leaving = people.leaving(self._call.who)
                 for each, who in lot:
                     refused = [each]
-                    done.append((each, answer(each, who)))
+                    done.append((each, answer(each, replace(who, leaving=leaving))))
                     if time.monotonic() >= ends_at:
                         break
                 refused = [each for each, _ in done]
+                people.let_go(self._call.who, leaving)
         except (ScimError, Refusal):
             del self._call.understood[understood:]
             self._alone.update(refused)

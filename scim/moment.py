@@ -21,7 +21,7 @@ from identity.errors import Refusal, was_stopped
 from identity.models import Group
 from identity.postgresql.flush import Rows, Statement
 from identity.together import ApartError, Together
-from scim import authentication, credential, queries
+from scim import authentication, credential, people, queries
 from scim.authentication import Caller
 from scim.errors import ScimError
 from scim.membership import Changes
@@ -106,19 +106,26 @@ def _carry_out_as_one(lot: Sequence[Part]) -> None:
     question, callers = _KINDS[lot[0].wanted.kind]
     arriving: list[Arriving] = []
     who = authentication.directory(lot[0].request, question(lot))
+    leaving = people.leaving(who)
+
+    def done() -> tuple[int, int, int]:
+        return tenancy.connection.statements, len(arriving), len(leaving.members)
+
     with tenancy.of(who.organization):
-        for part, caller in callers(lot, replace(who, arriving=arriving)):
-            before = tenancy.connection.statements
+        for part, caller in callers(lot, replace(who, arriving=arriving, leaving=leaving)):
+            before = done()
             try:
                 part.answer = part.context.run(part.by, caller)
             except (ScimError, Refusal, ApartError) as refusal:
-                if tenancy.connection.statements != before:
+                if done() != before:
                     raise
                 # Nothing was done for it, so nothing is to be taken back.
                 tenancy.connection.needs_rollback = False
                 part.refusal = None if isinstance(refusal, ApartError) else refusal
         if arriving:
             arriving_together.let_in(arriving)
+        if leaving.members:
+            lot[-1].context.run(people.let_go, who, leaving)
 
 
 def _no_question(_: Sequence[Part]) -> None:

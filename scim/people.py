@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from identity import groups, members, returns
+from identity.exits import Leaving
 from identity.models import Member, PendingMembership
 from scim import asserted, burst_guard, following, queries
 from scim.authentication import Caller
@@ -17,6 +18,7 @@ from scim.resources import MemberFields, UserRow
 
 # A whole person, and what else a PATCH says, is taken; the one word on it is not.
 _KEPT_OUT: Final = "suspended_here"
+_REASON: Final = "told by the directory"
 
 
 def found(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow:
@@ -55,6 +57,8 @@ def changed(
         notices.add(_KEPT_OUT, "active", "left as it is")
         active = None
     external_id = row.external_id if keep_external_id and fields.external_id is None else fields.external_id
+    says_more = about is not None or _asserts_anew(row, fields) or external_id != row.external_id
+    leaving = who.leaving if row.active and active is False and not says_more else None
     member = members.change_locked(
         member,
         actor=who.actor,
@@ -63,9 +67,12 @@ def changed(
         active=active,
         directory=who.directory,
         external_id=members.UNSET if external_id == row.external_id else external_id,
-        reason="told by the directory",
+        reason=_REASON,
+        leaving=leaving,
     )
     was_taken = True
+    if leaving is not None:
+        return row_of(member, external_id, row.groups), was_taken
     if about is not None:
         following.note_unused(row.profile, fields.profile, notices)
         was_taken = following.assert_anew(member, fields.profile, about, actor=who.actor, notices=notices)
@@ -78,6 +85,19 @@ def changed(
     if external_id is not None and external_id != row.external_id and welcome(who, member, external_id):
         return found(who, row.id), was_taken
     return following.seen(who.directory, [row_of(member, external_id, row.groups)])[0], was_taken
+
+
+def leaving(who: Caller) -> Leaving:
+    """Return what takes in those of a lot who are suspended, of whom no more is said than that and attributes; their rows are held."""
+    return Leaving(actor=who.actor, reason=_REASON)
+
+
+def let_go(who: Caller, leaving: Leaving) -> None:
+    """Suspend them at the end of the lot."""
+    leaving.write()
+    burst_guard.note(
+        who.directory, [each.pk for each in leaving.members], Departure.Kind.SUSPEND, actor=who.actor
+    )
 
 
 def _asserts_anew(row: UserRow, fields: MemberFields) -> bool:
