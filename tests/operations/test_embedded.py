@@ -8,7 +8,9 @@ import stat
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import psycopg
@@ -109,15 +111,18 @@ def test_the_last_process_that_leaves_stops_the_servers(tmp_path, servers):
     assert not embedded.running(tmp_path)
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """Give a directory that nobody owns, and not below pytest's own: each run of pytest that begins beside this one closes that again."""
+    with TemporaryDirectory(prefix="rollcall-home-") as made:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(made, nobody.pw_uid, nobody.pw_gid)
+        yield Path(made)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes as somebody else")
-def test_an_ordinary_user_can_start_them(tmp_path):
+def test_an_ordinary_user_can_start_them(home):
     nobody = pwd.getpwnam("nobody")
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.is_relative_to("/tmp") and directory != Path("/tmp"):  # noqa: S108 - pytest's own folders
-            directory.chmod(0o755)
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, nobody.pw_uid, nobody.pw_gid)
     # Our own Python may lie where nobody may go; the system's serves as well when it is the same version.
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     python = (
