@@ -31,7 +31,8 @@ asked.add_argument("--data", help="a directory to keep and to use again")
 options = asked.parse_args()
 
 # The settings ask for the servers, so these come first.
-place = options.data or tempfile.TemporaryDirectory(prefix="bench-").name
+temporary = tempfile.TemporaryDirectory(prefix="bench-")  # removed when this process ends, after the servers
+place = options.data or temporary.name
 os.environ |= {"ROLLCALL_DEBUG": "true", "ROLLCALL_DATA": place, "DJANGO_SETTINGS_MODULE": "config.settings"}
 from config import embedded
 
