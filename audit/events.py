@@ -52,6 +52,7 @@ class Event(StrEnum):
     MEMBER_SCHEDULE_END = "member.schedule_end"
     MEMBER_PASSWORD = "member.password"  # noqa: S105 - the name of an event
     MEMBER_ERASE = "member.erase"
+    MEMBER_FORGET = "member.forget"
 
     SECOND_FACTOR_ENROL = "second_factor.enrol"
     SECOND_FACTOR_CODES = "second_factor.codes"

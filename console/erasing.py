@@ -36,12 +36,16 @@ def erase(visit: Visit, member: UUID) -> HttpResponse:
         except Refusal as refusal:
             refuse(form, refusal)
         else:
-            said = (
-                "This person was erased before; nothing changed."
-                if erased.already
-                else f"This person is erased. Entries of the record that lost their detail: {erased.details}."
-            )
-            return done(visit, said, "member", member=member)
+            return done(visit, _said(erased), "member", member=member)
     return page(
         visit, "member_erase.html", {"member": found, "form": form}, status=400 if form.errors else 200
     )
+
+
+def _said(erased: erasure.Erased) -> str:
+    if erased.already:
+        return "This person was erased before; nothing changed."
+    said = f"This person is erased. Entries of the record that lost their detail: {erased.details}"
+    if erased.finished:
+        return f"{said}."
+    return f"{said} so far; so much is kept of them that the rest is forgotten within the next minutes."

@@ -1,73 +1,58 @@
 """Erasing a person: their details go, the record still proves (docs/decisions/erasure.md)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import Q
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import member_row, tenancy
+from identity import forgetting, member_row, tenancy
 from identity.errors import Invalid
-from identity.models import (
-    Invitation,
-    Link,
-    Member,
-    Organization,
-    OutgoingMail,
-    Receipt,
-    RecoveryCode,
-    ReviewItem,
-    SecondFactor,
-    Session,
-    Token,
-)
+from identity.models import Erasure, Link, Member, Organization, RecoveryCode, SecondFactor
 
-_FORGET = "SELECT audit_erase(%(organization)s, %(member)s, %(subjects)s)"
+# Rows of one transaction. Whoever is erased with more has their names taken at once, and the rest forgotten by turns.
+ROOM: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What an erasure did: how many entries lost their detail. `already`: it had been done before."""
+    """What an erasure did: how many entries lost their detail so far. `already`: it was asked before. `finished`: nothing is left to do."""
 
     member_id: UUID
     details: int = 0
     already: bool = False
-
-
-_listeners: list[Callable[[Member], None]] = []
-
-
-def on_erase(listener: Callable[[Member], None]) -> None:
-    """Have `listener` forget what a floor above keeps about the person: called with the member, as they still are, in the transaction."""
-    if listener not in _listeners:
-        _listeners.append(listener)
+    finished: bool = True
 
 
 def erase(member: Member, *, actor: Actor, reason: str = "") -> Erased:
-    """Forget who the offboarded member was. Cannot be undone. Raises Invalid for one who is not offboarded."""
+    """Forget who the offboarded member was. Cannot be undone. Raises Invalid for one who is not offboarded.
+
+    What is more than one transaction should do waits as an Erasure, for `go_on`.
+    """
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
         if locked.erased_at is not None:
-            return Erased(locked.pk, already=True)
+            waiting = Erasure.objects.filter(organization=locked.organization_id, member=locked).first()
+            return Erased(locked.pk, waiting.details if waiting else 0, already=True, finished=not waiting)
         if locked.state != Member.State.OFFBOARDED:
             raise Invalid("Only an offboarded member can be erased: offboard them first.")
-        for listener in _listeners:
-            listener(locked)
-        count = _forget_in_record(locked, _forget_around(locked))
-        _forget_member(locked)
+        now = timezone.now()
+        erasure = forgetting.begun(locked, now)
+        _take_names(locked, now)
+        details, finished = forgetting.go_on(erasure, ROOM)
+        if not finished:
+            erasure.save(force_insert=True)
         record(
             Event.MEMBER_ERASE,
             organization_id=locked.organization_id,
             actor=actor,
             subject=member_row.subject_of(locked),
-            data={"reason": reason, "details": count},
+            data={"reason": reason, "details": details, "finished": finished},
         )
-    return Erased(locked.pk, count)
+    return Erased(locked.pk, details, finished=finished)
 
 
 def erase_if_due(member: Member, *, actor: Actor) -> bool:
@@ -82,49 +67,35 @@ def erase_if_due(member: Member, *, actor: Actor) -> bool:
         return not erase(locked, actor=actor, reason="retention ended").already
 
 
-def _forget_around(member: Member) -> list[str]:
-    """Empty what belongs to the member; returns the ids by which the record knows these things."""
-    mine = Q(organization=member.organization_id, member=member)
-    sessions, tokens = Session.objects.filter(mine), Token.objects.filter(mine)
-    invitations = Invitation.objects.filter(
-        Q(member=member) | Q(email_key=member.email_key or "-"), organization=member.organization_id
-    )
-    subjects = [
-        str(pk) for rows in (sessions, tokens, invitations) for pk in rows.values_list("pk", flat=True)
-    ]
-    OutgoingMail.objects.filter(
-        Q(about__in=invitations.values("pk")) | Q(to__iexact=member.email or "-"),
-        organization=member.organization_id,
-    ).delete()
-    sessions.update(name_id=None, name_id_digest=None, session_index="", ip="", user_agent="")
-    tokens.update(name="")
-    SecondFactor.objects.filter(mine).delete()
-    RecoveryCode.objects.filter(mine).delete()
-    for invitation in invitations:
-        invitation.email = invitation.email_key = f"erased-{invitation.pk}"
-        invitation.save(update_fields=["email", "email_key"])
-    links = Link.objects.filter(mine)
-    links.filter(tombstoned_at__isnull=True).update(tombstoned_at=timezone.now())
-    links.update(external_id=None)
-    Receipt.objects.filter(mine).update(body=None)
-    ReviewItem.objects.filter(mine).update(reason="")
-    return [str(member.pk), *subjects]
-
-
-def _forget_in_record(member: Member, subjects: list[str]) -> int:
-    """Delete the details of entries about the person; the entries and their commitments stay."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('rollcall.erasing', 'on', true)")
-        cursor.execute(
-            _FORGET,
-            {"organization": member.organization_id, "subjects": subjects, "member": str(member.pk)},
+def go_on(erasure_id: UUID, organization_id: UUID, *, actor: Actor) -> bool:
+    """Do one more turn of an erasure; tells whether there is more to do at once. Another worker's turn is left to it."""
+    with tenancy.change(organization_id):
+        erasure = Erasure.objects.select_for_update(skip_locked=True).filter(pk=erasure_id).first()
+        if erasure is None:
+            return False
+        _, finished = forgetting.go_on(erasure, ROOM)
+        if finished:
+            erasure.delete()
+        else:
+            erasure.save()
+        record(
+            Event.MEMBER_FORGET,
+            organization_id=organization_id,
+            actor=actor,
+            subject=member_row.subject_of(Member.objects.get(pk=erasure.member_id)),
+            data={"details": erasure.details, "finished": finished},
         )
-        count: int = cursor.fetchone()[0]
-        cursor.execute("SELECT set_config('rollcall.erasing', '', true)")
-    return count
+    return not finished
 
 
-def _forget_member(member: Member) -> None:
+def _take_names(member: Member, now: datetime) -> None:
+    """Make the member a nameless stone, with nothing by which somebody could be taken for them."""
+    mine = {"organization": member.organization_id, "member": member}
+    SecondFactor.objects.filter(**mine).delete()
+    RecoveryCode.objects.filter(**mine).delete()
+    links = Link.objects.filter(**mine)
+    links.filter(tombstoned_at__isnull=True).update(tombstoned_at=now)
+    links.update(external_id=None)
     name = f"erased-{member.pk}"
     member.user_name = member.user_name_key = name
     member.email = member.email_key = member.state_reason = ""
@@ -132,7 +103,7 @@ def _forget_member(member: Member) -> None:
     member.display_name = "Erased person"
     member.profile = {}
     member.set_unusable_password()
-    member.erased_at = member.changed_at = timezone.now()
+    member.erased_at = member.changed_at = now
     member.version += 1
     member.save(
         update_fields=[

@@ -11,9 +11,9 @@ class SamlConfig(AppConfig):
 
     def ready(self) -> None:
         """Have what this floor keeps about a person forgotten when they are erased, and put into the bundle of their organization."""
-        from identity import erasure  # models are there only now
+        from identity import forgetting  # models are there only now
         from saml import bundle_contents
         from saml.erasure import forget
 
-        erasure.on_erase(forget)
+        forgetting.on_erase(forget)
         bundle_contents.register()

@@ -3,16 +3,17 @@
 from django.db.models import Q
 
 from audit.models import Entry
-from identity.models import Member
+from identity.forgetting import Person, some
 from scim.models import LoggedRequest
 
 
-def forget(member: Member) -> None:
-    """Delete the kept requests about the member: those to their address, and those that changed something of them."""
+def forget(person: Person, room: int) -> int:
+    """Delete kept requests about the person: those to their address, and those that changed something of them."""
     about = Entry.objects.filter(
-        organization_id=member.organization_id, subject_id=str(member.pk), source="scim"
+        organization_id=person.organization_id, subject_id=str(person.member_id), source="scim"
     ).exclude(request_id="")
-    LoggedRequest.objects.filter(
-        Q(resource_id=member.pk) | Q(request_id__in=about.values("request_id")),
-        organization=member.organization_id,
-    ).delete()
+    requests = LoggedRequest.objects.filter(
+        Q(resource_id=person.member_id) | Q(request_id__in=about.values("request_id")),
+        organization=person.organization_id,
+    )
+    return some(requests, room).delete()[0]

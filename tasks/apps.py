@@ -12,7 +12,7 @@ class TasksConfig(AppConfig):
     def ready(self) -> None:
         """Have the sequencer and whoever reads directories or metadata woken after commits, and make the kinds of directories known."""
         from audit.record import on_recorded  # models are there only now
-        from identity import directory_kinds, drift, erasure, jobs, moves, sync_wake
+        from identity import directory_kinds, drift, forgetting, jobs, moves, sync_wake
         from saml import fetches
         from tasks import bundle_contents
         from tasks.connectors import CONNECTORS
@@ -26,7 +26,7 @@ class TasksConfig(AppConfig):
         on_recorded(wake)
         sync_wake.woken_by(wake_directory)
         fetches.woken_by(wake_for_metadata)
-        erasure.on_erase(forget)
+        forgetting.on_erase(forget)
         moves.on_move(forget_moved)
         bundle_contents.register()
         jobs.expect({entry.job: entry.seconds for entry in TIMETABLE})

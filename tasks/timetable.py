@@ -25,6 +25,7 @@ TIMETABLE: Final = (
     Every(60, "tasks.jobs.leavers.scheduled_ends"),
     Every(300, "tasks.jobs.leavers.grace_ends"),
     Every(3600, "tasks.jobs.leavers.retention_ends"),
+    Every(60, "tasks.jobs.leavers.erasures"),
     Every(300, "tasks.jobs.credentials.expired_tokens"),
     Every(300, "tasks.jobs.credentials.expired_sessions"),
     Every(300, "tasks.jobs.credentials.expired_invitations"),

@@ -23,6 +23,7 @@ from identity import (
     directories,
     domains,
     erasure,
+    forgetting,
     grants,
     group_batches,
     groups,
@@ -433,7 +434,18 @@ VERBS = {
         lambda acme, jane: (members.offboard(jane, actor=ADA), erasure.erase(jane, actor=ADA)),
         ["member.offboard", "member.erase"],
     ),
+    "erasure.go_on": (
+        lambda acme, jane: (members.offboard(jane, actor=ADA), gone_on(acme, jane)),
+        ["member.offboard", "member.forget"],
+    ),
 }
+
+
+def gone_on(acme, jane):
+    begun = forgetting.begun(jane, timezone.now())
+    with tenancy.change(acme):
+        begun.save(force_insert=True)
+    erasure.go_on(begun.pk, acme.pk, actor=ADA)
 
 
 def entries(organization):

@@ -15,11 +15,15 @@ from identity.models import Member
 
 
 class ShownErased(serializers.Serializer[Any]):
-    """How many entries of the record lost their detail; the entries themselves stay and still prove."""
+    """How many entries of the record lost their detail; the entries themselves stay and still prove.
+
+    Of somebody of whom very much is kept, the rest is forgotten within minutes: `finished` is false, and true when it is asked again then.
+    """
 
     member_id = serializers.UUIDField()
     details = serializers.IntegerField()
     already = serializers.BooleanField()
+    finished = serializers.BooleanField()
 
 
 class Erasure(OrganizationView):

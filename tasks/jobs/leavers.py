@@ -1,5 +1,6 @@
 """People whose time has come: scheduled ends, the end of suspended people's grace, and of what is kept about leavers."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -12,10 +13,10 @@ from django.utils import timezone
 
 from audit.record import Actor
 from identity import deadlines, erasure, tenancy
-from identity.models import Member
+from identity.models import Erasure, Member
 from scim import burst_guard
 from tasks.celery import app
-from tasks.jobs.turn import in_turn
+from tasks.jobs.turn import TURN_SECONDS, in_turn
 
 BATCH = 500
 # Of one transaction: whoever changes one of these people, or a group that they are in, waits for all of them.
@@ -87,6 +88,21 @@ def retention_ends() -> int:
             .only("id", "organization_id")[:BATCH]
         )
     return sum(erasure.erase_if_due(member, actor=actor) for member in due)
+
+
+@app.task(name="tasks.jobs.leavers.erasures")
+def erasures() -> int:
+    """Go on with erasures of people of whom more is kept than one transaction forgets, for a while; answers on how many it worked."""
+    actor = Actor("job", "erasures", "erasing people")
+    with tenancy.everywhere("erasures that are not finished"):
+        rows = list(Erasure.objects.order_by("erased_at").values_list("pk", "organization_id")[:BATCH])
+    until, worked = time.monotonic() + TURN_SECONDS, 0
+    for erasure_id, organization_id in rows:
+        worked += 1
+        while erasure.go_on(erasure_id, organization_id, actor=actor):
+            if time.monotonic() > until:
+                return worked
+    return worked
 
 
 def _together(due: Iterable[Member], offboard: Callable[[UUID, list[UUID]], int]) -> int:

@@ -1,5 +1,7 @@
 """Erasing a person: their name is nowhere any more, and the record still proves what it kept."""
 
+from uuid import UUID
+
 import pytest
 from django.db import DatabaseError, connection
 
@@ -8,6 +10,7 @@ from audit.json_text import canonical, commitment
 from audit.models import Detail, Entry, Position
 from identity import (
     erasure,
+    forgetting,
     grants,
     groups,
     invitations,
@@ -114,12 +117,17 @@ def test_the_record_of_nobody_can_be_deleted_without_an_erasure(acme, jane):
 
 def test_whoever_keeps_something_above_is_told(acme, lived):
     told = []
-    erasure.on_erase(told.append)
+
+    def keeper(person, room):
+        told.append((person.member_id, person.user_name, person.email, room > 0))
+        return 0
+
+    forgetting.on_erase(keeper)
     try:
         erasure.erase(lived, actor=SETUP)
     finally:
-        erasure._listeners.remove(told.append)
-    assert [member.pk for member in told] == [lived.pk]
+        forgetting._forgetters.remove(keeper)
+    assert told == [(lived.pk, "jane.smith", "jane@acme.example", True)]
 
 
 @pytest.mark.parametrize(("retention_days", "days", "erased"), [(0, 4000, 0), (30, 29, 0), (30, 31, 1)])
@@ -153,16 +161,24 @@ def test_erasing_through_the_api_needs_both_rights(acme, ada, gus, lived):
     )
 
 
-def test_the_function_that_forgets_works_for_the_organization_of_the_transaction_alone(acme, globex, jane):
-    question = "SELECT audit_erase(%s, %s, %s)"
-    values = [acme.pk, str(jane.pk), [str(jane.pk)]]
+@pytest.mark.parametrize(
+    ("question", "values"),
+    [
+        ("SELECT audit_erase_about(%s, ARRAY[%s], %s, 10)", (str(UUID(int=0)),)),
+        ("SELECT audit_erase_naming(%s, %s, 10)", ()),
+    ],
+)
+def test_the_functions_that_forget_work_for_the_organization_of_the_transaction_alone(
+    acme, globex, jane, question, values
+):
+    sessions.start(jane, actor=SETUP)
     for organization, erasing, refusal in (
         (globex, "on", "does not work for organization"),
         (acme, "", "append-only"),
     ):
         with pytest.raises(DatabaseError, match=refusal), tenancy.of(organization):
             connection.cursor().execute("SELECT set_config('rollcall.erasing', %s, true)", [erasing])
-            connection.cursor().execute(question, values)
+            connection.cursor().execute(question, [acme.pk, str(jane.pk), *values])
     with tenancy.of(acme):
         assert Detail.objects.filter(body__subject=jane.user_name).exists()
 

@@ -6,13 +6,14 @@ from typing import Any
 from django.utils import timezone
 
 from audit import sequencer, stretch
-from audit.models import Entry, Position, Span
+from audit.models import Detail, Entry, Position, Span
 from audit.record import Actor
 from identity import (
     bundles,
     deadlines,
     deletions,
     domains,
+    forgetting,
     invitations,
     mail,
     members,
@@ -22,7 +23,7 @@ from identity import (
     tenancy,
     tokens,
 )
-from identity.models import Bundle, BundleChunk, Deletion, Domain, KeptAnswer, Member, OutgoingMail
+from identity.models import Bundle, BundleChunk, Deletion, Domain, Erasure, KeptAnswer, Member, OutgoingMail
 from identity.review_scope import Scope
 from tasks.bundles import write
 from tests.conftest import SETUP, join
@@ -83,6 +84,23 @@ def retention_ends(world: World) -> Due:
         return world.count("member.erase"), world.number(Member, erased_at__isnull=False)
 
     return Due(ROW.format("identity_member", two[1].pk), look, (2, 2))
+
+
+def erasures(world: World) -> Due:
+    two = _two(world)
+    for member in two:
+        members.offboard(member, actor=SETUP)
+        with tenancy.change(world.acme):
+            forgetting.begun(member, timezone.now()).save(force_insert=True)
+
+    def look() -> Any:
+        with tenancy.of(world.acme):
+            about = Entry.objects.filter(subject_id__in=[str(member.pk) for member in two])
+            named = Detail.objects.filter(pk__in=about.exclude(event="member.forget").values("pk"))
+            return world.count("member.forget"), world.number(Erasure), named.count()
+
+    of_second = f"entry_id IN (SELECT id FROM audit_entry WHERE subject_id = '{two[1].pk}')"  # noqa: S608
+    return Due(f"SELECT 1 FROM audit_detail WHERE {of_second} FOR UPDATE", look, (2, 0, 0))  # noqa: S608
 
 
 def expired_tokens(world: World) -> Due:
@@ -223,6 +241,7 @@ CASES = {
     "tasks.jobs.leavers.scheduled_ends": scheduled_ends,
     "tasks.jobs.leavers.grace_ends": grace_ends,
     "tasks.jobs.leavers.retention_ends": retention_ends,
+    "tasks.jobs.leavers.erasures": erasures,
     "tasks.jobs.credentials.expired_tokens": expired_tokens,
     "tasks.jobs.credentials.expiring_tokens": expiring_tokens,
     "tasks.jobs.credentials.expired_sessions": expired_sessions,
