@@ -1,15 +1,13 @@
 """Reads one verb on one attribute of a person or a group, other than membership, into canonical operations."""
 
-from typing import Any, Final
+from typing import Any
 
 from scim import coercion
 from scim.errors import Code, ScimError
-from scim.operations import Notices, Operation
+from scim.operations import UNSENT, Notices, Operation
 from scim.path import Path
 from scim.schemas.attribute import Attribute
 from scim.schemas.resource_type import Place
-
-UNSENT: Final = object()  # where an operation has no value at all
 
 
 def operations(
@@ -22,18 +20,14 @@ def operations(
     """
     whole = place.attribute
     assert whole is not None  # noqa: S101 - the caller has found one
-    if whole.multi_valued and place.sub is None and target.inner is None and _is_strange(whole, value):
+    is_list = whole.multi_valued and place.sub is None and target.inner is None
+    if is_list and _is_strange(whole, value):
         notices.add("unknown_attribute", written, "left out")
         return None
+    if verb == "remove" or is_list or place.sub is not None or whole.type != "complex":
+        return [_change(verb, place, target, written, value, notices)]
     found = Notices()
-    laid = None
-    if (
-        verb != "remove"
-        and whole.type == "complex"
-        and place.sub is None
-        and (target.inner or not whole.multi_valued)
-    ):
-        laid = coercion.object_in(whole, value, found, written)
+    laid = coercion.object_in(whole, value, found, written)
     if not isinstance(laid, dict):
         return [_change(verb, place, target, written, value, notices)]
     given, ended = _sorted(whole, laid, found, written)

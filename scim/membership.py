@@ -7,7 +7,7 @@ from typing import Any
 from scim import coercion
 from scim.errors import Code, ScimError
 from scim.filter.ast import And, AttributePath, Comparison, Filter, Or
-from scim.operations import Notices, Operation
+from scim.operations import UNSENT, Kind, Notices, Operation
 from scim.path import Path
 from scim.schemas.group import MEMBERS
 from scim.schemas.resource_type import Place
@@ -18,8 +18,8 @@ ID_CHARACTERS_MAX = 256
 _PLACE = Place(None, MEMBERS, None)
 
 
-def operation(verb: str, target: Path, written: str, value: tuple[Any] | None, notices: Notices) -> Operation:
-    """Return the canonical form of add, replace or remove on `members`; `value` None means that none was sent.
+def operation(verb: str, target: Path, written: str, value: Any, notices: Notices) -> Operation:
+    """Return the canonical form of add, replace or remove on `members`; `value` may be UNSENT.
 
     ScimError: filter_unsupported, value_missing, value_wrong, too_many_values; immutable where somebody is to become somebody else.
     """
@@ -30,31 +30,33 @@ def operation(verb: str, target: Path, written: str, value: tuple[Any] | None, n
     if target.inner is not None:
         chosen = chosen_ids(target.inner)
         if chosen is None:
-            raise ScimError(
-                Code.FILTER_UNSUPPORTED, path=written, operator="anything but members[value eq …]"
-            )
-        if verb != "remove" and _named_anew(value, chosen):
+            operator = "anything but members[value eq …]"
+            raise ScimError(Code.FILTER_UNSUPPORTED, path=written, operator=operator)
+        if verb == "remove":
+            return Operation("member_remove", _PLACE, chosen, written=written)
+        if _named_anew(value, chosen):
             raise ScimError(Code.IMMUTABLE, path=written if part else f"{written}.value")
-        return Operation(
-            "member_remove" if verb == "remove" else "member_add", _PLACE, chosen, written=written
-        )
-    if value is None and verb != "remove":
-        raise ScimError(Code.VALUE_MISSING, path=written)
-    ids = read_ids(value[0] if value else None, notices)
-    if part and (ids or verb != "remove"):
-        return Operation("member_remove" if verb == "remove" else "member_add", _PLACE, ids, written=written)
+        return Operation("member_add", _PLACE, chosen, written=written)
     if verb == "remove":
-        if value is None or value[0] is None:
-            return Operation("remove", _PLACE, (), written=written)
+        return _removal(written, value, notices, is_value=bool(part))
+    if value is UNSENT:
+        raise ScimError(Code.VALUE_MISSING, path=written)
+    kind: Kind = "set" if verb == "replace" and not part else "member_add"
+    return Operation(kind, _PLACE, read_ids(value, notices), written=written)
+
+
+def _removal(written: str, value: Any, notices: Notices, *, is_value: bool) -> Operation:
+    if value is UNSENT or value is None:
+        return Operation("remove", _PLACE, (), written=written)
+    ids = read_ids(value, notices)
+    if not (is_value and ids):
         # By the letter of RFC 7644 section 3.5.2.2 this empties the group; Entra, JumpCloud and authentik mean these people.
         notices.add("remove_by_value" if ids else "remove_nothing", written)
-        return Operation("member_remove", _PLACE, ids, written=written)
-    return Operation("set" if verb == "replace" else "member_add", _PLACE, ids, written=written)
+    return Operation("member_remove", _PLACE, ids, written=written)
 
 
-def _named_anew(value: tuple[Any] | None, chosen: tuple[str, ...]) -> bool:
+def _named_anew(sent: Any, chosen: tuple[str, ...]) -> bool:
     """Tell whether what is sent for the chosen members names another one: who a member is stays (RFC 7643 §8.7.1)."""
-    sent = value[0] if value else None
     if isinstance(sent, list) and len(sent) == 1:
         sent = sent[0]
     if isinstance(sent, dict):

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scim import changes, coercion, membership, own_values, path, unmapped
-from scim.changes import UNSENT
 from scim.errors import Code, ScimError
 from scim.filter.ast import AttributePath
 from scim.filter.match import matches
-from scim.operations import Notices, Operation
+from scim.operations import UNSENT, Notices, Operation
 from scim.patch import apply
 from scim.path import Path
 from scim.schemas.attribute import Attribute
@@ -210,8 +209,7 @@ class _Reading:
         """Read a verb on the place that a path leads to; None where nothing of the value is known there."""
         if place.attribute is not MEMBERS:
             return changes.operations(verb, place, target, written, value, self.notices)
-        sent = (value,) if value is not UNSENT else None
-        return [membership.operation(verb, target, written, sent, self.notices)]
+        return [membership.operation(verb, target, written, value, self.notices)]
 
     def count(self, *, explicit: bool) -> None:
         """Count what is named by keys, and refuse a request that names too much."""

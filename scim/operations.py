@@ -1,13 +1,15 @@
 """Canonical operations: the few things that every client's dialect of PATCH comes down to."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from scim.filter.ast import Filter
 from scim.schemas.attribute import Attribute
 from scim.schemas.resource_type import Place
 
 NOTICES_MAX = 100
+
+UNSENT: Final = object()  # the value of an operation that was written without one
 
 Kind = Literal["set", "append", "remove", "member_add", "member_remove"]
 
