@@ -12,6 +12,7 @@ import pytest
 from config.environment import ROOT
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+DECISIONS = [page for page in PAGES if re.fullmatch(r"docs/decisions/[a-z-]+\.md", page)]
 FLOORS = "audit|bench|config|console|demo|deploy|docs|identity|saml|scim|tasks|tests"
 CODED = ("audit", "config", "console", "identity", "saml", "scim", "tasks")
 CODE = re.compile(r"`([^`\n]+)`")
@@ -88,8 +89,14 @@ def test_every_page_that_a_module_names_is_there():
 
 
 def test_every_decision_is_named_by_a_module_that_it_is_about():
-    decisions = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/decisions").glob("*.md")}
-    assert decisions - pages_named().keys() - {"docs/decisions/README.md"} == set()
+    assert set(DECISIONS) - pages_named().keys() == set()
+
+
+@pytest.mark.parametrize("page", DECISIONS)
+def test_a_decision_says_what_was_asked_chosen_and_refused_and_what_would_change_it(page):
+    text = (ROOT / page).read_text()
+    said = re.findall(r"^\*\*(Question|Chosen|Refused|Would change our mind)\b", text, re.MULTILINE)
+    assert list(dict.fromkeys(said)) == ["Question", "Chosen", "Refused", "Would change our mind"]
 
 
 @pytest.mark.parametrize(
