@@ -50,6 +50,22 @@ def tell(visit: Visit, message: str) -> None:
     messages.success(visit.request, message)
 
 
+class refusals_in:  # noqa: N801 - reads as what it does: with refusals_in(form)
+    """A block whose verb may refuse: then the form says so, and the view goes on behind the block."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Show a refusal; whatever else was raised goes on."""
+        if isinstance(error, Refusal):
+            refuse(self.form, error)
+        return isinstance(error, Refusal)
+
+
 def refuse(form: Form, refusal: Refusal) -> None:
     """Put a verb's refusal beside the field that it names, or above the form."""
     form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)

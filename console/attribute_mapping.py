@@ -9,10 +9,9 @@ from django.http import HttpResponse
 
 from console import edits
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.connections import find
 from console.forms import EditForm
-from identity.errors import Refusal
 from identity.models import Kind
 from saml import attempt_details, connections
 from saml.attributes import KNOWN_NAMES, NAME_ID, PERMISSIONS, read_person
@@ -59,11 +58,8 @@ def edit(visit: Visit, connection: UUID) -> HttpResponse:
     )
     if form.is_valid():
         unshown = {name: names for name, names in found.attribute_mapping.items() if name not in fields}
-        try:
+        with refusals_in(form):
             connections.change(found, actor=visit.actor, attribute_mapping=unshown | form.mapping())
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             said = "The mapping is saved. Do a test sign-in to see what it reads."
             return done(visit, said, "connection", connection=connection)
     values = {

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from console import edits, reading
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms.connection import MODES, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
@@ -103,18 +103,14 @@ def _saved(
         return page(visit, "connection_form.html", values, status=400 if form.is_bound else 200)
 
     def save(outcome: Outcome[dict[str, Any]]) -> HttpResponse:
-        try:
+        with refusals_in(form):
             return make(outcome())
-        except Refusal as refusal:
-            refuse(form, refusal)
         return page(visit, "connection_form.html", values, status=400)
 
-    try:
+    with refusals_in(form):
         wanted = _values(visit, form)
-    except Refusal as refusal:
-        refuse(form, refusal)
-        return page(visit, "connection_form.html", values, status=400)
-    return Outside(lambda: policy.loaded(wanted, _loader(visit)), save)
+        return Outside(lambda: policy.loaded(wanted, _loader(visit)), save)
+    return page(visit, "connection_form.html", values, status=400)
 
 
 def _files(visit: Visit) -> Any:

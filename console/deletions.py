@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms import Form
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from identity import bundles, deletions, organizations, tenancy
@@ -57,11 +57,8 @@ def show(visit: Visit) -> HttpResponse:
         values = dict(form.cleaned_data)
         day = values.pop("delete_after")
         values["delete_after"] = datetime.combine(day, time.max, UTC) if day else None
-        try:
+        with refusals_in(form):
             made = deletions.schedule(visit.organization, actor=visit.actor, **values)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(
                 visit, f"The deletion is scheduled, not before {made.delete_after:%d %B %Y, %H:%M} UTC.", "organization_deletion"
             )  # fmt: skip

@@ -12,10 +12,9 @@ from django.utils import timezone
 
 from console import words
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms import Form
 from identity import directories
-from identity.errors import Refusal
 from identity.models import Directory, DirectorySize
 
 # What each product asks for on its own screen.
@@ -71,16 +70,13 @@ def create(visit: Visit) -> HttpResponse:
     """Add a directory."""
     form = DirectoryForm(visit.posted)
     if form.is_valid():
-        try:
+        with refusals_in(form):
             made = directories.create(
                 visit.organization,
                 actor=visit.actor,
                 name=form.cleaned_data["name"],
                 idp=form.cleaned_data["idp"],
             )
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(
                 visit, f"{made.name} is there. Issue a token for it next.", "directory", directory=made.pk
             )

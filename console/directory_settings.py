@@ -8,13 +8,12 @@ from django.http import HttpResponse
 
 from console import directories, edits, pulls
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.directories import DirectoryForm
 from console.forms import EditForm
 from console.organizations import chosen, default_choices, defaults, tell_left_out
 from identity import directories as verbs
 from identity.directory_settings import TOKEN_DAYS_MAX, effective
-from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Directory
 from scim.models import LoggedRequest
@@ -121,15 +120,12 @@ def change(visit: Visit, directory: UUID) -> HttpResponse:
             "none": {"grants": [], "roles": []},
             "chosen": defaults(given["roles"], given["grants"]),
         }[given["defaults"]]
-        try:
+        with refusals_in(form):
             refuse_stronger_roles(visit, visit.organization, first.get("roles", ()))
             verbs.change(
                 found, actor=visit.actor, name=given["name"], idp=given["idp"], active=given["active"],
                 settings={**found.settings, **settings}, defaults=first,
             )  # fmt: skip
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(visit, "The directory is saved.", "directory", directory=directory)
     values = {
         "form": form,

@@ -7,7 +7,7 @@ from django import forms
 from django.http import Http404, HttpResponse
 
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in, refuse
 from console.forms import Form
 from identity import domain_proofs, domains
 from identity.dns_lookup import Answer
@@ -40,11 +40,8 @@ def index(visit: Visit) -> HttpResponse:
     """List the domains with what is missing to prove them; a POST claims one more."""
     form = DomainForm(visit.posted)
     if form.is_valid():
-        try:
+        with refusals_in(form):
             claimed = domains.claim(visit.organization, form.cleaned_data["name"], actor=visit.actor)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(visit, f"{claimed.name} is claimed. Publish its TXT record to prove it.", "domains")
     return _shown(visit, form)
 

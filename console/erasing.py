@@ -6,11 +6,10 @@ from django import forms
 from django.http import HttpResponse
 
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms import Form
 from console.members import find
 from identity import erasure
-from identity.errors import Refusal
 
 
 class EraseForm(Form):
@@ -31,11 +30,8 @@ def erase(visit: Visit, member: UUID) -> HttpResponse:
     found = find(visit, member)
     form = EraseForm(visit.posted)
     if form.is_valid():
-        try:
+        with refusals_in(form):
             erased = erasure.erase(found, actor=visit.actor, reason=form.cleaned_data["reason"])
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(visit, _said(erased), "member", member=member)
     return page(
         visit, "member_erase.html", {"member": found, "form": form}, status=400 if form.errors else 200

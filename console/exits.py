@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from console import edits, member_page
 from console.access import Visit
-from console.answers import SeeOther, address, done, page, refuse, tell
+from console.answers import SeeOther, address, done, page, refusals_in, tell
 from console.forms import EditForm, Form
 from console.members import find
 from console.paging import shorten
@@ -90,11 +90,8 @@ def suspend(visit: Visit, member: UUID) -> HttpResponse:
     found = find(visit, member)
     form = LeaveForm(visit.posted)
     if form.is_valid():
-        try:
+        with refusals_in(form):
             members.suspend(found, actor=visit.actor, **form.cleaned_data)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(
                 visit,
                 f"{found.display_name} is suspended: every session has ended, access is dormant.",
@@ -111,11 +108,8 @@ def reactivate(visit: Visit, member: UUID) -> HttpResponse:
     found = find(visit, member)
     form = ReasonForm(visit.posted)
     if form.is_valid():
-        try:
+        with refusals_in(form):
             members.reactivate(found, actor=visit.actor, reason=form.cleaned_data["reason"])
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(
                 visit,
                 f"{found.display_name} is active again, with the access they had.",
@@ -136,11 +130,8 @@ def offboard(visit: Visit, member: UUID) -> HttpResponse:
     found = find(visit, member)
     form = LeaveForm(visit.posted)
     if form.is_valid():
-        try:
+        with refusals_in(form):
             members.offboard(found, actor=visit.actor, **form.cleaned_data)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             tell(visit, f"{found.display_name} is offboarded.")
             return SeeOther(address(visit, "member_receipt", member=member))
     return _confirm(
@@ -155,7 +146,7 @@ def reinstate(visit: Visit, member: UUID) -> HttpResponse:
     form = ReinstateForm(visit.posted)
     if form.is_valid():
         with_access = form.cleaned_data["with_access"] == "yes"
-        try:
+        with refusals_in(form):
             if with_access:
                 refuse_more_than_own(visit, ["access.write"], "with_access")
                 refuse_stronger_roles(
@@ -164,9 +155,6 @@ def reinstate(visit: Visit, member: UUID) -> HttpResponse:
             members.reinstate(
                 found, actor=visit.actor, with_access=with_access, reason=form.cleaned_data["reason"]
             )
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             said = "with their former access" if with_access else "with no access: give them some"
             return done(visit, f"{found.display_name} is back, {said}.", "member", member=member)
     return _confirm(
@@ -185,11 +173,8 @@ def schedule_end(visit: Visit, member: UUID) -> HttpResponse:
         organization=visit.organization,
     )
     if form.is_valid():
-        try:
+        with refusals_in(form):
             deadlines.schedule_end(found, actor=visit.actor, **form.cleaned_data)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             wanted = form.cleaned_data["ends_at"]
             said = f"ends on {wanted:%-d %B %Y at %H:%M} UTC" if wanted else "has no end date"
             return done(visit, f"{found.display_name} {said}.", "member", member=member)

@@ -6,10 +6,10 @@ from django import forms
 from django.http import HttpResponse
 
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms import Form
 from identity import csv_import, imports
-from identity.errors import Forbidden, Refusal
+from identity.errors import Forbidden
 from identity.handing_out import refuse_stronger_roles
 from identity.plans import Plan, Step
 
@@ -52,14 +52,12 @@ def edit(visit: Visit) -> HttpResponse:
     form = ImportForm(visit.posted, visit.request.FILES if visit.posted is not None else None)
     if form.is_valid():
         kind, text, digest = (form.cleaned_data[name] for name in ("kind", "csv", "digest"))
-        try:
+        with refusals_in(form):
             plan = _allowed(visit, kind, text)
             if digest:
                 plan = imports.apply(visit.organization, kind, text, digest, actor=visit.actor, holder=visit)
                 return done(visit, _told(plan), "members")
             return page(visit, "import_preview.html", _shown(kind, text, plan))
-        except Refusal as refusal:
-            refuse(form, refusal)
     columns = {name: (*kind.needed, *kind.known) for name, kind in imports.KINDS.items()}
     values = {"form": form, "columns": columns, "none": imports.NONE}
     return page(visit, "import.html", values, status=400 if form.errors else 200)

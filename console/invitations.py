@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.utils import timezone
 
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms.listed import ListForm
 from console.numbers import together, up_to
 from console.organizations import default_choices, defaults, tell_left_out
@@ -105,11 +105,8 @@ def create(visit: Visit) -> HttpResponse:
     refused: list[tuple[str, str]] = []
     invited = 0
     if form.is_valid():
-        try:
+        with refusals_in(form):
             outcome = _invite(visit, form.cleaned_data)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             refused = [
                 (each.email, _REFUSALS.get(each.refusal, each.refusal)) for each in outcome if each.refusal
             ]

@@ -7,13 +7,13 @@ from django import forms
 from django.http import HttpResponse, QueryDict
 
 from console.access import Visit
-from console.answers import done, page
+from console.answers import done, page, refusals_in
 from console.forms import Form
 from console.forms.listed import ListForm
 from console.paging import is_uuid
 from identity import leaving
-from identity.errors import Invalid, Refusal
-from identity.leaving import LEAVERS_MAX, Leaver
+from identity.errors import Invalid
+from identity.leaving import LEAVERS_MAX, Leaver, Left
 
 _NAME_LENGTH_MAX = 1024
 
@@ -75,10 +75,10 @@ def _offboard(visit: Visit, posted: QueryDict) -> HttpResponse:
     form = DetailsForm(posted)
     if form.is_valid():
         values = form.cleaned_data
-        try:
+        with refusals_in(form):
             if not chosen:
                 raise Invalid("Nobody is checked.")
-            outcome = leaving.offboard(
+            left = leaving.offboard(
                 visit.organization,
                 [UUID(value) for value in chosen],
                 actor=visit.actor,
@@ -87,21 +87,17 @@ def _offboard(visit: Visit, posted: QueryDict) -> HttpResponse:
                 hand_over_to=_heir(visit, values["hand_over_to"]),
                 despite_last_administrator=values["despite_last_administrator"],
             )
-        except Refusal as refusal:
-            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
-        else:
-            handed = sum(len(left.handed_over) for left in outcome)
-            people = "1 person" if len(outcome) == 1 else f"{len(outcome)} people"
-            verb = "is" if len(outcome) == 1 else "are"
-            said = (
-                f"{people} will be offboarded at {outcome[0].ends_at:%-d %B %Y, %H:%M} UTC."
-                if outcome[0].ends_at
-                else f"{people} {verb} offboarded. Each receipt is below."
-            )
-            if handed:
-                said += f" {handed} service token{'' if handed == 1 else 's'} handed over."
-            return done(visit, said, "receipts")
+            return done(visit, _said(left), "receipts")
     return _preview(visit, leaving.preview(visit.organization, names[:LEAVERS_MAX]), form, set(chosen))
+
+
+def _said(left: list[Left]) -> str:
+    people, verb = ("1 person", "is") if len(left) == 1 else (f"{len(left)} people", "are")
+    handed = sum(len(each.handed_over) for each in left)
+    tokens = f" {handed} service token{'' if handed == 1 else 's'} handed over." if handed else ""
+    if left[0].ends_at:
+        return f"{people} will be offboarded at {left[0].ends_at:%-d %B %Y, %H:%M} UTC.{tokens}"
+    return f"{people} {verb} offboarded. Each receipt is below.{tokens}"
 
 
 def _preview(

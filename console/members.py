@@ -10,12 +10,11 @@ from django.http import Http404, HttpResponse
 
 from console import edits, member_page, member_search
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms import EditForm
 from console.numbers import Number, together, up_to
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
 from identity import member_row, members, roles, tenancy
-from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Link, Member, Role
 
@@ -119,7 +118,7 @@ def create(visit: Visit) -> HttpResponse:
     ]
     form = NewMemberForm(visit.posted, choices=choices)
     if form.is_valid():
-        try:
+        with refusals_in(form):
             # Both or neither: a refused role leaves no member behind.
             with tenancy.change(visit.organization):
                 found = members.provision(
@@ -131,9 +130,6 @@ def create(visit: Visit) -> HttpResponse:
                 if form.cleaned_data["roles"]:
                     refuse_stronger_roles(visit, visit.organization, form.cleaned_data["roles"])
                     roles.replace(found.member, form.cleaned_data["roles"], actor=visit.actor)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(
                 visit, f"{found.member.display_name} is a member now.", "member", member=found.member.pk
             )
@@ -151,7 +147,7 @@ def change_profile(visit: Visit, member: UUID) -> HttpResponse:
     }
     form = ProfileForm(visit.posted, initial=initial)
     if form.is_valid():
-        try:
+        with refusals_in(form):
             members.change(
                 found,
                 actor=visit.actor,
@@ -159,9 +155,6 @@ def change_profile(visit: Visit, member: UUID) -> HttpResponse:
                 profile=form.profile(found.profile),
                 holder=visit,
             )
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(visit, "The profile is saved.", "member", member=member)
     values = {
         "form": form,

@@ -11,11 +11,10 @@ from django.urls import reverse
 from audit.record import Actor
 from console import edits, words
 from console.access import Visit
-from console.answers import SeeOther, done, page, refuse
+from console.answers import SeeOther, done, page, refusals_in
 from console.forms import EditForm, Form
 from console.paging import PAGE_ROWS, cut, decode
 from identity import organizations, tenancy
-from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Member, Organization, Resource, Role
 from scim import bursts
@@ -132,11 +131,8 @@ def create(visit: Visit) -> HttpResponse:
     if form.is_valid():
         # The organization that acts is no longer the one that it acts in.
         actor = Actor("operator", str(visit.member.pk), visit.member.user_name)
-        try:
+        with refusals_in(form):
             made = organizations.create(**form.cleaned_data, actor=actor)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             messages.success(visit.request, f"{made.name} is there. Connect its identity provider next.")
             return SeeOther(reverse("overview", args=[made.slug]))
     return page(visit, "organization_create.html", {"form": form}, status=400 if form.is_bound else 200)
@@ -164,14 +160,11 @@ def settings(visit: Visit) -> HttpResponse:
     if form.is_valid():
         given = form.cleaned_data
         plain = {name: given[name] for name in _PLAIN if given[name] not in {"", None}}
-        try:
+        with refusals_in(form):
             refuse_stronger_roles(visit, visit.organization, given["roles"])
             organizations.change(
                 organization, actor=visit.actor, **plain, defaults=defaults(given["roles"], given["grants"])
             )
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(visit, "The settings are saved.", "settings")
     values = {"form": form, "meanwhile": edits.meanwhile(visit, form, organization.pk)}
     return page(visit, "settings.html", values, status=400 if form.is_bound else 200)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from console import directories, edits, reading
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms import Form
 from console.forms.pulled import PulledForm
 from console.paging import shorten
@@ -156,11 +156,8 @@ def file(visit: Visit, directory: UUID) -> HttpResponse:
         if upload.size > pulls.FILE_BYTES_MAX:
             form.add_error("file", "The file is too large: lay it into the watched folder.")
         else:
-            try:
+            with refusals_in(form):
                 pulls.put_file(pull, upload.read(), upload.name, actor=visit.actor)
-            except Refusal as refusal:
-                refuse(form, refusal)
-            else:
                 return done(
                     visit, f"{upload.name} will be read within a minute.", "directory", directory=directory
                 )

@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.urls import reverse
 
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms import Form
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
 from identity import csv_import, leaving, review_close, review_scope, reviews
@@ -76,11 +76,8 @@ def open_(visit: Visit) -> HttpResponse:
     form = ReviewForm(visit.posted, kinds=kinds)
     form.fields["due_at"].help_text = f"In {visit.organization.time_zone}."
     if form.is_valid():
-        try:
+        with refusals_in(form):
             made = _begin(visit, form.cleaned_data)
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(
                 visit, f"{made.name} has begun; its reviewers get a letter.", "review", review=made.pk
             )

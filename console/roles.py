@@ -7,11 +7,10 @@ from django.db.models import OuterRef
 from django.http import HttpResponse
 
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms import Form
 from console.numbers import UpTo
 from identity import roles
-from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own
 from identity.models import Role, RoleAssignment
 
@@ -43,7 +42,7 @@ def define(visit: Visit) -> HttpResponse:
     form = RoleForm(visit.posted)
     if form.is_valid():
         values: dict[str, Any] = form.cleaned_data
-        try:
+        with refusals_in(form):
             refuse_more_than_own(visit, values["capabilities"], "capabilities")
             roles.define(
                 visit.organization,
@@ -52,9 +51,6 @@ def define(visit: Visit) -> HttpResponse:
                 capabilities=values["capabilities"],
                 actor=visit.actor,
             )
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(visit, f"The role {values['name']} is there.", "roles")
     return page(visit, "role_define.html", {"form": form}, status=400 if form.is_bound else 200)
 

@@ -11,11 +11,10 @@ from django.urls import reverse
 
 from console import edits
 from console.access import Visit
-from console.answers import done, page, refuse
+from console.answers import done, page, refusals_in
 from console.forms import EditForm
 from identity import organizations
 from identity import sign_on as identity_sign_on
-from identity.errors import Refusal
 from identity.models import Member, Organization
 from saml import sign_on
 
@@ -79,11 +78,8 @@ def show(visit: Visit) -> HttpResponse:
     }
     form = SignOnForm(visit.posted, initial=initial, people=_people(organization))
     if form.is_valid():
-        try:
+        with refusals_in(form):
             sign_on.change(organization, actor=visit.actor, **form.values())
-        except Refusal as refusal:
-            refuse(form, refusal)
-        else:
             return done(visit, "How people sign in is saved.", "sign_on")
     values = {
         "form": form,
