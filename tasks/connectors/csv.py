@@ -68,11 +68,6 @@ class CsvConnector(Connector):
         self._no = (_NO - named["active_words"]) | named["inactive_words"]
         self._strange: set[str] = set()
 
-    @property
-    def sentinel(self) -> str:
-        """Return the canary of the settings."""
-        return self.settings["sentinel"] or ""
-
     def test(self) -> Verdict:
         """Read the first page of the file. May raise Fault."""
         page = next(self.fetch())

@@ -74,9 +74,7 @@ class GoogleConnector(Connector):
     @property
     def sentinel(self) -> str:
         """Return the canary, or the administrator where the whole account is read."""
-        return self.settings["sentinel"] or (
-            "" if self.settings["org_unit"] else self.settings["admin_email"]
-        )
+        return super().sentinel or ("" if self.settings["org_unit"] else self.settings["admin_email"])
 
     def test(self) -> Verdict:
         """Read the administrator, the first people and the first groups. May raise Fault."""

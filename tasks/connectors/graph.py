@@ -51,11 +51,6 @@ class GraphConnector(Connector):
         Field("private_key", "Private key", help="PEM, RSA."),
     )
 
-    @property
-    def sentinel(self) -> str:
-        """Return the canary of the settings."""
-        return self.settings["sentinel"] or ""
-
     def test(self) -> Verdict:
         """Read the first users and groups. May raise Fault."""
         with caller() as calls:

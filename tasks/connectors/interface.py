@@ -127,8 +127,8 @@ class Connector(ABC):
 
     @property
     def sentinel(self) -> str:
-        """Return the external id or user name of somebody whom every whole listing must hold; empty for nobody."""
-        return ""
+        """Return the external id or user name of somebody whom every whole listing must hold, the setting `sentinel`; empty for nobody."""
+        return self.settings.get("sentinel") or ""
 
 
 def kind_of(connector: type[Connector]) -> Kind:

@@ -66,11 +66,6 @@ class LdapConnector(Connector):
         Field("password", "Password", required=True),
     )
 
-    @property
-    def sentinel(self) -> str:
-        """Return the canary of the settings."""
-        return self.settings["sentinel"] or ""
-
     def test(self) -> Verdict:
         """Bind, and read the first people and groups. May raise Fault."""
         with self._session() as opened:

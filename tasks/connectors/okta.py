@@ -59,11 +59,6 @@ class OktaConnector(Connector):
         self._said: Mapping[str, str] = {}
         self._answers = 0
 
-    @property
-    def sentinel(self) -> str:
-        """Return the canary of the settings."""
-        return self.settings["sentinel"] or ""
-
     def test(self) -> Verdict:
         """Read the first users and groups. May raise Fault."""
         with caller() as calls:

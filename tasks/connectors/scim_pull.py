@@ -39,11 +39,6 @@ class ScimConnector(Connector):
     )  # fmt: skip
     credential_fields: ClassVar[tuple[Field, ...]] = (Field("token", "Bearer token", help="Empty for none."),)
 
-    @property
-    def sentinel(self) -> str:
-        """Return the canary of the settings."""
-        return self.settings["sentinel"] or ""
-
     def test(self) -> Verdict:
         """Read the first users and groups. May raise Fault."""
         with caller() as calls:
@@ -85,31 +80,7 @@ class ScimConnector(Connector):
             listed = self._page(api, stage, state)
             found = _resources(listed)
             self._check_moved(stage, found, state)
-            # Behind the first page a server that pages by cursor may leave the total out (RFC 9865 section 2.3).
-            total = (
-                state["total"]
-                if state["by_cursor"] and "totalResults" not in listed and "total" in state
-                else _total(listed)
-            )
-            state["seen"] += len(found)
-            if state.setdefault("total", total) != total and not state["lacks"]:
-                state["lacks"] = (
-                    f"The number of {stage} changed from {state['total']} to {total} while they were listed."
-                )
-            cursor = listed.get("nextCursor")
-            if state["by_cursor"]:
-                state["cursor"], last = cursor, not cursor
-            else:
-                # By what came, not by what we asked for: servers clamp the page.
-                state["index"] += len(found)
-                last = not found or state["index"] > total
-            if last:
-                if state["seen"] < total and not state["lacks"]:
-                    state["lacks"] = f"Only {state['seen']} of {total} {stage} were listed."
-                if stage == "Users":
-                    state["people"] = total
-                state |= {"stage": _STAGES[stage], "seen": 0, "index": 1, "cursor": "", "first": None}
-                del state["total"]
+            last = _advance(stage, listed, len(found), state)
             if stage == "Users":
                 yield self._people(found, dict(state))
             else:
@@ -222,6 +193,33 @@ class ScimConnector(Connector):
             _explain,
             accept,
         )
+
+
+def _advance(stage: str, listed: dict[str, Any], number: int, state: dict[str, Any]) -> bool:
+    """Bring the state behind a page of `number` resources, and tell whether that was the stage's last one."""
+    # Behind the first page a server that pages by cursor may leave the total out (RFC 9865 section 2.3).
+    may_lack = state["by_cursor"] and "total" in state
+    total = state["total"] if may_lack and "totalResults" not in listed else _total(listed)
+    state["seen"] += number
+    if state.setdefault("total", total) != total and not state["lacks"]:
+        state["lacks"] = (
+            f"The number of {stage} changed from {state['total']} to {total} while they were listed."
+        )
+    if state["by_cursor"]:
+        state["cursor"] = listed.get("nextCursor")
+        last = not state["cursor"]
+    else:
+        # By what came, not by what we asked for: servers clamp the page.
+        state["index"] += number
+        last = not number or state["index"] > total
+    if last:
+        if state["seen"] < total and not state["lacks"]:
+            state["lacks"] = f"Only {state['seen']} of {total} {stage} were listed."
+        if stage == "Users":
+            state["people"] = total
+        state |= {"stage": _STAGES[stage], "seen": 0, "index": 1, "cursor": "", "first": None}
+        del state["total"]
+    return last
 
 
 def _resources(listed: dict[str, Any]) -> list[dict[str, Any]]:

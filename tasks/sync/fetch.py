@@ -143,7 +143,8 @@ def _finish(run: Run, connector: Connector, end: End) -> bool:
             run.reread, run.checkpoint = True, None
             run.save(update_fields=["reread", "checkpoint"])
             return False
-        run.lacks = list(_lacks(cursor, run, connector, end, listed, unknown))
+        lacks = _lacks(cursor, run, connector, end, listed, unknown)
+        run.lacks = [{"code": code, "sentence": sentence} for code, sentence in lacks]
     run.whole = end.whole
     run.next_cookie = dict(end.cookie) if end.cookie is not None else None
     run.state, run.checkpoint, run.attempts = Run.State.PLANNING, None, 0
@@ -159,50 +160,35 @@ def _finish(run: Run, connector: Connector, end: End) -> bool:
 
 def _lacks(
     cursor: Any, run: Run, connector: Connector, end: End, listed: int, unknown: int
-) -> Iterator[dict[str, str]]:
-    """Say why nobody may count as absent by this listing; nothing for a complete one."""
+) -> Iterator[tuple[str, str]]:
+    """Say by a code and a sentence why nobody may count as absent by this listing; nothing for a complete one."""
     if end.incomplete:
-        yield {"code": "incomplete", "sentence": plain(end.incomplete)}
+        yield "incomplete", plain(end.incomplete)
     if run.unreadable:
-        yield {"code": "unreadable", "sentence": f"{len(run.unreadable)} records or more could not be read."}
+        yield "unreadable", f"{len(run.unreadable)} records or more could not be read."
     if unknown:
-        yield {
-            "code": "status_unknown",
-            "sentence": f"The directory did not say of {unknown} people whether they are active.",
-        }
-    if end.whole and not listed:
-        yield {
-            "code": "empty",
-            "sentence": "The directory listed nobody: often that is a right that is missing.",
-        }
-    if end.whole and connector.keys_once and run.staged > listed and not run.unreadable:
-        yield {
-            "code": "key_twice",
-            "sentence": f"{run.staged - listed} rows have a key that another row has: each person stands in one row.",
-        }
-    if (
-        end.whole
-        and end.people is not None
-        and listed < end.people
-        and not end.incomplete
-        and not run.unreadable
-    ):
-        yield {
-            "code": "too_few",
-            "sentence": f"The directory says that it has {end.people} people and named {listed}: it names some of them more than once.",
-        }
+        yield "status_unknown", f"The directory did not say of {unknown} people whether they are active."
+    if not end.whole:
+        return
+    if not listed:
+        yield "empty", "The directory listed nobody: often that is a right that is missing."
+    if connector.keys_once and run.staged > listed and not run.unreadable:
+        twice = run.staged - listed
+        yield "key_twice", f"{twice} rows have a key that another row has: each person stands in one row."
+    if end.people is not None and listed < end.people and not (end.incomplete or run.unreadable):
+        said = f"The directory says that it has {end.people} people and named {listed}"
+        yield "too_few", f"{said}: it names some of them more than once."
     sentinel = connector.sentinel
-    if end.whole and sentinel:
-        values = {
-            "run": run.pk, "directory": run.directory_id, "organization": run.organization_id, "sentinel": sentinel, "key":
-              key_of(sentinel),
-        }  # fmt: skip
-        cursor.execute(_FINDS_SENTINEL, values)
-        if not cursor.fetchone()[0]:
-            yield {
-                "code": "sentinel",
-                "sentence": f"{sentinel}, who must be in every listing, is not in this one.",
-            }
+    if sentinel and not _is_listed(cursor, run, sentinel):
+        yield "sentinel", f"{sentinel}, who must be in every listing, is not in this one."
+
+
+def _is_listed(cursor: Any, run: Run, sentinel: str) -> bool:
+    values = {
+        "run": run.pk, "directory": run.directory_id, "organization": run.organization_id, "sentinel": sentinel, "key": key_of(sentinel),
+    }  # fmt: skip
+    cursor.execute(_FINDS_SENTINEL, values)
+    return bool(cursor.fetchone()[0])
 
 
 def _more(kept: list[dict[str, str]], new: Iterator[dict[str, str]]) -> list[dict[str, str]]:
