@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import directory_settings, pull_settings, tenancy
+from identity import directory_settings, pull_settings, rows, tenancy
 from identity.errors import Invalid
 from identity.first_access import Wanted
 from identity.models import Directory, Organization
@@ -61,14 +61,8 @@ def change(directory: Directory, *, actor: Actor, **values: Any) -> Directory:
     _check(values, directory.kind)
     with tenancy.change(directory.organization_id):
         locked = lock(directory)
-        changes = {
-            name: [getattr(locked, name), value]
-            for name, value in values.items()
-            if getattr(locked, name) != value
-        }
+        changes = rows.assign(locked, values)
         if changes:
-            for name, (_, value) in changes.items():
-                setattr(locked, name, value)
             locked.save(update_fields=list(changes))
             record(
                 Event.DIRECTORY_CHANGE,

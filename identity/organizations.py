@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import tenancy
+from identity import rows, tenancy
 from identity.errors import Conflict, Invalid, NotFound
 from identity.models import Deletion, Kind, Member, Organization, Role
 from identity.roles import BUILT_IN
@@ -87,15 +87,9 @@ def change(organization: Organization, *, actor: Actor, **values: Any) -> Organi
     _check_values(values)
     with tenancy.change(organization):
         locked = lock(organization)
-        changes = {
-            field: [getattr(locked, field), value]
-            for field, value in values.items()
-            if getattr(locked, field) != value
-        }
+        changes = rows.assign(locked, values)
         if not changes:
             return locked
-        for field, (_, value) in changes.items():
-            setattr(locked, field, value)
         if "email_unique" in changes:
             _claim_emails(locked)
         locked.save(update_fields=list(changes))

@@ -41,6 +41,16 @@ def made(model: type[Model], **given: Any) -> Model:
     return model(*[given[name] if name in given else default() for name, default in defaults])
 
 
+def assign(row: models.Model, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Set the fields on the object (not saved), and return those that differ as {field: [old, new]}."""
+    changes = {
+        name: [getattr(row, name), value] for name, value in values.items() if getattr(row, name) != value
+    }
+    for name, (_, value) in changes.items():
+        setattr(row, name, value)
+    return changes
+
+
 def insert(row: models.Model) -> None:
     """Queue the row's INSERT: it travels with the next statement, so what refuses it is raised there, at the latest by the commit.
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import domains, tenancy
+from identity import domains, rows, tenancy
 from identity.errors import Invalid, NameTaken, constraint_of
 from identity.models import Domain, Link, Member, Organization, RoleAssignment
 from identity.organizations import lock, subject_of
@@ -58,10 +58,10 @@ def candidates(organization: Organization) -> list[Member]:
     holders = RoleAssignment.objects.filter(
         organization=organization, role__name=ADMINISTRATOR, ended_at__isnull=True
     )
-    rows = Member.objects.filter(
+    found = Member.objects.filter(
         organization=organization, pk__in=holders.values("member_id"), state=Member.State.ACTIVE
     ).order_by("user_name_key")
-    return [member for member in rows if not unfit(member)]
+    return [member for member in found if not unfit(member)]
 
 
 def unfit(member: Member) -> str:
@@ -102,15 +102,9 @@ def _check(organization: Organization, values: dict[str, Any]) -> None:
 
 def _change_locked(organization: Organization, actor: Actor, values: dict[str, Any]) -> Organization:
     locked = lock(organization)
-    changes = {
-        field: [getattr(locked, field), value]
-        for field, value in values.items()
-        if getattr(locked, field) != value
-    }
+    changes = rows.assign(locked, values)
     if not changes:
         return locked
-    for field, (_, value) in changes.items():
-        setattr(locked, field, value)
     if {"sign_on", "break_glass_id"} & set(changes):
         _check_break_glass(locked)
     locked.save(update_fields=list(changes))

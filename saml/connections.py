@@ -73,7 +73,7 @@ def change(
         locked = lock(connection)
         if expected_version is not None and locked.version != expected_version:
             raise Conflict("Somebody has changed the connection in this moment: send it again.")
-        changes = _assign(locked, settings)
+        changes = rows.assign(locked, settings.columns)
         if settings.certificates is not None:
             changes |= trust.replace_certificates(locked, settings.certificates)
         tested.forget(locked, changes)
@@ -152,17 +152,6 @@ def add_key_pair(connection: Connection, state: str) -> KeyPair:
     pair.private_sealed = secrets.seal(connection.organization_id, f"saml_key:{pair.pk}:private", private)
     pair.save(force_insert=True)
     return pair
-
-
-def _assign(connection: Connection, settings: Settings) -> dict[str, Any]:
-    changes = {
-        name: [getattr(connection, name), value]
-        for name, value in settings.columns.items()
-        if getattr(connection, name) != value
-    }
-    for name, (_, value) in changes.items():
-        setattr(connection, name, value)
-    return changes
 
 
 def _switches(settings: Settings) -> tuple[bool | None, bool]:

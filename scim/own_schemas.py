@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import tenancy
+from identity import rows, tenancy
 from identity.errors import Invalid
 from identity.models import Organization
 from scim.filter.vocabulary import literal
@@ -78,19 +78,12 @@ def change(
     wanted = checked(attributes)
     with tenancy.change(schema.organization_id):
         locked = ExtensionSchema.objects.select_for_update().get(pk=schema.pk)
-        new: dict[str, Any] = {"name": name, "description": description, "attributes": wanted}
-        changes = {
-            field: [getattr(locked, field), value]
-            for field, value in new.items()
-            if getattr(locked, field) != value
-        }
+        changes = rows.assign(locked, {"name": name, "description": description, "attributes": wanted})
         if not changes:
             return locked
         _next_version(locked.organization)
         if "attributes" in changes:
             _check_held(locked.organization, locked.urn, wanted)
-        for field, (_, value) in changes.items():
-            setattr(locked, field, value)
         locked.changed_at = timezone.now()
         locked.save(update_fields=[*changes, "changed_at"])
         _record(Event.SCHEMA_CHANGE, locked, actor, changes)
