@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
 from identity import domains, tenancy
@@ -188,7 +188,7 @@ def met_by_email(organization: Organization, directory: Directory, emails: Colle
 def _by_email(organization: Organization, directory: Directory, email: str) -> Known | None:
     """Return the one member whom no directory has, or this one awaits, by their address, if it lies in a proved domain.
 
-    Raises EmailTaken for several.
+    Raises EmailTaken for several, and for an address that only looks like it.
 
     Whoever came by sign-in or by hand may be called by another name here. A directory's people are not looked at: identity
     providers push second accounts with the same mailbox, and these are members of their own. Nor is anybody with a password: they
@@ -236,17 +236,10 @@ def _linked(
     links = Link.objects.filter(organization=organization, directory=directory, tombstoned_at__isnull=True)
     row = links.filter(external_id=external_id).first() if external_id else None
     if row is None:
-        same_name = links.filter(member__user_name_key=key_of(user_name)).select_related("member")
-        # Of an offboarded one and whoever has their name now, it is the latter.
-        row = min(
-            same_name.order_by("-linked_at"),
-            key=lambda link: link.member.state == Member.State.OFFBOARDED,
-            default=None,
-        )
+        row = _of_same_name(links, user_name)
         if row is not None and row.external_id and external_id:
             # The name is the same, the directory's own id is not: another person.
-            member = Member.objects.get(pk=row.member_id)
-            if member.state == Member.State.OFFBOARDED:
+            if row.member.state == Member.State.OFFBOARDED:
                 return None
             message = "Another member of this directory already has this user name, with another external id."
             raise UserNameTaken(message, field="user_name")
@@ -268,3 +261,13 @@ def _linked(
         message = "Another member already has this user name."
         raise UserNameTaken(message, field="user_name")
     return Known(member)
+
+
+def _of_same_name(links: QuerySet[Link], user_name: str) -> Link | None:
+    """Return the link by user name; of an offboarded one and whoever has their name now, it is the latter's."""
+    found = links.filter(member__user_name_key=key_of(user_name)).select_related("member")
+    return min(
+        found.order_by("-linked_at"),
+        key=lambda link: link.member.state == Member.State.OFFBOARDED,
+        default=None,
+    )

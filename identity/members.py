@@ -259,8 +259,7 @@ def _take_back(
             subject=member_row.subject_of(member),
             data={"directory": str(directory.pk), "external_id": external_id or ""},
         )
-    was_suspended = member.state == Member.State.SUSPENDED
-    revived = was_suspended and active
+    revived = active and not known.needs_link and member.state == Member.State.SUSPENDED
     member = change(
         member,
         actor=actor,
@@ -271,7 +270,7 @@ def _take_back(
         directory=directory,
         external_id=external_id if external_id is not None else UNSET,
     )
-    return Provisioned(member, revived=revived and not known.needs_link, linked=known.needs_link)
+    return Provisioned(member, revived=revived, linked=known.needs_link)
 
 
 def _reactivate_locked(member: Member, *, actor: Actor, reason: str) -> None:
