@@ -92,17 +92,11 @@ class Caller:
             raise Unreachable(f"{url[:200]} is not an http or https address")
         address = address_of(host, port)
         literal = f"[{address}]" if ":" in address else address
-        client = self._clients.setdefault(
-            parts.netloc,
-            httpx2.Client(
-                verify=_authorities(), timeout=self._seconds_max, follow_redirects=False, trust_env=False
-            ),
-        )
         ends = time.monotonic() + self._seconds_max
         try:
             with (
                 self._cut_off_in_time(parts.netloc),
-                client.stream(
+                self._client(parts.netloc).stream(
                     method,
                     parts._replace(netloc=f"{literal}:{port}", fragment="").geturl(),
                     headers={**(headers or {}), "Host": parts.netloc.rpartition("@")[2]},
@@ -115,6 +109,13 @@ class Caller:
             if time.monotonic() >= ends:
                 raise Unreachable(f"the answer took longer than {self._seconds_max} seconds") from error
             raise Unreachable(str(error)[:200] or type(error).__name__) from error
+
+    def _client(self, place: str) -> httpx2.Client:
+        if place not in self._clients:
+            self._clients[place] = httpx2.Client(
+                verify=_authorities(), timeout=self._seconds_max, follow_redirects=False, trust_env=False
+            )
+        return self._clients[place]
 
     def _noting(self, place: str) -> Callable[[str, Mapping[str, Any]], None]:
         """Return what remembers the socket of a connection that is opened."""
