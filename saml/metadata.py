@@ -178,12 +178,8 @@ def _certificates(descriptor: Any) -> tuple[tuple[IdpCertificate, ...], tuple[st
     warnings: list[str] = []
     described = descriptor.findall(f"{{{MD}}}KeyDescriptor")
     for key in described:
-        use: Literal["signing", "encryption", "both"] = {
-            "signing": "signing",
-            "encryption": "encryption",
-        }.get(  # type: ignore[assignment]
-            key.get("use", ""), "both"
-        )
+        said = key.get("use", "")
+        use: Literal["signing", "encryption", "both"] = said if said in {"signing", "encryption"} else "both"
         for element in key.iter(f"{{{DS}}}X509Certificate"):
             try:
                 certificate = certificates.read(element.text or "")

@@ -71,18 +71,14 @@ def _attribute(said: Mapping[str, Any], place: str) -> dict[str, Any]:
     if found["mutability"] == "writeOnly" and found["returned"] != "never":
         message = "A write-only attribute is never returned: say “never”, or leave `returned` out."
         raise Invalid(message, field=f"{place}.returned")
+    below = f"{place}.subAttributes"
     if (found["type"] == "complex") is not bool(parts):
-        message = "A complex attribute has subAttributes, and no other type has any."
-        raise Invalid(message, field=f"{place}.subAttributes")
+        raise Invalid("A complex attribute has subAttributes, and no other type has any.", field=below)
+    if len(parts) > PARTS_MAX:
+        raise Invalid(f"An attribute has at most {PARTS_MAX} subAttributes.", field=below)
     if parts:
-        if len(parts) > PARTS_MAX:
-            raise Invalid(
-                f"An attribute has at most {PARTS_MAX} subAttributes.", field=f"{place}.subAttributes"
-            )
-        found["subAttributes"] = [
-            _part(each, f"{place}.subAttributes[{index}]") for index, each in enumerate(parts)
-        ]
-        _check_names([each["name"] for each in found["subAttributes"]], f"{place}.subAttributes")
+        found["subAttributes"] = [_part(each, f"{below}[{index}]") for index, each in enumerate(parts)]
+        _check_names([each["name"] for each in found["subAttributes"]], below)
     return found
 
 
@@ -114,28 +110,31 @@ def _leaf(said: Mapping[str, Any], place: str) -> dict[str, Any]:
     ):
         if value not in allowed:
             raise Invalid(f"{field} is one of {', '.join(allowed)}.", field=f"{place}.{field}")
-    values = list(dict.fromkeys(said.get("canonicalValues") or ()))
-    if values and kind != "string":
-        raise Invalid("Only text has canonicalValues.", field=f"{place}.canonicalValues")
-    if len(values) > CANONICAL_VALUES_MAX or any(
-        not 0 < len(each) <= VALUE_CHARACTERS_MAX for each in values
-    ):
-        message = f"At most {CANONICAL_VALUES_MAX} values, each of 1 to {VALUE_CHARACTERS_MAX} characters."
-        raise Invalid(message, field=f"{place}.canonicalValues")
-    return {
+    found = {
         "name": name,
         "type": kind,
         "description": said.get("description") or "",
         "required": bool(said.get("required")),
         "caseExact": bool(said.get("caseExact")) or kind in _CASE_EXACT_TYPES,
         "uniqueness": "none",
-        **({"canonicalValues": values} if values else {}),
-        **(
-            {"referenceTypes": list(said.get("referenceTypes") or ["external"])}
-            if kind == "reference"
-            else {}
-        ),
     }
+    if values := _canonical_values(said, kind, f"{place}.canonicalValues"):
+        found["canonicalValues"] = values
+    if kind == "reference":
+        found["referenceTypes"] = list(said.get("referenceTypes") or ["external"])
+    return found
+
+
+def _canonical_values(said: Mapping[str, Any], kind: str, place: str) -> list[str]:
+    values = list(dict.fromkeys(said.get("canonicalValues") or ()))
+    if values and kind != "string":
+        raise Invalid("Only text has canonicalValues.", field=place)
+    if len(values) > CANONICAL_VALUES_MAX or not all(
+        0 < len(each) <= VALUE_CHARACTERS_MAX for each in values
+    ):
+        message = f"At most {CANONICAL_VALUES_MAX} values, each of 1 to {VALUE_CHARACTERS_MAX} characters."
+        raise Invalid(message, field=place)
+    return values
 
 
 def _check_names(names: list[str], place: str) -> None:
