@@ -41,7 +41,7 @@ def create(
 ) -> Group:
     """Create a group with its first members (ids of people and groups as text; unknown ones become pending).
 
-    Groups that waited for this one to arrive take it in. Raises Invalid, NameTaken, ExternalIdTaken, TooMany.
+    Groups that waited for this one to arrive take it in. Raises Invalid, NameTaken, ExternalIdTaken, TooMany, and GroupCycle.
     """
     now = timezone.now()
     name = checked_name(display_name)

@@ -65,8 +65,8 @@ def provision(  # noqa: PLR0913 - so much can be said of a newcomer, all of it b
 
     `defaults` are the source's first permissions (a directory's own are taken by themselves). `onto` returns what the profile of one
     who is here already comes to, given what it was; without it `profile` takes its place. `seen` is what there was under these names
-    a moment ago, where the caller has asked. Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, and Offboarded or
-    SuspendedHere where an administrator has put this person out.
+    a moment ago, where the caller has asked. Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, MovedAway, and
+    Offboarded or SuspendedHere where an administrator has put this person out.
     """
     user_name = check_user_name(user_name)
     if external_id is not None:
@@ -177,7 +177,7 @@ def suspend(
 
 
 def reactivate(member: Member, *, actor: Actor, reason: str = "") -> Member:
-    """Let a suspended member in again, with everything they had. Raises Offboarded."""
+    """Let a suspended member in again, with everything they had. Raises Offboarded, SuspendedHere (a directory, after a person)."""
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
         if locked.state != Member.State.ACTIVE:

@@ -123,7 +123,7 @@ class _Reading:
         return cls(organization, here, roles, held, addresses, stronger)
 
     def check(self, person: Person) -> Member | None:
-        """Return the member whom the line names, None for a newcomer. Raises Invalid, UnknownRole, EmailTaken."""
+        """Return the member whom the line names, None for a newcomer. Raises Invalid, UnknownRole, EmailTaken, Forbidden."""
         key = key_of(check_user_name(person.user_name))
         if key in self.seen:
             raise Invalid("This user name stands in the list twice.", field="user_name")

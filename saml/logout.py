@@ -106,8 +106,8 @@ def conclude(connection: Connection, received: Received) -> bool:
 def read_request(received: Received, connection: ConnectionSnapshot, now: datetime) -> LogoutRequest:
     """Verify and read a LogoutRequest (profiles 4.4.4.1): signed, ours, in time.
 
-    Refuses: logout_not_signed, logout_signature, weak_algorithm, issuer_mismatch, destination, destination_missing,
-    logout_expired, structure, name_id_missing.
+    Refuses: structure, issuer_mismatch, logout_not_signed, destination_missing, destination, logout_expired, too_large, name_id_missing,
+    and what `signatures.verify` and, of an encrypted NameID, `decryption.decrypt` refuse; a wrong signature is logout_signature.
     """
     root = _check_envelope(received, connection, "LogoutRequest")
     skew = timedelta(seconds=connection.skew_seconds)
@@ -128,7 +128,7 @@ def read_request(received: Received, connection: ConnectionSnapshot, now: dateti
 
 
 def _check_envelope(received: Received, connection: ConnectionSnapshot, kind: str) -> Any:
-    """Check kind, signature, issuer and destination; nothing is read from a message before its signature holds."""
+    """Check kind, issuer, signature and destination; nothing else is read from a message before its signature holds."""
     root = received.tree.root
     if root.tag != f"{{{SAMLP}}}{kind}" or root.get("Version") != "2.0":
         raise Refused("structure", f"not a {kind}")

@@ -82,7 +82,8 @@ def digest_of(name_id: NameID, person: Person) -> bytes:
 def find(connection: Connection, name_id: NameID, person: Person) -> Match:
     """Decide without changing anything; the tenancy must be set.
 
-    Refuses: user_inactive, ambiguous_member, look_alike, member_linked, domain_not_verified, not_invited, attribute_missing.
+    Refuses: user_inactive, ambiguous_member, look_alike, member_linked, domain_not_verified, not_invited, attribute_missing,
+    attribute_invalid.
     """
     return _decide(connection, name_id, person, _candidates(connection, name_id, person))
 

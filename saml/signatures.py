@@ -53,8 +53,8 @@ def verify(
 ) -> TrustedKey:
     """Return the trusted key that signed `element`, all of it but the Signature itself.
 
-    Refuses (`Refused`): reference, transforms, c14n, weak_algorithm, weak_key, structure, or `code` when no
-    key fits. KeyInfo is never read: a key comes from the configuration or not at all.
+    Refuses (`Refused`): reference, transforms, c14n, weak_algorithm, weak_key, or `code` when no key fits.
+    KeyInfo is never read: a key comes from the configuration or not at all.
     """
     signature = signature_of(element)
     if signature is None:

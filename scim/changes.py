@@ -13,7 +13,9 @@ from scim.schemas.resource_type import Place
 def operations(
     verb: str, place: Place, target: Path, written: str, value: Any, notices: Notices
 ) -> list[Operation] | None:
-    """Return what the verb does; None where the value is an object of which no part is known. ScimError value_missing, value_wrong.
+    """Return what the verb does; None where the value is an object of which no part is known.
+
+    ScimError: value_missing, value_wrong, too_many_values.
 
     An object is laid over the complex value that is there: parts that are not named stay (RFC 7644 §3.5.2.3), and one that is null is
     taken away by itself (RFC 7643 §2.5). Read as a whole, an object of one null would be nothing, and end all the others.

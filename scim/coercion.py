@@ -39,7 +39,7 @@ _NEVER_TEXT = frozenset({"boolean", "integer", "decimal", "dateTime"})
 
 
 def value_of(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any:
-    """Return the value in the type of the attribute, None where it is unassigned; ScimError value_wrong otherwise.
+    """Return the value in the type of the attribute, None where it is unassigned; ScimError value_wrong, too_many_values otherwise.
 
     Null and the empty list mean "unassigned" (RFC 7643 §2.5).
     """
@@ -56,10 +56,12 @@ def one_of(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any
 
 
 def object_of(value: Any) -> Any:
-    """Return the object that stands in a text, as the clients of SCIM-SDK (Keycloak) write objects; any other value as it is."""
+    """Return the object that stands in a text, as the clients of SCIM-SDK (Keycloak) write objects; any other value as it is.
+
+    ScimError body_character, body_too_deep: as strict as with a body, or a NUL and a thousand brackets would come in by this way.
+    """
     if not isinstance(value, str) or not value.startswith("{"):
         return value
-    # As strict as with a body, or a NUL and a thousand brackets would come in by this way.
     try:
         return protocol.read_object(value.encode())
     except ScimError as error:

@@ -52,8 +52,8 @@ class Resource:
 def patch(body: dict[str, Any], kind: ResourceType, resource_id: str | None = None) -> Patch:
     """Read the body of a PATCH (RFC 7644 §3.5.2). `resource_id` is the id in the address, to compare with one in the body.
 
-    ScimError: patch_empty, too_many_operations, operation_shape, operation_unknown, path_syntax, read_only, value_wrong …, and
-    nothing_resolved when no operation names anything that is here.
+    ScimError: patch_empty, too_many_operations, operation_shape, operation_unknown, path_syntax, read_only, value_wrong …, and where no
+    operation names anything that is here nothing_resolved, or password_not_kept if that was all.
     """
     notices = Notices()
     listed = next((held for key, held in body.items() if key.lower() == "operations"), None)
@@ -81,7 +81,7 @@ def patch(body: dict[str, Any], kind: ResourceType, resource_id: str | None = No
 def resource(body: dict[str, Any], kind: ResourceType, resource_id: str | None = None) -> Resource:
     """Read the body of a POST or PUT; read-only attributes are left out (RFC 7644 §3.3, §3.5.1).
 
-    ScimError: value_required, value_wrong, id_differs …
+    ScimError: value_required, value_wrong, too_many_values, id_differs, named_twice …
     """
     notices = Notices()
     if not any(each.lower() in kind.urns for each in _listed_schemas(body)):

@@ -26,7 +26,7 @@ def apply(
 ) -> tuple[Resource, bool]:
     """Return the resource after the operations, and whether it differs from before; what was given stays untouched.
 
-    ScimError: target_missing, value_required, too_many_values. Operations on membership do not belong here.
+    ScimError: target_missing, value_required, immutable, too_many_values, too_much_work. Operations on membership do not belong here.
     """
     notices = notices or Notices()
     after = dict(resource)
