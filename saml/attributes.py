@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from saml.names import NAMEID_EMAIL, NAMEID_PERSISTENT, NAMEID_TRANSIENT, XML_SPACES
+from saml.names import NAMEID_PERSISTENT, NAMEID_TRANSIENT, XML_SPACES
 from saml.refusals import Refused
 
 NAME_ID = "NameID"
@@ -152,12 +152,8 @@ def read_person(
     """Return the person that the attributes describe, by the connection's mapping, the preset's and the known names."""
     reader = _Reader(attributes, name_id, mapping, preset or {})
     email = reader.one("email")
-    if (
-        not email
-        and (name_id_format == NAMEID_EMAIL or "@" in name_id)
-        and name_id_format != NAMEID_TRANSIENT
-    ):
-        email = name_id if "@" in name_id else ""
+    if not email and "@" in name_id and name_id_format != NAMEID_TRANSIENT:
+        email = name_id
     user_name = reader.one("user_name") if reader.mapped("user_name") else ""
     if not user_name and name_id_format not in {NAMEID_TRANSIENT, NAMEID_PERSISTENT}:
         user_name = name_id

@@ -1,6 +1,7 @@
 """A response arrives: verify it, spend it, find the person, give them their first permissions and a session, or say no."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
@@ -94,13 +95,10 @@ def _spend(
         course.person = _person(connection, verified)
         return _conclude(connection, course, verified, course.person, relay_target)
     except Refused as refused:
-        if (
-            refused.code in {"replay", "in_response_to"}
-            and spent.shown_twice(course.claim, now)
-            and course.claim
-        ):
-            attempts.note_repeat(course.claim, connection)
-            return Repeated(course.claim.attempt.target or HOME)
+        claim = course.claim
+        if claim and refused.code in {"replay", "in_response_to"} and spent.shown_twice(claim, now):
+            attempts.note_repeat(claim, connection)
+            return Repeated(claim.attempt.target or HOME)
         return _refuse(connection, course, refused)
 
 
@@ -127,16 +125,14 @@ def _enter(
     back = people.returning(connection, verified.name_id, person, verified.signed_by)
     if back is not None and back.member.is_active and not back.news and not connection.follows:
         return _sign_in(connection, course, verified, relay_target, Match(back.member, "known"), [])
-    for last in (False, True):
-        try:
-            return _take_in(connection, course, verified, person, relay_target)
-        except people.InvitationClosed as error:
-            if last:
-                raise Refused("not_invited") from error
-        except (errors.UserNameTaken, IntegrityError) as error:
-            if last:
-                raise Refused("user_name_taken") from error
-    raise Refused("user_name_taken")
+    with suppress(people.InvitationClosed, errors.UserNameTaken, IntegrityError):
+        return _take_in(connection, course, verified, person, relay_target)
+    try:
+        return _take_in(connection, course, verified, person, relay_target)
+    except people.InvitationClosed as error:
+        raise Refused("not_invited") from error
+    except (errors.UserNameTaken, IntegrityError) as error:
+        raise Refused("user_name_taken") from error
 
 
 def _take_in(

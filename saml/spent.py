@@ -68,9 +68,9 @@ def spend_digest(connection: Connection, digest: bytes, expires_at: datetime) ->
         return bool(cursor.rowcount)
 
 
-def shown_twice(claim: Claim | None, now: datetime) -> bool:
+def shown_twice(claim: Claim, now: datetime) -> bool:
     """Say whether this is the same browser sending the same form again within seconds, as impatient scripts do."""
-    if claim is None or not claim.same_browser:
+    if not claim.same_browser:
         return False
     with tenancy.of(claim.attempt.organization_id):
         claim.attempt.refresh_from_db()
