@@ -122,37 +122,38 @@ class Gate:
 
     def _receive(self, environ: dict[str, Any]) -> None:
         """Put the whole body in the place of the one that is still to come. Raises EarlyError, TooManyError."""
-        is_chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        length = environ.get("CONTENT_LENGTH", "")
-        if not is_chunked and not length.isdigit():
-            return  # there is none
-        if (
-            not is_chunked
-            and int(length) > protocol.BODY_BYTES_MAX
-            and leads_here(environ.get("PATH_INFO", ""))
-        ):
-            # SCIM refuses it by its length, knows who sends it, and need not have it for that.
-            environ["wsgi.input"] = BytesIO()
-            return
-        # Without a length nobody can say before what is too much, so every door takes as little as SCIM.
-        limit = protocol.BODY_BYTES_MAX if is_chunked else BODY_BYTES_MAX
-        wanted = limit + 1 if is_chunked else int(length)
-        if not is_chunked and wanted > limit:
-            raise EarlyError(Early.TOO_LARGE, limit=limit)
-        with self.clients.large(wanted):
-            wait = self._wait(environ)
-            try:
-                body = environ["wsgi.input"].read(wanted)
-            finally:
-                self.clients.done(wait)
-        if len(body) > limit:
-            raise EarlyError(Early.TOO_LARGE, limit=limit)
-        if not is_chunked and len(body) < wanted:
-            raise EarlyError(Early.INCOMPLETE)
+        if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+            # Without a length nobody can say before what is too much, so every door takes as little as SCIM.
+            body = self._read(environ, protocol.BODY_BYTES_MAX + 1)
+            if len(body) > protocol.BODY_BYTES_MAX:
+                raise EarlyError(Early.TOO_LARGE, limit=protocol.BODY_BYTES_MAX)
+        else:
+            length = environ.get("CONTENT_LENGTH", "")
+            if not length.isdigit():
+                return  # there is none
+            wanted = int(length)
+            if wanted > protocol.BODY_BYTES_MAX and leads_here(environ.get("PATH_INFO", "")):
+                # SCIM refuses it by its length, knows who sends it, and need not have it for that.
+                environ["wsgi.input"] = BytesIO()
+                return
+            if wanted > BODY_BYTES_MAX:
+                raise EarlyError(Early.TOO_LARGE, limit=BODY_BYTES_MAX)
+            body = self._read(environ, wanted)
+            if len(body) < wanted:
+                raise EarlyError(Early.INCOMPLETE)
         # Let go of before the answer, hyper might take the body for unwanted and close the connection.
         environ["rollcall.received"] = environ["wsgi.input"]
         environ["wsgi.input"] = BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
+
+    def _read(self, environ: dict[str, Any], wanted: int) -> bytes:
+        with self.clients.large(wanted):
+            wait = self._wait(environ)
+            try:
+                body: bytes = environ["wsgi.input"].read(wanted)
+            finally:
+                self.clients.done(wait)
+        return body
 
 
 def _check_charset(media_type: str) -> None:
