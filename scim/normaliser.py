@@ -105,6 +105,8 @@ def resource(body: dict[str, Any], kind: ResourceType, resource_id: str | None =
                 later.append(each)
     if later:
         attributes, _ = apply(attributes, later, kind, notices)
+    # Of a whole resource null says that there is none (RFC 7643 §2.5); in a change alone it stands for another verb.
+    notices.found = [each for each in notices.found if each.code != "null_value"]
     missing = next((name for name in kind.needed if not attributes.get(name)), None)
     if missing is not None:
         raise ScimError(Code.VALUE_REQUIRED, path=missing)
