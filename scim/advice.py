@@ -7,9 +7,12 @@ from typing import Final
 ADVICE: Final[dict[str, dict[str, str]]] = {
     "operation_case": {
         "entra": "Provisioning › Connectivity: end the Tenant URL with ?aadOptscim062020, and Entra speaks the standard's PATCH.",
+        "entra_scim2": "Nothing to do: Provision on demand doesn't use the flag of the Tenant URL; the rounds do.",
     },
     "coerced": {
         "entra": "Add ?aadOptscim062020 to the Tenant URL. For a manager, map it to “urn:…:enterprise:2.0:User:manager”, type Reference.",
+        "entra_scim2": "For a manager, map it to “urn:…:enterprise:2.0:User:manager”, type Reference. What comes by Provision on "
+        "demand alone needs nothing: it doesn't use the flag of the Tenant URL.",
         "keycloak": "Nothing to do: Keycloak writes true and false as text.",
         "onelogin": "Configuration › SCIM JSON Template: write booleans and numbers without quotation marks.",
         "": "In the attribute mapping, give each attribute the type that /scim/v2/Schemas names.",
@@ -29,7 +32,10 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     },
     "value_wrong": {"": "In the attribute mapping, give the attribute named in the answer the type that /scim/v2/Schemas names."},
     "value_too_long": {"": "Shorten the attribute named in the answer at its source, or take it out of the attribute mapping."},
-    "read_only": {"": "Take what the answer names out of the attribute mapping: Rollcall sets it by itself."},
+    "read_only": {
+        "": "What was left out needs nothing. Where the request was refused, take what the answer names out of the attribute mapping: "
+        "Rollcall sets it by itself.",
+    },
     "immutable": {"": "Take what the answer names out of the attribute mapping of updates: the organization's schema lets it be set once."},
     "path_syntax": {
         "entra": 'Provisioning › Mappings: correct the target named in the answer; they look like emails[type eq "work"].value.',
@@ -62,7 +68,7 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "": "Give the people of these groups to the application too: whoever is not provisioned cannot be in a group here.",
     },
     "password": {
-        "okta": "Provisioning › To App: untick Sync Password. Rollcall keeps no passwords of provisioned people.",
+        "okta": "Nothing to do: Okta sends a placeholder with everybody whom it creates, also where Sync Password is unticked.",
         "": "Switch password synchronisation off. Rollcall keeps no passwords of provisioned people.",
     },
     "password_not_kept": {
@@ -74,18 +80,22 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     },
     "user_name_taken": {
         "": "Somebody has this name already. If it is the same person, here by hand or from another directory: prove their e-mail domain "
-        "in Rollcall, so that this directory may take them over. If it is another one of this directory: rename one of the two.",
+        "in Rollcall, so that this directory may take them over. If it is another one of this directory: rename one of the two. A creation "
+        "that came twice needs nothing.",
     },
     "email_taken": {
         "": "Two people carry one address, and this organization wants each once: correct one of them at the source.",
     },
     "external_id_taken": {
-        "entra": "Provisioning › Mappings: let externalId come from objectId, which never repeats.",
-        "": "Let externalId come from an attribute that is different for everybody and never changes.",
+        "entra": "A creation that came twice needs nothing. Else, Provisioning › Mappings: let externalId come from objectId, which never "
+        "repeats.",
+        "": "A creation that came twice needs nothing. Else let externalId come from an attribute that is different for everybody and "
+        "never changes.",
     },
     "name_taken": {
-        "entra": "Two assigned groups have the same displayName: rename one, then Provision on demand.",
-        "": "Two groups that are pushed have the same name: rename one of them.",
+        "entra": "A creation that came twice needs nothing. Else two assigned groups have the same displayName: rename one, then Provision "
+        "on demand.",
+        "": "A creation that came twice needs nothing. Else two groups that are pushed have the same name: rename one of them.",
     },
     "offboarded": {
         "": "An administrator put this person out for good. Take them out of the application's assignment, or reinstate them in Rollcall.",

@@ -87,7 +87,7 @@ NOTICES: dict[str, str] = {
 
 QUIRKS: dict[str, Quirk] = {
     "operation_case": Quirk(
-        "Entra without its flag", "Microsoft's sample requests: “Add”, “Replace”, “Remove”", "read in any case of letters"
+        "Entra without its flag", "operations with a capital, as “Add”, “Replace”, “Remove”", "read in any case of letters"
     ),
     "coerced": Quirk(
         "Entra, Keycloak, OneLogin, Okta",
@@ -100,14 +100,14 @@ QUIRKS: dict[str, Quirk] = {
         "kept aside with the person, shown to nobody, and said so"
     ),
     "stray_attribute": Quirk(
-        "Entra", "department and manager at the top, without the enterprise URN", "put under the extension that has it"
+        "Entra", "attributes of the enterprise extension, as department and manager, without its URN", "put under the extension that has it"
     ),
     "dotted_key": Quirk(
         "Entra with its flag", "keys as “name.givenName”, “urn:…:User:department” or a value path in a path-less operation",
         "read as paths",
     ),
-    "read_only": Quirk("Okta", "PUT echoes id, meta, groups and display from the last GET", "left out"),
-    "password": Quirk("Okta", "POST carries a password", "not kept"),
+    "read_only": Quirk("Okta, Entra, authentik", "id, meta, groups or display, mostly as they were read before", "left out"),
+    "password": Quirk("Okta", "a password, as a placeholder with everybody who is created", "not kept"),
     "remove_by_value": Quirk(
         "Entra without its flag, JumpCloud, authentik", "remove with path “members” and the people in “value”",
         "only those are removed, where the RFC would empty the group",
