@@ -2,15 +2,15 @@
 
 granian makes threads as requests come faster than they are answered, and hands each request to any of them. With more at work than can
 work at once, Python spends a tenth of the processor on passing its lock around. So a thread that is one too many is held back once it has
-answered, and let go when it is needed. For that we must answer before we return: granian's wrapper of WSGI applications is replaced
-by one that does, and is as short.
+answered, and let go when it is needed; one without a request is at no work. For that we must answer before we return: granian's
+wrapper of WSGI applications is replaced by one that does, and is as short.
 """
 
 import sys
 import threading
 import time
-import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
@@ -27,17 +27,14 @@ HELD_SECONDS: Final = 30.0
 _Run = Callable[[Any, dict[str, Any]], None]
 
 
-class _Known:
-    """Lives as long as its thread."""
-
-
 class Crew:
-    """The threads of granian that have come here. `places` of them are to be at work."""
+    """The threads of granian that have come here with a request. `places` of them are to be at work."""
 
     def __init__(self, gate: Gate, places: int) -> None:
         self.gate = gate
         self.places = places
-        self.known = 0
+        # Which threads have not gone back to granian; of these so many are held back.
+        self.here: set[int] = set()
         self.held = 0
         # How many wait for a client, and not just for what is on its way; or take long for another reason, or wait behind such.
         self.slow = 0
@@ -45,21 +42,24 @@ class Crew:
         self.resting = 0
         self._lock = threading.Lock()
         self._calls: SimpleQueue[None] = SimpleQueue()
-        self._mine = threading.local()
+        self._is_watched = False
         gate.rests = self.rests
 
-    def enter(self) -> None:
-        """Count the thread, the first time."""
-        if hasattr(self._mine, "known"):
-            return
-        self._mine.known = _Known()
-        weakref.finalize(self._mine.known, self._count, -1)
-        self._count(1)
-        if self.known == 1:
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Have the thread do its request, and hold it back afterwards while it is one too many."""
+        if not self._is_watched:
+            self._is_watched = True
             threading.Thread(target=self._look, name="crew", daemon=True).start()
+        this = threading.get_ident()
+        self.here.add(this)
+        try:
+            yield
+            self._hold_back()
+        finally:
+            self.here.discard(this)
 
-    def rest(self) -> None:
-        """Hold the thread back while it is one too many."""
+    def _hold_back(self) -> None:
         if self._at_work() <= self.places:
             return
         with self._lock:
@@ -82,11 +82,7 @@ class Crew:
             self._calls.put(None)
 
     def _at_work(self) -> int:
-        return self.known - self.held - self.slow - self.resting
-
-    def _count(self, difference: int) -> None:
-        with self._lock:
-            self.known += difference
+        return len(self.here) - self.held - self.slow - self.resting
 
     def _look(self) -> None:
         while True:
@@ -120,13 +116,12 @@ def wrapped(gate: Gate, _options: dict[str, Any], _access_log: str | None = None
     crew = Crew(gate, gate.places.number)
 
     def run(protocol: Any, scope: dict[str, Any]) -> None:
-        crew.enter()
-        told = Response()  # type: ignore[no-untyped-call]  # granian's own have no types
-        answer = gate(every | scope, told)
-        if isinstance(answer, Pieces):
-            protocol.response_iter(told.status, told.headers, ResponseIterWrap(answer))  # type: ignore[no-untyped-call]
-        else:
-            protocol.response_bytes(told.status, told.headers, b"".join(answer))
-        crew.rest()
+        with crew.at_work():
+            told = Response()  # type: ignore[no-untyped-call]  # granian's own have no types
+            answer = gate(every | scope, told)
+            if isinstance(answer, Pieces):
+                protocol.response_iter(told.status, told.headers, ResponseIterWrap(answer))  # type: ignore[no-untyped-call]
+            else:
+                protocol.response_bytes(told.status, told.headers, b"".join(answer))
 
     return run

@@ -195,7 +195,7 @@ def test_who_waits_for_a_slow_one_is_not_counted_among_the_threads_at_work():
         for number in range(3):
             made.come(f"slow{number}", query="filter=slow")
         made.come("quick")
-        crew.known = 4
+        crew.here = set(range(4))
         crew.slow = made.places.stuck()
         assert (crew.slow, crew._at_work()) == (3, 1)
         made.end("quick")
