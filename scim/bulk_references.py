@@ -1,9 +1,13 @@
-"""References between the operations of a Bulk request, "bulkId:…" (RFC 7644 §3.7.2). Pure."""
+"""References between the operations of a Bulk request, "bulkId:…" (RFC 7644 §3.7.2). Pure.
+
+One is a value, or the end of one (`../Users/bulkId:u`), or stands in quotes in the path of a PATCH: `members[value eq "bulkId:u"]`.
+"""
 
 import re
 from typing import Any
 
 _REFERENCE = re.compile(r"(?:.*/)?bulkId:([^/]+)", re.DOTALL | re.IGNORECASE)
+_IN_A_PATH = re.compile(r'(?<=")bulkId:([^"]+)(?=")', re.IGNORECASE)
 
 
 def named(value: Any) -> set[str]:
@@ -12,7 +16,8 @@ def named(value: Any) -> set[str]:
         found = _REFERENCE.fullmatch(value)
         return {found[1]} if found else set()
     if isinstance(value, dict):
-        return {name for held in value.values() for name in named(held)}
+        inside = _IN_A_PATH.findall(path) if isinstance(path := value.get("path"), str) else ()
+        return {*inside, *(name for held in value.values() for name in named(held))}
     if isinstance(value, list):
         return {name for held in value for name in named(held)}
     return set()
@@ -26,7 +31,10 @@ def resolved(value: Any, ids: dict[str, str]) -> Any:
             value[: found.start(1) - len("bulkId:")] + ids[found[1]] if found and found[1] in ids else value
         )
     if isinstance(value, dict):
-        return {name: resolved(held, ids) for name, held in value.items()}
+        found = {name: resolved(held, ids) for name, held in value.items()}
+        if isinstance(path := found.get("path"), str):
+            found["path"] = _IN_A_PATH.sub(lambda each: ids.get(each[1], each[0]), path)
+        return found
     if isinstance(value, list):
         return [resolved(held, ids) for held in value]
     return value

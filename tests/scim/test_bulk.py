@@ -73,6 +73,32 @@ def test_a_reference_may_stand_in_an_address(idp):
     assert len(idp.get(results[1]["location"].removeprefix(BASE)).body["members"]) == 1
 
 
+@pytest.mark.parametrize("is_forward", [False, True])
+def test_a_reference_may_stand_in_the_path_of_a_patch(idp, is_forward):
+    there = idp.create("there@example.org")["id"]
+    group = f"/Groups/{idp.create_group('Ops', there)['id']}"
+    chosen = 'members[value eq "bulkId:u"]'
+
+    def change(*operations):
+        return {"method": "PATCH", "path": group, "data": {"Operations": list(operations)}}
+
+    add = {"op": "add", "path": chosen, "value": [{"value": "bulkId:u"}]}
+    made, added = post("u"), change(add)
+    results = send(idp, *((added, made) if is_forward else (made, added)))
+    assert {each["status"] for each in results} == {"200", "201"}
+    assert len(idp.get(group).body["members"]) == 2
+    results = send(
+        idp, post("u", userName="other@example.org"), change(add, {"op": "remove", "path": chosen})
+    )
+    assert [each["status"] for each in results] == ["201", "200"]
+    assert len(idp.get(group).body["members"]) == 2
+    results = send(idp, change({"op": "remove", "path": 'members[value eq "bulkId:nobody"]'}))
+    assert (results[0]["status"], results[0]["response"]["detail"].rpartition("[")[2]) == (
+        "409",
+        "bulk_reference]",
+    )
+
+
 def test_circular_references_are_resolved(idp):
     urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
     results = send(
