@@ -31,10 +31,10 @@ def resolved(value: Any, ids: dict[str, str]) -> Any:
             value[: found.start(1) - len("bulkId:")] + ids[found[1]] if found and found[1] in ids else value
         )
     if isinstance(value, dict):
-        found = {name: resolved(held, ids) for name, held in value.items()}
-        if isinstance(path := found.get("path"), str):
-            found["path"] = _IN_A_PATH.sub(lambda each: ids.get(each[1], each[0]), path)
-        return found
+        inside = {name: resolved(held, ids) for name, held in value.items()}
+        if isinstance(path := inside.get("path"), str):
+            inside["path"] = _IN_A_PATH.sub(lambda each: ids.get(each[1], each[0]), path)
+        return inside
     if isinstance(value, list):
         return [resolved(held, ids) for held in value]
     return value

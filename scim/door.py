@@ -229,6 +229,13 @@ def reply(document: Any, status: int = 200, headers: dict[str, str] | None = Non
     return HttpResponse(body, status=status, headers=headers, content_type=protocol.MEDIA_TYPE)
 
 
+def unchanged(tag: str) -> HttpResponse:
+    """Answer that the client has what is there; what that is, it knows, so the tag is all that is said of it (RFC 9110 §15.4.5)."""
+    response = HttpResponse(status=304, headers={"ETag": tag})
+    del response.headers["Content-Type"]
+    return response
+
+
 def _keep(error: ScimError, request: HttpRequest) -> None:
     if isinstance(error, RefusedTokenError):
         if throttle.may_note(error.found.token, "record"):

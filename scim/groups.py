@@ -9,7 +9,7 @@ from scim import membership, normaliser, one_group, patch, projection, protocol,
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.door import Door, call_of, reply
+from scim.door import Door, call_of, reply, unchanged
 from scim.group_sql import Members
 from scim.membership import Changes
 from scim.moment import Kind, Wanted
@@ -121,7 +121,7 @@ def read(call: Call, resource_id: str) -> HttpResponse:
     """Return a group (RFC 7644 §3.4.1); with excludedAttributes=members the membership is not even looked at."""
     row = one_group.found(call.who, uuid_of(resource_id), members=members_wanted(call))
     if call.knows(resources.group_tag(row)):
-        return HttpResponse(status=304, headers={"ETag": protocol.etag(resources.group_tag(row))})
+        return unchanged(protocol.etag(resources.group_tag(row)))
     return one(call, row)
 
 

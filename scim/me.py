@@ -21,7 +21,7 @@ from scim import (
 from scim.address import base_url
 from scim.authentication import Person
 from scim.call import is_known, names
-from scim.door import Door, person, reply
+from scim.door import Door, person, reply, unchanged
 from scim.errors import Code, ScimError
 from scim.group_sql import OF_MEMBER
 from scim.received import read_body, read_query
@@ -51,7 +51,7 @@ class Me(Door):
         answer = _answer(request, row)
         tag = answer.headers["ETag"]
         if known is not None and is_known(known, tag.removeprefix('W/"').rstrip('"')):
-            return HttpResponse(status=304, headers={"ETag": tag})
+            return unchanged(tag)
         return answer
 
     def put(self, request: HttpRequest) -> HttpResponse:

@@ -28,7 +28,7 @@ from scim import (
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.call import Call
-from scim.door import Door, call_of, reply
+from scim.door import Door, call_of, reply, unchanged
 from scim.errors import Code, ScimError
 from scim.moment import Kind, Wanted
 from scim.normaliser import Resource
@@ -188,7 +188,7 @@ def read(call: Call, resource_id: str) -> HttpResponse:
     if call.if_none_match is not None:
         version = resources.tag(held_access.added(call.who.organization.pk, [row], chosen)[0])
         if call.knows(version):
-            return HttpResponse(status=304, headers={"ETag": protocol.etag(version)})
+            return unchanged(protocol.etag(version))
     return one(call, row)
 
 
