@@ -79,9 +79,9 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "onelogin": "Use the connector “SCIM Provisioner with SAML (SCIM v2 Enterprise)”; the older ones name the URNs of SCIM 1.",
     },
     "user_name_taken": {
-        "": "Somebody has this name already. If it is the same person, here by hand or from another directory: prove their e-mail domain "
-        "in Rollcall, so that this directory may take them over. If it is another one of this directory: rename one of the two. A creation "
-        "that came twice needs nothing.",
+        "": "Somebody has this name already. If it is the same person, here by hand: prove their e-mail domain in Rollcall, so that this "
+        "directory may take them over. From another directory: move them here, on that directory's page, Move people. If it is another "
+        "one of this directory: rename one of the two. A creation that came twice needs nothing.",
     },
     "email_taken": {
         "": "Two people carry one address, and this organization wants each once: correct one of them at the source.",

@@ -1,13 +1,14 @@
 """The quirk doctor: who calls, what goes wrong, what to click there."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
 
-from identity import directories, members, sessions, tenancy, tokens
+from identity import directories, domains, members, moves, sessions, tenancy, tokens
 from identity.models import Member
+from identity.move_plan import Wanted
 from identity.sessions import SamlOrigin
 from scim import advice, doctor
 from scim.errors import Code
@@ -114,6 +115,17 @@ def test_what_a_product_always_sends_is_nothing_to_click(okta):
     assert findings["password"].advice.startswith("Nothing to do")
     assert findings["read_only"].advice.startswith("What was left out needs nothing")
     assert findings["external_id_taken"].advice.startswith("A creation that came twice needs nothing")
+
+
+def test_whom_another_directory_has_comes_by_moving_them_and_by_no_domain(acme, okta, entra):
+    emails = [{"value": "jane@acme.example", "primary": True}]
+    jane = Scim(okta).create("jane@acme.example", externalId="x1", emails=emails)
+    domains.confirm(domains.claim(acme, "acme.example", actor=SETUP), actor=SETUP)
+    twice = {"userName": "jane@acme.example", "externalId": "y1", "emails": emails}
+    assert Scim(entra).post("/Users", twice).status == 409
+    assert "Move people" in found(entra)["user_name_taken"].advice
+    moves.move(okta.directory, entra.directory, Wanted({UUID(jane["id"]): "y1"}), actor=SETUP)
+    assert Scim(entra).post("/Users", twice).status == 201
 
 
 def test_refusals_are_counted_by_code(okta):
