@@ -8,10 +8,10 @@ from uuid import UUID
 from django.utils import timezone
 
 from audit.events import Event
-from audit.ids import uuid7, uuid7s
+from audit.ids import uuid7s
 from audit.record import Actor, Line, Subject
 from identity import nesting, tenancy
-from identity.models import Group, PendingMembership
+from identity.models import Group
 
 _PENDING_LENGTH_MAX = 500
 # So many come in by one statement. PostgreSQL stops one of a request that takes too long, and a group may be of everybody.
@@ -79,6 +79,13 @@ WITH ended AS (
   RETURNING member_id
 )
 SELECT ended.member_id, member.user_name FROM ended JOIN identity_member member ON member.id = ended.member_id
+"""
+# Whoever names the same people again changes nothing: they are waited for already.
+_PARK = """
+INSERT INTO identity_pendingmembership (id, organization_id, group_id, directory_id, value, named_at)
+SELECT named.id, %(organization)s, %(group)s, %(directory)s, named.value, %(now)s
+  FROM unnest(%(ids)s::uuid[], %(values)s::text[]) AS named (id, value)
+ON CONFLICT (organization_id, group_id, value) DO NOTHING RETURNING value
 """
 _FORGET = """
 DELETE FROM identity_pendingmembership WHERE organization_id = %(organization)s AND group_id = %(group)s AND value = ANY (%(values)s)
@@ -187,7 +194,7 @@ def add(group: Group, values: list[str], actor: Actor) -> Added:
         more = add(group, [str(each) for each in here.values()], actor)
         added, more_groups, lines = added + more.members, more_groups + more.groups, lines + more.lines
     if unknown and group.directory_id:
-        lines.append(_park(group, group.directory_id, unknown, actor))
+        lines.extend(_park(group, group.directory_id, unknown, actor))
     return Added(added, unknown, more_groups, lines)
 
 
@@ -221,25 +228,20 @@ def _ended(sql: str, group: Group, members: Sequence[UUID], actor: Actor) -> tup
     ]
 
 
-def _park(group: Group, directory_id: UUID, values: list[str], actor: Actor) -> Line:
-    now = timezone.now()
-    PendingMembership.objects.bulk_create(
-        [
-            PendingMembership(
-                id=uuid7(), organization_id=group.organization_id, group=group, directory_id=directory_id,
-                value=value[:_PENDING_LENGTH_MAX], named_at=now,
-            )
-            for value in dict.fromkeys(values)
-        ],
-        ignore_conflicts=True,
-    )  # fmt: skip
-    return Line(
-        Event.GROUP_MEMBER_PENDING,
-        group.organization_id,
-        actor,
-        subject_of(group),
-        data={"values": values[:100]},
-    )
+def _park(group: Group, directory_id: UUID, values: Iterable[str], actor: Actor) -> list[Line]:
+    """Wait for those who are named so; return what is to be recorded of those for whom nobody waited before."""
+    named = list(dict.fromkeys(value[:_PENDING_LENGTH_MAX] for value in values))
+    parameters = {
+        "organization": group.organization_id, "group": group.pk, "directory": directory_id, "now": timezone.now(),
+        "ids": uuid7s(len(named)), "values": named,
+    }  # fmt: skip
+    parked = {value for (value,) in tenancy.asked(_PARK, parameters)}
+    if not parked:
+        return []
+    data = {"values": [value for value in named if value in parked][:100]}
+    return [
+        Line(Event.GROUP_MEMBER_PENDING, group.organization_id, actor, subject_of(group), data=data),
+    ]
 
 
 def forget_pending(group: Group, values: Iterable[str]) -> None:

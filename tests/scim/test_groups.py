@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.db import connections
 
+from audit.models import Detail
 from identity import tenancy
 from identity.models import Membership, PendingMembership
 from scim.models import LoggedRequest
@@ -144,6 +145,23 @@ def test_members_that_are_waited_for_are_warnings_of_the_request(idp, acme, show
             [each["note"] for each in one.warnings if each["code"] == "member_pending"] for one in logged
         ]
     assert noted == [["late"]] * 3 + [[]]
+
+
+def test_who_is_waited_for_is_recorded_once(idp, acme):
+    """A client that names somebody who is gone names them at every full push."""
+    group = idp.create_group("Ops", "late")["id"]
+    known = len(entries(acme))
+    whole = {"displayName": "Ops", "members": [{"value": "late"}]}
+    assert idp.put(f"/Groups/{group}", whole).status == 200
+    add = {"op": "add", "path": "members", "value": [{"value": "late"}]}
+    assert idp.patch(f"/Groups/{group}", add).status == 200
+    assert entries(acme)[known:] == []
+    both = {"displayName": "Ops", "members": [{"value": "late"}, {"value": "later"}]}
+    assert idp.put(f"/Groups/{group}", both).status == 200
+    (entry,) = entries(acme)[known:]
+    with tenancy.of(acme):
+        said = Detail.objects.get(entry_id=entry.pk).body["data"]
+    assert (entry.event, said) == ("group.member_pending", {"values": ["later"]})
 
 
 def test_memberships_survive_a_suspension(idp):
