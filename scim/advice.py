@@ -114,6 +114,9 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "okta": "Sign On › Application username format: choose one that nobody lacks, as Email.",
         "": "Map the attribute named here; people who lack it at the source cannot be created.",
     },
+    "required_stays": {
+        "": "Map the attribute named here from something that is never empty: nobody can be without it.",
+    },
     "empties_group": {
         "": "The request would empty a large group without naming anybody. If that is meant, allow it in the settings of the directory.",
     },

@@ -74,6 +74,7 @@ class Code(StrEnum):
     VALUE_MISSING = "value_missing"
     VALUE_WRONG = "value_wrong"
     VALUE_REQUIRED = "value_required"
+    REQUIRED_STAYS = "required_stays"
     VALUE_TOO_LONG = "value_too_long"
     TOO_MANY_VALUES = "too_many_values"
     READ_ONLY = "read_only"
@@ -159,6 +160,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.VALUE_MISSING: Kind(400, "invalidValue", "The operation on “{path}” has no value."),
     Code.VALUE_WRONG: Kind(400, "invalidValue", "“{path}” must be {expected}."),
     Code.VALUE_REQUIRED: Kind(400, "invalidValue", "“{path}” is required."),
+    Code.REQUIRED_STAYS: Kind(400, "mutability", "“{path}” is required and cannot be taken away."),
     Code.VALUE_TOO_LONG: Kind(400, "invalidValue", "“{path}” is longer than {limit} characters."),
     Code.TOO_MANY_VALUES: Kind(400, "invalidValue", "“{path}” holds more than {limit} values."),
     Code.READ_ONLY: Kind(400, "mutability", "“{path}” is set by Rollcall and cannot be changed."),

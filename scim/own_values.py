@@ -1,6 +1,6 @@
 """What holds for the values of an organization's own schemas beyond their types: required, immutable, read-only, no longer shown. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from scim import unmapped
@@ -12,18 +12,23 @@ _PREFIX = "urn:"
 
 
 def check_required(
-    after: Mapping[str, Any], kind: ResourceType, before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any],
+    kind: ResourceType,
+    before: Mapping[str, Any] | None = None,
+    removed: Collection[Attribute | None] = (),
 ) -> None:
-    """Refuse values that lack what their schema requires. ScimError value_required.
+    """Refuse values that lack what their schema requires. ScimError value_required; required_stays for what was to be removed.
 
     A schema binds those who use it: without any value of it nothing is missing. Nor is what was missing `before`: a member from
     before the attribute was required can still be changed.
     """
     for schema in kind.own or ():
-        was_missing = set(_missing(schema, (before or {}).get(schema.id)))
-        for path in _missing(schema, after.get(schema.id)):
+        was_missing = dict(_missing(schema, (before or {}).get(schema.id)))
+        for path, attribute in _missing(schema, after.get(schema.id)):
             if path not in was_missing:
-                raise ScimError(Code.VALUE_REQUIRED, path=path)
+                raise ScimError(
+                    Code.REQUIRED_STAYS if attribute in removed else Code.VALUE_REQUIRED, path=path
+                )
 
 
 def settled(before: Mapping[str, Any], after: dict[str, Any], kind: ResourceType) -> dict[str, Any]:
@@ -86,19 +91,19 @@ def _stays(schema: Schema | None, name: str) -> bool:
     return attribute.mutability in {"readOnly", "immutable"}
 
 
-def _missing(schema: Schema, held: Mapping[str, Any] | None) -> Iterator[str]:
+def _missing(schema: Schema, held: Mapping[str, Any] | None) -> Iterator[tuple[str, Attribute]]:
     if not held:
         return
     for attribute in schema.attributes:
         value = held.get(attribute.name)
         if value is None and attribute.required:
-            yield f"{schema.id}:{attribute.name}"
+            yield f"{schema.id}:{attribute.name}", attribute
         elif value is not None and attribute.type == "complex":
             yield from _missing_parts(attribute, value, f"{schema.id}:{attribute.name}")
 
 
-def _missing_parts(attribute: Attribute, value: Any, path: str) -> Iterator[str]:
+def _missing_parts(attribute: Attribute, value: Any, path: str) -> Iterator[tuple[str, Attribute]]:
     values = value if isinstance(value, list) else [value]
     for part in attribute.sub_attributes:
         if part.required and any(part.name not in each for each in values):
-            yield f"{path}.{part.name}"
+            yield f"{path}.{part.name}", part

@@ -26,11 +26,13 @@ def apply(
 ) -> tuple[Resource, bool]:
     """Return the resource after the operations, and whether it differs from before; what was given stays untouched.
 
-    ScimError: target_missing, value_required, immutable, too_many_values, too_much_work. Operations on membership do not belong here.
+    ScimError: target_missing, value_required, required_stays, immutable, too_many_values, too_much_work.
+    Operations on membership do not belong here.
     """
     notices = notices or Notices()
     after = dict(resource)
     comparisons = 0
+    removed = set()
     for operation in operations:
         extension = operation.place.extension
         held = after if extension is None else dict(after.get(extension) or {})
@@ -38,16 +40,18 @@ def apply(
         if comparisons > COMPARISONS_MAX:
             raise ScimError(Code.TOO_MUCH_WORK)
         _change(held, operation, notices)
+        if operation.kind == "remove":
+            removed.add(operation.place.leaf)
         if extension is not None and held:
             after[extension] = held
         elif extension is not None:
             after.pop(extension, None)
     for name in kind.required:
         if name in resource and after.get(name) in (None, ""):
-            raise ScimError(Code.VALUE_REQUIRED, path=name)
+            raise ScimError(Code.REQUIRED_STAYS, path=name)
     if unmapped.URN in after:
         after[unmapped.URN] = unmapped.bounded(after[unmapped.URN])
-    own_values.check_required(after, kind, resource)
+    own_values.check_required(after, kind, resource, removed)
     own_values.check_immutable(resource, after, kind)
     return after, after != resource
 

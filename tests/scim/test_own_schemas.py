@@ -156,7 +156,10 @@ def test_what_is_required_binds_whoever_uses_the_schema(acme, okta, schema, ada)
         assert (answer.status, answer.code) == (400, "value_required")
         assert f"{URN}:tier" in answer.body["detail"]
     assert idp.patch(old, {"op": "add", "path": f"{URN}:tier", "value": "gold"}).status == 200
-    assert idp.patch(old, {"op": "remove", "path": f"{URN}:tier"}).code == "value_required"
+    for value in ({"op": "remove"}, {"op": "replace", "value": None}):
+        answer = idp.patch(old, {"path": f"{URN}:tier", **value})
+        # RFC 7644 §3.5.2.2.
+        assert (answer.status, answer.body["scimType"], answer.code) == (400, "mutability", "required_stays")
     assert idp.patch(old, {"op": "remove", "path": URN}).status == 200
 
 

@@ -108,8 +108,8 @@ def test_an_operation_changes_what_it_names_and_nothing_else(
     [
         ({"op": "replace", "path": 'emails[type ne "work" and type ne "home"].value', "value": "x"}, "target_missing"),
         ({"op": "replace", "path": 'emails[type eq "a" or type eq "b"].value', "value": "x"}, "target_missing"),
-        ({"op": "remove", "path": "userName"}, "value_required"),
-        ({"op": "replace", "path": "userName", "value": None}, "value_required"),
+        ({"op": "remove", "path": "userName"}, "required_stays"),
+        ({"op": "replace", "path": "userName", "value": None}, "required_stays"),
         ({"op": "replace", "path": "emails[type gt true].value", "value": "x"}, "filter_value"),
         ({"op": "replace", "path": 'emails[primary co "x"].value', "value": "x"}, "filter_unsupported"),
     ],
