@@ -5,7 +5,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test types rules demo ldap lock clean
+.PHONY: up test tests types rules demo ldap lock clean
 
 up: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up $(ARGS)
@@ -16,8 +16,11 @@ demo: $(VENV)/.installed
 # Many processes are started: where the environment forbids it to keep compiled modules, each would compile all of ours.
 up demo test: export PYTHONDONTWRITEBYTECODE =
 
+# mypy takes one core for a minute; the tests, which begin when the short rules are kept, leave it that.
 test: $(VENV)/.installed-dev
-	@$(MAKE) --no-print-directory -j 2 types rules
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+tests: rules
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 types: $(VENV)/.installed-dev
