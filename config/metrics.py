@@ -10,7 +10,7 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import DatabaseError
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, mmap_dict, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess, values
 from prometheus_client import registry as default_registry
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -67,18 +67,22 @@ def reserve() -> None:
     """Take the room on the disk that the counters of this web process will need, before it serves.
 
     The counters are sparse files, mapped into memory: if a full disk has no room for their next page, the kernel kills the process.
+    One that finds no room serves all the same, and is missing in /metrics.
     """
-    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not folder:
         return
-    mmap_dict._INITIAL_MMAP_SIZE = FILE_BYTES  # noqa: SLF001 - it takes no argument
-    _counters("system", "start", 2)
-    OUTCOMES.labels("", "", "")
-    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"*_{os.getpid()}.db"):
-        try:
+    files = [Path(folder, f"{kind}_{os.getpid()}.db") for kind in ("counter", "histogram")]
+    try:
+        for file in files:
+            file.touch()
             with file.open("r+b") as opened:
                 os.posix_fallocate(opened.fileno(), 0, FILE_BYTES)
-        except OSError as error:
-            log.error("counters_without_room", error=error.strerror)  # noqa: TRY400 - it says all
+    except OSError as error:
+        values.ValueClass = values.MutexValue
+        for file in files:
+            file.unlink(missing_ok=True)
+        log.error("counters_without_room", error=error.strerror)  # noqa: TRY400 - it says all
 
 
 def render() -> bytes:

@@ -17,14 +17,19 @@ for number in range(200):
 """
 
 
-def run(environment: dict[str, str], folder: str) -> subprocess.CompletedProcess[str]:
+def run(environment: dict[str, str], folder: str, before: str = "") -> subprocess.CompletedProcess[str]:
     settings = {
         **environment,
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PROMETHEUS_MULTIPROC_DIR": folder,
     }
     return subprocess.run(
-        [sys.executable, "-c", RESERVE], cwd=ROOT, env=settings, capture_output=True, text=True, check=False
+        [sys.executable, "-c", before + RESERVE],
+        cwd=ROOT,
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -38,3 +43,14 @@ def test_what_will_be_written_has_its_room_before(tmp_path):
     assert sorted(file.name.partition("_")[0] for file in files) == ["counter", "histogram"]
     for file in files:
         assert file.stat().st_blocks * 512 >= file.stat().st_size == 1024 * 1024, os.fspath(file)
+
+
+def test_a_process_that_finds_no_room_counts_for_itself_alone(tmp_path):
+    counters = tmp_path / "counters"
+    counters.mkdir()
+    environment = bare_environment(ROLLCALL_DEBUG="true", ROLLCALL_DATA=str(tmp_path / "data"))
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+    result = run(environment, str(counters), full)
+    assert result.returncode == 0, result.stderr
+    assert "counters_without_room" in result.stderr
+    assert list(counters.iterdir()) == []
