@@ -55,21 +55,15 @@ class Child:
         """Start again what has died, when its pause is over. Gives a sentence when there is news."""
         now = time.monotonic()
         if self.process is None:
-            if now >= self.due_at:
-                self.start()
-            return None
+            return self._start_if_possible(now) if now >= self.due_at else None
         code = self.process.poll()
         if code is None:
             return None
         self.kill()  # what the dead one left in its group
         if now - self.started_at > SETTLED_SECONDS:
             self.pause = FIRST_PAUSE
-        news = (
-            f"{self.name} ended with {_how(code)}; starting it again in {self.pause:g} s. Its log: {self.log}"
-        )
-        self.process, self.due_at = None, now + self.pause
-        self.pause = min(self.pause * 2, LONGEST_PAUSE)
-        return news
+        self.process = None
+        return f"{self.name} ended with {_how(code)}; starting it again in {self._wait(now):g} s. Its log: {self.log}"
 
     def terminate(self) -> None:
         """Ask the program to finish what it is doing and end."""
@@ -82,6 +76,21 @@ class Child:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    def _start_if_possible(self, now: float) -> str | None:
+        """Start the program, or put it off where the machine has no room, memory or open files left for it."""
+        try:
+            self.start()
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"{self.name} could not be started: {error}. Trying again in {self._wait(now):g} s."
+        return None
+
+    def _wait(self, now: float) -> float:
+        """Put the next start off, each time for longer, and return for how many seconds."""
+        pause = self.pause
+        self.due_at = now + pause
+        self.pause = min(pause * 2, LONGEST_PAUSE)
+        return pause
 
 
 def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:

@@ -46,15 +46,15 @@ def alone(data_dir: Path) -> Iterator[None]:
 class Supervisor:
     """Starts the children in order, tends them, and stops them all; `mend` looks after what else they need, with every tick."""
 
+    mend: Callable[[], None] | None = None
+
     def __init__(
         self,
         data_dir: Path,
         children: Sequence[Child],
         tell: Callable[[str], None],
-        mend: Callable[[], None] | None = None,
     ) -> None:
         self.children = children
-        self._mend = mend
         self._known = data_dir / "up.json"
         self.tell = tell
         self._remembered: dict[int, float] = {}
@@ -73,8 +73,8 @@ class Supervisor:
 
     def tick(self) -> None:
         """Start again whoever died, and remember who runs for a start after our own violent end."""
-        if self._mend is not None:
-            self._mend()
+        if self.mend is not None:
+            self.mend()
         for child in self.children:
             if news := child.tend():
                 self.tell(news)
@@ -83,8 +83,14 @@ class Supervisor:
             if child.process is not None and (born := _born(child.process.pid)) is not None:
                 running[child.process.pid] = born
         if running != self._remembered:
-            self._remembered = running
-            write_private(self._known, json.dumps(running))
+            with contextlib.suppress(OSError):  # a full disk stops nobody; the next tick tries again
+                write_private(self._known, json.dumps(running))
+                self._remembered = running
+
+    def renew(self) -> None:
+        """End all children at once, to be started again: a clock that looks for its broker would not heed a polite word."""
+        for child in self.children:
+            child.kill()
 
     def stop(self) -> None:
         """End all children: politely, and after a few seconds not."""

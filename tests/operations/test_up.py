@@ -66,6 +66,11 @@ def test_a_second_one_on_the_same_data_is_refused(machine):
     assert f"already runs on {machine.data}" in result.stderr
 
 
+def addresses(machine):
+    urls = embedded.urls(machine.data)
+    return urls.database_url, urls.redis_url
+
+
 @pytest.mark.parametrize("name", ["granian", "worker", "beat"])
 def test_a_killed_process_is_started_again(machine, name):
     before = machine.find(name)
@@ -90,6 +95,23 @@ def test_a_killed_postgresql_and_valkey_come_back_with_everything(machine):
     with psycopg.connect(urls.owner_url) as connection:
         assert connection.execute("SELECT value FROM kept").fetchone() == (42,)
         connection.execute("DROP TABLE kept")
+
+
+@pytest.mark.parametrize("name", ["embedded_postgres", "valkey-server"])
+def test_a_server_whose_port_was_taken_is_found_on_its_new_one(machine, name):
+    server = machine.find(name)
+    before = [machine.find(part) for part in ("granian", "worker", "beat")]
+    ports = {int(each.rsplit(":", 1)[1].split("/")[0]) for each in addresses(machine)}
+    port = next(each.laddr.port for each in server.net_connections() if each.laddr.port in ports)
+    machine.process.send_signal(signal.SIGSTOP)
+    family = [server, *server.children(recursive=True)]
+    server.kill()
+    assert gone(family)
+    with socket.create_server(("127.0.0.1", port)):
+        machine.process.send_signal(signal.SIGCONT)
+        assert gone(before), "these look for it where it was"
+        wait_for(machine.ready)
+    assert all(machine.find(part) for part in ("granian", "worker", "beat"))
 
 
 def test_a_killed_supervisor_takes_everything_along_and_the_next_start_copes(machine):

@@ -28,6 +28,7 @@ WORKER_PROCESSES: Final = 3  # two slow directories leave one to everything else
 class Command(BaseCommand):
     help = "Start PostgreSQL and Valkey (unless the environment names some), migrate, and run everything until Ctrl-C."
     requires_system_checks: list[str] = []  # every child runs them
+    _trouble = ""  # why a server of ours that died cannot be started
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the web server (default 8000)")
@@ -48,8 +49,9 @@ class Command(BaseCommand):
     def _run(self, data: Path, bind: str, port: int, *, empty: bool) -> None:
         first = not (data / "operator.shown").exists()
         own_servers = not local.servers_named()
-        mend = partial(self._mend, data) if own_servers else None
-        supervisor = Supervisor(data, _children(data, bind, port, empty=empty), self._say, mend)
+        supervisor = Supervisor(data, _children(data, bind, port, empty=empty), self._say)
+        if own_servers:
+            supervisor.mend = partial(self._mend, data, supervisor)
         supervisor.listen()
         try:
             if own_servers:
@@ -68,13 +70,23 @@ class Command(BaseCommand):
             if own_servers:
                 embedded.release(data)
 
-    def _mend(self, data: Path) -> None:
-        if not embedded.running(data):
+    def _mend(self, data: Path, supervisor: Supervisor) -> None:
+        if embedded.running(data):
+            return
+        if not self._trouble:
             self._say("PostgreSQL or Valkey has died; starting it again.")
-            try:
-                embedded.ensure_running(data, tied=True)
-            except embedded.EmbeddedError as error:
-                self._say(str(error))  # the next tick tries again
+        before = embedded.urls(data)
+        try:
+            after = embedded.ensure_running(data, tied=True)
+        except (embedded.EmbeddedError, OSError) as error:  # the next tick tries again
+            if self._trouble != str(error):
+                self._say(str(error))
+            self._trouble = str(error)
+            return
+        self._trouble = ""
+        if after != before:
+            self._say("Somebody else has its port now; starting everything again with its new one.")
+            supervisor.renew()
 
     def _greet(self, data: Path, *, first: bool, empty: bool) -> None:
         url = settings.ROLLCALL_PUBLIC_URL
