@@ -18,7 +18,8 @@ from identity.models import Directory, Domain, Link, Member, Organization
 from identity.profile import check_length, email_of, is_same, key_of
 
 # Whoever is meant beyond doubt, as identity.matching has it: no directory has them or had their id, nobody of this one has their name,
-# and nobody else has the name or could be meant by the address.
+# and nobody else has the name or could be meant by the address. Not NOT EXISTS for the external id: of a directory without links when
+# it last looked, PostgreSQL would read all links for each row.
 _PLAIN: Final = """
 SELECT row.id
   FROM unnest(%(ids)s::uuid[], %(external_ids)s::text[], %(names)s::text[], %(emails)s::text[]) AS row (id, external_id, name, email)
@@ -26,8 +27,10 @@ SELECT row.id
  WHERE member.state <> 'offboarded'
    AND NOT EXISTS (SELECT FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = row.id
                       AND (link.tombstoned_at IS NULL OR link.directory_id = %(directory)s))
-   AND NOT EXISTS (SELECT FROM identity_link link WHERE link.organization_id = %(organization)s AND link.directory_id = %(directory)s
-                      AND link.external_id = row.external_id AND (link.tombstoned_at IS NULL OR link.moved_at IS NOT NULL))
+   AND (SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.directory_id = %(directory)s
+           AND link.external_id = row.external_id AND link.tombstoned_at IS NULL LIMIT 1) IS NULL
+   AND (SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.directory_id = %(directory)s
+           AND link.external_id = row.external_id AND link.moved_at IS NOT NULL LIMIT 1) IS NULL
    AND NOT EXISTS (SELECT FROM identity_member other WHERE other.organization_id = %(organization)s AND other.user_name_key = row.name
                       AND other.id <> row.id)
    AND (member.user_name_key = row.name OR member.password LIKE %(no_password)s AND NOT EXISTS (

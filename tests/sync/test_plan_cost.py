@@ -3,8 +3,8 @@
 import pytest
 from django.db import connection
 
-from identity import domains
-from tasks.sync import group_plan_sql, plan_sql
+from identity import adopting, domains
+from tasks.sync import apply, group_plan_sql, plan_sql
 from tests.conftest import SETUP
 from tests.sync.conftest import ADA
 from tests.sync.scripted import listing, person, pull_of, run, settle
@@ -15,6 +15,13 @@ GROUPS = [(f"g{number}", [f"p{member:04}" for member in range(number, PEOPLE, 20
 LEFT = """
 UPDATE identity_member SET state = 'offboarded', offboarded_at = now() - interval '1 day' WHERE organization_id = %(organization)s;
 UPDATE identity_link SET tombstoned_at = now() WHERE organization_id = %(organization)s
+"""
+# Members whom no directory knows, beside those of the first.
+ALONE = """
+INSERT INTO identity_member (id, organization_id, password, user_name, user_name_key, email, email_key, display_name, profile, state,
+  state_reason, version, session_epoch, created_at, changed_at)
+SELECT uuidv7(), organization_id, '!', 'a' || user_name, 'a' || user_name, 'a' || email, 'a' || email, display_name, '{}', state, '', 1, 0,
+       now(), now() FROM identity_member WHERE user_name LIKE 'p0%%' AND organization_id = %(organization)s
 """
 UNLINKED = "DELETE FROM identity_link WHERE organization_id = %(organization)s"
 
@@ -44,14 +51,18 @@ def read_by_a_node(pull):
     def explained(execute, sql, parameters, many, context):
         if sql not in {plan_sql.PEOPLE, group_plan_sql.MOVES, group_plan_sql.GROUPS}:
             return execute(sql, parameters, many, context)
-        execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters, many, context)
-        most.extend(gone_through(context["cursor"].fetchone()[0][0]["Plan"]))
+        most.extend(_gone_through_by(execute, sql, parameters, many, context))
         return None
 
     with connection.execute_wrapper(explained):
         counts = run(pull).counts
     assert most
     return max(most), counts
+
+
+def _gone_through_by(execute, sql, parameters, many, context):
+    execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters, many, context)
+    return gone_through(context["cursor"].fetchone()[0][0]["Plan"])
 
 
 def gone_through(node):
@@ -87,3 +98,21 @@ def test_newcomers_who_take_the_names_that_everybody_gives_up_are_planned_set_by
     most, counts = read_by_a_node(pull)
     assert counts.items() >= {"rename": PEOPLE, "create": PEOPLE}.items()
     assert most <= 5 * PEOPLE
+
+
+def test_adopting_more_reads_none_of_those_adopted_before(acme, many, monkeypatch):
+    _, act = many
+    act(ALONE)
+    monkeypatch.setattr(apply, "BATCH", 50)
+    second, most = pull_of(acme, "Second"), []
+    listing(*(person(f"a{each.external_id}") for each in EVERYBODY[:500]))
+
+    def explained(execute, sql, parameters, many, context):
+        if sql == adopting._PLAIN:
+            most.append(max(_gone_through_by(execute, sql, parameters, many, context)))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(explained):
+        # PostgreSQL has counted none of the second directory's links when it plans, and does not while they are made.
+        assert settle(second, ADA).counts == {"link": 500}
+    assert (len(most), max(most)) == (10, 50)
