@@ -13,6 +13,7 @@ from console.directories import DirectoryForm
 from console.forms import EditForm
 from console.organizations import chosen, default_choices, defaults, tell_left_out
 from identity import directories as verbs
+from identity import looking
 from identity.directory_settings import TOKEN_DAYS_MAX, effective
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Directory
@@ -139,10 +140,12 @@ def change(visit: Visit, directory: UUID) -> HttpResponse:
 
 def _detected(directory: Directory) -> str:
     """Return the product that the latest telling request gives away; empty where none does."""
-    seen = LoggedRequest.objects.filter(organization=directory.organization_id, directory=directory).exclude(
-        client=""
-    )
-    return seen.order_by("-pk").values_list("client", flat=True).first() or ""
+    latest = LoggedRequest.objects.filter(
+        organization=directory.organization_id, directory=directory
+    ).order_by("-pk")
+    end = looking.edge(latest)
+    telling = (latest if end is None else latest.filter(pk__gte=end)).exclude(client="")
+    return telling.values_list("client", flat=True).first() or ""
 
 
 def _mode(value: dict[str, Any]) -> str:

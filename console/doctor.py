@@ -33,6 +33,7 @@ def show(visit: Visit, directory: UUID) -> HttpResponse:
         "days": days,
         "choices": _DAYS,
         "listed_max": doctor.LISTED_MAX,
+        "requests_max": doctor.REQUESTS_MAX,
         "here": "doctor",
     }
     return page(visit, "doctor.html", values)

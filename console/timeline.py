@@ -18,6 +18,7 @@ from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from console.reading import Line
 from identity.models import Directory, Invitation, Member, Session, Token
 from saml.models import Attempt
+from scim import logged
 from scim.models import LoggedRequest
 
 # Sessions, tokens and sign-ins whose entries are told: the latest so many of each.
@@ -114,16 +115,14 @@ def _known(visit: Visit, lines: list[Line]) -> _Known:
         UUID(line.actor_id) for line in lines if line.actor_kind == "directory" and is_uuid(line.actor_id)
     }
     request_ids = {line.request_id for line in lines if line.actor_kind == "directory" and line.request_id}
-    requests = LoggedRequest.objects.filter(
-        organization=visit.organization, directory__in=actors, request_id__in=request_ids
-    ).defer("exchange")
+    requests = logged.changes_by(visit.organization.pk, request_ids).filter(directory__in=actors)
     attempts = Attempt.objects.filter(
         organization=visit.organization,
         pk__in=[line.subject_id for line in lines if line.subject_kind == "sign_in"],
     ).select_related("connection")
     directories = Directory.objects.filter(organization=visit.organization, pk__in=actors)
     return _Known(
-        {(str(row.directory_id), row.request_id): row for row in requests},
+        {(str(row.directory_id), row.request_id): row for row in requests.defer("exchange")},
         {str(row.pk): row for row in attempts},
         {str(pk): name for pk, name in directories.values_list("pk", "name")},
     )

@@ -12,6 +12,10 @@ from django.db.models import QuerySet
 ROWS: Final = 20_000
 
 
-def edge(rows: "QuerySet[Any]") -> UUID | None:
-    """Return the id of the last row to look through, of rows that an index gives in the order of their ids; None: there are no more."""
-    return next(iter(rows.values_list("pk", flat=True)[ROWS - 1 : ROWS]), None)
+def edge(rows: "QuerySet[Any]", most: int | None = None) -> UUID | None:
+    """Return the id of the last row to look through, of rows that an index gives in the order of their ids; None: there are no more.
+
+    `most` is how many are looked through, ROWS if it is not said.
+    """
+    last = most or ROWS
+    return next(iter(rows.values_list("pk", flat=True)[last - 1 : last]), None)

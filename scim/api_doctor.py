@@ -56,6 +56,8 @@ class ShownReport(serializers.Serializer[Any]):
     """What the doctor found."""
 
     days = serializers.IntegerField()
+    since = serializers.DateTimeField()
+    cut = serializers.BooleanField()
     clients = ShownClient(many=True)
     findings = ShownFinding(many=True)
     names_apart = ShownNameApart(many=True)

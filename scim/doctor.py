@@ -8,28 +8,32 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from identity import sessions
+from audit.ids import earliest
+from identity import looking, sessions
 from identity.models import Directory, Link, Member, Session, Token
 from identity.profile import key_of
 from scim import advice, bursts
 from scim.errors import CATALOGUE, Code
+from scim.logged import CLOCKS_APART
 from scim.models import LoggedRequest
 from scim.profiles import NOTICES, PROFILES, QUIRKS, profile_of
 
 DAYS_DEFAULT: Final = 7
 LISTED_MAX: Final = 100
+# Of a directory that sends a hundred a second the days hold sixty million.
+REQUESTS_MAX: Final = 100_000
 SESSIONS_READ_MAX: Final = 2000
 SILENT_AFTER: Final = timedelta(days=3)
 EXPIRES_SOON: Final = timedelta(days=30)
 
 _CLIENTS: Final = """
 SELECT client, user_agent, count(*), max(happened_at) FROM scim_loggedrequest
- WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND happened_at > %(since)s
+ WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND id >= %(first)s AND happened_at >= %(since)s
  GROUP BY client, user_agent ORDER BY count(*) DESC LIMIT %(most)s
 """
 _REFUSALS: Final = """
 SELECT code, count(*), max(happened_at) FROM scim_loggedrequest
- WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND happened_at > %(since)s AND code <> ''
+ WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND id >= %(first)s AND happened_at >= %(since)s AND code <> ''
  GROUP BY code ORDER BY count(*) DESC
 """
 # How many requests show it, and the places where it was seen, the most frequent first.
@@ -37,7 +41,7 @@ _WARNINGS: Final = """
 WITH seen AS (
   SELECT request.id, request.happened_at, warning->>'code' AS code, warning->>'path' AS path
     FROM scim_loggedrequest request, jsonb_array_elements(request.warnings) AS warning
-   WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND happened_at > %(since)s
+   WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND id >= %(first)s AND happened_at >= %(since)s
 ), places AS (
   SELECT code, path, count(*) AS often FROM seen GROUP BY code, path
 )
@@ -84,27 +88,52 @@ class NameApart:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the doctor found, over so many days."""
+    """What the doctor found, over so many days. `since`: from when on requests were looked at; `cut`: at the latest REQUESTS_MAX alone."""
 
     days: int
+    since: datetime
+    cut: bool
     clients: list[Client]
     findings: list[Finding]
     names_apart: list[NameApart]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which requests are looked at: from this time and this id on; `cut_at`: when the first of them came, if more came before it."""
+
+    directory: Directory
+    since: datetime
+    first: UUID
+    cut_at: datetime | None
+
+
 def examine(directory: Directory, *, days: int = DAYS_DEFAULT) -> Report:
     """Examine a directory by its log of the last `days`; the tenancy must be set."""
-    clients = _clients(directory, days)
+    asked = _asked(directory, days)
+    clients = _clients(asked)
     idp = next((each.name for each in clients if each.name), "") or directory.idp
     apart = names_apart(directory)
     findings = [
         *_connection(directory, clients, idp),
         *_credentials(directory, idp),
-        *_refusals(directory, days, idp),
+        *_refusals(asked, idp),
         *_names(directory, apart, idp),
-        *_warnings(directory, days, idp),
+        *_warnings(asked, idp),
     ]
-    return Report(days, clients, findings, apart[:LISTED_MAX])
+    return Report(
+        days, asked.cut_at or asked.since, asked.cut_at is not None, clients, findings, apart[:LISTED_MAX]
+    )
+
+
+def _asked(directory: Directory, days: int) -> _Asked:
+    since = timezone.now() - timedelta(days=days)
+    first = earliest(since, apart=-CLOCKS_APART)
+    logged = LoggedRequest.objects.filter(organization=directory.organization_id, directory=directory)
+    edge = looking.edge(logged.filter(pk__gte=first).order_by("-pk"), REQUESTS_MAX)
+    if edge is None:
+        return _Asked(directory, since, first, None)
+    return _Asked(directory, since, edge, logged.values_list("happened_at", flat=True).get(pk=edge))
 
 
 def names_apart(directory: Directory) -> list[NameApart]:
@@ -133,10 +162,10 @@ def names_apart(directory: Directory) -> list[NameApart]:
     return found
 
 
-def _clients(directory: Directory, days: int) -> list[Client]:
+def _clients(asked: _Asked) -> list[Client]:
     return [
         Client(name, PROFILES[name].label if name in PROFILES else "", agent, count, last_seen)
-        for name, agent, count, last_seen in _rows(_CLIENTS, directory, days)
+        for name, agent, count, last_seen in _rows(_CLIENTS, asked)
     ]
 
 
@@ -175,9 +204,9 @@ def _credentials(directory: Directory, idp: str) -> list[Finding]:
     return found
 
 
-def _refusals(directory: Directory, days: int, idp: str) -> list[Finding]:
+def _refusals(asked: _Asked, idp: str) -> list[Finding]:
     found = []
-    for code, count, last_seen in _rows(_REFUSALS, directory, days):
+    for code, count, last_seen in _rows(_REFUSALS, asked):
         if code == Code.NOT_FOUND:
             continue  # a client asks whether somebody is there: no fault
         kind = CATALOGUE.get(Code(code)) if code in set(Code) else None
@@ -186,9 +215,9 @@ def _refusals(directory: Directory, days: int, idp: str) -> list[Finding]:
     return found
 
 
-def _warnings(directory: Directory, days: int, idp: str) -> list[Finding]:
+def _warnings(asked: _Asked, idp: str) -> list[Finding]:
     found = []
-    for code, count, last_seen, places in _rows(_WARNINGS, directory, days):
+    for code, count, last_seen, places in _rows(_WARNINGS, asked):
         quirk = QUIRKS.get(code)
         title = f"{quirk.seen} ({quirk.made})" if quirk else NOTICES.get(code, code)
         found.append(Finding("notice", code, title, advice.of(code, idp), count, last_seen, places))
@@ -232,11 +261,12 @@ def _alike(seen: str, chosen: str) -> bool:
     return chosen == "generic" or seen.partition("_")[0] == chosen.partition("_")[0]
 
 
-def _rows(sql: str, directory: Directory, days: int) -> list[tuple[Any, ...]]:
+def _rows(sql: str, asked: _Asked) -> list[tuple[Any, ...]]:
     values: dict[str, Any] = {
-        "organization": directory.organization_id,
-        "directory": directory.pk,
-        "since": timezone.now() - timedelta(days=days),
+        "organization": asked.directory.organization_id,
+        "directory": asked.directory.pk,
+        "first": asked.first,
+        "since": asked.since,
         "most": LISTED_MAX,
     }
     with connection.cursor() as cursor:

@@ -1,5 +1,6 @@
 """Reads the request log: the requests that somebody looks for, one in full, and the entries of the record that it led to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -20,7 +21,7 @@ ENTRIES_MAX: Final = 500
 _SLACK: Final = timedelta(seconds=1)
 _REFUSED_FROM: Final = 400
 # A request's id is made when it is logged, by the clock of its machine.
-_CLOCKS_APART: Final = timedelta(hours=1)
+CLOCKS_APART: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,12 @@ def page(
     A filter goes through so many requests at a time (identity.looking): a page may be short, or empty, and have a next one.
     """
     every = LoggedRequest.objects.filter(organization=directory.organization_id, directory=directory)
+    if wanted.resource_id:
+        every = every.filter(resource_id=wanted.resource_id)
     if wanted.since:
-        every = every.filter(pk__gte=earliest(wanted.since, apart=-_CLOCKS_APART))
+        every = every.filter(pk__gte=earliest(wanted.since, apart=-CLOCKS_APART))
     if wanted.until:
-        every = every.filter(pk__lt=earliest(wanted.until, apart=_CLOCKS_APART))
+        every = every.filter(pk__lt=earliest(wanted.until, apart=CLOCKS_APART))
     if after is not None:
         every = every.filter(pk__lt=after)
     end = looking.edge(every.order_by("-pk")) if wanted != Wanted() else None
@@ -65,6 +68,15 @@ def page(
 def opened(row: LoggedRequest) -> Exchange:
     """Return what was sent and answered. Raises UnsealError once the organization's key is destroyed."""
     return exchange.unseal(row.organization_id, row.pk, bytes(row.exchange))
+
+
+def changes_by(
+    organization_id: UUID, request_ids: Collection[str] | QuerySet[Entry, Any]
+) -> QuerySet[LoggedRequest]:
+    """Return the requests that may have left entries under these request ids: any that does not only read."""
+    return LoggedRequest.objects.filter(organization=organization_id, request_id__in=request_ids).exclude(
+        method="GET"
+    )
 
 
 def entries_of(row: LoggedRequest) -> list[dict[str, Any]]:
@@ -116,7 +128,7 @@ def _chosen(rows: QuerySet[LoggedRequest], wanted: Wanted) -> QuerySet[LoggedReq
         rows = rows.exclude(warnings=[]) if wanted.warnings else rows.filter(warnings=[])
     if wanted.notice:
         rows = rows.filter(warnings__contains=[{"code": wanted.notice}])
-    exact = {"method": wanted.method.upper(), "code": wanted.code, "resource_id": wanted.resource_id}
+    exact = {"method": wanted.method.upper(), "code": wanted.code}
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if wanted.path:
         rows = rows.filter(path__icontains=wanted.path)

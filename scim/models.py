@@ -54,7 +54,20 @@ class LoggedRequest(TenantModel):
     exchange = models.BinaryField()
 
     class Meta:
-        indexes = (models.Index(fields=["organization", "directory", "id"], name="logged_request_page"),)
+        indexes = (
+            models.Index(fields=["organization", "directory", "id"], name="logged_request_page"),
+            models.Index(
+                fields=["organization", "resource_id", "id"],
+                condition=Q(resource_id__isnull=False),
+                name="logged_request_about",
+            ),
+            # A request that only reads leaves no entry to be found by.
+            models.Index(
+                fields=["organization", "request_id"],
+                condition=~Q(method="GET"),
+                name="logged_request_change",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.status}"
