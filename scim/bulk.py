@@ -51,7 +51,7 @@ class Bulk(Door):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Carry out the operations, those with references to later ones after these."""
         call = call_of(request, with_body=True)
-        asked = {name.lower(): value for name, value in call.body.items()}
+        asked = protocol.named_once(call.body)
         listed = asked.get("operations")
         if not isinstance(listed, list) or not listed:
             raise ScimError(Code.PATCH_EMPTY)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from scim import bulk_references
+from scim import bulk_references, protocol
 from scim.errors import Code, ScimError
 
 KINDS: Final = frozenset({"Users", "Groups"})
@@ -28,7 +28,12 @@ class Operation:
 
 def read(written: Any, index: int) -> Operation:
     """Return one operation; what is wrong with it is its own refusal, and stops no other."""
-    fields = {name.lower(): value for name, value in written.items()} if isinstance(written, dict) else {}
+    fields: dict[str, Any] = {}
+    refusal = None
+    try:
+        fields = protocol.named_once(written) if isinstance(written, dict) else {}
+    except ScimError as error:
+        refusal = error
     method, path, bulk_id = fields.get("method"), fields.get("path"), fields.get("bulkid")
     data, version = fields.get("data"), fields.get("version")
     if isinstance(data, list) and str(method).upper() == "PATCH":
@@ -55,7 +60,7 @@ def read(written: Any, index: int) -> Operation:
     if not why and operation.method != "DELETE" and not isinstance(data, dict):
         why = "data must be an object"
     if why:
-        operation.refusal = ScimError(Code.BULK_OPERATION, index=index, why=why)
+        operation.refusal = refusal or ScimError(Code.BULK_OPERATION, index=index, why=why)
     else:
         operation.waits_for = bulk_references.named([operation.data, operation.resource_id])
     return operation

@@ -79,7 +79,10 @@ def list_of(value: Any) -> Any:
 
 
 def attributes_in(value: Any, notices: Notices, written: str = "") -> dict[str, Any]:
-    """Return the attributes that an operation names which has no path, or a path to a whole schema (`written`); ScimError value_wrong."""
+    """Return the attributes that an operation names which has no path, or a path to a whole schema (`written`).
+
+    ScimError value_wrong, named_twice.
+    """
     path = written or "value"
     if isinstance(value, list) and len(value) == 1:
         notices.add("wrapped_value", path)
@@ -90,6 +93,8 @@ def attributes_in(value: Any, notices: Notices, written: str = "") -> dict[str, 
         raise ScimError(Code.VALUE_WRONG, path=path, expected=expected)
     if inside is not value:
         notices.add("coerced", path, "an object written as text")
+    # Of keys that are paths, what stands in brackets may differ in case alone.
+    protocol.named_once({key: held for key, held in inside.items() if "[" not in key})
     return inside
 
 
@@ -180,6 +185,8 @@ def _complex(attribute: Attribute, value: Any, notices: Notices, path: str) -> d
             if held is not None:
                 notices.add("unknown_attribute", f"{path}.{name}", "left out")
             continue
+        if sub.name in found:
+            raise ScimError(Code.NAMED_TWICE, path=f"{path}.{name}")
         coerced = value_of(sub, held, notices, f"{path}.{sub.name}")
         if coerced is not None:
             found[sub.name] = coerced

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from scim import changes, coercion, membership, own_values, path, unmapped
+from scim import changes, coercion, membership, own_values, path, protocol, unmapped
 from scim.errors import Code, ScimError
 from scim.filter.ast import AttributePath
 from scim.filter.match import matches
@@ -56,7 +56,7 @@ def patch(body: dict[str, Any], kind: ResourceType, resource_id: str | None = No
     operation names anything that is here nothing_resolved, or password_not_kept if that was all.
     """
     notices = Notices()
-    listed = next((held for key, held in body.items() if key.lower() == "operations"), None)
+    listed = protocol.named_once(body).get("operations")
     if isinstance(listed, dict):
         listed = [listed]
     if not isinstance(listed, list) or not listed:
@@ -90,10 +90,10 @@ def resource(body: dict[str, Any], kind: ResourceType, resource_id: str | None =
     attributes: dict[str, Any] = {}
     members: tuple[str, ...] | None = None
     later: list[Operation] = []
+    protocol.named_once(body)
     for key, value in body.items():
         attribute = kind.core.get(key.lower())
         if attribute is not None and _is_plain(attribute):
-            _check_new(attribute, attributes)
             held = coercion.value_of(attribute, value, notices, attribute.name)
             if held is not None:
                 attributes[attribute.name] = held
@@ -127,7 +127,7 @@ class _Reading:
 
     def operation(self, written: dict[str, Any], index: int) -> Iterator[Operation]:
         """Read one entry of Operations."""
-        fields = {key.lower(): held for key, held in written.items()}
+        fields = protocol.named_once(written)
         verb = fields.get("op")
         if not isinstance(verb, str):
             raise ScimError(Code.OPERATION_SHAPE, index=index)
@@ -256,12 +256,6 @@ class _Reading:
             return
         for key, held in coercion.attributes_in(value, self.notices, written).items():
             yield from self.place(verb, f"{urn}:{key}", held, explicit=False)
-
-
-def _check_new(attribute: Attribute, attributes: dict[str, Any]) -> None:
-    # Names differ in more than case (RFC 7643 §2.1): two readers of {"userName": …, "USERNAME": …} would not agree on what was asked.
-    if attribute.name in attributes:
-        raise ScimError(Code.NAMED_TWICE, path=attribute.name)
 
 
 def _is_plain(attribute: Attribute) -> bool:

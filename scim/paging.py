@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scim import projection
+from scim import projection, protocol
 from scim.errors import Code, ScimError
 from scim.filter import grammar
 from scim.filter.ast import Filter
@@ -47,8 +47,8 @@ def from_query(query: Mapping[str, Any]) -> Wish:
 
 
 def from_body(body: Mapping[str, Any]) -> Wish:
-    """Read the body of a SearchRequest, whose lists are JSON lists."""
-    asked = {name.lower(): value for name, value in body.items()}
+    """Read the body of a SearchRequest, whose lists are JSON lists. ScimError as above, and named_twice."""
+    asked = protocol.named_once(body)
     return _wish(asked, _names(asked, "attributes"), _names(asked, "excludedAttributes"))
 
 

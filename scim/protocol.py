@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -48,6 +49,20 @@ def read_object(body: bytes) -> dict[str, Any]:
     if _SUSPICIOUS.search(body):
         _check_characters(value)
     return value
+
+
+def named_once(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of an object by their names in lower case, for names differ in more than case (RFC 7643 §2.1).
+
+    ScimError named_twice: two readers of {"filter": …, "FILTER": …} would not agree on what was asked.
+    """
+    found: dict[str, Any] = {}
+    for name, value in written.items():
+        folded = name.lower()
+        if folded in found:
+            raise ScimError(Code.NAMED_TWICE, path=name)
+        found[folded] = value
+    return found
 
 
 def write(document: Any) -> bytes:

@@ -270,12 +270,6 @@ def test_a_name_with_line_breaks_is_not_written_into_the_answer(idp):
     assert "\n" not in answer.body["detail"]
 
 
-def test_a_name_in_two_spellings_is_refused(idp):
-    answer = idp.send("POST", "/Users", b'{"userName":"a","USERNAME":"b"}')
-    assert (answer.status, answer.code) == (400, "named_twice")
-    assert idp.get("/Users").body["totalResults"] == 0
-
-
 @pytest.mark.parametrize("urn", [None, CORE, ENTERPRISE])
 def test_a_request_names_a_limited_number_of_attributes(idp, urn):
     made = idp.create("mei@example.org")
