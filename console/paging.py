@@ -1,7 +1,6 @@
 """Paging by key: a page is what comes after the last row seen, however long the list and whatever is added meanwhile."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -80,7 +79,7 @@ def decode(cursor: str, parts: int) -> list[str] | None:
         return None
     try:
         value = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
+    except (ValueError, RecursionError):
         return None
     if not isinstance(value, list) or len(value) != parts or not all(isinstance(part, str) for part in value):
         return None

@@ -52,7 +52,7 @@ def check(path: Path, *, sha256: str = "") -> CheckedFile:
         found.note(
             "The file says that it is not whole: the server could not read all of it. Download it again."
         )
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error):
         found.note(
             "The file cannot be read: it broke off, was altered, or is not one that was downloaded here."
         )

@@ -79,6 +79,6 @@ def _of_proof(path: Path) -> str:
             named = json.loads(file.read(_PROOF_BYTES_MAX))["bundle"]["sha256"]
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error}", field="proof") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Invalid(f"{path} is no proof of deletion that names a bundle.", field="proof") from error
     return str(named)

@@ -93,6 +93,10 @@ def test_every_way_to_cut_or_alter_a_file_is_found(lived, ada, form, tmp_path):
     assert checked(tmp_path, b"".join(lines[:2] + lines[3:]), form).gaps == 1
 
 
+def test_brackets_without_an_end_are_no_file_of_ours(tmp_path):
+    assert "cannot be read" in checked(tmp_path, b"[" * 100_000 + b"\n", "jsonl").problems[0]
+
+
 @FORMS
 def test_a_file_that_cannot_be_read_to_its_end_says_so_in_its_last_line(
     lived, ada, form, tmp_path, monkeypatch

@@ -203,6 +203,9 @@ def test_the_command_overwrites_nothing_and_knows_no_stranger(acme, tmp_path):
         rollcall("bundle", "acme", "--out", tmp_path / "no" / "x.zip")
     with pytest.raises(CommandError, match="cannot be read"):
         rollcall("verify", tmp_path / "absent.zip")
+    (tmp_path / "proof.json").write_text("[" * 100_000)
+    with pytest.raises(CommandError, match="no proof of deletion"):
+        rollcall("verify", path, "--proof", tmp_path / "proof.json")
     assert path.read_bytes() == b"mine"
 
 
