@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from cryptography.x509 import Certificate
 from django.conf import settings
 from django.utils import timezone
 
@@ -76,22 +77,20 @@ def replace_certificates(connection: Connection, wanted: tuple[IdpCertificate, .
     """Trust exactly these; return the change as the record tells it (by fingerprint), empty if there is none."""
     before = current(connection)
     known = {(row.fingerprint, row.use) for row in before}
-    now = timezone.now()
-    after: list[tuple[str, str]] = []
+    after: dict[tuple[str, str], tuple[IdpCertificate, Certificate]] = {}
     for certificate in wanted:
         parsed = certificates.read(certificate.pem)
-        key = (certificates.fingerprint(parsed), str(certificate.use))
-        if key not in after:
-            after.append(key)
-        if key in known or after.count(key) > 1:
+        after.setdefault((certificates.fingerprint(parsed), str(certificate.use)), (certificate, parsed))
+    now = timezone.now()
+    for (fingerprint, use), (certificate, parsed) in after.items():
+        if (fingerprint, use) in known:
             continue
-        known.add(key)
         CertificateRow(
             organization_id=connection.organization_id,
             connection=connection,
             pem=certificate.pem,
-            fingerprint=key[0],
-            use=key[1],
+            fingerprint=fingerprint,
+            use=use,
             subject=parsed.subject.rfc4514_string()[:500],
             not_after=parsed.not_valid_after_utc,
             added_at=now,
