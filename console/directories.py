@@ -4,7 +4,6 @@ from typing import Final
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpResponse
@@ -16,6 +15,7 @@ from console.answers import done, page, refusals_in
 from console.forms import Form
 from identity import directories
 from identity.models import Directory, DirectorySize
+from scim.address import base_url
 
 # What each product asks for on its own screen.
 HINTS: Final[dict[str, tuple[str, ...]]] = {
@@ -98,11 +98,6 @@ def counted(visit: Visit) -> "QuerySet[Directory]":
         )
         .order_by("name")
     )
-
-
-def base_url() -> str:
-    """Return where every directory calls; the token tells which one it is."""
-    return f"{settings.ROLLCALL_PUBLIC_URL}/scim/v2"
 
 
 def find(visit: Visit, directory: UUID) -> Directory:

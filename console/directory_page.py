@@ -16,6 +16,7 @@ from console.paging import shorten
 from identity import directories as verbs
 from identity.directory_settings import effective
 from identity.models import Directory, Token
+from scim.address import base_url
 from scim.doctor import EXPIRES_SOON
 
 # For so many days both tokens work while somebody pastes the new one.
@@ -60,7 +61,7 @@ def show(visit: Visit, directory: Directory, form: TokenForm, *, status: int = 2
     values: dict[str, Any] = {
         "directory": directory,
         "form": form,
-        "base_url": directories.base_url(),
+        "base_url": base_url(),
         "now": now,
         "soon": now + EXPIRES_SOON,
         "last_end": max(ends, default=None),

@@ -13,6 +13,7 @@ from console.directory_page import OVERLAP_DAYS, TokenForm, show
 from identity import tokens
 from identity.errors import Refusal
 from identity.models import Directory, Token
+from scim.address import base_url
 
 
 def issue(visit: Visit, directory: UUID) -> HttpResponse:
@@ -77,7 +78,7 @@ def _issued(
         "directory": directory,
         "token": token,
         "secret": secret,
-        "base_url": directories.base_url(),
+        "base_url": base_url(),
         "old": old,
     }
     return page(visit, "token_issued.html", values)

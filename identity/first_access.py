@@ -16,10 +16,11 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.ids import uuid7
-from audit.record import Actor, Line, Subject, record_all
+from audit.record import Actor, Line, record_all
 from identity import grants, roles, tenancy
 from identity.errors import Invalid
 from identity.grants import GrantSpec
+from identity.member_row import subject_of
 from identity.models import FirstAccess, Grant, Member, Role, RoleAssignment
 from identity.models.access import Origin
 
@@ -168,7 +169,7 @@ def begin(member: Member, stages: Sequence[str], origin: str) -> list[str]:
             Event.ACCESS_FIRST,
             member.organization_id,
             Actor("job", "first_access", "first permissions"),
-            _subject(member),
+            subject_of(member),
             data={"stage": stage, "origin": origin},
         )
         for stage in begun
@@ -224,7 +225,7 @@ def refused_grant(member: Member, spec: GrantSpec, reason: str, origin: str, act
         Event.GRANT_REFUSE,
         member.organization_id,
         actor,
-        _subject(member),
+        subject_of(member),
         outcome="refused",
         reason=reason,
         data={"kind": spec.kind, "resource": spec.key, "permission": spec.permission, "origin": origin},
@@ -237,7 +238,7 @@ def refused_role(member: Member, name: str, origin: str, actor: Actor) -> Line:
         Event.ROLE_REFUSE,
         member.organization_id,
         actor,
-        _subject(member),
+        subject_of(member),
         outcome="refused",
         reason="unknown_role",
         data={"role": name, "origin": origin},
@@ -249,7 +250,3 @@ def open_roles(member: Member) -> "QuerySet[RoleAssignment]":
     return RoleAssignment.objects.filter(
         organization=member.organization_id, member=member, ended_at__isnull=True
     ).select_related("role")
-
-
-def _subject(member: Member) -> Subject:
-    return Subject("member", str(member.pk), member.user_name)

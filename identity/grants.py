@@ -8,10 +8,11 @@ from uuid import UUID
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, Line, Subject, record_all
+from audit.record import Actor, Line, record_all
 from identity import access, tenancy
 from identity.access import Access
 from identity.errors import Invalid, UnknownResource
+from identity.member_row import subject_of
 from identity.models import Grant, Kind, Member, Resource
 from identity.models.access import Origin
 from identity.seen import refuse_other
@@ -210,7 +211,7 @@ def _line(event: Event, grant: Grant, actor: Actor, change: list[str | None]) ->
         event,
         grant.organization_id,
         actor,
-        Subject("member", str(grant.member_id), grant.member.user_name),
+        subject_of(grant.member),
         changes={"permission": change},
         data={
             "grant": str(grant.pk),

@@ -11,8 +11,9 @@ from django.utils import timezone
 from audit.events import Event
 from audit.ids import uuid7
 from audit.models import Entry
-from audit.record import Actor, Line, Subject, record_with, with_entries
+from audit.record import Actor, Line, record_with, with_entries
 from identity import grants, roles
+from identity.member_row import subject_of
 from identity.models import Grant, Member, Receipt, RoleAssignment
 
 # Who speaks for the organization, by kind of actor; a token is a member's own program.
@@ -83,7 +84,7 @@ def let_in_locked(member: Member, *, actor: Actor, event: Event, reason: str) ->
         event,
         member.organization_id,
         actor,
-        Subject("member", str(member.pk), member.user_name),
+        subject_of(member),
         changes={"state": [before, Member.State.ACTIVE.value]},
         data={"reason": reason},
     )

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_all
-from identity import review_letters, review_scope, tenancy
+from identity import member_row, review_letters, review_scope, tenancy
 from identity.errors import Conflict, Forbidden, Invalid, NotFound
 from identity.models import Member, Organization, Review, ReviewItem
 from identity.review_scope import Scope
@@ -215,7 +215,7 @@ def _decision(review: Review, item: ReviewItem, decided: Decided, actor: Actor) 
         Event.REVIEW_DECIDE,
         review.organization_id,
         actor,
-        Subject("member", str(item.member_id), item.member.user_name),
+        member_row.subject_of(item.member),
         changes={"decision": [item.decision or None, decided.decision]},
         data={
             "review": str(review.pk), "item": str(item.pk), "reason": decided.reason,

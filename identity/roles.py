@@ -13,6 +13,7 @@ from audit.record import Actor, Line, Subject, record, record_all
 from identity import tenancy
 from identity.access_sql import CAPABILITIES as CAPABILITIES_OF
 from identity.errors import Invalid, LastAdministrator, UnknownRole
+from identity.member_row import subject_of
 from identity.models import Member, Organization, Role, RoleAssignment
 from identity.models.access import Origin
 from identity.seen import refuse_other
@@ -269,7 +270,7 @@ def _line(event: Event, assignment: RoleAssignment, actor: Actor, change: list[s
         event,
         assignment.organization_id,
         actor,
-        Subject("member", str(assignment.member_id), assignment.member.user_name),
+        subject_of(assignment.member),
         changes={"role": change},
         data={"origin": assignment.origin, "assignment": str(assignment.pk)},
     )

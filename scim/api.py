@@ -7,11 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import tenancy
-from identity.api.organization import OrganizationView
+from identity.api.organization import DirectoryView
 from identity.api.paging import Page
 from identity.api.shapes import Flag, Moment, Strict
 from identity.api.view import describe
-from identity.models import Directory
 from scim import logged, replay
 from scim.models import LoggedRequest
 
@@ -104,14 +103,6 @@ class ApplyReplay(Strict):
     """`despite_later` says that later changes to the same resource may be undone by this."""
 
     despite_later = Flag(required=False, default=False)
-
-
-class DirectoryView(OrganizationView):
-    """An endpoint below one directory of the organization."""
-
-    def directory(self) -> Directory:
-        """Return the directory that the address names. Raises NotFound."""
-        return self.one(Directory, self.kwargs["directory"])
 
 
 class Requests(DirectoryView):

@@ -7,10 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import tenancy
+from identity.api.organization import DirectoryView
 from identity.api.paging import Page, page
 from identity.api.view import describe
 from scim import bursts
-from scim.api import DirectoryView
 from scim.models import Burst, Departure
 
 

@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import tenancy
+from identity.api.organization import DirectoryView
 from identity.api.shapes import Query
 from identity.api.view import describe
 from scim import doctor
-from scim.api import DirectoryView
 
 
 class Days(Query):

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import moves
-from identity.api.organization import OrganizationView
+from identity.api.organization import DirectoryView
 from identity.api.paging import Page
 from identity.api.shapes import Flag, Id, Strict, Text, several
 from identity.api.view import describe
@@ -103,7 +103,7 @@ class AwaitedPage(serializers.Serializer[Any]):
     next = serializers.UUIDField(allow_null=True)
 
 
-class DirectoryMoves(OrganizationView):
+class DirectoryMoves(DirectoryView):
     """People moved from the directory, and to it."""
 
     needs = {"GET": ("directories.read", "members.read"), "POST": ("directories.write", "members.write")}
@@ -112,7 +112,7 @@ class DirectoryMoves(OrganizationView):
     def get(self, _request: Request, **_: Any) -> Response:
         """List who was moved to this directory and whom it has not told of since."""
         query = self.asked(Page)
-        directory = self.one(Directory, self.kwargs["directory"])
+        directory = self.directory()
         found = moves.awaited(directory, after=query.get("after"), limit=query["limit"] + 1)
         items = found[: query["limit"]]
         following = items[-1].link_id if len(found) > query["limit"] else None
@@ -121,7 +121,7 @@ class DirectoryMoves(OrganizationView):
     @describe("directory_move", takes=WantedMove, gives=ShownMoves)
     def post(self, _request: Request, **_: Any) -> Response:
         """Move people of this directory to another one of the organization; say of the others why not."""
-        source = self.one(Directory, self.kwargs["directory"])
+        source = self.directory()
         asked = self.taken(WantedMove)
         target = self.one(Directory, asked["to"])
         wanted = Wanted(_members(asked), asked["same_ids"], Groups(asked["groups"]), asked.get("after"))

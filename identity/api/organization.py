@@ -14,7 +14,7 @@ from identity.api.authentication import Caller, Unauthenticated, caller_of
 from identity.api.refused import Stranger
 from identity.api.view import ApiView
 from identity.errors import NotFound
-from identity.models import Organization
+from identity.models import Directory, Organization
 
 Row = TypeVar("Row", bound=Model)
 # As a path converter: anything else is no address of ours.
@@ -64,6 +64,14 @@ class OrganizationView(ApiView):
         if found is None:
             raise NotFound(f"There is no such {re.sub('(?<!^)(?=[A-Z])', ' ', model.__name__).lower()}.")
         return found
+
+
+class DirectoryView(OrganizationView):
+    """An endpoint below one directory of the organization."""
+
+    def directory(self) -> Directory:
+        """Return the directory that the address names. Raises NotFound."""
+        return self.one(Directory, self.kwargs["directory"])
 
 
 def organization_for(caller: Caller, named: str) -> Organization:

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from identity import drift, pulls, tenancy
 from identity.api.access_shapes import FirstPermissions
 from identity.api.body import StrictJson, TooLarge
-from identity.api.organization import OrganizationView
+from identity.api.organization import DirectoryView
 from identity.api.shapes import Flag, Query, Strict, Text, Whole
 from identity.api.view import describe
 from identity.models import Directory, Pull
@@ -127,14 +127,14 @@ class FileName(Query):
     name = serializers.CharField(max_length=200, required=False, default="upload.csv")
 
 
-class PullView(OrganizationView):
+class PullView(DirectoryView):
     """An endpoint below a directory that is pulled."""
 
     needs = {"POST": ("directories.write",)}
 
     def pull(self) -> Pull:
         """Return how the directory of the address is pulled. Raises NotFound."""
-        return pulls.of(self.one(Directory, self.kwargs["directory"]))
+        return pulls.of(self.directory())
 
 
 class Test(PullView):

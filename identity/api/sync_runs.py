@@ -12,12 +12,12 @@ from rest_framework.response import Response
 
 from audit.files import csv_file
 from identity import sync_runs, tenancy
-from identity.api.organization import OrganizationView
+from identity.api.organization import DirectoryView
 from identity.api.paging import Page
 from identity.api.shapes import Flag, Query, Strict, Text
 from identity.api.view import describe
 from identity.errors import Forbidden
-from identity.models import Directory, Run, Step
+from identity.models import Run, Step
 
 COLUMNS: Final = (
     "number", "action", "external_id", "name", "member", "group", "changes", "reason", "state",
@@ -136,12 +136,8 @@ class Plan(serializers.Serializer[Any]):
     next = serializers.IntegerField(allow_null=True)
 
 
-class RunsView(OrganizationView):
+class RunsView(DirectoryView):
     """An endpoint below a directory, or one of its runs."""
-
-    def directory(self) -> Directory:
-        """Return the directory of the address. Raises NotFound."""
-        return self.one(Directory, self.kwargs["directory"])
 
     def run(self) -> Run:
         """Return the run of the address. Raises NotFound."""
