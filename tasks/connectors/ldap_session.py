@@ -2,6 +2,7 @@
 
 import socket
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -19,6 +20,8 @@ from tasks.connectors.faults import Fault, Misconfigured, Unreachable
 from tasks.connectors.ldap_faults import Elsewhere, faults, said
 
 SECONDS_MAX: Final = 30
+# A server that tells one entry at a time, and seldom, must not have the worker silent for longer than its lease on the run.
+BATCH_SECONDS: Final = 30
 _PORTS: Final = {"ldap": 389, "ldaps": 636}
 # A search from the top of an Active Directory domain refers to these naming contexts, always ([MS-ADTS] section 3.1.1.1.5).
 _WITHOUT_PEOPLE: Final = ("/cn=configuration,", "/cn=schema,", "/dc=domaindnszones,", "/dc=forestdnszones,")
@@ -85,6 +88,8 @@ class Session(SyncreplConsumer, SimpleLDAPObject):
     ) -> Iterator[list[tuple[str, Any]]]:
         """Give what changed since `cookie`, in batches of ("entry", (dn, attributes)), ("delete", uuids), ("present", uuids).
 
+        A batch is as large as what was said in half a minute, and may be empty.
+
         Afterwards `cookie` is the one for the next time. `whole` says that this was a full listing, so that whoever was not named is gone:
         that is so at first, and whenever the server no longer knows what was deleted, as slapd after a restart. Raises Fault, and
         ResyncNeeded if the server refuses the cookie.
@@ -95,13 +100,14 @@ class Session(SyncreplConsumer, SimpleLDAPObject):
             asked = self.syncrepl_search(
                 base, ldap.SCOPE_SUBTREE, mode="refreshOnly", cookie=cookie, filterstr=search_filter, attrlist=list(attributes)
             )  # fmt: skip
-        going = True
+        going, begun_at = True, time.monotonic()
         while going:
             with faults():
                 going = self.syncrepl_poll(asked, timeout=SECONDS_MAX)
-            if self.said and (not going or len(self.said) >= size):
+            late = time.monotonic() - begun_at >= BATCH_SECONDS
+            if late or (self.said and (not going or len(self.said) >= size)):
                 yield self.said
-                self.said = []
+                self.said, begun_at = [], time.monotonic()
 
     def syncrepl_get_cookie(self) -> str | None:
         """Return the cookie to begin with."""

@@ -126,6 +126,16 @@ def test_changes_are_read_by_content_synchronisation(slapd, change):
     assert not later.end.whole
 
 
+def test_a_server_that_tells_them_slowly_has_the_worker_speak_between_them(slapd, monkeypatch):
+    """The run's lease outlasts the time between two pages: all of five hundred entries may take longer."""
+    from tasks.connectors import ldap_session
+
+    monkeypatch.setattr(ldap_session, "BATCH_SECONDS", 0)
+    first = run(connector(slapd, changes="syncrepl", page_size=500))
+    assert (len(first.people), first.end.whole) == (PEOPLE, True)
+    assert max(len(page.people) for page in first.pages) == 1
+
+
 def test_a_group_that_is_deleted_is_told(slapd, change):
     first = run(connector(slapd, changes="syncrepl"))
     change("delete_s", f"cn=engineers,ou=groups,{SUFFIX}")
