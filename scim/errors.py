@@ -92,6 +92,7 @@ class Code(StrEnum):
     PARAMETER_WRONG = "parameter_wrong"
     SORT_UNKNOWN = "sort_unknown"
     CURSOR_WRONG = "cursor_wrong"
+    COUNT_WRONG = "count_wrong"
     NOT_FOUND = "not_found"
     NO_ENDPOINT = "no_endpoint"
     METHOD = "method"
@@ -177,6 +178,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.FILTER_TOO_SLOW: Kind(400, "tooMany", "The filter took over {seconds} seconds; ask for an id, userName, externalId or e-mail."),
     Code.PARAMETER_WRONG: Kind(400, "invalidValue", "The parameter “{name}” must be {expected}."),
     Code.SORT_UNKNOWN: Kind(400, "invalidPath", "Results cannot be sorted by “{path}”."),
+    Code.COUNT_WRONG: Kind(400, "invalidCount", "The parameter “count” must be a whole number."),
     Code.CURSOR_WRONG: Kind(400, "invalidCursor", "The cursor cannot be read; start again without one."),
     # What is there
     Code.NOT_FOUND: Kind(404, None, "No such {what} in this directory."),

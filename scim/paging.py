@@ -41,7 +41,7 @@ class Wish:
 
 
 def from_query(query: Mapping[str, Any]) -> Wish:
-    """Read the query of a GET. ScimError parameter_wrong, and those of the filter."""
+    """Read the query of a GET. ScimError parameter_wrong, count_wrong, cursor_wrong, and those of the filter."""
     asked = {name.lower(): str(value) for name, value in query.items()}
     return _wish(asked, asked.get("attributes", ""), asked.get("excludedattributes", ""))
 
@@ -64,7 +64,7 @@ def _wish(asked: dict[str, Any], attributes: str, excluded: str) -> Wish:
         raise ScimError(Code.PARAMETER_WRONG, name="sortBy", expected="an attribute")
     cursor = asked.get("cursor")
     if cursor is not None and not isinstance(cursor, str):
-        raise ScimError(Code.PARAMETER_WRONG, name="cursor", expected="the nextCursor of the page before")
+        raise ScimError(Code.CURSOR_WRONG)
     return Wish(
         filter=written or "",
         tree=grammar.parse(written) if written and written.strip() else None,
@@ -87,6 +87,8 @@ def _number(asked: dict[str, Any], name: str, default: int) -> int:
         return value
     text = value.strip() if isinstance(value, str) else ""
     if not _WHOLE_NUMBER.fullmatch(text):
+        if name == "count":
+            raise ScimError(Code.COUNT_WRONG)  # RFC 9865 has a scimType for it
         raise ScimError(Code.PARAMETER_WRONG, name=name, expected="a whole number")
     # However large it is, the callers bring it down to what they allow.
     return int(text)

@@ -103,7 +103,7 @@ def test_an_empty_group_has_an_empty_page(idp):
         ("filter=value pr", "parameter_wrong"),
         ("startIndex=2", "parameter_wrong"),
         ("sortBy=display", "parameter_wrong"),
-        ("count=many", "parameter_wrong"),
+        ("count=many", "count_wrong"),
         ("cursor=nonsense", "cursor_wrong"),
     ],
 )

@@ -12,11 +12,21 @@ pytestmark = pytest.mark.usefixtures("db")
 
 
 @pytest.mark.parametrize(
-    "query", ["startIndex=x", "count=1.5", "count=²", "startIndex=" + "9" * 5000, "sortOrder=up"]
+    "query", ["startIndex=x", "startIndex=1.5", "startIndex=" + "9" * 5000, "sortOrder=up"]
 )
 def test_parameters_that_mean_nothing_are_refused(idp, query):
     answer = idp.get(f"/Users?{query}")
     assert (answer.status, answer.code) == (400, "parameter_wrong")
+
+
+@pytest.mark.parametrize("walked", ["", "cursor&", "startIndex=1&"])
+def test_a_count_that_is_none_has_its_own_scim_type(idp, walked):
+    for count in ("1.5", "²", "many"):
+        answer = idp.get(f"/Users?{walked}count={count}")
+        # RFC 9865.
+        assert (answer.status, answer.body["scimType"], answer.code) == (400, "invalidCount", "count_wrong")
+    assert idp.post("/Users/.search", {"cursor": "", "count": True}).body["scimType"] == "invalidCount"
+    assert idp.post("/Users/.search", {"cursor": 5}).body["scimType"] == "invalidCursor"
 
 
 def test_search_by_post_asks_the_same(idp):
@@ -86,7 +96,6 @@ def test_null_in_a_search_asks_for_nothing(idp):
 @pytest.mark.parametrize(
     "body",
     [
-        {"count": "many"},
         {"filter": 5},
         {"attributes": [1]},
         {"sortBy": []},

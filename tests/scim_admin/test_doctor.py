@@ -270,7 +270,7 @@ SAYS_ALL = {
         "filter_value",
         "filter_hidden",
     ),
-    *("parameter_wrong", "sort_unknown", "cursor_wrong", "method", "invalid", "refused"),
+    *("parameter_wrong", "sort_unknown", "cursor_wrong", "count_wrong", "method", "invalid", "refused"),
     *("bulk_operation", "bulk_reference", "bulk_circle"),
 }
 
