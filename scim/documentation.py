@@ -20,7 +20,8 @@ The members of a large group, page by page
   A ListResponse whose Resources are values of "members": value, $ref, type, and display where attributes=display
   asks for it. totalResults is as of the first page; nextCursor of a page is the cursor of the next one. At most
   {page} come on a page. Whoever is in the group from the first page to the last is listed once. The ETag is the
-  group's: where it differs between two pages, the group changed meanwhile. filter, sortBy and startIndex are refused.
+  group's, up to a dot: where that differs between two pages, the group changed meanwhile. Behind the dot stands a digest
+  of the names that are shown. filter, sortBy and startIndex are refused.
   GET {base}/Groups/{{id}}?excludedAttributes=members reads a group without its members.
 
 Members of groups

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from identity import tenancy
 from identity.postgresql.flush import Statement
-from scim import one_group, ordering, protocol, queries
+from scim import one_group, ordering, protocol, queries, resources
 from scim.address import base_url
 from scim.call import Call
 from scim.door import Door, call_of, reply
@@ -58,7 +58,10 @@ class GroupMembers(Door):
         return queries.group_asked(uuid_of(named["resource_id"]), members="none")
 
     def get(self, request: HttpRequest, resource_id: str) -> HttpResponse:
-        """List a page. The ETag is the group's: a walk during which it changes has seen two states."""
+        """List a page. The ETag begins with the group's: a walk during which it changes has seen two states.
+
+        Behind a dot stands a digest of the names that are shown, which change without the group.
+        """
         call = call_of(request)
         for name in _NOT_HERE:
             if name in call.query:
@@ -69,10 +72,13 @@ class GroupMembers(Door):
                 )
         wish = from_query(call.query)
         group = one_group.found(call.who, uuid_of(resource_id), members="none")
-        return reply(_page(call, group, wish), headers={"ETag": protocol.etag(group.version)})
+        page = _page(call, group, wish)
+        names = [each["display"] for each in page["Resources"] if "display" in each]
+        tag = f"{group.version}.{resources.digest(names)}" if names else group.version
+        return reply(page, headers={"ETag": protocol.etag(tag)})
 
 
-def _page(call: Call, group: GroupRow, wish: Wish) -> dict[str, object]:
+def _page(call: Call, group: GroupRow, wish: Wish) -> dict[str, Any]:
     question = f"members of {group.id}"
     after, total = ordering.read(wish.cursor, question) if wish.cursor else (_FIRST, None)
     is_named = "display" in {

@@ -188,8 +188,13 @@ def _placed(groups: list[dict[str, str]], base_url: str) -> list[dict[str, str]]
     return [{**each, "$ref": f"{base_url}/Groups/{each['value']}"} for each in groups]
 
 
+def digest(shown: Any, held: str = "") -> str:
+    """Return what stands behind the dot of a version: of what is shown and changes by itself."""
+    return blake2b(orjson.dumps(shown) + held.encode(), digest_size=6).hexdigest()
+
+
 def _digest(groups: list[dict[str, str]] | None, held: str) -> str:
-    return f".{blake2b(orjson.dumps(groups) + held.encode(), digest_size=6).hexdigest()}"
+    return f".{digest(groups, held)}"
 
 
 def group(row: GroupRow, base_url: str, *, as_text: bool = False) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from django.http import HttpRequest, HttpResponse
 
 from scim import groups, protocol, users
+from scim.address import base_url
 from scim.authentication import Caller
 from scim.door import Door, call_of, reply
 from scim.errors import Code, ScimError
@@ -19,6 +20,11 @@ class Root(Door):
     def get(self, request: HttpRequest) -> HttpResponse:
         """List what the query asks for."""
         call = call_of(request)
+        # Whoever puts /Users behind Entra's Tenant URL (…/scim/v2?aadOptscim062020) asks here, and would be shown people and groups.
+        swallowed = next((name for name in call.query if "/" in name), "")
+        if swallowed:
+            expected = f"put behind the path: an address ends where its query begins, as {base_url()}/Users?aadOptscim062020"
+            raise ScimError(Code.PARAMETER_WRONG, name=swallowed, expected=expected)
         return reply(listed(call.who, from_query(call.query)))
 
 

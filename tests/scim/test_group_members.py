@@ -62,6 +62,23 @@ def test_a_page_is_a_list_of_members(idp, ops):
     assert sorted(each["display"] for each in named) == ["Inner", *(f"p{n}@example.org" for n in range(5))]
 
 
+def test_a_page_with_names_has_another_etag_once_a_name_is_another(idp, ops):
+    group, _, inner = ops
+
+    def tags():
+        pages = (f"/Groups/{group}/members", f"/Groups/{group}/members?attributes=display")
+        return [idp.get(page).headers["ETag"] for page in pages]
+
+    plain, named = tags()
+    assert named.removesuffix('"').partition(".")[0] == plain.removesuffix('"')
+    assert tags() == [plain, named]
+    idp.patch(f"/Groups/{inner}", {"op": "replace", "path": "displayName", "value": "Core"})
+    same, renamed = tags()
+    assert same == plain
+    assert renamed != named
+    assert renamed.partition(".")[0] == named.partition(".")[0]
+
+
 @pytest.mark.parametrize(("count", "pages"), [(1, 6), (2, 3), (4, 2), (6, 1), (500, 1), (10_000, 1)])
 def test_a_walk_shows_everybody_once(idp, ops, count, pages):
     group, members, _ = ops

@@ -29,6 +29,15 @@ def test_a_count_that_is_none_has_its_own_scim_type(idp, walked):
     assert idp.post("/Users/.search", {"cursor": 5}).body["scimType"] == "invalidCursor"
 
 
+@pytest.mark.parametrize("path", ["Users", "Groups", "Users/2819c223"])
+def test_a_path_behind_the_query_is_no_question_to_the_root(idp, path):
+    # The Tenant URL that Entra wants, and behind it what a client adds to a base URL.
+    answer = idp.get(f"?aadOptscim062020/{path}")
+    assert (answer.status, answer.code) == (400, "parameter_wrong")
+    assert "/scim/v2/Users?aadOptscim062020" in answer.body["detail"]
+    assert idp.get("/?aadOptscim062020").status == 200
+
+
 def test_search_by_post_asks_the_same(idp):
     asked = {
         "filter": 'userName sw "m"',
