@@ -1,5 +1,6 @@
 """The export of a whole organization: asking for it, watching it grow, downloading it, being rid of it."""
 
+from functools import partial
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -9,6 +10,7 @@ from console.access import Visit
 from console.answers import done, page
 from console.paging import shorten
 from identity import bundles
+from identity.downloads import handed_out
 from identity.errors import NotFound, Refusal
 from identity.models import Bundle
 
@@ -39,12 +41,15 @@ def download(visit: Visit, bundle: UUID) -> HttpResponse | StreamingHttpResponse
     """Hand out the archive."""
     found = _find(visit, bundle)
     try:
-        pieces = bundles.download(found, actor=visit.actor)
+        bundles.refuse_unready(found)
+        return handed_out(
+            str(visit.request.method),
+            partial(bundles.download, found, actor=visit.actor),
+            "application/zip",
+            bundles.headers(visit.organization, found),
+        )
     except NotFound as refusal:
         return _page(visit, refusal.message, status=409)
-    return StreamingHttpResponse(
-        pieces, content_type="application/zip", headers=bundles.headers(visit.organization, found)
-    )
 
 
 def discard(visit: Visit, bundle: UUID) -> HttpResponse:

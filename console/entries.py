@@ -1,6 +1,7 @@
 """The record: filters, pages by `seq`, one entry, and the downloads."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -133,12 +134,12 @@ def _download(visit: Visit, form: str) -> StreamingHttpResponse:
     wanted = _by_id(FilterForm(visit.request.GET).wanted(visit))
     if wanted is None:
         raise Http404
-    text = downloads.start(visit.organization, form, wanted, actor=visit.actor, marked=True)
     name = downloads.file_name(visit.organization, form)
-    return StreamingHttpResponse(
-        text,
-        content_type=downloads.CONTENT_TYPES[form],
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    return downloads.handed_out(
+        str(visit.request.method),
+        partial(downloads.start, visit.organization, form, wanted, actor=visit.actor, marked=True),
+        downloads.CONTENT_TYPES[form],
+        {"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 

@@ -1,6 +1,7 @@
 """The sign-in log: what succeeded, what failed and what to do about it, what never came back."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from console.answers import page
 from console.forms import Form
 from console.numbers import together, up_to
 from console.paging import PAGE_ROWS, decode, is_uuid, part
-from identity.downloads import CONTENT_TYPES
+from identity.downloads import CONTENT_TYPES, handed_out
 from identity.models import Member
 from identity.profile import key_of
 from saml import attempt_details, sign_in_log
@@ -109,12 +110,14 @@ def _download(visit: Visit, form: str) -> StreamingHttpResponse:
     if filled.errors:
         # A file of more than was asked for would be worse than none.
         raise Http404
-    text = sign_in_log.download(visit.organization, form, filled.wanted(), actor=visit.actor, marked=True)
     name = sign_in_log.file_name(visit.organization, form)
-    return StreamingHttpResponse(
-        text,
-        content_type=CONTENT_TYPES[form],
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    return handed_out(
+        str(visit.request.method),
+        partial(
+            sign_in_log.download, visit.organization, form, filled.wanted(), actor=visit.actor, marked=True
+        ),
+        CONTENT_TYPES[form],
+        {"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 

@@ -122,14 +122,19 @@ def download(bundle: Bundle, *, actor: Actor) -> Iterator[bytes]:
     """Record the download and return the archive piece by piece. Raises NotFound for one that can no longer be had, or not yet."""
     with tenancy.change(bundle.organization_id):
         locked = lock(bundle)
-        if locked.state != State.READY or locked.expires_at is None or locked.expires_at <= timezone.now():
-            raise NotFound(
-                "This bundle cannot be downloaded: it is not ready, or no longer kept. Ask for a new one."
-            )
+        refuse_unready(locked)
         _record(
             Event.BUNDLE_DOWNLOAD, locked, locked.organization, actor, sha256=locked.sha256, size=locked.size
         )
     return _pieces(locked)
+
+
+def refuse_unready(bundle: Bundle) -> None:
+    """Raise NotFound if the archive can no longer be had, or not yet."""
+    if bundle.state != State.READY or bundle.expires_at is None or bundle.expires_at <= timezone.now():
+        raise NotFound(
+            "This bundle cannot be downloaded: it is not ready, or no longer kept. Ask for a new one."
+        )
 
 
 def latest(organization: Organization) -> Bundle | None:

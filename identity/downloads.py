@@ -4,9 +4,11 @@ The second one holds the file's SHA-256. There is none of a file that broke off,
 what was handed out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from django.http import StreamingHttpResponse
 
 from audit import context, export
 from audit.events import Event
@@ -81,6 +83,17 @@ def begun(
             )  # fmt: skip
 
     return finished
+
+
+def handed_out(
+    method: str, begin: Callable[[], Iterable[str | bytes]], content_type: str, headers: Mapping[str, str]
+) -> StreamingHttpResponse:
+    """Answer with the file that `begin` begins and records. HEAD is answered as GET would be, and begins nothing.
+
+    It is safe (RFC 9110, 9.2.1 and 9.3.2) and sends no content: an entry about it would say that something left which did not.
+    """
+    content = () if method == "HEAD" else begin()
+    return StreamingHttpResponse(content, content_type=content_type, headers=headers)
 
 
 def file_name(organization: Organization, form: str) -> str:

@@ -1,5 +1,6 @@
 """The sign-in log over the REST API: what succeeded, what failed and what to do about it, what never came back."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from identity.api.organization import OrganizationView
 from identity.api.paging import Page
 from identity.api.shapes import Moment, Query
 from identity.api.view import describe
-from identity.downloads import CONTENT_TYPES
+from identity.downloads import CONTENT_TYPES, handed_out
 from saml import attempt_details, sign_in_log
 from saml.models import Attempt
 from saml.presets import preset
@@ -115,12 +116,12 @@ class SignInsFile(OrganizationView):
     def file(self) -> StreamingHttpResponse:
         """Answer with the file, of which nothing is read before it is sent."""
         wanted = sign_in_log.Filter(**self.asked(SignInsWanted))
-        text = sign_in_log.download(self.organization, self.form, wanted, actor=self.actor)
         name = sign_in_log.file_name(self.organization, self.form)
-        return StreamingHttpResponse(
-            text,
-            content_type=CONTENT_TYPES[self.form],
-            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        return handed_out(
+            str(self.request.method),
+            partial(sign_in_log.download, self.organization, self.form, wanted, actor=self.actor),
+            CONTENT_TYPES[self.form],
+            {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )
 
 

@@ -1,5 +1,6 @@
 """Bundles: the whole organization in one archive, for its administrators and for operators."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from identity import bundles, tenancy
 from identity.api.organization import OrganizationView
 from identity.api.shapes import Strict
 from identity.api.view import describe
+from identity.downloads import handed_out
 from identity.models import Bundle
 
 
@@ -78,10 +80,13 @@ class BundleFile(OrganizationView):
     needs = {"GET": bundles.NEEDS}
 
     @describe("bundle_file", gives=OpenApiTypes.BINARY, media="application/zip")
-    def get(self, _request: Request, bundle: UUID, **_: Any) -> StreamingHttpResponse:
+    def get(self, request: Request, bundle: UUID, **_: Any) -> StreamingHttpResponse:
         """Download the archive. The download becomes an entry of the record."""
         found = self.one(Bundle, bundle)
-        pieces = bundles.download(found, actor=self.actor)
-        return StreamingHttpResponse(
-            pieces, content_type="application/zip", headers=bundles.headers(self.organization, found)
+        bundles.refuse_unready(found)
+        return handed_out(
+            str(request.method),
+            partial(bundles.download, found, actor=self.actor),
+            "application/zip",
+            bundles.headers(self.organization, found),
         )

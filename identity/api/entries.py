@@ -1,5 +1,6 @@
 """The record: entries by page, and as files."""
 
+from functools import partial
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -109,12 +110,14 @@ class EntriesFile(OrganizationView):
         """Answer with the file, of which nothing is read before it is sent."""
         query = self.asked(Wanted)
         after = query.pop("after")
-        text = downloads.start(self.organization, self.form, _filter(query), actor=self.actor, after=after)
         name = downloads.file_name(self.organization, self.form)
-        return StreamingHttpResponse(
-            text,
-            content_type=downloads.CONTENT_TYPES[self.form],
-            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        return downloads.handed_out(
+            str(self.request.method),
+            partial(
+                downloads.start, self.organization, self.form, _filter(query), actor=self.actor, after=after
+            ),
+            downloads.CONTENT_TYPES[self.form],
+            {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )
 
 
