@@ -43,9 +43,20 @@ UNION ALL SELECT 'break_glass', NULL, break_glass_id FROM identity_organization
 
 def duties_of(member: Member) -> Duties:
     """Return what hangs on the member, for somebody who only asks. The tenancy must be set."""
-    values = {"organization": member.organization_id, "members": [member.pk]}
-    held = {kind for kind, _, _ in tenancy.asked(DUTIES, values)}
-    return Duties("administrator" in held and not others_administer(member), "break_glass" in held)
+    return duties_of_each(member.organization_id, [member])[member.pk]
+
+
+def duties_of_each(organization_id: UUID, members: Sequence[Member]) -> dict[UUID, Duties]:
+    """Return what hangs on each of the members of the organization, if they left alone, by their ids."""
+    values = {"organization": organization_id, "members": [member.pk for member in members]}
+    held = {(kind, member_id) for kind, _, member_id in tenancy.asked(DUTIES, values)}
+    return {
+        member.pk: Duties(
+            ("administrator", member.pk) in held and not others_administer(member),
+            ("break_glass", member.pk) in held,
+        )
+        for member in members
+    }
 
 
 def duties_of_leavers(

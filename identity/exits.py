@@ -6,7 +6,7 @@ from contextvars import Context, copy_context
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from audit.events import Event
@@ -18,25 +18,40 @@ from identity.models import Grant, Invitation, Member, Membership, RoleAssignmen
 
 def preview(member: Member) -> dict[str, int]:
     """Return how many sessions, tokens, grants, roles, invitations and groups an offboarding would end or leave behind."""
-    mine = Q(organization=member.organization_id, member=member)
+    return previews(member.organization_id, [member])[member.pk]
+
+
+def previews(organization_id: UUID, members: Sequence[Member]) -> dict[UUID, dict[str, int]]:
+    """Return the same for each of several members of the organization, by their ids."""
+    theirs = Q(organization=organization_id, member__in=members)
+    open_now = theirs & Q(ended_at__isnull=True)
+    invitations = Invitation.objects.filter(
+        Q(member__in=members) | Q(email_key__in={member.email_key for member in members} - {""}),
+        organization=organization_id,
+        accepted_at__isnull=True,
+        withdrawn_at__isnull=True,
+    )
+    asked = list(invitations.values_list("member_id", "email_key"))
+    counts = {
+        "sessions": _numbers(Session.objects.filter(open_now, expires_at__gt=timezone.now())),
+        "tokens": _numbers(Token.objects.filter(theirs, revoked_at__isnull=True)),
+        "grants": _numbers(Grant.objects.filter(open_now)),
+        "roles": _numbers(RoleAssignment.objects.filter(open_now)),
+        "invitations": {
+            member.pk: sum(member.pk == who or member.email_key == key for who, key in asked)
+            for member in members
+        },
+        "groups": _numbers(Membership.objects.filter(open_now)),
+    }
     return {
-        "sessions": Session.objects.filter(
-            mine, ended_at__isnull=True, expires_at__gt=timezone.now()
-        ).count(),
-        "tokens": Token.objects.filter(mine, revoked_at__isnull=True).count(),
-        "grants": Grant.objects.filter(mine, ended_at__isnull=True).count(),
-        "roles": RoleAssignment.objects.filter(mine, ended_at__isnull=True).count(),
-        "invitations": Invitation.objects.filter(
-            Q(member=member) | Q(email_key=member.email_key or "-"),
-            organization=member.organization_id,
-            accepted_at__isnull=True,
-            withdrawn_at__isnull=True,
-        ).count(),
-        "groups": Membership.objects.filter(mine, ended_at__isnull=True).count(),
+        member.pk: {name: numbers.get(member.pk, 0) for name, numbers in counts.items()} for member in members
     }
 
 
-# Each row is something that ended, or a duty that is now nobody's.
+def _numbers(rows: "QuerySet[Any]") -> dict[UUID, int]:
+    return dict(rows.order_by().values_list("member").annotate(Count("pk")))
+
+
 _SUSPEND: Final = f"""
 WITH gone AS (
   UPDATE identity_member SET state = 'suspended', state_reason = %(state_reason)s, session_epoch = session_epoch + 1,

@@ -12,9 +12,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, Subject, record
+from audit.record import Actor, Line, Subject, record, record_all
 from identity import domains, first_access, mail, tenancy
-from identity.errors import Forbidden, Invalid, NameTaken, Refusal
+from identity.errors import Forbidden, Invalid
 from identity.first_access import Wanted
 from identity.models import Invitation, Member, Organization
 from identity.profile import is_same, key_of
@@ -46,27 +46,17 @@ def create(
 
     Raises Invalid, NameTaken for one invited already.
     """
-    if not isinstance(email, str) or not _EMAIL.fullmatch(email.strip()):
+    if not _is_address(email):
         message = "This is not an e-mail address."
         raise Invalid(message, field="email")
     now = timezone.now()
     expires_at = _checked_expiry(expires_at, now)
     Wanted.parse(access or {})
     with tenancy.change(organization):
-        for stale in _open(organization).filter(email_key=key_of(email), expires_at__lte=now):
-            expire(stale, actor=actor)
-        invitation = Invitation(
-            organization=organization, email=email.strip(), email_key=key_of(email), created_at=now, expires_at=expires_at,
-            roles=(access or {}).get("roles") or [], grants=(access or {}).get("grants") or [],
-        )  # fmt: skip
+        _expire_stale(organization, [key_of(email)], now, actor)
+        invitation = _new(organization, email, access, now, expires_at)
         invitation.save(force_insert=True)
-        record(
-            Event.INVITATION_CREATE,
-            organization_id=organization.pk,
-            actor=actor,
-            subject=_subject(invitation),
-            data={"roles": invitation.roles, "grants": invitation.grants, "expires_at": expires_at},
-        )
+        record_all([_created(invitation, actor)])
         _queue_mail(organization, invitation)
     return invitation
 
@@ -80,20 +70,42 @@ def create_many(
     expires_at: datetime | None = None,
 ) -> list[Invited]:
     """Invite a list of addresses with the same access, each for itself: one that cannot be invited doesn't stop the others."""
-    outcome = []
+    now = timezone.now()
+    expires_at = _checked_expiry(expires_at, now)
+    Wanted.parse(access or {})
+    emails = list(emails)
     with tenancy.change(organization):
-        for email in emails:
-            if _is_member(organization, email):
-                outcome.append(Invited(email, refusal="already_member"))
-                continue
-            try:
-                made = create(organization, email, actor=actor, access=access, expires_at=expires_at)
-            except (Invalid, NameTaken) as refusal:
-                if refusal.field != "email":
-                    raise
-                outcome.append(Invited(email, refusal=_code(refusal)))
-            else:
-                outcome.append(Invited(email, made))
+        members = _members_among(organization, {key_of(email) for email in emails})
+        wanted = [email for email in emails if key_of(email) not in members and _is_address(email)]
+        _expire_stale(organization, [key_of(email) for email in wanted], now, actor)
+        # The constraint decides, also between two spellings of one address; in one order, so that no two lists wait for each other.
+        new = [_new(organization, email, access, now, expires_at) for email in sorted(wanted, key=key_of)]
+        Invitation.objects.bulk_create(new, ignore_conflicts=True)
+        there = set(
+            Invitation.objects.filter(
+                organization=organization, pk__in=[invitation.pk for invitation in new]
+            ).values_list("pk", flat=True)
+        )
+        made = [invitation for invitation in new if invitation.pk in there]
+        record_all(_created(invitation, actor) for invitation in made)
+        mail.queue_new(
+            organization.pk,
+            kind=MAIL_KIND,
+            letters=[
+                (invitation.pk, invitation.email, *_letter(organization, invitation)) for invitation in made
+            ],
+        )
+    by_key = {invitation.email_key: invitation for invitation in made}
+    outcome = []
+    for email in emails:
+        if key_of(email) in members:
+            outcome.append(Invited(email, refusal="already_member"))
+        elif not _is_address(email):
+            outcome.append(Invited(email, refusal="invalid"))
+        elif invitation := by_key.pop(key_of(email), None):
+            outcome.append(Invited(email, invitation))
+        else:
+            outcome.append(Invited(email, refusal="already_invited"))
     return outcome
 
 
@@ -195,12 +207,44 @@ def _open(organization: Organization | UUID) -> QuerySet[Invitation]:
     )
 
 
-def _is_member(organization: Organization, email: str) -> bool:
-    key = key_of(email)
-    return (
-        Member.objects.filter(Q(email_key=key) | Q(user_name_key=key), organization=organization)
-        .exclude(state=Member.State.OFFBOARDED)
-        .exists()
+def _is_address(email: str) -> bool:
+    return isinstance(email, str) and _EMAIL.fullmatch(email.strip()) is not None
+
+
+def _members_among(organization: Organization, keys: set[str]) -> set[str]:
+    """Return those of the keys that are the address or the user name of somebody who has not left."""
+    here = Member.objects.filter(organization=organization).exclude(state=Member.State.OFFBOARDED)
+    return {
+        *here.filter(email_key__in=keys).values_list("email_key", flat=True),
+        *here.filter(user_name_key__in=keys).values_list("user_name_key", flat=True),
+    }
+
+
+def _expire_stale(organization: Organization, keys: list[str], now: datetime, actor: Actor) -> None:
+    for stale in _open(organization).filter(email_key__in=keys, expires_at__lte=now).order_by("pk"):
+        expire(stale, actor=actor)
+
+
+def _new(
+    organization: Organization, email: str, access: dict[str, Any] | None, now: datetime, expires_at: datetime
+) -> Invitation:
+    return Invitation(
+        organization=organization, email=email.strip(), email_key=key_of(email), created_at=now, expires_at=expires_at,
+        roles=(access or {}).get("roles") or [], grants=(access or {}).get("grants") or [],
+    )  # fmt: skip
+
+
+def _created(invitation: Invitation, actor: Actor) -> Line:
+    return Line(
+        Event.INVITATION_CREATE,
+        invitation.organization_id,
+        actor,
+        _subject(invitation),
+        data={
+            "roles": invitation.roles,
+            "grants": invitation.grants,
+            "expires_at": invitation.expires_at,
+        },
     )
 
 
@@ -219,23 +263,22 @@ def _checked_expiry(expires_at: datetime | None, now: datetime) -> datetime:
     return expires_at
 
 
-def _code(refusal: Refusal) -> str:
-    return "already_invited" if isinstance(refusal, NameTaken) else refusal.code
-
-
 def _queue_mail(organization: Organization, invitation: Invitation) -> None:
-    """Queue the letter. Its link is the organization's own way to sign in and opens nothing by itself."""
+    subject, body = _letter(organization, invitation)
+    mail.queue(
+        organization.pk, kind=MAIL_KIND, about=invitation.pk, to=invitation.email, subject=subject, body=body
+    )
+
+
+def _letter(organization: Organization, invitation: Invitation) -> tuple[str, str]:
+    """Return subject and body. Its link is the organization's own way to sign in and opens nothing by itself."""
     link = f"{settings.ROLLCALL_PUBLIC_URL}/sign-in?organization={organization.slug}"
-    body = (
+    return f"Invitation to {organization.name}", (
         f"You are invited to join {organization.name}.\n\n"
         f"Sign in here with the address {invitation.email}:\n{link}\n\n"
         f"The invitation is good until {invitation.expires_at:%d %B %Y, %H:%M} UTC. "
         "If you did not expect it, there is nothing you need to do.\n"
     )
-    mail.queue(
-        organization.pk, kind=MAIL_KIND, about=invitation.pk, to=invitation.email,
-        subject=f"Invitation to {organization.name}", body=body,
-    )  # fmt: skip
 
 
 def _subject(invitation: Invitation) -> Subject:

@@ -2,6 +2,7 @@
 
 import re
 import zoneinfo
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,7 +51,7 @@ def preview(organization: Organization, names: Sequence[str]) -> list[Leaver]:
     """Find whom a list names (by id, user name or e-mail address) and tell what would end; nothing is changed. Raises TooMany."""
     _check_count(names)
     with tenancy.of(organization):
-        return [_leaver(organization, name) for name in names]
+        return _leavers(organization, names)
 
 
 def offboard(
@@ -120,28 +121,48 @@ def moment(organization: Organization, text: str, *, field: str = "at") -> datet
     return meant
 
 
-def _leaver(organization: Organization, name: str) -> Leaver:
-    wanted = Q(user_name_key=key_of(name)) | Q(email_key=key_of(name))
-    if _UUID.fullmatch(name):
-        wanted |= Q(pk=name)
-    found = list(Member.objects.filter(wanted, organization=organization))
-    here = [member for member in found if member.state != Member.State.OFFBOARDED]
-    if not here:
-        return Leaver(name, found[0], "offboarded") if found else Leaver(name, problem="unknown")
-    if len(here) > 1:
-        return Leaver(name, problem="ambiguous")
-    member = here[0]
-    service = Token.objects.filter(
-        organization=organization, member=member, service=True, revoked_at__isnull=True
+def _leavers(organization: Organization, names: Sequence[str]) -> list[Leaver]:
+    meant = _meant(organization, names)
+    here = {
+        name: [member for member in found if member.state != Member.State.OFFBOARDED]
+        for name, found in meant.items()
+    }
+    alone = list({found[0].pk: found[0] for found in here.values() if len(found) == 1}.values())
+    ends = exits.previews(organization.pk, alone)
+    duties = alarms.duties_of_each(organization.pk, alone)
+    service: dict[UUID | None, list[Token]] = defaultdict(list)
+    for token in Token.objects.filter(
+        organization=organization, member__in=alone, service=True, revoked_at__isnull=True
+    ).order_by("pk"):
+        service[token.member_id].append(token)
+
+    def leaver(name: str) -> Leaver:
+        if not here[name]:
+            gone = meant[name]
+            return Leaver(name, gone[0], "offboarded") if gone else Leaver(name, problem="unknown")
+        if len(here[name]) > 1:
+            return Leaver(name, problem="ambiguous")
+        id_ = here[name][0].pk
+        return Leaver(name, here[name][0], "", ends[id_], tuple(service[id_]), duties[id_].last_administrator)
+
+    return [leaver(name) for name in names]
+
+
+def _meant(organization: Organization, names: Sequence[str]) -> dict[str, list[Member]]:
+    """Return for each name the members whom it may mean, offboarded ones too."""
+    keys = {key_of(name) for name in names}
+    ids = {UUID(name) for name in names if _UUID.fullmatch(name)}
+    found = Member.objects.filter(
+        Q(user_name_key__in=keys) | Q(email_key__in=keys) | Q(pk__in=ids), organization=organization
     )
-    return Leaver(
-        name,
-        member,
-        "",
-        exits.preview(member),
-        tuple(service.order_by("pk")),
-        alarms.duties_of(member).last_administrator,
-    )
+    known: dict[str | UUID, dict[UUID, Member]] = defaultdict(dict)
+    for member in found.order_by("pk"):
+        for by in (member.user_name_key, member.email_key, member.pk):
+            known[by][member.pk] = member
+    return {
+        name: list((known[key_of(name)] | (known[UUID(name)] if _UUID.fullmatch(name) else {})).values())
+        for name in names
+    }
 
 
 def _heir(organization: Organization, member_id: UUID | None) -> Member | None:

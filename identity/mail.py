@@ -5,6 +5,7 @@ server's yes and its own commit sends a message again; then both carry the same 
 """
 
 import smtplib
+from collections.abc import Iterable
 from datetime import timedelta
 from email.utils import formatdate
 from uuid import UUID
@@ -50,15 +51,24 @@ def queue(organization_id: UUID, *, kind: str, about: UUID, to: str, subject: st
     ).first()
     if waiting is not None:
         return waiting
+    made = _letter(organization_id, kind, about, to, subject, body)
+    made.save(force_insert=True)
+    return made
+
+
+def queue_new(organization_id: UUID, *, kind: str, letters: Iterable[tuple[UUID, str, str, str]]) -> None:
+    """Queue messages about things that are new, each with (about, to, subject, body): no letter about these can wait already."""
+    OutgoingMail.objects.bulk_create(_letter(organization_id, kind, *letter) for letter in letters)
+
+
+def _letter(organization_id: UUID, kind: str, about: UUID, to: str, subject: str, body: str) -> OutgoingMail:
     now = timezone.now()
     # A name with a line break in it would begin another header; one that turns the text around would turn all that comes after it.
     subject, body = " ".join(without_turning(subject).split()), without_turning(body)
-    made = OutgoingMail(
+    return OutgoingMail(
         organization_id=organization_id, kind=kind, about=about, to=to, subject=subject, body=body,
         created_at=now, due_at=now,
     )  # fmt: skip
-    made.save(force_insert=True)
-    return made
 
 
 def cancel(organization_id: UUID, about: UUID) -> None:

@@ -17,6 +17,7 @@ from identity.grants import GrantSpec
 from identity.models import Grant, OutgoingMail, RoleAssignment
 from tasks.jobs import mail as job
 from tests.conftest import SETUP, join, later
+from tests.statements import Statements
 
 NEW = "new@acme.example"
 ACCESS = {"grants": [{"kind": "portfolio", "id": "p1", "permission": "view"}], "roles": ["auditor"]}
@@ -113,6 +114,50 @@ def test_a_list_is_invited_address_by_address(acme, jane):
     with pytest.raises(Invalid) as refused:
         invitations.create_many(acme, ["x@acme.example"], access={"grants": [{}]}, actor=SETUP)
     assert refused.value.field == "defaults"
+
+
+def test_a_long_list_is_invited_by_as_many_statements_as_a_short_one(registered):
+    def invited(name, number):
+        with Statements() as asked:
+            outcome = invitations.create_many(
+                registered, [f"{name}{n}@acme.example" for n in range(number)], access=ACCESS, actor=SETUP
+            )
+        assert [line.refusal for line in outcome] == [""] * number
+        return len(asked.statements)
+
+    assert invited("a", 3) == invited("b", 60)
+    assert [(row.to, row.state, row.kind) for row in mails(registered)][-1] == (
+        "b9@acme.example", "waiting", "invitation",
+    )  # fmt: skip
+    with tenancy.of(registered):
+        assert Entry.objects.filter(event="invitation.create").count() == len(mails(registered)) == 63
+        assert set(Entry.objects.filter(event="invitation.create").values_list("subject_id", flat=True)) == {
+            str(row.about) for row in mails(registered)
+        }
+
+
+def test_two_lists_at_once_invite_each_address_once(acme):
+    emails = [f"p{number}@acme.example" for number in range(40)]
+
+    def invite(turned):
+        try:
+            return invitations.create_many(acme, emails[::-1] if turned else emails, actor=SETUP)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        outcome = [line for lines in pool.map(invite, (False, True)) for line in lines]
+    assert sorted(line.refusal for line in outcome) == [""] * 40 + ["already_invited"] * 40
+    assert len(mails(acme)) == 40
+
+
+def test_an_invitation_that_has_expired_makes_room_in_a_list_too(acme):
+    invitations.create(acme, NEW, actor=SETUP)
+    with later(days=15):
+        (line,) = invitations.create_many(acme, [NEW], actor=SETUP)
+        assert line.refusal == ""
+    with tenancy.of(acme):
+        assert Entry.objects.filter(event="invitation.expire").count() == 1
 
 
 def test_a_canonical_domain_is_joined_by_single_sign_on_alone(acme):

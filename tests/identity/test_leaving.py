@@ -26,6 +26,7 @@ from identity.grants import GrantSpec
 from identity.models import OutgoingMail, Receipt
 from tasks.jobs import leavers as job
 from tests.conftest import SETUP, again, join, later
+from tests.statements import Statements
 
 SCIM = Actor("directory", "d1", "Okta")
 
@@ -191,3 +192,27 @@ def test_with_another_administrator_there_is_no_alarm(acme, ada, opal):
         assert not Entry.objects.filter(event="organization.without_administrator").exists()
     with tenancy.of(opal.organization_id):
         assert not OutgoingMail.objects.exists()
+
+
+def test_a_long_list_is_shown_by_as_many_statements_as_a_short_one(acme, jane):
+    resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
+    people = [join(acme, f"p{number}@acme.example") for number in range(30)]
+    for member in people:
+        grants.replace(member, [GrantSpec("portfolio", "p1", "view")], actor=SETUP)
+        sessions.start(member, actor=SETUP)
+
+    def shown(names):
+        with Statements() as asked:
+            found = leaving.preview(acme, names)
+        return found, len(asked.statements)
+
+    few, some = shown([people[0].user_name, jane.user_name])
+    all_of_them, many = shown(
+        [*(member.user_name.upper() for member in people[:15]), *(str(member.pk) for member in people[15:])]
+    )
+    assert some == many
+    assert [line.member.pk for line in all_of_them] == [member.pk for member in people]
+    assert [line.ends for line in all_of_them] == [few[0].ends] * 30
+    assert few[0].ends == {
+        "sessions": 1, "tokens": 0, "grants": 1, "roles": 0, "invitations": 0, "groups": 0,
+    }  # fmt: skip
