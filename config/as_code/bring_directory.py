@@ -31,6 +31,14 @@ def bring(one: Organization, item: dict[str, Any], *, actor: Actor) -> tuple[Bef
     return _pulled(one, found, item, values, actor)
 
 
+def is_so(found: Directory, item: dict[str, Any]) -> bool:
+    """Tell whether the file says of a directory that pushes nothing but what is so; one that is read is asked for its secrets anew."""
+    if item.get("kind", "scim") != found.kind or found.kind not in directories.KINDS:
+        return False
+    settings = {**found.settings, **item.get("settings", {})}
+    return all(getattr(found, name) == value for name, value in {**item, "settings": settings}.items())
+
+
 def _pushed(
     one: Organization, found: Directory | None, values: dict[str, Any], actor: Actor
 ) -> tuple[Before, dict[str, Any]]:

@@ -16,7 +16,7 @@ from identity import groups, mappings, organizations, resources, roles, tenancy
 from identity.errors import Invalid, Refusal
 from identity.grants import GrantSpec
 from identity.mappings import Mapping
-from identity.models import Group, Kind, Organization, Role
+from identity.models import Directory, Group, Kind, Organization, Role
 from identity.profile import key_of
 from saml import connections
 from saml.models import Connection
@@ -70,7 +70,7 @@ class _Bringing:
         organizations.change(one, actor=self.actor, **values)
         self._each(one, enumerate(wanted.get("kinds", [])), "kinds", self._kind)
         self._each(one, enumerate(wanted.get("roles", [])), "roles", self._role)
-        self._each(one, enumerate(wanted.get("directories", [])), "directories", self._directory)
+        self._directories(one, wanted.get("directories", []))
         self._each(one, enumerate(wanted.get("connections", [])), "connections", self._connection)
         self._mappings(one, wanted.get("mappings", []))
         organizations.change(one, actor=self.actor, **late)
@@ -130,10 +130,22 @@ class _Bringing:
             return None, present.role(roles.define(one, item["name"], actor=self.actor, **values))
         return _unchangeable(present.role(found), item)
 
-    def _directory(
-        self, one: Organization, item: dict[str, Any]
-    ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-        return bring_directory.bring(one, item, actor=self.actor)
+    def _directories(self, one: Organization, items: list[dict[str, Any]]) -> None:
+        """Bring the directories: all are read once, and those that are so already are passed over, however many they are."""
+        with tenancy.of(one):
+            named = [item["name"] for item in items]
+            known = {row.name: row for row in Directory.objects.filter(organization=one, name__among=named)}
+
+        def differs(item: dict[str, Any]) -> bool:
+            found = known.get(item["name"])
+            return found is None or not bring_directory.is_so(found, item)
+
+        def bring(one: Organization, item: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+            # It may stand in the file twice.
+            known.pop(item["name"], None)
+            return bring_directory.bring(one, item, actor=self.actor)
+
+        self._each(one, (each for each in enumerate(items) if differs(each[1])), "directories", bring)
 
     def _connection(
         self, one: Organization, item: dict[str, Any]

@@ -261,6 +261,42 @@ def test_what_is_so_already_costs_nothing_however_many_groups(acme, tmp_path):
     assert counted[0] == counted[1]
 
 
+def test_what_is_so_already_costs_nothing_however_many_directories(acme, tmp_path):
+    path, counted = tmp_path / "acme.yaml", []
+    for first, last in ((0, 2), (2, 20)):
+        for number in range(first, last):
+            made = directories.create(
+                acme, name=f"Store {number}", idp="okta", settings={"request_log_days": 3}, actor=SETUP
+            )
+            directories.change(made, active=number % 2 == 0, actor=SETUP)
+        assert len(exported(path, "acme")["organizations"][0]["directories"]) == last
+        with Statements() as planning:
+            assert rollcall("plan", path) == (0, "Nothing would change.\n")
+        counted.append(len(planning.statements))
+    assert counted[0] == counted[1]
+
+
+def test_a_directory_that_stands_twice_is_what_the_last_place_says(acme, okta, tmp_path):
+    name = okta.directory.name
+    twice = [{"name": name, "active": False}, {"name": name, "active": True}]
+    # The settings that a file does not name stay, and are no difference.
+    new = [
+        {"name": "New", "idp": "okta"},
+        {"name": "New", "idp": "entra", "settings": {"request_log_days": 2}},
+        {"name": "New"},
+    ]
+    path = tmp_path / "acme.yaml"
+    path.write_text(
+        yaml.safe_dump({"version": 1, "organizations": [{"slug": "acme", "directories": [*twice, *new]}]})
+    )
+    code, told = rollcall("apply", path)
+    assert (code, told.count(f"~ acme/directories/{name}"), told.count("acme/directories/New")) == (0, 2, 2)
+    with tenancy.of(acme):
+        assert Directory.objects.get(name=name).active is True
+        made = Directory.objects.get(name="New")
+    assert (made.idp, made.settings) == ("entra", {"request_log_days": 2})
+
+
 def test_a_group_that_stands_twice_is_what_the_last_place_says(acme, tmp_path):
     group = groups.create(acme, display_name="Team", actor=SETUP)
     mappings.replace(group, Mapping((), ("auditor",)), actor=SETUP)
