@@ -170,6 +170,8 @@ def _create(cluster: Path, secrets: Secrets) -> None:
                 "--locale=C",
                 "--no-sync",
             ],
+            # A terminal's Ctrl-C is for whoever started us: half a cluster is of no use to anybody.
+            start_new_session=True,
             check=False,
             capture_output=True,
             text=True,

@@ -63,14 +63,15 @@ class Machine:
             sys.executable, str(ROOT / "manage.py"), "up", f"--port={self.port}", f"--data={self.data}", "--empty", *more,
         ]  # fmt: skip
 
-    def start(self, until: str = "Ctrl-C") -> None:
-        """Start it and wait for a line that begins so; the last one that it writes by default."""
+    def start(self, until: str = "Ctrl-C", *, alone: bool = False) -> None:
+        """Start it, `alone` in a group of processes, and wait for a line that begins so; the last one that it writes by default."""
         self.process = subprocess.Popen(
             self.command(),
             env=bare_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0 if alone else None,
         )
         self.output = ""
         for line in self.process.stdout:

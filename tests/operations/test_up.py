@@ -1,5 +1,6 @@
 """`manage.py up` keeps everything running, loses nothing, and leaves nothing behind."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -155,6 +156,40 @@ def test_a_server_that_is_killed_before_everything_is_up_comes_back(machine, nam
     machine.find(name).kill()
     wait_for(machine.ready)
     machine.stop()
+
+
+def test_ctrl_c_while_the_database_is_prepared_says_so_and_the_next_start_goes_on(tmp_path):
+    fresh = Machine(tmp_path)
+    fresh.start(until="Preparing the database", alone=True)
+    wait_for(lambda: fresh.find("prepare_database"))
+    started = fresh.descendants()
+    # A terminal tells everything that runs in it.
+    os.killpg(fresh.process.pid, signal.SIGINT)
+    said = fresh.process.stdout.read()
+    fresh.stop()
+    assert (
+        said
+        == "Told to stop while the database is prepared: the next start goes on from there.\nStopping …\n"
+    )
+    assert fresh.process.returncode == 0
+    assert gone(started)
+    fresh.start()
+    assert fresh.ready()
+    fresh.stop()
+
+
+def test_ctrl_c_while_postgresql_is_made_says_so_and_the_next_start_goes_on(tmp_path):
+    fresh = Machine(tmp_path)
+    fresh.start(until="Starting PostgreSQL", alone=True)
+    wait_for(lambda: fresh.find("initdb"))
+    os.killpg(fresh.process.pid, signal.SIGINT)
+    said = fresh.process.stdout.read()
+    fresh.stop()
+    assert said.endswith(
+        "Told to stop while the database is prepared: the next start goes on from there.\nStopping …\n"
+    )
+    assert fresh.process.returncode == 0
+    assert not embedded.running(fresh.data)
 
 
 def test_help_names_the_options():

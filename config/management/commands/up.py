@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ from config.children import Child
 from config.embedded.state import load_secrets
 from config.environment import ROOT
 from config.readiness import wait_until_ready
-from config.supervisor import AlreadyRunningError, Supervisor, alone
+from config.supervisor import TICK_SECONDS, AlreadyRunningError, Supervisor, alone
 
 OPERATOR: Final = "operator@rollcall.example"
 READY_SECONDS: Final = 60.0
@@ -58,7 +59,9 @@ class Command(BaseCommand):
                 self._say("Starting PostgreSQL and Valkey …")
                 embedded.ensure(data, tied=True)
             self._say("Preparing the database …")
-            _prepare(data, empty=empty)
+            if not _prepare(data, supervisor, empty=empty):
+                self._say("Told to stop while the database is prepared: the next start goes on from there.")
+                return
             supervisor.tick()
             if wait_until_ready(bind, port, READY_SECONDS, supervisor):
                 self._greet(data, first=first, empty=empty)
@@ -131,16 +134,26 @@ def _children(data: Path, bind: str, port: int, *, empty: bool) -> list[Child]:
     ]
 
 
-def _prepare(data: Path, *, empty: bool) -> None:
-    """Bring the database up to date in a process of its own, which reads the addresses of the servers just started."""
+def _prepare(data: Path, supervisor: Supervisor, *, empty: bool) -> bool:
+    """Bring the database up to date in a process of its own, which reads the addresses of the servers just started.
+
+    Tells whether it was brought there, and not told to stop. A terminal's Ctrl-C reaches us alone; each migration stands or falls as one.
+    """
     command = [sys.executable, str(ROOT / "manage.py"), "prepare_database", "--verbosity=0"]
     environment = dict(os.environ)
     if settings.ROLLCALL_DEBUG:
         environment.setdefault("ROLLCALL_OPERATOR_EMAIL", OPERATOR)
         environment.setdefault("ROLLCALL_OPERATOR_PASSWORD", load_secrets(data).operator_password)
         command += [] if empty else ["--demonstration"]
-    if subprocess.run(command, check=False, env=environment, cwd=ROOT).returncode:  # noqa: S603 - our own command
+    with subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True) as preparing:  # noqa: S603 - our own command
+        while preparing.poll() is None:
+            if supervisor.stopping:
+                preparing.terminate()
+                return False
+            time.sleep(TICK_SECONDS)
+    if preparing.returncode:
         raise CommandError("The database could not be prepared; the lines above say why.")
+    return True
 
 
 def _refuse_busy(bind: str, port: int) -> None:
