@@ -37,7 +37,22 @@ class Call:
 
     def choice(self, kind: ResourceType) -> Projection:
         """Return which attributes the answer is to show."""
-        return projection.chosen_by(kind, self.query)
+        return projection.chosen_by(kind, self.query, self._written(kind))
+
+    def _written(self, kind: ResourceType) -> frozenset[tuple[str | None, str]]:
+        """Return what the request has written of the attributes that are shown on request, each as extension and name."""
+        asked: frozenset[tuple[str | None, str]] = frozenset(
+            (schema.id, each.name)
+            for schema in kind.own or ()
+            for each in schema.attributes
+            if each.returned == "request"
+        )
+        if not asked or not self.understood:
+            return frozenset()
+        wanted = self.understood[-1]
+        if isinstance(wanted, Patch):
+            return asked & {(each.place.extension, each.attribute.name) for each in wanted.operations}
+        return frozenset(key for key in asked if key[1] in (wanted.attributes.get(key[0] or "") or ()))
 
     def check_match(self, version: int) -> None:
         """Refuse with version_changed when If-Match names another version, or If-None-Match this one (RFC 7644 §3.14, RFC 9110 §13.1)."""

@@ -31,11 +31,11 @@ def check_required(
                 )
 
 
-def settled(before: Mapping[str, Any], after: dict[str, Any], kind: ResourceType) -> dict[str, Any]:
+def settled(before: Mapping[str, Any], after: Mapping[str, Any], kind: ResourceType) -> dict[str, Any]:
     """Return the attributes that a PUT leaves: it keeps what its sender cannot see or write. ScimError immutable."""
-    after = _keeping(before, after, kind)
-    check_immutable(before, after, kind)
-    return after
+    made = _keeping(before, dict(after), kind)
+    check_immutable(before, made, kind)
+    return made
 
 
 def taken_back(

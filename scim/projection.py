@@ -17,6 +17,9 @@ _VALUE_FILTER = re.compile(r"\[[^\[\]]*\]")
 
 # What is chosen of one attribute: all of it, or the parts named.
 _Chosen = dict[tuple[str | None, str], frozenset[str] | None]
+# Attributes by extension and name.
+Written = frozenset[tuple[str | None, str]]
+_NOTHING: Written = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,14 +97,17 @@ def check(parameter: str, listed: str) -> None:
         raise ScimError(Code.PARAMETER_WRONG, name=parameter, expected=expected)
 
 
-def chosen_by(kind: ResourceType, query: Mapping[str, str]) -> Projection:
+def chosen_by(kind: ResourceType, query: Mapping[str, str], written: Written = _NOTHING) -> Projection:
     """Return the projection that the parameters of a request ask for, whose names are in lower case."""
-    return compiled(kind, query.get("attributes", ""), query.get("excludedattributes", ""))
+    return compiled(kind, query.get("attributes", ""), query.get("excludedattributes", ""), written)
 
 
 @lru_cache(maxsize=512)
-def compiled(kind: ResourceType, attributes: str, excluded: str) -> Projection:
-    """Return the projection of two comma-separated lists, checked before; names that no schema has choose nothing."""
+def compiled(kind: ResourceType, attributes: str, excluded: str, written: Written = _NOTHING) -> Projection:
+    """Return the projection of two comma-separated lists, checked before; names that no schema has choose nothing.
+
+    What a change has `written` is asked for by that, where it lists nothing (RFC 7643 §7, "returned").
+    """
     always = frozenset(each.name for each in kind.core.values() if each.returned == "always")
     # Microsoft's collection asks for `emails[type eq "work"]`: whoever may choose attributes, but not values, gets them all.
     included = _read(kind, _VALUE_FILTER.sub("", attributes)) if attributes.strip() else None
@@ -118,7 +124,10 @@ def compiled(kind: ResourceType, attributes: str, excluded: str) -> Projection:
             each.name
             for each in schema.attributes
             if not each.is_hidden
-            and (each.returned != "request" or (schema.id, each.name) in (included or {}))
+            and (
+                each.returned != "request"
+                or (schema.id, each.name) in (written if included is None else included)
+            )
         )
     return Projection(included, left_out, always, known)
 

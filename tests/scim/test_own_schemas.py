@@ -78,7 +78,7 @@ def test_what_is_defined_by_api_is_in_schemas_and_resource_types(acme, ada, okta
 
 def test_values_go_in_and_come_back_as_they_were(acme, idp):
     made = idp.create("mei@example.org", **{URN: {**FULL, **HIDDEN, "score": 9}})
-    assert made[URN] == FULL
+    assert made[URN] == {**FULL, "note": "left-handed"}
     assert URN in made["schemas"]
     assert profile_of(acme, made["id"])[URN] == {**FULL, **HIDDEN}
     person = f"/Users/{made['id']}"
@@ -135,6 +135,23 @@ def test_what_is_set_once_stays(acme, idp):
     assert idp.put(person, {"userName": "mei"}).body[URN] == {"birth": "1990"}
     answer = idp.patch(person, {"op": "replace", "path": f"{URN}:score", "value": 1})
     assert (answer.status, answer.code) == (400, "read_only")
+
+
+def test_what_is_shown_on_request_answers_whoever_wrote_it(okta, schema):
+    """RFC 7643 §7: it is returned "in response to any PUT, POST, or PATCH operations if the attribute was specified by the client"."""
+    idp = Scim(okta)
+    made = idp.create("mei", **{URN: {"badge": "1", "note": "a"}})
+    assert made[URN] == {"badge": "1", "note": "a"}
+    person = f"/Users/{made['id']}"
+    assert idp.get(person).body[URN] == {"badge": "1"}
+    note = {"op": "replace", "path": f"{URN}:note", "value": "b"}
+    assert idp.patch(person, note).body[URN] == {"badge": "1", "note": "b"}
+    assert idp.patch(f"{person}?attributes={URN}:badge", note).body[URN] == {"badge": "1"}
+    assert URN not in idp.patch(f"{person}?excludedAttributes={URN}", note).body
+    assert idp.patch(person, {"op": "add", "path": "title", "value": "CEO"}).body[URN] == {"badge": "1"}
+    assert idp.put(person, {"userName": "mei", URN: {"badge": "1"}}).body[URN] == {"badge": "1"}
+    assert idp.put(person, {"userName": "mei", URN: {"note": "c"}}).body[URN] == {"note": "c"}
+    assert idp.get(f"{person}?attributes={URN}:note").body[URN] == {"note": "c"}
 
 
 def test_what_is_required_binds_whoever_uses_the_schema(acme, okta, schema, ada):
