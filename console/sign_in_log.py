@@ -8,7 +8,6 @@ from uuid import UUID
 from django import forms
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from console.access import Visit
 from console.answers import page
@@ -91,8 +90,11 @@ def index(visit: Visit) -> HttpResponse:
 
 def _place(cursor: str) -> sign_in_log.Place | None:
     moment, last = decode(cursor, 2) or ("", "")
-    started = parse_datetime(moment) if moment else None
-    return (started, UUID(last)) if started is not None and is_uuid(last) else None
+    try:
+        started = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return (started, UUID(last)) if started.tzinfo is not None and is_uuid(last) else None
 
 
 def download_csv(visit: Visit) -> StreamingHttpResponse:
