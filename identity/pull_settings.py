@@ -13,7 +13,7 @@ from identity.models import Directory
 RULES: Final[tuple[Field, ...]] = (
     Field(
         "guard_members", "Departures at once", "number", default=5,
-        help="Up to so many people may leave in one run without a question.",
+        help="Up to so many people may leave within a day without a question.",
     ),
     Field(
         "guard_percent", "Departures at once, percent", "number", default=10, most=100,

@@ -13,6 +13,16 @@ SELECT count(*) FROM tasks_known known
   JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id AND member.state = 'active'
  WHERE known.directory_id = %(directory)s
 """
+# Who left by runs of the last day on which nobody was asked: else five of each run could leave until nobody is left. A person who approves
+# has seen who left until then.
+_UNASKED: Final = """
+SELECT count(*) FROM identity_run run
+  JOIN identity_step step ON step.organization_id = run.organization_id AND step.run_id = run.id
+ WHERE run.organization_id = %(organization)s AND run.directory_id = %(directory)s AND run.id <> %(run)s AND run.approved_at IS NULL
+   AND run.counts ->> 'suspend' IS NOT NULL AND step.action = 'suspend' AND step.state = 'applied'
+   AND run.started_at > GREATEST(%(now)s - interval '1 day', (
+     SELECT max(approved_at) FROM identity_run WHERE organization_id = %(organization)s AND directory_id = %(directory)s))
+"""
 # One value a place: objects (name, the enterprise extension) are looked into. What is taken away counts as the value null.
 _STORM: Final = """
 WITH changed AS (
@@ -71,16 +81,20 @@ def reasons(
         )
     leaving, renamed = counts.get("suspend", 0), counts.get("rename", 0)
     changed = renamed + counts.get("update", 0) + counts.get("reactivate", 0)
+    unasked = _unasked(cursor, values) if leaving else 0
     active = 0
-    if max(leaving, changed) > rules["guard_members"]:
+    if max(leaving + unasked, changed) > rules["guard_members"]:
         # So few need no question however many there are, and counting them is the dearest part of a plan without news.
         cursor.execute(_ACTIVE, values)
         active = cursor.fetchone()[0]
-    allowed = max(rules["guard_members"], rules["guard_percent"] * active // 100)
-    if leaving > allowed:
+    allowed = max(rules["guard_members"], rules["guard_percent"] * (active + unasked) // 100)
+    if leaving and leaving + unasked > allowed:
+        before = f", after {unasked} within a day on whom nobody was asked" if unasked else ""
         yield Reason(
-            "removals", f"{leaving} of {active} active people would be suspended; up to {allowed} need no question.", ("suspend",)
-        )  # fmt: skip
+            "removals",
+            f"{leaving} of {active} active people would be suspended{before}; up to {allowed} a day need no question.",
+            ("suspend",),
+        )
     most = max(rules["guard_members"], rules["storm_percent"] * active // 100)
     if renamed > most:
         yield Reason("renames", f"{renamed} of {active} people would get another user name.", ("rename",))
@@ -99,3 +113,8 @@ def reasons(
             yield Reason(
                 "emptied", f"{len(emptied)} groups would lose everybody: {named}.", ("members", "group_end")
             )
+
+
+def _unasked(cursor: Any, values: dict[str, Any]) -> int:
+    cursor.execute(_UNASKED, values)
+    return int(cursor.fetchone()[0])

@@ -57,6 +57,33 @@ def test_3_the_part_counts_in_a_large_directory(acme, script):
     assert run(pull).state == "held", "eight of seventy-two are more than a tenth"
 
 
+def test_3_a_few_of_each_run_are_many_together(hr):
+    def leaving(number):
+        listing(
+            *crowd(10 - number), *[person(f"p{place:02}", active=False) for place in range(10 - number, 10)]
+        )
+        return run(hr)
+
+    assert [leaving(3).state, leaving(5).state] == ["done", "done"]
+    made = leaving(6)
+    assert (made.state, [reason["code"] for reason in made.held_for]) == ("held", ["removals"])
+    assert "1 of 5 active people would be suspended, after 5 within a day" in made.held_for[0]["sentence"]
+    assert len(out(hr)) == 5
+    # Who approves has seen them all: the next five need no question.
+    assert approved(made, ADA).state == "done"
+    assert leaving(10).state == "done"
+    assert len(out(hr)) == 10
+
+
+def test_3_who_left_more_than_a_day_ago_counts_no_more(hr):
+    listing(*crowd(5), *[person(f"p{place:02}", active=False) for place in range(5, 10)])
+    assert run(hr).state == "done"
+    listing(*crowd(1), *[person(f"p{place:02}", active=False) for place in range(1, 10)])
+    with later_on(days=1, minutes=1):
+        assert run(hr).state == "done"
+    assert len(out(hr)) == 9
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
