@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from django import forms
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpResponse
 from django.utils import timezone
@@ -13,9 +13,9 @@ from console import words
 from console.access import Visit
 from console.answers import done, page, refusals_in
 from console.forms import Form
+from console.paging import PAGE_ROWS, cut, decode
 from identity import directories
-from identity.models import Directory, DirectorySize
-from scim.address import base_url
+from identity.models import Directory, DirectorySize, Token
 
 # What each product asks for on its own screen.
 HINTS: Final[dict[str, tuple[str, ...]]] = {
@@ -62,8 +62,12 @@ class DirectoryForm(Form):
 
 
 def index(visit: Visit) -> HttpResponse:
-    """List the directories: what product, how many people, when last heard."""
-    return page(visit, "directories.html", {"directories": list(counted(visit)), "base_url": base_url()})
+    """List the directories by name: what product, how many people, when last heard."""
+    key = decode(visit.request.GET.get("after", ""), 1)
+    rows = counted(visit) if key is None else counted(visit).filter(name__gt=key[0])
+    found = list(rows[: PAGE_ROWS + 1])
+    listed = cut(visit.request.GET, found, lambda row: (row.name,), begun=key is not None)
+    return page(visit, "directories.html", {"page": listed})
 
 
 def create(visit: Visit) -> HttpResponse:
@@ -88,13 +92,19 @@ def counted(visit: Visit) -> "QuerySet[Directory]":
     now = timezone.now()
     # PostgreSQL keeps them, whoever comes and goes.
     people = DirectorySize.objects.filter(organization=visit.organization, directory=OuterRef("pk"))
+    # Counted for those on the page alone: joined, they would be for all.
+    tokens = Token.objects.filter(
+        organization=visit.organization, directory=OuterRef("pk"), revoked_at__isnull=True, expires_at__gt=now
+    )
     return (
         Directory.objects.filter(organization=visit.organization)
         .annotate(
             people=Coalesce(
                 Subquery(people.values("directory").annotate(sum=Sum("people")).values("sum")), 0
             ),
-            usable=Count("tokens", filter=Q(tokens__revoked_at__isnull=True, tokens__expires_at__gt=now)),
+            usable=Coalesce(
+                Subquery(tokens.values("directory").annotate(number=Count("pk")).values("number")), 0
+            ),
         )
         .order_by("name")
     )

@@ -49,13 +49,16 @@ class _NumberField(Field):
 
 
 class UpTo(Subquery):
-    """Counts what a query finds for each row of another, no further than to MOST_OF_EACH."""
+    """Counts what a query finds for each row of another, no further than to MOST_OF_EACH.
+
+    In its order, if it has one: where some find nothing, PostgreSQL would look for so many among all rows rather than go by the index.
+    """
 
     template = "(SELECT count(*) FROM (%(subquery)s) AS found)"
     output_field = _NumberField()
 
     def __init__(self, rows: "QuerySet[Any]") -> None:
-        super().__init__(rows.order_by().values("pk")[: MOST_OF_EACH + 1])
+        super().__init__(rows.values("pk")[: MOST_OF_EACH + 1])
 
 
 def _told(found: int, most: int) -> Number:

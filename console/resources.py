@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from django.db.models import OuterRef, Q
+from django.db.models import OuterRef
 from django.http import HttpResponse
 
+from console import resource_search
 from console.access import Visit
 from console.answers import page
-from console.numbers import UpTo
-from console.paging import PAGE_ROWS, cut, decode
+from console.numbers import UpTo, up_to
 from identity.models import Grant, Kind, Resource
 
 _SEARCH_LENGTH_MAX: Final = 200
@@ -21,27 +21,29 @@ def index(visit: Visit) -> HttpResponse:
     text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
     kind = query.get("kind", "")
     here = Resource.objects.filter(organization=visit.organization)
-    of_kind = here.filter(kind=OuterRef("pk"), retired_at__isnull=True)
+    of_kind = here.filter(kind=OuterRef("pk"), retired_at__isnull=True).order_by("key")
     kinds = list(
         Kind.objects.filter(organization=visit.organization)
         .select_related("parent")
         .annotate(live=UpTo(of_kind))
         .order_by("pk")
     )
-    rows = here.select_related("kind", "parent__kind")
-    if text:
-        rows = rows.filter(Q(name__icontains=text) | Q(key__icontains=text))
-    if kind in {known.name for known in kinds}:
-        rows = rows.filter(kind__name=kind)
-    key = decode(query.get("after", ""), 2)
-    if key is not None:
-        rows = rows.filter(Q(kind__name__gt=key[0]) | Q(kind__name=key[0], key__gt=key[1]))
+    chosen = [known for known in kinds if known.name == kind] or kinds
     given = Grant.objects.filter(
         organization=visit.organization, resource=OuterRef("pk"), ended_at__isnull=True
     )
-    found = list(rows.annotate(holders=UpTo(given)).order_by("kind__name", "key")[: PAGE_ROWS + 1])
-    listed = cut(query, found, lambda row: (row.kind.name, row.key), begun=key is not None)
-    return page(visit, "resources.html", {"kinds": kinds, "page": listed, "q": text, "kind": kind})
+    rows = here.select_related("kind", "parent__kind").annotate(holders=UpTo(given))
+    best: list[Resource] = []
+    if text and up_to(here).more:
+        of_kinds = rows if chosen is kinds else rows.filter(kind__in=chosen)
+        listed = resource_search.among_very_many(here, of_kinds, text, query)
+        best = [] if listed.begun else resource_search.beginning(rows, chosen, text)
+    else:
+        listed = resource_search.in_order(
+            resource_search.containing(rows, text) if text else rows, chosen, query
+        )
+    values = {"kinds": kinds, "page": listed, "best": best, "q": text, "kind": kind}
+    return page(visit, "resources.html", values)
 
 
 def tree(resources: Iterable[Resource]) -> Iterator[tuple[Resource, int]]:

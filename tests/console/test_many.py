@@ -9,7 +9,7 @@ from django.db import connection
 from audit import sequencer, stretch
 from audit.events import Event
 from console import choosing, member_page, numbers
-from identity import groups, looking, tenancy
+from identity import directories, groups, looking, tenancy
 from identity.grants import GrantSpec, edit, open_grants
 from identity.models import Member
 from tests.api.client import token_of
@@ -88,6 +88,19 @@ def crowd(acme, ada, jane, eraser, monkeypatch):
     return client, api, group
 
 
+def followed(client, address):
+    """Give the pages of a list, from the first to the last."""
+    path, asked, search = address.partition("?")
+    following = f"{asked}{search}"
+    while following is not None:
+        answer = client.get(f"{path}{following}")
+        assert answer.status_code == 200, answer.content
+        html = unescape(answer.content.decode())
+        yield html
+        link = re.search(r'href="(\?[^"]+)" rel="next"', html)
+        following = link and link[1]
+
+
 def most_gone_through(act):
     """Give the answer, and the most rows that one node of its statements' plans went through."""
     most = [0]
@@ -116,6 +129,10 @@ PAGES = [
     ("members/?q=p2999%40", "Begins with"),
     ("members/?q=%402999", "Nothing found so far"),
     ("groups/", "40+"),
+    ("resources/", "a0050"),
+    ("resources/?kind=asset", "a0050"),
+    ("resources/?q=A2999", "Nothing found so far"),
+    ("resources/?q=a2999", "Id begins with"),
     ("roles/", "organization_admin"),
     ("record/?event=bundle.ask", "Nothing found so far"),
     ("record/?actor=nobody", "Nothing found so far"),
@@ -216,3 +233,27 @@ def test_roles_are_counted_apart_from_the_groups_that_bring_them(crowd, acme, ad
     assert rows["organization_admin"] == "1"
     with tenancy.of(acme):
         assert Member.objects.filter(pk=ada.pk).exists()
+
+
+@pytest.mark.parametrize("search", ["", "?kind=asset", "?q=Asset+2", "?q=Asset+2&kind=asset"])
+def test_the_pages_of_very_many_resources_show_each_of_them_once(crowd, search):
+    client, _, _ = crowd
+    shown = [
+        key
+        for html in followed(client, f"/o/acme/resources/{search}")
+        for key in re.findall(r'<span class="rc-who-sub">(a[0-9]{4})</span>', html)
+    ]
+    wanted = [f"a{number:04}" for number in range(1, PEOPLE + 1)]
+    assert shown == [
+        key for key in wanted if not search.startswith("?q") or str(int(key[1:])).startswith("2")
+    ]
+
+
+def test_directories_are_listed_a_page_at_a_time(acme, ada):
+    names = [f"Store {number:02}" for number in range(61)]
+    for name in names:
+        directories.create(acme, actor=SETUP, name=name, idp="generic")
+    pages = list(followed(visit(ada), "/o/acme/directories/"))
+    shown = [re.findall(r'rc-who-name">([^<]+)<', html) for html in pages]
+    assert [len(rows) for rows in shown] == [50, 11]
+    assert [name for rows in shown for name in rows] == names
