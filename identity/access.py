@@ -164,7 +164,7 @@ def what_had(member: Member, at: datetime | None = None) -> Holdings:
         values = {"organization": member.organization_id, "member": member.pk, "at": at, "limit": None}
         return Holdings(
             True,
-            tuple(Access(*row) for row in _rows(REACH, values)),
+            tuple(_reach(values)),
             tuple(HeldRole(*row) for row in _rows(ROLES, values)),
             tuple((row[0], row[1]) for row in _rows(GROUPS, values)),
         )
@@ -184,7 +184,17 @@ def reach(member: Member, at: datetime | None = None, *, limit: int | None = Non
     """
     values = {"organization": member.organization_id, "member": member.pk, "at": at, "limit": limit}
     with tenancy.of(member.organization_id):
-        return [Access(*row) for row in _rows(REACH, values)]
+        return _reach(values)
+
+
+def _reach(values: dict[str, Any]) -> list[Access]:
+    # Where one resource has nearly all others below it, the planner expects as many below each, and would read them all for each.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('enable_seqscan', 'off', true)")
+    found = [Access(*row) for row in _rows(REACH, values)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('enable_seqscan', 'on', true)")
+    return found
 
 
 def _was_active(member: Member, at: datetime | None) -> bool:

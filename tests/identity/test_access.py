@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from identity import access, grants, members, organizations, resources, tenancy
 from identity.access import Question
@@ -11,6 +12,7 @@ from identity.errors import Invalid, NotFound, TooMany
 from identity.grants import GrantSpec
 from identity.models import Resource
 from tests.conftest import SETUP, join
+from tests.sync.test_plan_cost import gone_through
 
 ROWS = [
     {"kind": "portfolio", "id": "p1", "name": "One"},
@@ -203,6 +205,25 @@ def test_what_somebody_reaches_costs_as_much_a_grant_however_many_they_have(acme
 
     few = rows_looked_at(40)
     assert rows_looked_at(400) < 2 * few
+
+
+def test_what_is_below_a_resource_of_very_many_is_not_read_for_each_of_them(acme, jane, eraser):
+    assets = [{"kind": "asset", "id": f"a{number}", "parent": "p"} for number in range(1000)]
+    resources.register(acme, [{"kind": "portfolio", "id": "p"}, *assets], actor=SETUP)
+    give(jane, *(("asset", row["id"], "view") for row in assets[:500]))
+    eraser.execute("ANALYZE")
+    most = []
+
+    def explained(execute, sql, parameters, many, context):
+        if sql == REACH[0]:
+            execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters, many, context)
+            most.append(max(gone_through(context["cursor"].fetchone()[0][0]["Plan"])))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(explained):
+        assert len(access.what_had(jane).access) == len(access.reach(jane)) == 500
+    assert len(most) == 2
+    assert max(most) <= 2 * 500
 
 
 def _rows(node):
