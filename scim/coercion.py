@@ -200,7 +200,8 @@ def _unwrapped(attribute: Attribute, value: dict[str, Any], notices: Notices, pa
     inside = object_of(value.get("value"))
     if isinstance(inside, dict) and isinstance(inside.get("value"), str):
         notices.add("coerced", path, "an object written as text")
-        value = {**value, **inside}
+        # The id that Entra gives the role stands there always: nobody's mapping has it, or could leave it out.
+        value = {**value, **{name: held for name, held in inside.items() if name != "id"}}
     if "displayName" in value and "display" not in value:
         value = {**value, "display": value["displayName"]}
         value.pop("displayName")

@@ -20,9 +20,10 @@ def load(name: str, **places: str) -> dict[str, Any]:
     """Return a golden file, with {id} and the names of members replaced by what they are called in this test."""
     text = (FOLDER / f"{name}.json").read_text()
     for place, value in places.items():
-        text = text.replace(
-            "{id}" if place == "id" else f'"{place}"', value if place == "id" else f'"{value}"'
-        )
+        if place == "id":
+            text = text.replace("{id}", value)
+            continue
+        text = text.replace(f'"{place}"', f'"{value}"')
         text = text.replace(f'\\"{place}\\"', f'\\"{value}\\"').replace(f"/{place}", f"/{value}")
     document: dict[str, Any] = json.loads(text)
     return document
