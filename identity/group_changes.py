@@ -68,20 +68,21 @@ def apply(
     lines: list[Line] = []
     if replace is not None:
         wanted = list(replace)
-        keep, strange = memberships.ids(wanted)
-        keep += memberships.by_external_id(locked, strange).values()
-        _take(delta, lines, *memberships.remove_others(locked, keep, actor))
-        delta.unnested.extend(nesting.remove(locked, (), actor=actor, everything=True, keep=keep))
+        keep, _ = memberships.ids(wanted)
+        delta.unnested.extend(nesting.remove_others(locked, list(keep), wanted, actor=actor))
         memberships.keep_pending(locked, wanted)
-        _bring(delta, lines, memberships.add(locked, wanted, actor))
+        # First: whom it is that is named by an external id, is known only then.
+        added = memberships.add(locked, wanted, actor)
+        _take(delta, lines, *memberships.remove_others(locked, [*keep, *added.called], actor))
+        _bring(delta, lines, added)
     gone = list(remove)
     if gone:
         leaving, strange = memberships.ids(gone)
-        out, told = memberships.remove(locked, leaving, actor)
+        out, told = memberships.remove(locked, list(leaving), actor)
         _take(delta, lines, out, told)
         # Whoever left as a person is no group: mostly nothing is left to be looked for.
         others = set(leaving).difference(out)
-        named = memberships.by_external_id(locked, [*strange, *map(str, others)])
+        named = memberships.by_external_id(locked, [*strange, *(leaving[each] for each in others)])
         if named:
             _take(delta, lines, *memberships.remove(locked, list(named.values()), actor))
         others.update(named.values())

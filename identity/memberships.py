@@ -104,12 +104,16 @@ SELECT inner_group.external_id, inner_group.id FROM identity_group inner_group
 """
 
 
-def ids(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
-    """Split what clients name into ids and values that cannot be one of ours."""
-    found, strange = [], []
+def ids(values: Iterable[str]) -> tuple[dict[UUID, str], list[str]]:
+    """Split what clients name into ids, each with how it was written, and values that cannot be one of ours.
+
+    What looks like one of ours may still be somebody's external id: most identity providers' own are UUIDs.
+    """
+    found: dict[UUID, str] = {}
+    strange = []
     for value in values:
         try:
-            found.append(UUID(value))
+            found[UUID(value)] = value
         except (ValueError, AttributeError, TypeError):
             strange.append(str(value))
     return found, strange
@@ -150,12 +154,13 @@ def hold_groups_of(organization_id: UUID, members: Sequence[UUID]) -> None:
 class Added:
     """What came of naming somebody for a group: who is new, which values are nobody's yet, which groups are new.
 
-    `lines` are the entries that the caller writes; those about groups are written.
+    `called`: who was named by their external id. `lines` are the entries that the caller writes; those about groups are written.
     """
 
     members: list[UUID] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     groups: list[UUID] = field(default_factory=list)
+    called: list[UUID] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
 
 
@@ -163,8 +168,8 @@ def add(group: Group, values: list[str], actor: Actor) -> Added:
     """Add people and groups."""
     if not values:
         return Added()
-    known_ids, strange = ids(values)
-    known_ids = list(dict.fromkeys(known_ids))
+    written, strange = ids(values)
+    known_ids = list(written)
     rows: list[tuple[UUID, str, bool]] = []
     for first in range(0, len(known_ids), _PART):
         part = known_ids[first : first + _PART]
@@ -186,16 +191,19 @@ def add(group: Group, values: list[str], actor: Actor) -> Added:
     known = {row[0] for row in rows}
     others = [each for each in known_ids if each not in known]
     nested = nesting.add(group, others, actor=actor)
-    unknown = [str(each) for each in others if each not in nested.known] + strange
+    unknown = [written[each] for each in others if each not in nested.known] + strange
     added, more_groups = [row[0] for row in rows if row[2]], list(nested.added)
     here = by_external_id(group, unknown)
     if here:
         unknown = [each for each in unknown if each not in here]
-        more = add(group, [str(each) for each in here.values()], actor)
+        people = [str(each) for each in here.values()]
+        # Nobody has held those yet who are named by what looked like an id.
+        hold(group.organization_id, None, people)
+        more = add(group, people, actor)
         added, more_groups, lines = added + more.members, more_groups + more.groups, lines + more.lines
     if unknown and group.directory_id:
         lines.extend(_park(group, group.directory_id, unknown, actor))
-    return Added(added, unknown, more_groups, lines)
+    return Added(added, unknown, more_groups, list(here.values()), lines)
 
 
 def by_external_id(group: Group, values: Iterable[str]) -> dict[str, UUID]:

@@ -88,13 +88,18 @@ def add(group: Group, ids: Sequence[UUID], *, actor: Actor) -> Nested:
     return Nested(frozenset(children), tuple(child.pk for child in new))
 
 
-def remove(
-    group: Group, ids: Iterable[UUID], *, actor: Actor, everything: bool = False, keep: Iterable[UUID] = ()
-) -> list[UUID]:
-    """Take groups out of the group, with `everything` all but those to keep; return which. The caller holds its lock."""
+def remove(group: Group, ids: Iterable[UUID], *, actor: Actor) -> list[UUID]:
+    """Take groups out of the group; return which. The caller holds its lock."""
+    return _end(list(_open(group).select_related("child").filter(child__among=list(ids))), actor)
+
+
+def remove_others(group: Group, keep: Sequence[UUID], named: Sequence[str], *, actor: Actor) -> list[UUID]:
+    """Take all groups out but those to keep, and those that are named by their external ids; return which. The caller holds its lock."""
+    kept, names = set(keep), set(named)
     rows = _open(group).select_related("child")
-    rows = rows.exclude(child__among=list(keep)) if everything else rows.filter(child__among=list(ids))
-    return _end(list(rows), actor)
+    return _end(
+        [row for row in rows if row.child_id not in kept and row.child.external_id not in names], actor
+    )
 
 
 def dissolve(group: Group, *, actor: Actor) -> list[Place]:
@@ -103,7 +108,7 @@ def dissolve(group: Group, *, actor: Actor) -> list[Place]:
     Those that it was in are other ones without it, and of a new version.
     """
     hold(group.organization_id)
-    below = remove(group, (), actor=actor, everything=True)
+    below = remove_others(group, (), (), actor=actor)
     of_organization = Nesting.objects.filter(organization=group.organization_id, ended_at__isnull=True)
     above = list(of_organization.filter(child=group).select_related("child", "parent"))
     _end(above, actor)

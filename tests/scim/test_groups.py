@@ -122,6 +122,33 @@ def test_members_are_known_by_their_external_ids_too(idp, acme):
         assert not PendingMembership.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("jo", "inner"),
+    [
+        ("4f9c2d1e-7a3b-4c5d-8e6f-0a1b2c3d4e5f", "5f9c2d1e-7a3b-4c5d-8e6f-0a1b2c3d4e5f"),
+        ("4F9C2D1E-7A3B-4C5D-8E6F-0A1B2C3D4E5F", "{5F9C2D1E-7A3B-4C5D-8E6F-0A1B2C3D4E5F}"),
+        ("2c9180867624cbd7017642d8c8c81f67", "3c9180867624cbd7017642d8c8c81f67"),
+    ],
+)
+def test_external_ids_that_look_like_ours_are_told_apart_as_they_are_written(idp, acme, jo, inner):
+    """Most identity providers' own ids are UUIDs, in one spelling or another; a full push of them changes nothing."""
+    known = idp.create("jo@example.org", externalId=jo)["id"]
+    below = idp.create_group("Inner", externalId=inner)["id"]
+    late = "6" + jo[1:]
+    whole = {"displayName": "Ops", "members": [{"value": jo}, {"value": inner}, {"value": late}]}
+    group = idp.post("/Groups", whole).body["id"]
+    assert members_of(idp, group) == {known, below}
+    arrived = idp.create("late@example.org", externalId=late)["id"]
+    recorded = len(entries(acme))
+    assert members_of(idp, idp.put(f"/Groups/{group}", whole).body["id"]) == {known, below, arrived}
+    assert entries(acme)[recorded:] == []
+    gone = {"op": "remove", "path": "members", "value": [{"value": jo}, {"value": inner}]}
+    assert idp.patch(f"/Groups/{group}", gone).status == 200
+    assert members_of(idp, group) == {arrived}
+    with tenancy.of(acme):
+        assert not PendingMembership.objects.exists()
+
+
 def test_an_external_id_of_another_directory_is_nobodys(idp, acme):
     other = Scim(scim_client(acme, "okta", name="Second"))
     other.create("jo@example.org", externalId="ext-jo")
