@@ -1,6 +1,7 @@
 """Whatever is sent, within the schema or beside it: no answer is a 500, and each is what the schema promises."""
 
 import json
+from collections import Counter
 
 import pytest
 from django.test import RequestFactory
@@ -49,8 +50,12 @@ def test_every_answer_keeps_the_schemas_promise(
 ):
     settings.ROLLCALL_OPERATOR_TOKEN = "the-operator-token-of-the-tests"
 
+    sent = Counter()
+
     def send(case):
         case.path_parameters = there(case.path_parameters or {})
+        if made_up.is_known(case, sent):
+            return
         case.call_and_validate(
             base_url=server,
             session=one_connection,
