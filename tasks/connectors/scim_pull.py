@@ -206,8 +206,10 @@ def _advance(stage: str, listed: dict[str, Any], number: int, state: dict[str, A
             f"The number of {stage} changed from {state['total']} to {total} while they were listed."
         )
     if state["by_cursor"]:
-        state["cursor"] = listed.get("nextCursor")
-        last = not state["cursor"]
+        cursor = listed.get("nextCursor") or ""
+        if not isinstance(cursor, str | int) or cursor is True:
+            raise NotUnderstood("The server's nextCursor is no text.")
+        state["cursor"], last = str(cursor), not cursor
     else:
         # By what came, not by what we asked for: servers clamp the page.
         state["index"] += number

@@ -24,20 +24,28 @@ class Odd(ThreadingHTTPServer):
     alone: dict
     pages: bool
     asked: list
+    following: object
 
 
 class Handler(BaseHTTPRequestHandler):
     server: Odd
 
     def do_GET(self):
-        path, asked = urlsplit(self.path), parse_qs(urlsplit(self.path).query)
+        path = urlsplit(self.path)
+        asked = parse_qs(path.query, keep_blank_values=True)
         self.server.asked.append(path.path)
         kind, _, key = path.path.strip("/").partition("/")
         if key:
             found = self.server.alone.get(key)
             return self._answer(200 if found else 404, found or {})
+        if kind == "ServiceProviderConfig":
+            return self._answer(200, {"pagination": {"cursor": True}})
         if kind not in {"Users", "Groups"}:
             return self._answer(404, {})
+        if "cursor" in asked:
+            return self._answer(
+                200, {"Resources": [], "totalResults": 0, "nextCursor": self.server.following}
+            )
         everything = self.server.users if kind == "Users" else self.server.groups
         first = int(asked["startIndex"][0]) - 1 if self.server.pages else 0
         listed = everything[first : first + PAGE]
@@ -82,6 +90,13 @@ def test_a_server_that_does_not_look_at_start_index_is_refused(odd):
     odd.pages = False
     with pytest.raises(NotUnderstood, match="startIndex 4"):
         run(pull(odd))
+
+
+@pytest.mark.parametrize("following", [{"at": 3}, ["3"], True])
+def test_a_next_cursor_that_is_no_text_is_refused(odd, following):
+    odd.following = following
+    with pytest.raises(NotUnderstood, match="nextCursor"):
+        run(pull(odd, cursors="auto"))
 
 
 def test_ids_may_be_numbers(odd):
