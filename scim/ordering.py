@@ -99,7 +99,8 @@ def order(words: Vocabulary, last: str, sort_by: str, *, descending: bool, withi
     column = words.column(place).typed(place.leaf)
     if column.held == "text":
         folded = column.sql if place.leaf.case_exact else f"lower({column.sql})"
-        column = Column(f'({folded} COLLATE "C")')
+        # COLLATE binds more closely than || and ->>.
+        column = Column(f'(({folded}) COLLATE "C")')
     return Order(column, last, descending)
 
 

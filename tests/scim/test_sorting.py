@@ -4,11 +4,14 @@ from urllib.parse import quote
 
 import pytest
 
+from scim import own_schemas
 from scim.schemas import ENTERPRISE_USER
+from tests.conftest import SETUP
 from tests.scim.talk import Scim
 
 pytestmark = pytest.mark.usefixtures("db")
 E_ = ENTERPRISE_USER.id
+TYPES = ("string", "boolean", "decimal", "integer", "dateTime", "reference", "binary")
 
 
 @pytest.fixture
@@ -58,6 +61,43 @@ def test_a_list_is_sorted_by_its_primary_value(idp, sort_by):
     assert found == ["jo@example.org", "Mei@Example.org", "bo@example.org"]
     one, two, three = (idp.get(f"/Users?sortBy={sort_by}&startIndex={at}&count=1").body for at in (1, 2, 3))
     assert [each["Resources"][0]["userName"] for each in (one, two, three)] == found
+
+
+def test_any_attribute_that_is_shown_can_be_sorted_by_or_is_refused(idp, acme):
+    """Page by page too, by number and by cursor: whatever its type, whether case counts, and wherever PostgreSQL has it."""
+    attributes = [{"name": f"{kind}One", "type": kind} for kind in TYPES]
+    attributes += [{"name": f"{kind}Many", "type": kind, "multiValued": True} for kind in TYPES]
+    attributes += [
+        {"name": "exact", "caseExact": True},
+        {"name": "exacts", "caseExact": True, "multiValued": True},
+    ]
+    own_schemas.define(acme, urn="urn:acme:sorted:User", name="Sorted", attributes=attributes, actor=SETUP)
+    schemas = idp.get("/Schemas").body["Resources"]
+    named = {
+        f"{schema['id']}:{each['name']}": each.get("subAttributes", ())
+        for schema in schemas
+        for each in schema["attributes"]
+        if "Group" not in schema["id"]
+    }
+    meta = ("created", "lastModified", "location", "resourceType", "version")
+    paths = [*named, *(f"{name}.{part['name']}" for name, parts in named.items() for part in parts)]
+    paths += [*(f"meta.{part}" for part in meta), "id", "externalId"]
+    sorted_by = []
+    for path in paths:
+        answer = idp.get(f"/Users?sortBy={quote(path)}")
+        assert answer.status == 200 or answer.code == "sort_unknown", path
+        if answer.status == 200:
+            sorted_by.append(path)
+            wanted = [each["id"] for each in answer.body["Resources"]]
+            cursor, walked = "", []
+            for _ in wanted:
+                page = idp.get(f"/Users?sortBy={quote(path)}&count=1&cursor={cursor}").body
+                walked.append(page["Resources"][0]["id"])
+                cursor = page.get("nextCursor")
+            assert (walked, cursor) == (wanted, None), path
+    assert {"urn:acme:sorted:User:exacts", "urn:acme:sorted:User:integerMany", "meta.location"} <= set(
+        sorted_by
+    )
 
 
 @pytest.mark.parametrize("sort_by", ["nothing", "schemas", "groups", "'", "a b"])
