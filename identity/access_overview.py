@@ -9,26 +9,37 @@ from django.db import connection
 from audit.files import csv_file
 from identity import tenancy
 from identity.models import Organization
+from identity.two_times import DEPTH_MAX
 
 COLUMNS: Final = ("user_name", "display_name", "state", "kind", "id", "name", "permission", "origin", "since", "group")  # fmt: skip
 _PEOPLE_A_PAGE: Final = 500
 _PAGE: Final = """
-WITH people AS (
+WITH RECURSIVE people AS (
   SELECT id, user_name, display_name, state FROM identity_member
    WHERE organization_id = %(organization)s AND state <> 'offboarded' AND id > %(after)s ORDER BY id LIMIT %(limit)s
+), way AS (
+  SELECT membership.member_id, membership.group_id, membership.started_at, 0 AS steps
+    FROM identity_membership membership
+    JOIN people ON people.id = membership.member_id
+   WHERE membership.organization_id = %(organization)s AND membership.ended_at IS NULL
+  UNION ALL
+  SELECT way.member_id, nesting.parent_id, GREATEST(way.started_at, nesting.started_at), way.steps + 1
+    FROM way JOIN identity_nesting nesting ON nesting.organization_id = %(organization)s AND nesting.child_id = way.group_id
+         AND nesting.ended_at IS NULL
+   WHERE way.steps < %(depth)s
+), within AS (
+  SELECT member_id, group_id, min(started_at) AS started_at FROM way GROUP BY member_id, group_id
 ), given AS (
   SELECT given.member_id, given.resource_id, given.permission, given.origin, given.started_at, '' AS through
     FROM identity_grant given JOIN people ON people.id = given.member_id
    WHERE given.organization_id = %(organization)s AND given.ended_at IS NULL
   UNION ALL
-  SELECT membership.member_id, mapped.resource_id, mapped.permission, 'group', GREATEST(mapped.started_at, membership.started_at),
+  SELECT within.member_id, mapped.resource_id, mapped.permission, 'group', GREATEST(mapped.started_at, within.started_at),
          grouping.display_name
-    FROM identity_membership membership
-    JOIN people ON people.id = membership.member_id
-    JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = membership.group_id
+    FROM within
+    JOIN identity_groupgrant mapped ON mapped.organization_id = %(organization)s AND mapped.group_id = within.group_id
          AND mapped.ended_at IS NULL
-    JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = membership.group_id
-   WHERE membership.organization_id = %(organization)s AND membership.ended_at IS NULL
+    JOIN identity_group grouping ON grouping.organization_id = %(organization)s AND grouping.id = within.group_id
 )
 SELECT people.id, people.user_name, people.display_name, people.state, kind.name, resource.key, resource.name, given.permission,
        given.origin, given.started_at, given.through
@@ -55,6 +66,7 @@ def _rows(organization: Organization) -> Iterator[tuple[str, ...]]:
             "organization": organization.pk,
             "after": after,
             "limit": _PEOPLE_A_PAGE,
+            "depth": DEPTH_MAX,
         }
         with tenancy.of(organization), connection.cursor() as cursor:
             cursor.execute(_PAGE, values)

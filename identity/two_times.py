@@ -27,7 +27,7 @@ _WORDS = {
 }
 
 # No circle can be made, and nothing be so deep (identity.nesting): the bound is there so that no statement depends on that.
-_DEPTH_MAX = 16
+DEPTH_MAX = 16
 # The groups that one member is in.
 _WITHIN_GROUPS = """way AS (
   SELECT membership.group_id, membership.started_at, 0 AS steps FROM identity_membership membership
@@ -44,7 +44,7 @@ _WITHIN_GROUPS = """way AS (
 
 def forms(statement: str) -> tuple[str, str]:
     """Return the statement about now and the one about %(at)s."""
-    statement = statement.replace("WITHIN_GROUPS", _WITHIN_GROUPS).replace("DEPTH_MAX", str(_DEPTH_MAX))
+    statement = statement.replace("WITHIN_GROUPS", _WITHIN_GROUPS).replace("DEPTH_MAX", str(DEPTH_MAX))
     words = re.compile(rf"({'|'.join(_WORDS)})\((\w+)\)")
     now, then = (
         words.sub(lambda found, form=form: _WORDS[found[1]][form].format(found[2]), statement)  # type: ignore[misc]

@@ -9,7 +9,17 @@ from django.db import connections
 from django.utils import timezone
 
 from audit.models import Entry
-from identity import access, directories, groups, mappings, nesting, resources, roles, tenancy
+from identity import (
+    access,
+    access_overview,
+    directories,
+    groups,
+    mappings,
+    nesting,
+    resources,
+    roles,
+    tenancy,
+)
 from identity.access import Question
 from identity.errors import GroupCycle, Invalid, TooMany
 from identity.grants import GrantSpec
@@ -104,6 +114,14 @@ def test_a_preview_takes_in_who_is_inside(world, jane, chain):
     assert [(each.user_name, each.roles) for each in preview.lose] == [("jane@acme.example", ("auditor",))]
     put(chain[2], jane)
     assert mappings.preview(chain[1], BRINGS).gain == (), "they have it by the higher group already"
+
+
+def test_the_overview_lists_what_comes_by_groups_in_groups(world, jane, chain):
+    since = access.what_had(jane).access[0].since
+    rows = [line.split(",") for line in "".join(access_overview.csv_pieces(world)).splitlines()]
+    assert [row[3:] for row in rows if row[0] == jane.user_name] == [
+        ["portfolio", "nordics", "", "view", "group", since.isoformat(), chain[2].display_name]
+    ]
 
 
 def test_a_circle_is_refused_whole(world, jane, chain):
