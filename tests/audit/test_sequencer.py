@@ -2,12 +2,15 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import psycopg
 import pytest
+import time_machine
 from django.db import connections
+from django.utils import timezone
 
-from audit import sequencer
+from audit import ids, sequencer
 from audit.events import Event
 from audit.models import Entry, Position
 from audit.record import Subject, record
@@ -64,6 +67,24 @@ def test_an_entry_that_commits_late_gets_a_later_place_and_is_not_lost(acme):
     sequencer.run()
     after = {entry: seq for seq, entry in places(acme)}
     assert after[late_id] == max(before.values()) + 1
+    assert_complete(acme)
+
+
+def test_what_a_machine_with_a_slow_clock_did_later_has_a_later_place(acme, monkeypatch):
+    sequencer.run()
+    first = write(acme, "in")
+    # Another machine, whose clock is an hour behind: its ids are smaller.
+    monkeypatch.setattr(ids, "_last_tick", 0)
+    with time_machine.travel(timezone.now() - timedelta(hours=1), tick=True), tenancy.change(acme):
+        second = [
+            record(
+                Event.MEMBER_CHANGE, organization_id=acme.pk, actor=SETUP, subject=Subject("member", label)
+            )
+            for label in ("out", "and again")
+        ]
+    assert second[1] < first
+    sequencer.run()
+    assert [entry for _, entry in places(acme)][-3:] == [first, *second]
     assert_complete(acme)
 
 
