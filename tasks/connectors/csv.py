@@ -1,9 +1,12 @@
 """The CSV connector: a file of an HR system, one row a person: uploaded, laid into the watched folder, or fetched by SFTP.
 
-The whole file is a snapshot. The same file twice is no second word about anybody: the cookie is its digest.
+The whole file is a snapshot. The same file twice is no second word about anybody: the cookie is its digest, with the day where it tells of
+last days.
 """
 
+import zoneinfo
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any, BinaryIO, ClassVar, Final
 
 from identity.directory_kinds import Field, Verdict
@@ -16,6 +19,15 @@ from tasks.connectors.mapping import TARGETS, profile_of, unknown_targets
 PAGE_ROWS: Final = 1000
 ROWS_MAX: Final = 5_000_000
 _GROUPS: Final = "groups"
+_LAST_DAY: Final = "last_day"
+_OWN: Final = (_GROUPS, _LAST_DAY)
+# A day as it may be written, and how that is read. Nobody can tell the third from the fourth by looking at them.
+_DATES: Final = {
+    "2027-03-31": "%Y-%m-%d",
+    "31.03.2027": "%d.%m.%Y",
+    "31/03/2027": "%d/%m/%Y",
+    "03/31/2027": "%m/%d/%Y",
+}
 # With what Excel and LibreOffice write for TRUE and FALSE in the languages of Europe; more can be named in the settings.
 _YES: Final = frozenset({
     "true", "yes", "y", "1", "x", "active", "enabled", "ja", "aktiv", "oui", "actif", "tak", "ano", "áno", "sí", "si", "sim", "evet",
@@ -39,13 +51,15 @@ class CsvConnector(Connector):
         Field(
             "mapping", "Columns", "mapping", required=True, in_scope=True,
             help='Which column fills what, as {"user_name": "Login"}. external_id and user_name are needed; there are '
-            f"{', '.join(TARGETS)}, groups.",
+            f"{', '.join(TARGETS)}, {', '.join(_OWN)}.",
         ),
         Field("encoding", "Encoding", "choice", default="auto", choices=csv_text.ENCODINGS),
         Field("delimiter", "Delimiter", "choice", default="auto", choices=tuple(csv_text.DELIMITERS)),
         Field("groups_separator", "Between group names", default="|", in_scope=True),
         Field("active_words", "Words for active", "list", in_scope=True, help="Beside yes, true, 1, aktiv, wahr, oui and their like."),
         Field("inactive_words", "Words for inactive", "list", in_scope=True, help="Beside no, false, 0, inaktiv and their like."),
+        Field("dates", "How dates are written", "choice", default="2027-03-31", choices=tuple(_DATES)),
+        Field("time_zone", "Time zone of last days", default="UTC", help="Where a last day ends, as Europe/Berlin."),
         Field("rows_min", "Fewest rows", "number", default=1, least=1, help="A file with fewer rows counts as cut off."),
         Field("trailer", "Trailer", help="The first cell of a last line that counts the rows in its second cell, as TRAILER."),
         Field("sentinel", "Canary", help="The key or user name of somebody who must be in every file."),
@@ -67,6 +81,8 @@ class CsvConnector(Connector):
         self._yes = (_YES - named["inactive_words"]) | named["active_words"]
         self._no = (_NO - named["active_words"]) | named["inactive_words"]
         self._strange: set[str] = set()
+        # The day from which on a last day before it is over; None where the file tells of none.
+        self._today: date | None = None
 
     def test(self) -> Verdict:
         """Read the first page of the file. May raise Fault."""
@@ -103,8 +119,9 @@ class CsvConnector(Connector):
                 "There is no file yet: upload one, lay it into the watched folder, or give an SFTP address."
             )
         self._check_mapping()
+        self._today = self._now() if _LAST_DAY in self.settings["mapping"] else None
         digest = csv_text.digest_of(self.file)
-        if checkpoint is None and cookie is not None and cookie.get("digest") == digest:
+        if checkpoint is None and cookie is not None and cookie == self._cookie(digest):
             yield Page(end=End(whole=False, cookie=cookie))
             return
         if checkpoint is not None and checkpoint.get("digest") != digest:
@@ -133,7 +150,7 @@ class CsvConnector(Connector):
             if len(batch) == PAGE_ROWS:
                 yield self._page(batch, {"digest": digest, "row": count})
                 batch = []
-        end = End(whole=True, cookie={"digest": digest}, incomplete=self._lack(count, promised))
+        end = End(whole=True, cookie=self._cookie(digest), incomplete=self._lack(count, promised))
         yield self._page(batch, {"digest": digest, "row": count}, end)
 
     def _lack(self, count: int, promised: str | None) -> str:
@@ -171,7 +188,7 @@ class CsvConnector(Connector):
         values = {
             target: cells[column].strip()
             for target, column in self.settings["mapping"].items()
-            if target != _GROUPS
+            if target not in _OWN
         }
         key, user_name = values.pop("external_id"), values.pop("user_name")
         if not key or not user_name:
@@ -179,7 +196,32 @@ class CsvConnector(Connector):
         active: bool | None = True
         if "active" in values:
             active = self._truth(values.pop("active"))
+        try:
+            if self._is_over(cells):
+                active = False
+        except ValueError:
+            return Unreadable(place, f"The last day is not written as {self.settings['dates']}.")
         return Person(key, user_name, profile_of(values), active)
+
+    def _is_over(self, cells: dict[str, str]) -> bool:
+        """Tell whether the row has a last day, and that is over. Raises ValueError for what is none."""
+        if self._today is None:
+            return False
+        text = cells[self.settings["mapping"][_LAST_DAY]].strip()
+        # The day alone: whether it is over is asked in one zone for all.
+        return bool(text) and datetime.strptime(text, _DATES[self.settings["dates"]]).date() < self._today  # noqa: DTZ007
+
+    def _now(self) -> date:
+        try:
+            return datetime.now(zoneinfo.ZoneInfo(self.settings["time_zone"])).date()
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+            raise Misconfigured(
+                f"{self.settings['time_zone']} is no time zone; one is called as Europe/Berlin."
+            ) from error
+
+    def _cookie(self, digest: str) -> dict[str, str]:
+        """Return what the next run is told: the same file says something else on the day after somebody's last."""
+        return {"digest": digest} | ({"day": self._today.isoformat()} if self._today else {})
 
     def _truth(self, text: str) -> bool | None:
         """Return what a cell says of being active; None where it says neither."""
@@ -199,10 +241,12 @@ class CsvConnector(Connector):
 
     def _check_mapping(self) -> None:
         mapping: dict[str, Any] = self.settings["mapping"]
-        strange = unknown_targets({target: column for target, column in mapping.items() if target != _GROUPS})
+        strange = unknown_targets(
+            {target: column for target, column in mapping.items() if target not in _OWN}
+        )
         if strange:
             raise Misconfigured(
-                f"The mapping fills {strange[0]}, which is not one of {', '.join(TARGETS)}, groups."
+                f"The mapping fills {strange[0]}, which is not one of {', '.join((*TARGETS, *_OWN))}."
             )
         for needed in ("external_id", "user_name"):
             if needed not in mapping:
