@@ -30,3 +30,12 @@ def held(hr):
     leavers = [scripted.person(f"p{place:02}", active=False) for place in range(4, 10)]
     scripted.listing(*scripted.crowd(4), *leavers)
     return scripted.run(hr)
+
+
+@pytest.fixture
+def second(acme, hr):
+    """Give a second directory that is read, with three people of its own."""
+    pull = scripted.pull_of(acme, "Second")
+    scripted.listing(*scripted.crowd(3, start=20))
+    assert scripted.settle(pull, ADA).state == "done"
+    return pull
