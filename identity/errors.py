@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import DatabaseError, IntegrityError
-from psycopg.errors import QueryCanceled, ReadOnlySqlTransaction
+from psycopg.errors import IdleInTransactionSessionTimeout, QueryCanceled, ReadOnlySqlTransaction
 
 
 class Refusal(Exception):
@@ -185,6 +185,11 @@ def was_stopped(error: BaseException | None) -> bool:
 def takes_no_changes(error: BaseException | None) -> bool:
     """Tell whether PostgreSQL refused a change since it is a standby, or set to be read alone: as after a failover, or with a full disk."""
     return isinstance(error, DatabaseError) and isinstance(error.__cause__, ReadOnlySqlTransaction)
+
+
+def was_left(error: BaseException | None) -> bool:
+    """Tell whether PostgreSQL ended a transaction in which nothing was asked for too long: the process stood still, and goes on."""
+    return isinstance(error, DatabaseError) and isinstance(error.__cause__, IdleInTransactionSessionTimeout)
 
 
 def refusal_of(error: IntegrityError) -> Refusal | None:

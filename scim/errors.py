@@ -256,7 +256,8 @@ def of_refusal(refusal: refusals.Refusal) -> ScimError:
 
 def of_crash(crash: BaseException | None) -> ScimError:
     """Return what a crash is answered with: where the database was away, or ended the request for another one's sake, come again soon."""
-    if isinstance(crash, OperationalError | InterfaceError) or refusals.takes_no_changes(crash):
+    is_away = isinstance(crash, OperationalError | InterfaceError)
+    if is_away or refusals.takes_no_changes(crash) or refusals.was_left(crash):
         if refusals.was_stopped(crash):
             return too_slow()
         return ScimError(Code.UNAVAILABLE, {"Retry-After": str(_AWAY_SECONDS)})

@@ -3,13 +3,15 @@
 import psycopg
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import OperationalError, ProgrammingError, connection
+from django.db import InternalError, OperationalError, ProgrammingError, connection, transaction
 from django.test import Client
 
 from config.gate import Gate
 from config.scim_wsgi import ScimFirst
 from identity.postgresql.flush import Statement
+from scim.errors import of_crash
 from tests.scim.talk import Scim
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("db")
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -122,6 +124,23 @@ def test_a_server_that_takes_no_changes_is_left_for_another(okta, place):
     connection.close_if_unusable_or_obsolete()
     assert connection.connection is None
     assert scim.post("/Users", {"schemas": [USER], "userName": "bob"}).status == 201
+
+
+def test_a_process_that_stood_still_within_a_transaction_has_people_come_again(eraser, place):
+    with (
+        pytest.raises(InternalError, match="idle-in-transaction") as met,
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 1")
+        assert eventually(
+            lambda: eraser.execute("SELECT FROM pg_stat_activity WHERE pid = %s", pid).fetchone() is None
+        )
+        cursor.execute("SELECT 5")
+    error = of_crash(met.value)
+    assert (error.status, error.code, error.headers["Retry-After"]) == (503, "unavailable", "5")
 
 
 def test_a_statement_that_is_refused_leaves_the_connection(place):
