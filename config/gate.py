@@ -8,7 +8,7 @@ Why: docs/decisions/slow-clients.md, docs/decisions/places.md.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BytesIO
 from typing import Any, Final
 
@@ -49,8 +49,8 @@ class Gate:
         self.clients = Clients()
         self.places = Places(_place() for _ in range(settings.ROLLCALL_WEB_THREADS))
         self._mine = threading.local()
-        # Tells who counts the threads at work that one of them begins or ends to rest.
-        self.rests: Callable[[int], None] = lambda _: None
+        # Within it a thread waits for somebody else; who counts the threads at work lets another one work meanwhile (config.crew).
+        self.rests: Callable[[], AbstractContextManager[None]] = nullcontext
         together.while_resting(self.lent)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -110,11 +110,10 @@ class Gate:
         place, connections[DEFAULT_DB_ALIAS] = connections[DEFAULT_DB_ALIAS], own
         turn.is_begun = True
         self.places.give_back(turn, place)
-        self.rests(1)
         try:
-            yield
+            with self.rests():
+                yield
         finally:
-            self.rests(-1)
             connections[DEFAULT_DB_ALIAS] = self.places.take(turn)
 
     def _wait(self, environ: dict[str, Any]) -> Wait:
@@ -150,7 +149,8 @@ class Gate:
         with self.clients.large(wanted):
             wait = self._wait(environ)
             try:
-                body: bytes = environ["wsgi.input"].read(wanted)
+                with self.rests():
+                    body: bytes = environ["wsgi.input"].read(wanted)
             finally:
                 self.clients.done(wait)
         return body

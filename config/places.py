@@ -90,6 +90,11 @@ class Places:
                 self._lend(following)
                 self._wake(following)
 
+    def longer_than(self, seconds: float) -> int:
+        """Return how many have had their place for longer."""
+        until = time.monotonic() - seconds
+        return sum(turn.since < until for turn in list(self._holding))
+
     def stuck(self) -> int:
         """Return how many requests known as slow hold a place or wait for one; and learn of those that hold theirs for long by now.
 

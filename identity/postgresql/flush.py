@@ -5,10 +5,13 @@ them; libpq itself (psycopg.pq) takes 20 µs of the processor.
 Why: docs/decisions/round-trips.md.
 """
 
+import math
 import re
 import select
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +30,8 @@ _AUTO: Final = PyFormat.AUTO
 
 Rows = list[tuple[Any, ...]]
 Meanwhile = Callable[[], object] | None
+# A quick answer is waited for without letting another thread work: to change threads takes as long.
+_MOMENT_MILLISECONDS: Final = 1
 # A statement as the server knows it: the types of its parameters are part of it.
 _Key = tuple[str, tuple[int, ...]]
 # What each answer is to: None to a question, else to the preparation of a statement under that name (b"": to its end).
@@ -44,6 +49,12 @@ class Statement(NamedTuple):
     plan: str = "auto"
 
 
+def while_waiting(let_others_work: Callable[..., AbstractContextManager[None]]) -> None:
+    """Have whoever waits for PostgreSQL, not just for a moment, do so within this; `for_the_disk` says that it is for a COMMIT."""
+    global _waits  # noqa: PLW0603 - one process has one crew
+    _waits = let_others_work
+
+
 class _Ready(NamedTuple):
     """A statement in the form in which it is sent."""
 
@@ -54,8 +65,18 @@ class _Ready(NamedTuple):
     formats: Sequence[Any]
 
 
+def _nobody(*, for_the_disk: bool) -> AbstractContextManager[None]:  # noqa: ARG001 - as whoever has a crew
+    return nullcontext()
+
+
+_waits: Callable[..., AbstractContextManager[None]] = _nobody
+
+
 class Channel:
     """One connection, and the statements that the server has prepared for it."""
+
+    # What the quickest answer of this process took, since a connection was opened.
+    nearest_seconds = math.inf
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
         self.connection = connection
@@ -64,6 +85,7 @@ class Channel:
         # None: asked once. They are in the order of their last use.
         self._names: OrderedDict[_Key, bytes | None] = OrderedDict()
         self._made = 0
+        Channel.nearest_seconds = math.inf
 
     def ask(self, statements: Sequence[Statement], meanwhile: Meanwhile = None) -> list[Rows]:
         """Return the rows of each statement. What is sent together is one transaction, unless one is open already.
@@ -97,7 +119,7 @@ class Channel:
                 if meanwhile is not None:
                     meanwhile()
             finally:
-                results = self._results()
+                results = self._results(for_the_disk=ready[-1].sql == b"COMMIT")
                 self._pgconn.exit_pipeline_mode()
                 is_clean = True
         finally:
@@ -150,14 +172,19 @@ class Channel:
             if any(what & select.POLLIN for _, what in waiting.poll()):
                 pgconn.consume_input()
 
-    def _results(self) -> list[PGresult]:
+    def _results(self, *, for_the_disk: bool) -> list[PGresult]:
         """Return a result for each thing that was sent."""
         pgconn, waiting = self._pgconn, select.poll()
         waiting.register(pgconn.socket, select.POLLIN)
         found: list[PGresult] = []
+        began = time.perf_counter()
         while True:
             while pgconn.is_busy():
-                waiting.poll()
+                if for_the_disk or not waiting.poll(_MOMENT_MILLISECONDS):
+                    with _waits(for_the_disk=for_the_disk):
+                        waiting.poll()
+                elif not found:
+                    Channel.nearest_seconds = min(Channel.nearest_seconds, time.perf_counter() - began)
                 pgconn.consume_input()
             result = pgconn.get_result()
             if result is None:

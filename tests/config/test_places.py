@@ -12,10 +12,11 @@ import pytest
 
 from config import pace, places
 from config.clients import TooManyError
-from config.granian_threads import Crew
+from config.crew import Crew
 from config.pace import SLOW_SECONDS, Pace, kind_of
 from config.places import Places, Turn
 from identity import tokens
+from identity.postgresql import flush
 from tests.waiting import PATIENCE, eventually
 
 ONE = "01900000-0000-7000-8000-000000000001"
@@ -186,8 +187,10 @@ def test_who_waits_behind_many_when_it_turns_out_slow_is_told_so(monkeypatch):
         assert len(made.places._waiting) == 1
 
 
-def test_who_waits_for_a_slow_one_is_not_counted_among_the_threads_at_work():
+def test_who_waits_for_a_slow_one_is_not_counted_among_the_threads_at_work(monkeypatch):
     """Else the threads at work would all be waiting, and nobody would bring the next request here."""
+    monkeypatch.setattr(flush, "_waits", flush._waits)
+    monkeypatch.setattr(flush.Channel, "nearest_seconds", 0.0001)
     with office(2) as made:
         gate = SimpleNamespace(places=made.places)
         crew = Crew(gate, 2)  # type: ignore[arg-type]  # it asks for nothing else here
@@ -195,9 +198,9 @@ def test_who_waits_for_a_slow_one_is_not_counted_among_the_threads_at_work():
         for number in range(3):
             made.come(f"slow{number}", query="filter=slow")
         made.come("quick")
-        crew.here = set(range(4))
+        crew.known = 4
         crew.slow = made.places.stuck()
-        assert (crew.slow, crew._at_work()) == (3, 1)
+        assert (crew.slow, crew.spare()) == (3, 0)
         made.end("quick")
         for number in range(3):
             made.end(f"slow{number}")
