@@ -1,8 +1,8 @@
 """How many threads of a web process are at work: one as long as it is quick, and others while that one waits for something.
 
 granian makes threads as requests come faster than they are answered, and hands each request to any of them. Python runs one at a time;
-two that are quick spend as much on handing its lock and the processor's caches to each other as on their requests. So a thread that is
-one too many is held back once it has answered, and let go when it is needed. Why: docs/decisions/one-thread-at-work.md.
+several that are quick spend a fifth of the processor on handing its lock and the caches to each other. So a thread that is one too many
+is held back once it has answered, and let go when it is needed. Why: docs/decisions/one-thread-at-work.md.
 """
 
 import threading
