@@ -1,12 +1,10 @@
 """Scheduling a deletion: by whom, of what, when, once; and taking it back in time."""
 
-import io
 import threading
 from datetime import timedelta
 
 import psycopg
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, connections
 from django.test import Client
 from django.utils import timezone
@@ -16,9 +14,9 @@ from audit.models import Ending
 from audit.record import Actor
 from identity import deletions, organizations, tenancy, tokens
 from identity.errors import Conflict, Forbidden, Invalid, NotFound, NotSuspended
-from identity.models import Deletion, Organization, OutgoingMail
+from identity.models import Organization, OutgoingMail
 from tasks.jobs import deletions as job
-from tests.api.client import operator, recorded, token_of
+from tests.api.client import recorded, token_of
 from tests.conftest import SETUP
 from tests.deletions.conftest import OPAL, carried_out, counted, fall_due, fresh, scheduled
 from tests.saml.door import connect
@@ -223,80 +221,3 @@ def test_afterwards_its_doors_are_as_if_it_had_never_been(acme, ada, okta, opal,
     again = organizations.create(name="Acme", slug="acme", access_model="portfolio_asset", actor=SETUP)
     assert again.pk != acme.pk
     assert [row["event"] for row in recorded(again)] == ["organization.create"]
-
-
-def test_over_the_api(acme, ada, jane, gus, opal, settings, eraser):
-    operating, nameless = token_of(opal), operator(settings)
-    path = "/organizations/acme/deletion"
-    assert operating.post(path, {"confirm": "Acme"}).json()["code"] == "not_suspended"
-    for api in (token_of(ada), token_of(jane)):
-        for act in (f"{path}", "/organizations/acme/suspend", "/organizations/acme/resume"):
-            assert api.post(act, {"confirm": "Acme"} if act == path else {}).status_code == 403
-        assert api.delete(path).status_code == 403
-        assert api.get("/deletions").status_code == 403
-    assert token_of(jane).get(path).status_code == 403
-    assert token_of(gus).get(path).status_code == 404
-    assert nameless.post("/organizations/acme/suspend", {"reason": "unpaid"}).json()["state"] == "suspended"
-    assert operating.get(path).status_code == 404
-    assert nameless.post(path, {"confirm": "Acme"}).status_code == 403
-    assert operating.post(path, {"confirm": "Acme Ltd"}).json()["field"] == "confirm"
-    assert operating.post(path, {}).json()["field"] == "confirm"
-    soon = {"confirm": "Acme", "delete_after": "2026-01-01T00:00:00Z"}
-    assert operating.post(path, soon).json()["field"] == "delete_after"
-    made = operating.post(path, {"confirm": "Acme", "reason": "contract ended"})
-    assert (made.status_code, made.json()["asked_by"]["id"]) == (201, str(opal.pk))
-    assert operating.post(path, {"confirm": "Acme"}).status_code == 409
-    # Resumed for a while, the customer sees it and cannot touch it.
-    assert nameless.post("/organizations/acme/resume", {}).json()["delete_after"] is not None
-    assert token_of(ada).get(path).json()["state"] == "scheduled"
-    assert token_of(ada).get("/organizations/acme").json()["delete_after"] is not None
-    assert token_of(ada).delete(path).status_code == 403
-    assert operating.delete(path).json()["state"] == "cancelled"
-    assert operating.delete(path).status_code == 404
-    organizations.suspend(acme, actor=SETUP)
-    again = operating.post(path, {"confirm": "Acme"}).json()
-    assert operating.get(f"/deletions/{again['id']}/proof").status_code == 404
-    done = carried_out(fall_due(eraser, fresh(Deletion(pk=again["id"]))))
-    states = [each["state"] for each in operating.get("/deletions").json()["items"]]
-    assert states == ["cancelled", "done"]
-    shown = operating.get(f"/deletions/{again['id']}").json()
-    assert (shown["proof_sha256"], shown["rows"]["identity_organization"]) == (done.proof_sha256, 1)
-    proof = operating.get(f"/deletions/{again['id']}/proof")
-    assert (proof.json(), "acme-proof-of-deletion.json" in proof["Content-Disposition"]) == (done.proof, True)
-    assert token_of(gus).get(f"/deletions/{again['id']}/proof").status_code == 403
-    assert operating.get("/deletions/00000000-0000-0000-0000-000000000000").status_code == 404
-
-
-def rollcall(*arguments):
-    out = io.StringIO()
-    code = 0
-    try:
-        call_command("rollcall", "delete", *arguments, stdout=out)
-    except SystemExit as ended:
-        code = ended.code
-    return code, out.getvalue()
-
-
-def test_at_the_command_line(acme, operators, eraser):
-    with pytest.raises(CommandError, match="Suspend the organization first"):
-        rollcall("acme", "--confirm", "Acme")
-    organizations.suspend(acme, actor=SETUP)
-    with pytest.raises(CommandError, match="No deletion"):
-        rollcall("acme")
-    for wrong in ("tomorrow", "2027-13-01T00:00:00Z", "2027-03-31T18:00:00"):
-        with pytest.raises(CommandError, match="after: A time has its zone"):
-            rollcall("acme", "--confirm", "Acme", "--after", wrong)
-    code, said = rollcall("acme", "--confirm", "Acme")
-    assert (code, "not before" in said) == (0, True)
-    assert rollcall("acme")[0] == 2
-    assert recorded(acme, "organization.schedule_deletion")[0]["actor"]["id"] == "command_line"
-    assert rollcall("acme", "--cancel")[0] == 0
-    with pytest.raises(CommandError, match="was deleted here"):
-        rollcall("acme", "--proof")
-    rollcall("acme", "--confirm", "Acme")
-    with tenancy.of(acme):
-        deletion = deletions.pending(acme.pk)
-    done = carried_out(fall_due(eraser, deletion))
-    code, said = rollcall("acme", "--proof")
-    assert (code, done.record_hash in said) == (0, True)
-    assert rollcall(str(acme.pk), "--proof")[1] == said

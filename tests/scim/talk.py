@@ -95,3 +95,11 @@ def crowd_memberships(eraser, organization_id, count=5000):
     )
     eraser.execute("SET session_replication_role = origin")
     eraser.execute("ANALYZE identity_membership")
+
+
+def people(idp: Scim, *names: str) -> list[str]:
+    return [idp.create(f"{name}@example.org", externalId=f"ext-{name}")["id"] for name in names]
+
+
+def members_of(idp: Scim, group_id: str) -> set[str]:
+    return {each["value"] for each in idp.get(f"/Groups/{group_id}").body.get("members", [])}

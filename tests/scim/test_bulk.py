@@ -10,11 +10,6 @@ from tests.scim.talk import BASE, Scim, entries
 pytestmark = pytest.mark.usefixtures("db")
 
 
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
-
-
 def post(bulk_id: str, path: str = "/Users", **data: Any) -> dict[str, Any]:
     return {
         "method": "POST",

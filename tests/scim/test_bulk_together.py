@@ -22,11 +22,6 @@ pytestmark = pytest.mark.usefixtures("db")
 
 
 @pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
-
-
-@pytest.fixture
 def commits(monkeypatch):
     """Count the transactions that come through and record something, by the hook that counts each entry of theirs (audit.record)."""
     seen: list[int] = []

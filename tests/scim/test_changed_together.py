@@ -1,7 +1,5 @@
 """What a directory changes in the same moment is carried out by one transaction: each as if it had come alone."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,27 +12,9 @@ from scim import moment as gathering
 from scim.models import LoggedRequest
 from scim.moment import Kind
 from tests.conftest import SETUP
-from tests.scim.moment import Change, Moment, change, key_of, patched
-from tests.scim.talk import Scim, entries
+from tests.scim.moment import Change, change, key_of, patched
+from tests.scim.talk import entries
 from tests.waiting import PATIENCE
-
-NAMES = "abcd"
-
-
-@pytest.fixture
-def moment(db, okta) -> Iterator[Moment]:
-    with ThreadPoolExecutor(12) as pool:
-        yield Moment(okta.secret, pool)
-
-
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
-
-
-@pytest.fixture
-def people(idp) -> list[str]:
-    return [idp.create(f"{name}@acme.example")["id"] for name in NAMES]
 
 
 @pytest.fixture

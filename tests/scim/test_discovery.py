@@ -6,14 +6,9 @@ from django.test import Client
 from scim import projection, protocol
 from scim.errors import CATALOGUE
 from scim.schemas import RESOURCE_TYPES, SCHEMAS
-from tests.scim.talk import BASE, Scim
+from tests.scim.talk import BASE
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
 
 
 def holds_null(value) -> bool:

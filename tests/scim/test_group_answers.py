@@ -4,16 +4,10 @@ import pytest
 
 from scim.group_sql import FEW_MEMBERS
 from tests.conftest import scim_client
-from tests.scim.talk import Scim
-from tests.scim.test_groups import people
+from tests.scim.talk import Scim, people
 from tests.statements import Statements
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,6 @@ TABLES = ("identity_membership", "identity_nesting")
 
 
 @pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
-
-
-@pytest.fixture
 def ops(idp):
     """Give a group of five people and a group, and the values of its members in the order of a walk."""
     people = [idp.create(f"p{number}@example.org")["id"] for number in range(5)]

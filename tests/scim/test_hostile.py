@@ -8,14 +8,9 @@ from urllib.parse import quote
 import pytest
 from django.db import OperationalError
 
-from tests.scim.talk import PATCH, Scim, entries
+from tests.scim.talk import PATCH, entries
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
 
 
 BODIES = [

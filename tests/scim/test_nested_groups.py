@@ -18,11 +18,6 @@ pytestmark = pytest.mark.usefixtures("db")
 
 
 @pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
-
-
-@pytest.fixture
 def family(idp):
     """Give a person in a team, the team in a department, the department in a company."""
     person = idp.create("mei@example.org")["id"]

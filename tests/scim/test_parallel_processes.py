@@ -4,29 +4,26 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
 import pytest
+from django.db import connections
 
 from audit.models import Entry
 from identity import tenancy
-from identity.models import Group, Link, Member, Membership, Nesting, PendingMembership
+from identity.models import Group, Link, Member, Membership, Nesting, PendingMembership, Stretch, StretchStep
 from tasks.jobs import scim as jobs
 from tests.conftest import ROOT
 from tests.identity.test_lock_order import WAITING
 from tests.ports import free_port
-from tests.scim.talk import PATCH, Scim
+from tests.scim.talk import PATCH
 from tests.waiting import PATIENCE, eventually
 
 AT_ONCE = 5
-
-
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +164,44 @@ def test_of_deletions_at_once_one_is_done_and_the_others_find_nobody(acme, okta,
     assert members_of(group, acme) == set()
     with tenancy.of(acme):
         assert Link.objects.filter(tombstoned_at__isnull=False).count() == len(people)
+
+
+def test_counts_hold_while_everything_happens_at_once(acme, okta, idp, address, agree):
+    ids = [idp.create(f"p{number}@example.org")["id"] for number in range(40)]
+    stopped = threading.Event()
+
+    def count():
+        try:
+            while not stopped.wait(0.01):
+                jobs.count_stretches()
+        finally:
+            connections.close_all()
+
+    def active(value):
+        return {
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "replace", "path": "active", "value": value}],
+        }
+
+    requests = []
+    for number, each in enumerate(ids):
+        requests += [
+            ("POST", "/Users", {"userName": f"n{number}@example.org", "active": number % 2 == 0}),
+            ("PATCH", f"/Users/{each}", active(False)),
+            ("PATCH", f"/Users/{each}", active(True)),
+            ("DELETE", f"/Users/{ids[number // 2]}", None),
+        ]
+    with ThreadPoolExecutor(1) as pool:
+        counting = pool.submit(count)
+        try:
+            statuses = at_once(address, okta.secret, requests)
+        finally:
+            stopped.set()
+        counting.result(PATIENCE)
+    # Each of twenty was deleted twice: once in truth.
+    assert statuses.count(204) == 20
+    assert agree()[0] == 60
+    jobs.count_stretches()
+    agree()
+    with tenancy.of(acme):
+        assert (StretchStep.objects.count(), sum(Stretch.objects.values_list("people", flat=True))) == (0, 60)

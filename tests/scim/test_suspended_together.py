@@ -1,7 +1,5 @@
 """Whom a directory suspends in the same moment: shut out by one statement, each as if they had been alone."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -16,27 +14,11 @@ from scim import bursts, users
 from scim.errors import Code, ScimError
 from scim.models import Burst, Departure
 from tests.conftest import SETUP
-from tests.scim.moment import Change, Moment, patched
+from tests.scim.moment import Change, patched
 from tests.scim.talk import PATCH, Scim, entries
 
 SMALL = {"members": 2, "percent": 20, "seconds": 3600}
 OUT = {"op": "replace", "path": "active", "value": False}
-
-
-@pytest.fixture
-def moment(db, okta) -> Iterator[Moment]:
-    with ThreadPoolExecutor(12) as pool:
-        yield Moment(okta.secret, pool)
-
-
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
-
-
-@pytest.fixture
-def people(idp) -> list[str]:
-    return [idp.create(f"{name}@acme.example")["id"] for name in "abcd"]
 
 
 def suspended(person: str) -> Change:

@@ -1,14 +1,5 @@
 """One name in two spellings, `userName` and `USERNAME`: two readers would not agree on what was asked, so nothing of it is done."""
 
-import pytest
-
-from tests.scim.talk import Scim
-
-
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
-
 
 def test_a_name_in_two_spellings_is_refused(idp):
     urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

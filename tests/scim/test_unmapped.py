@@ -6,12 +6,6 @@ from identity import tenancy
 from identity.models import Member
 from scim.models import LoggedRequest
 from scim.unmapped import NAMES_MAX, URN
-from tests.scim.talk import Scim
-
-
-@pytest.fixture
-def idp(okta):
-    return Scim(okta)
 
 
 def kept(acme):

@@ -16,11 +16,6 @@ ADA = Actor("member", "0197-ada", "Ada Admin")
 pytestmark = pytest.mark.usefixtures("db")
 
 
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
-
-
 def test_a_created_person_is_answered_whole_and_read_back(idp, acme, okta):
     answer = idp.post(
         "/Users",

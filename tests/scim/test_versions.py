@@ -1,17 +1,9 @@
 """What a version stands for: the person's own attributes, and what others change about them."""
 
-import pytest
-
 from identity import directories, roles, tenancy
 from identity.models import Member
 from scim.schemas import ACCESS_USER
 from tests.conftest import SETUP
-from tests.scim.talk import Scim
-
-
-@pytest.fixture
-def idp(okta) -> Scim:
-    return Scim(okta)
 
 
 def tag(idp, path):
