@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from console import reading
 from console.paging import Shortened, shorten
-from identity import access, second_factors, tenancy
+from identity import access, returns, second_factors, tenancy
 from identity.access import Access
 from identity.models import Link, Member, Membership, RoleAssignment, Session, Token
 
@@ -36,6 +36,7 @@ def read(member: Member) -> dict[str, Any]:
             "second_factor": second_factors.of(member),
             "history": reading.of_subject(member.organization_id, str(member.pk), _HISTORY_ROWS),
             "dormant": not member.is_active,
+            "may_come_back": returns.is_suspended_by_machine(member),
         }
 
 

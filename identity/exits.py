@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, Line, compose, record_composed
+from audit.record import Actor, Line, compose, record, record_composed
 from identity import alarms, credential_ends, links, tenancy
 from identity.member_row import subject_of
 from identity.models import Grant, Invitation, Member, Membership, RoleAssignment, Session, Token
@@ -143,3 +143,23 @@ def suspend_locked(member: Member, *, actor: Actor, reason: str) -> None:
     leaving = Leaving(actor=actor, reason=reason)
     leaving.add(member)
     leaving.write()
+
+
+def keep_out_locked(member: Member, *, actor: Actor, reason: str) -> None:
+    """Make the suspension of a member whose row the caller has locked this actor's own from now on. The grace period begins anew.
+
+    A directory that is read knows whom it has shut out by the time, and a burst whom it has: to both this is another one.
+    """
+    before, member.suspended_at = member.suspended_at, timezone.now()
+    was_for, member.state_reason = member.state_reason, reason
+    member.changed_at = member.suspended_at
+    member.version += 1
+    member.save(update_fields=["suspended_at", "state_reason", "changed_at", "version"])
+    record(
+        Event.MEMBER_SUSPEND,
+        organization_id=member.organization_id,
+        actor=actor,
+        subject=subject_of(member),
+        changes={"suspended_at": [before, member.suspended_at], "state_reason": [was_for, reason]},
+        data={"reason": reason},
+    )

@@ -167,12 +167,17 @@ def change_locked(
 def suspend(
     member: Member, *, actor: Actor, reason: str = "", despite_last_administrator: bool = False
 ) -> Member:
-    """Shut the member out; grants, roles and groups stay and are dormant. The grace period begins. Raises LastAdministrator."""
+    """Shut the member out; grants, roles and groups stay and are dormant. The grace period begins. Raises LastAdministrator.
+
+    Of one whom a machine has suspended a person may say so too: then no machine lets them in again.
+    """
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
         alarms.refuse_last_administrator(locked, actor=actor, despite=despite_last_administrator)
         if locked.state == Member.State.ACTIVE:
             exits.suspend_locked(locked, actor=actor, reason=reason)
+        elif actor.kind in returns.PEOPLE and returns.is_suspended_by_machine(locked):
+            exits.keep_out_locked(locked, actor=actor, reason=reason)
     return locked
 
 

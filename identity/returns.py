@@ -17,7 +17,7 @@ from identity.member_row import subject_of
 from identity.models import Grant, Member, Receipt, RoleAssignment
 
 # Who speaks for the organization, by kind of actor; a token is a member's own program.
-_PEOPLE: Final = frozenset({"member", "token", "operator"})
+PEOPLE: Final = frozenset({"member", "token", "operator"})
 _LET_IN: Final = with_entries("""
 back AS (
   UPDATE identity_member SET state = 'active', state_reason = '', version = version + 1, changed_at = %(now)s, suspended_at = NULL,
@@ -54,16 +54,20 @@ def ended_by_offboarding(member: Member) -> Q:
 
 
 def is_kept_out(member: Member, actor: Actor) -> bool:
-    """Tell whether the actor is a directory, and a person suspended the member: what an administrator took, no push gives back.
-
-    The record knows who it was; it is asked where a directory wants somebody in again, and not otherwise.
-    """
+    """Tell whether the actor is a directory, and a person suspended the member: what an administrator took, no push gives back."""
     if actor.kind != "directory" or member.state != Member.State.SUSPENDED:
+        return False
+    return not is_suspended_by_machine(member)
+
+
+def is_suspended_by_machine(member: Member) -> bool:
+    """Tell whether the member is suspended, and no person said so. The record knows; it is asked where that decides, and not otherwise."""
+    if member.state != Member.State.SUSPENDED:
         return False
     about = Entry.objects.filter(
         organization_id=member.organization_id, subject_id=str(member.pk), event=Event.MEMBER_SUSPEND
     )
-    return about.order_by("-id").values_list("actor_kind", flat=True).first() in _PEOPLE
+    return about.order_by("-id").values_list("actor_kind", flat=True).first() not in PEOPLE
 
 
 def reinstate_locked(member: Member, *, actor: Actor, with_access: bool, reason: str) -> None:

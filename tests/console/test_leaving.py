@@ -155,6 +155,16 @@ def test_suspending_keeps_access_dormant_and_reactivating_brings_it_back(things,
     }  # fmt: skip
 
 
+def test_whom_a_machine_suspended_an_administrator_can_keep_out(things, ada):
+    members.suspend(things.member, actor=SETUP, reason="inactive in HR")
+    client = visit(ada)
+    assert b"A directory may let them in again." in client.get(address("member", things)).content
+    client.post(address("member_suspend", things), {"reason": "stolen laptop"})
+    page = client.get(address("member", things)).content
+    assert b"Reason: stolen laptop." in page
+    assert b"No directory lets them in again." in page
+
+
 def test_reactivating_an_offboarded_member_is_refused_in_a_sentence(things, ada):
     members.offboard(things.member, actor=SETUP)
     answer = visit(ada).post(address("member_reactivate", things))

@@ -171,6 +171,21 @@ def test_whom_a_machine_suspended_a_push_lets_in(idp, acme):
     assert (answer.status, answer.body["active"]) == (200, True)
 
 
+def test_an_administrators_word_counts_for_one_whom_a_machine_suspended_before(idp, acme):
+    made = idp.create("mei@example.org", externalId="1")
+    active = {"op": "replace", "value": {"active": True}}
+    idp.patch(f"/Users/{made['id']}", {"op": "replace", "value": {"active": False}})
+    member = suspended_by_hand(acme, made)
+    assert (member.state_reason, member.version) == ("stolen laptop", 3)
+    assert [entry.actor_kind for entry in entries(acme, event="member.suspend")] == ["directory", "member"]
+    again = suspended_by_hand(acme, made)
+    assert (again.version, again.suspended_at) == (3, member.suspended_at)
+    answer = idp.patch(f"/Users/{made['id']}", active)
+    assert (answer.status, answer.code) == (403, "suspended_here")
+    members.reactivate(member, actor=ADA)
+    assert idp.get(f"/Users/{made['id']}").body["active"] is True
+
+
 def warned(acme):
     with tenancy.of(acme):
         latest = LoggedRequest.objects.latest("happened_at", "id")

@@ -105,6 +105,15 @@ def test_9_a_local_person_in_the_directorys_group_stays(hr, acme, jane):
     assert in_group(acme, "Team") == ["jane", "p00"]
 
 
+def test_9_nor_is_anybody_let_in_whom_an_administrator_suspended_after_the_directory(hr):
+    listing(*crowd(9), person("p09", active=False))
+    run(hr)
+    members.suspend(member_of(hr, "p09"), actor=ADA, reason="stolen laptop")
+    listing(*crowd(10))
+    run(hr)
+    assert member_of(hr, "p09").state == "suspended"
+
+
 def test_9_whoever_was_suspended_by_an_administrator_stays_so(hr):
     members.suspend(member_of(hr, "p09"), actor=ADA)
     listing(*crowd(9), person("p09", title="News"))
