@@ -40,4 +40,6 @@ def bounded(held: Mapping[str, Any]) -> dict[str, Any]:
 def _holds_secret(value: Any) -> bool:
     if isinstance(value, dict):
         return any(masking.is_secret(name) or _holds_secret(held) for name, held in value.items())
+    if isinstance(value, str):
+        return masking.hides(value)
     return isinstance(value, list) and any(_holds_secret(each) for each in value)

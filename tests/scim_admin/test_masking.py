@@ -16,6 +16,10 @@ HIDDEN = [
     {"Operations": [{"op": "replace", "value": {"password": "s3cret"}}]},
     {"Operations": [{"data": {"Operations": [{"path": "password", "value": ["s3cret"]}]}}]},
     {"accessToken": {"deep": ["s3cret"]}},
+    {"Operations": [{"op": "add", "value": '{"password": "s3cret"}'}]},
+    {"Operations": [{"op": "add", "path": "x:User", "value": '[{"deep": [{"secret": "s3cret"}]}]'}]},
+    {"Operations": [{"op": "remove", "path": 'password[value eq "s3cret"]'}]},
+    {'passwords[value eq "s3cret"]': "s3cret"},
 ]
 
 
@@ -34,6 +38,8 @@ def test_a_secret_is_masked_wherever_it_stands(value):
         b'{"password":"s3cret","password":null}',
         b"password=s3cret",
         b'{"password":"s3cret\xff"}',
+        rb'{"value":"{\"password\":\"s3cret\",\"password\":null}"}',
+        b'{"value":"' + b"[" * 100_000 + b'password s3cret"}',
         b"[" * 100_000 + b'"password s3cret"',
     ],
 )
@@ -47,6 +53,7 @@ def test_what_cannot_be_read_is_masked_or_not_kept(raw):
         b'{"userName": "secretary@acme.example",  "title":"Token Officer"}',
         b'{"Operations":[{"op":"remove","path":"emails[value eq \\"secret@x\\"]"}]}',
         b'{"userName":"jane"}',
+        b'{"displayName":"[Token] Jane","nickName":"{secret","title":"[\\"Secretary\\"]"}',
         b"not JSON at all",
         b'{"password":null}',
         b"",
