@@ -6,6 +6,7 @@ moved elsewhere does not open. Layout: version byte ‖ 12-byte nonce ‖ cipher
 
 import base64
 import hashlib
+import hmac
 import os
 import time
 from uuid import UUID
@@ -41,6 +42,12 @@ def seal(organization_id: UUID, context: str, plaintext: bytes) -> bytes:
 def open_(organization_id: UUID, context: str, sealed: bytes) -> bytes:
     """Return what was sealed. Raises UnsealError."""
     return _decrypt(_data_key(organization_id), f"{organization_id}|{context}".encode(), bytes(sealed))
+
+
+def digest(organization_id: UUID, context: str, text: bytes) -> bytes:
+    """Return a digest of `text` that only whoever has the organization's key can make (HMAC-SHA-256, by a key of its own: RFC 5869)."""
+    key = hmac.digest(_data_key(organization_id), b"digest", "sha256")
+    return hmac.digest(key, f"{organization_id}|{context}".encode() + text, "sha256")
 
 
 def rewrap(organization_id: UUID, *, actor: Actor) -> bool:

@@ -12,7 +12,7 @@ from identity.errors import Refusal
 from identity.matching import Names
 from identity.models import Member
 from identity.profile import check_length, check_user_name, email_of
-from scim import asserted, bulk_references, following, normaliser, resources
+from scim import asserted, bulk_references, following, hidden_values, normaliser, resources
 from scim.bulk_operations import Operation
 from scim.call import Call
 from scim.errors import ScimError
@@ -94,7 +94,11 @@ class Newcomers:
         """Return who is to be created; None for whoever is refused, or comes with roles or entitlements."""
         data = bulk_references.resolved(operation.data, ids) if operation.waits_for else operation.data
         try:
-            wanted = normaliser.resource(data, self._call.who.schemas.users)
+            who = self._call.who
+            wanted = normaliser.resource(data, who.schemas.users)
+            wanted.attributes = hidden_values.in_attributes(
+                {}, wanted.attributes, who.schemas.users, who.organization.pk
+            )
             fields = resources.member_fields(wanted.attributes)
             user_name = check_user_name(fields.user_name)
             if fields.external_id is not None:

@@ -117,7 +117,7 @@ def _several(attribute: Attribute, value: Any, notices: Notices, path: str) -> l
 
 def distinct(attribute: Attribute, values: list[Any], notices: Notices, path: str) -> list[Any]:
     """Leave of each type one value once, the last one's parts over the first one's (RFC 7643 §2.4: no combination more than once)."""
-    if not values[1:] or not attribute.is_usual_list:
+    if not values[1:] or not attribute.is_usual_list or attribute.is_hidden:
         return values
     found: dict[Any, Any] = {}
     for number, each in enumerate(values):

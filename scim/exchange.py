@@ -1,6 +1,7 @@
 """What a logged request keeps under seal: query, headers, bodies and answer, bounded, and none of their secrets."""
 
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -45,18 +46,34 @@ class Exchange:
     answer_bytes: int = 0
 
 
-def written(raw: bytes, understood: list[Patch | Resource], answer: bytes, **known: Any) -> Exchange:
-    """Return what is kept of a request; `known` are query and headers."""
-    kept = masking.body(raw[:RAW_BYTES_MAX]) if raw else ""
+def written(
+    raw: bytes,
+    understood: list[Patch | Resource],
+    answer: bytes,
+    hidden: Collection[str] = (),
+    **known: Any,
+) -> Exchange:
+    """Return what is kept of a request; `hidden` are names of attributes that no answer shows, `known` are query and headers."""
+    kept = masking.body(raw[:RAW_BYTES_MAX], hidden) if raw else ""
+    # Without a password a request does what it did; without what else it wrote it would do something else.
+    is_cut = bool(hidden and raw) and kept != masking.body(raw[:RAW_BYTES_MAX])
     return Exchange(
         **known,
         raw=kept,
         raw_bytes=len(raw),
-        is_whole=kept is not None and len(raw) <= RAW_BYTES_MAX,
-        normalised=[normalised(each) for each in understood] if len(raw) <= RAW_BYTES_MAX else [],
+        is_whole=kept is not None and not is_cut and len(raw) <= RAW_BYTES_MAX,
+        normalised=_cleaned(understood, hidden) if len(raw) <= RAW_BYTES_MAX else [],
         answer=answer[:ANSWER_BYTES_MAX].decode(errors="replace"),
         answer_bytes=len(answer),
     )
+
+
+def _cleaned(understood: list[Patch | Resource], hidden: Collection[str]) -> list[Any]:
+    made = [normalised(each) for each in understood]
+    try:
+        return [masking.masked(each, hidden) for each in made] if hidden else made
+    except (ValueError, RecursionError):
+        return []
 
 
 def normalised(wanted: Patch | Resource) -> Any:

@@ -195,11 +195,7 @@ class _Reading:
             self.notices.add("dotted_key", written)
         if self.is_ours(place, written, explicit=explicit):
             return
-        if target.inner is not None:
-            if not place.attribute.multi_valued:
-                raise ScimError(Code.NO_TARGET, path=written)
-            # Also when there is no value yet, a filter must name parts that exist.
-            matches(target.inner, {}, place.attribute)
+        _check_choice(place.attribute, place.sub, target, written)
         read = self.at(place, verb, target, written, value)
         if read is None:
             self.unresolved.append(written)
@@ -256,6 +252,18 @@ class _Reading:
             return
         for key, held in coercion.attributes_in(value, self.notices, written).items():
             yield from self.place(verb, f"{urn}:{key}", held, explicit=False)
+
+
+def _check_choice(attribute: Attribute, sub: Attribute | None, target: Path, written: str) -> None:
+    """Refuse a path that chooses among values where there is nothing to choose. ScimError no_target, filter_hidden, filter_unknown."""
+    if target.inner is not None and not attribute.multi_valued:
+        raise ScimError(Code.NO_TARGET, path=attribute.name if attribute.is_hidden else written)
+    if attribute.is_hidden and attribute.multi_valued and (target.inner is not None or sub is not None):
+        # Whoever guesses right would see it. They are replaced as a whole.
+        raise ScimError(Code.FILTER_HIDDEN, path=attribute.name)
+    if target.inner is not None:
+        # Also when there is no value yet, a filter must name parts that exist.
+        matches(target.inner, {}, attribute)
 
 
 def _is_plain(attribute: Attribute) -> bool:

@@ -139,22 +139,28 @@ def _check_held(organization: Organization, urn: str, attributes: Sequence[Mappi
     for index, is_misfit in enumerate(found or ()):
         if is_misfit:
             message = (
-                f"Members hold values of “{schema.attributes[index].name}” that are of another type or number: keep it as it was, "
-                "or give the new attribute another name."
+                f"Members hold values of “{schema.attributes[index].name}” that are of another type or number, or were kept to be shown "
+                "where now they never are, or the other way round: keep it as it was, or give the new attribute another name."
             )
             raise Invalid(message, field=f"attributes[{index}].type")
 
 
 def _misfits(json: str, attribute: Attribute) -> str:
     """Write the condition that a value is not JSON of the attribute's type; a missing one is NULL, and fits."""
+    hidden = attribute.is_hidden
     if not attribute.multi_valued:
-        return _misfit(json, attribute)
+        return _misfit(json, attribute, hidden=hidden)
     values = f"jsonb_array_elements(CASE jsonb_typeof({json}) WHEN 'array' THEN {json} END) AS e(v)"
-    return f"(jsonb_typeof({json}) <> 'array' OR EXISTS (SELECT FROM {values} WHERE {_misfit('e.v', attribute)}))"
+    return f"(jsonb_typeof({json}) <> 'array' OR EXISTS (SELECT FROM {values} WHERE {_misfit('e.v', attribute, hidden=hidden)}))"
 
 
-def _misfit(json: str, attribute: Attribute) -> str:
+def _misfit(json: str, attribute: Attribute, *, hidden: bool) -> str:
     if attribute.type == "complex":
-        parts = [_misfit(f"({json}->{literal(each.name)})", each) for each in attribute.sub_attributes]
+        parts = [
+            _misfit(f"({json}->{literal(each.name)})", each, hidden=hidden)
+            for each in attribute.sub_attributes
+        ]
         return f"(jsonb_typeof({json}) <> 'object' OR {' OR '.join(parts)})"
-    return f"jsonb_typeof({json}) <> '{_JSON_TYPES.get(attribute.type, 'string')}'"
+    # In the place of what is never shown stands an object (scim.hidden_values): it is no value to show, and no value is one to hide.
+    expected = "object" if hidden else _JSON_TYPES.get(attribute.type, "string")
+    return f"jsonb_typeof({json}) <> '{expected}'"

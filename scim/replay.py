@@ -116,7 +116,8 @@ def _runnable(row: LoggedRequest) -> Exchange:
     kept = logged.opened(row)
     if not kept.is_whole:
         raise Invalid(
-            "This request was kept in part, since it was too large or could not be cleaned of secrets."
+            "This request was kept in part, since it was too large, wrote what is never shown, or could not be cleaned of secrets."
+            " Have the identity provider send it anew."
         )
     return kept
 

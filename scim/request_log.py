@@ -26,7 +26,7 @@ from identity import directories, directory_settings
 from identity.models import Token
 from identity.postgresql.flush import Statement
 from identity.tenancy import connection
-from scim import exchange, masking, profiles, throttle
+from scim import exchange, masking, profiles, registry, throttle
 from scim.authentication import Caller, RefusedTokenError
 from scim.errors import Code, ScimError, of_crash
 from scim.normaliser import Patch, Resource
@@ -128,8 +128,14 @@ def _write(request: HttpRequest, seen: Seen, token: Token, response: HttpRespons
     # The door lays it down with the request; a PATCH adds notices while it is applied.
     understood: list[Patch | Resource] = getattr(request, "scim_understood", [])
     warnings = [notice.as_json() for wanted in understood for notice in wanted.notices.found][:WARNINGS_MAX]
+    hidden = registry.of(token.organization).users.hidden
     kept = exchange.written(
-        _body(request, seen), understood, answer, query=masking.query(query), headers=_headers(request)
+        _body(request, seen),
+        understood,
+        answer,
+        hidden,
+        query=masking.query(query, hidden),
+        headers=_headers(request),
     )
     if connection.in_atomic_block:
         raise RuntimeError("a request is written down after everything, not in somebody's transaction")

@@ -15,6 +15,7 @@ from scim import (
     burst_guard,
     following,
     held_access,
+    hidden_values,
     newcomers,
     normaliser,
     own_values,
@@ -124,6 +125,9 @@ def create(call: Call) -> HttpResponse:
     who = call.who
     wanted = normaliser.resource(call.body, who.schemas.users)
     call.understood.append(wanted)
+    wanted.attributes = hidden_values.in_attributes(
+        {}, wanted.attributes, who.schemas.users, who.organization.pk
+    )
     fields = resources.member_fields(wanted.attributes)
     seen = newcomers.foreseen(who, fields)
     if (newcomer := newcomers.let_in(who, fields, seen)) is not None:
@@ -200,9 +204,9 @@ def replace(call: Call, resource_id: str) -> HttpResponse:
         row, member = people.locked(call.who, uuid_of(resource_id))
         call.check_match(row.version)
         about = following.named(call.body) if following.follows(call.who.directory) else None
-        fields = resources.member_fields(
-            own_values.settled(row.profile, wanted.attributes, call.who.schemas.users)
-        )
+        kind = call.who.schemas.users
+        sent = hidden_values.in_attributes(row.profile, wanted.attributes, kind, call.who.organization.pk)
+        fields = resources.member_fields(own_values.settled(row.profile, sent, kind))
         row, _ = people.changed(call.who, row, member, fields, wanted.notices, about, keep_external_id=True)
     return one(call, row)
 
@@ -215,7 +219,8 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
         row, member = people.locked(call.who, uuid_of(resource_id))
         call.check_match(row.version)
         before = resources.attributes_of(row)
-        after, is_changed = patch.apply(before, wanted.operations, call.who.schemas.users, wanted.notices)
+        operations = hidden_values.in_operations(before, wanted.operations, call.who.organization.pk)
+        after, is_changed = patch.apply(before, operations, call.who.schemas.users, wanted.notices)
         if is_changed:
             about = following.differing(before, after) if following.follows(call.who.directory) else None
             fields = resources.member_fields(after)

@@ -27,6 +27,7 @@ class ResourceType:
     """One kind of resource with its endpoint and schemas (RFC 7643 §6).
 
     `own` are those of the extensions that an organization has defined for itself, None where it never did.
+    `hidden` are the names, in small letters, of those of their attributes that no answer shows.
     `required` names what a resource always has, `needed` what a client must therefore send: that without a default.
     """
 
@@ -36,6 +37,7 @@ class ResourceType:
     schema: Schema
     extensions: tuple[Schema, ...] = ()
     own: tuple[Schema, ...] | None = None
+    hidden: frozenset[str] = field(init=False, repr=False)
     core: dict[str, Attribute] = field(init=False, repr=False)
     urns: dict[str, Schema] = field(init=False, repr=False)
     longest_first: tuple[tuple[str, Schema], ...] = field(init=False, repr=False)
@@ -43,6 +45,10 @@ class ResourceType:
     needed: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        hidden = {
+            each.name.lower() for schema in self.own or () for each in schema.attributes if each.is_hidden
+        }
+        object.__setattr__(self, "hidden", frozenset(hidden))
         core = {each.name.lower(): each for each in COMMON} | self.schema.by_name
         object.__setattr__(self, "core", core)
         urns = {each.id.lower(): each for each in (self.schema, *self.extensions)}
