@@ -66,7 +66,7 @@ class Conflict(Refusal):
 
 
 class Offboarded(Refusal):
-    """An administrator offboarded this member: only an administrator can bring them back."""
+    """The member is offboarded: only an administrator can bring them back."""
 
     code = "offboarded"
 

@@ -159,15 +159,32 @@ def find(
     )
     if member is None:
         return _by_email(organization, directory, email) if directory is not None else None
-    adoptable = directory is not None and email and domains.has_proved(organization.pk, email)
-    named = is_same(user_name, member.user_name)
-    if not (adoptable and named and any(is_same(email, text) for text in (member.email, member.user_name))):
-        message = "Another member already has this user name."
-        raise UserNameTaken(message, field="user_name")
-    if Link.objects.filter(organization=organization, member=member, tombstoned_at__isnull=True).exists():
-        message = "This user name belongs to a person of another directory."
-        raise UserNameTaken(message, field="user_name")
+    if directory is None:
+        raise UserNameTaken("Another member already has this user name.", field="user_name")
+    _refuse_unadoptable(member, user_name, email)
     return Known(member, needs_link=True)
+
+
+def _refuse_unadoptable(member: Member, user_name: str, email: str) -> None:
+    """Raise UserNameTaken where a directory may not take over the member who has this user name, and say what would let it."""
+    live = Link.objects.filter(organization=member.organization_id, member=member, tombstoned_at__isnull=True)
+    owner = live.values_list("directory__name", flat=True).first()
+    is_theirs = is_same(email, member.email) or is_same(email, member.user_name)
+    whose = "Somebody here, of no directory, has this user name"
+    if owner is not None:
+        whose = f"Somebody of the directory “{owner}” has this user name"
+        remedy = "move them here in Rollcall, or unassign them from one of the two"
+    elif not email:
+        remedy = "send their e-mail address too, in a domain that is proved in Rollcall"
+    elif not domains.has_proved(member.organization_id, email):
+        domain = email.rpartition("@")[2]
+        remedy = f"prove the domain {domain} in Rollcall, and this directory may take them over"
+    elif is_theirs and is_same(user_name, member.user_name):
+        return
+    else:
+        whose += " with another e-mail address"
+        remedy = "give both the same address if they are one person, else another user name"
+    raise UserNameTaken(f"{whose}: {remedy}.", field="user_name")
 
 
 def met_by_email(organization: Organization, directory: Directory, emails: Collection[str]) -> set[str]:
@@ -241,8 +258,7 @@ def _linked(
             # The name is the same, the directory's own id is not: another person.
             if row.member.state == Member.State.OFFBOARDED:
                 return None
-            message = "Another member of this directory already has this user name, with another external id."
-            raise UserNameTaken(message, field="user_name")
+            raise UserNameTaken(_of_another_id(row.member), field="user_name")
     if row is None:
         return None
     member = Member.objects.select_for_update(no_key=True).get(pk=row.member_id)
@@ -250,17 +266,26 @@ def _linked(
         if not links.filter(pk=row.pk).exists():
             # The directory itself deleted them while we waited for their row: whoever it means now is somebody else.
             return _linked(organization, directory, external_id, user_name)
-        message = "An administrator offboarded this person: only an administrator can reinstate them, in the console or by the API."
+        message = "This person is offboarded: only an administrator can reinstate them, in the console or by the API."
         raise Offboarded(message)
     if row.moved_at is not None:
         return Known(member, needs_link=True, awaited=True)
     if member.state == Member.State.ACTIVE:
         if external_id and row.external_id == external_id:
-            message = "A member of this directory already has this external id."
+            message = "Somebody of this directory already has this external id."
             raise ExternalIdTaken(message, field="external_id")
-        message = "Another member already has this user name."
+        message = "Somebody of this directory already has this user name."
         raise UserNameTaken(message, field="user_name")
     return Known(member)
+
+
+def _of_another_id(member: Member) -> str:
+    whose = "Somebody of this directory"
+    remedy = "give one of the two another user name, or offboard the former in Rollcall"
+    if member.state == Member.State.SUSPENDED:
+        whose = "Somebody of this directory who is suspended"
+        remedy = "in Rollcall, offboard them if this is somebody new, else move them to the new id"
+    return f"{whose} has this user name, under another external id: {remedy}."
 
 
 def _of_same_name(links: QuerySet[Link], user_name: str) -> Link | None:

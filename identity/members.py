@@ -280,7 +280,7 @@ def _take_back(
 
 def _reactivate_locked(member: Member, *, actor: Actor, reason: str) -> None:
     if member.state == Member.State.OFFBOARDED:
-        message = "An administrator offboarded this person: only an administrator can reinstate them, in the console or by the API."
+        message = "This person is offboarded: only an administrator can reinstate them, in the console or by the API."
         raise Offboarded(message, field="active")
     if returns.is_kept_out(member, actor):
         message = "An administrator suspended this person: only an administrator lets them in again, in the console or by the API."

@@ -98,7 +98,8 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "": "A creation that came twice needs nothing. Else two groups that are pushed have the same name: rename one of them.",
     },
     "offboarded": {
-        "": "An administrator put this person out for good. Take them out of the application's assignment, or reinstate them in Rollcall.",
+        "": "This person is out for good: an administrator, their last day or the end of the grace period saw to it. Take them out of the "
+        "application's assignment, or reinstate them in Rollcall.",
     },
     "suspended_here": {
         "": "An administrator suspended this person by hand, and machines leave it at that: reactivate them on the member's page.",
@@ -190,3 +191,21 @@ def of(code: str, idp: str) -> str:
     """Return what to click for a code in the product of a profile (`entra_scim2` is Entra's too); empty where nothing is to be done."""
     known = ADVICE.get(code, {})
     return known.get(idp) or known.get(idp.partition("_")[0]) or known.get("", "")
+
+
+# What is put right in Rollcall reaches a product when it sends the same again.
+_CURED_HERE: Final = frozenset(
+    {"email_taken", "last_administrator", "offboarded", "owner_out", "suspended_here", "user_name_taken"}
+)
+_AGAIN: Final[dict[str, str]] = {
+    "entra": "Then Provision on demand, or wait for the next round.",
+    "okta": "Then Dashboard › Tasks › Retry Selected.",
+}
+
+
+def clicks(code: str, idp: str) -> str:
+    """Return what stands behind a refusal's sentence for whoever reads it in that product; empty where we know none of its pages."""
+    known, product = ADVICE.get(code, {}), idp.partition("_")[0]
+    told = known.get(idp) or known.get(product, "")
+    again = _AGAIN.get(product, "") if code in _CURED_HERE else ""
+    return f"{told} {again}".strip()

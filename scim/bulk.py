@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from identity import conflicts, tenancy
 from identity.errors import Refusal
-from scim import bulk_references, groups, people, protocol, resources, users
+from scim import advice, bulk_references, groups, people, protocol, resources, users
 from scim.address import base_url
 from scim.authentication import Caller
 from scim.bulk_changes import Changes
@@ -286,7 +286,8 @@ class Running:
         keep_refusal(error, self.call.who, operation.method, f"/Bulk{operation.path}")
         is_there = (operation.method, operation.kind) in _OTHERS and operation.resource_id
         location = self.location(operation) if is_there else None
-        operation.result = _result(operation, error.status, location, None) | {"response": error.document()}
+        told = {"response": error.document(advice.clicks(error.code, self.call.speaks.name))}
+        operation.result = _result(operation, error.status, location, None) | told
 
     def location(self, operation: Operation) -> str:
         """Return the address of the resource that an operation names."""

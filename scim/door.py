@@ -25,7 +25,7 @@ from identity import conflicts, directories, tenancy, tokens
 from identity.errors import Refusal, was_stopped
 from identity.postgresql.flush import Statement
 from identity.tokens import Found
-from scim import authentication, moment, protocol, request_log, throttle
+from scim import advice, authentication, moment, profiles, protocol, request_log, throttle
 from scim.authentication import Caller, Person, RefusedTokenError
 from scim.call import Call
 from scim.errors import Code, ScimError, of_refusal, too_slow
@@ -190,7 +190,16 @@ def _refused(error: ScimError, request: HttpRequest) -> HttpResponse:
         # Where it was to be noted once the transaction is through, it never was.
         tokens.note_use(who.token)
         directories.note_heard(who.directory)
-    return reply(error.document(), error.status, error.headers)
+    return reply(error.document(_clicks(error, request)), error.status, error.headers)
+
+
+def _clicks(error: ScimError, request: HttpRequest) -> str:
+    """Return what to click in the client's product, where we know which one calls."""
+    who = error.found if isinstance(error, RefusedTokenError) else getattr(request, _CALLER, None)
+    if not isinstance(who, Caller | Found) or who.token.directory is None:
+        return ""
+    agent, query = request.META.get("HTTP_USER_AGENT", ""), request.META.get("QUERY_STRING", "")
+    return advice.clicks(error.code, profiles.speaking(agent, query, who.token.directory.idp).name)
 
 
 def caller(request: HttpRequest) -> Caller:

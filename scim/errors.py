@@ -12,6 +12,8 @@ from django.db import InterfaceError, OperationalError
 from identity import errors as refusals
 
 ECHO_CHARACTERS_MAX = 200
+# A sentence of our own in which a name of somebody's may stand.
+SAID_CHARACTERS_MAX = 500
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 # A restart of PostgreSQL takes about as long.
 _AWAY_SECONDS = 5
@@ -189,7 +191,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.EMAIL_TAKEN: Kind(409, "uniqueness", "Another person here already has this e-mail address."),
     Code.EXTERNAL_ID_TAKEN: Kind(409, "uniqueness", "Another resource of this directory already has this externalId."),
     Code.NAME_TAKEN: Kind(409, "uniqueness", "Another group here already has this displayName."),
-    Code.OFFBOARDED: Kind(403, None, "An administrator offboarded this person; reinstate them in Rollcall first."),
+    Code.OFFBOARDED: Kind(403, None, "This person is offboarded in Rollcall; reinstate them there first."),
     Code.SUSPENDED_HERE: Kind(403, None, "An administrator suspended this person; reactivate them in Rollcall first."),
     Code.MOVED_AWAY: Kind(409, "uniqueness", "This person was moved to another directory; unassign them here, or move them back."),
     Code.LAST_ADMINISTRATOR: Kind(409, None, "This is the organization's last administrator; make somebody else one first."),
@@ -219,13 +221,17 @@ class ScimError(Exception):
         self.headers = headers or {}
         super().__init__(self.detail)
 
-    def document(self) -> dict[str, Any]:
-        """Return the body of the answer (RFC 7644 §3.12), our own stable code in brackets at the end of `detail`."""
+    def document(self, clicks: str = "") -> dict[str, Any]:
+        """Return the body of the answer (RFC 7644 §3.12), our own stable code in brackets at the end of `detail`.
+
+        `clicks`: where the client's administrator finds what is to be changed, in that product's words.
+        """
         shown: dict[str, Any] = {"schemas": [ERROR_URN], "status": str(self.status)}
         if self.scim_type:
             shown["scimType"] = self.scim_type
         # Strict clients refuse an Error with members of our own, so the code stands where an administrator reads.
-        shown["detail"] = f"{self.detail} [{self.code.value}]"
+        told = f"{self.detail} {clicks}" if clicks else self.detail
+        shown["detail"] = f"{told} [{self.code.value}]"
         return shown
 
 
@@ -247,11 +253,17 @@ _REFUSALS: dict[type[refusals.Refusal], Code] = {
     refusals.GroupCycle: Code.GROUP_CYCLE,
 }
 
+# Their own sentence knows more than the catalogue's: who has the name, and what to do about it.
+_SAY_WHOSE = (refusals.UserNameTaken, refusals.EmailTaken, refusals.ExternalIdTaken)
+
 
 def of_refusal(refusal: refusals.Refusal) -> ScimError:
     """Return a refusal of the domain in SCIM's words; one without a line of its own keeps its sentence, as a conflict."""
     code = _REFUSALS.get(type(refusal), Code.REFUSED)
-    return ScimError(code, message=refusal.message, what="resource")
+    error = ScimError(code, message=refusal.message, what="resource")
+    if isinstance(refusal, _SAY_WHOSE):
+        error.detail = shorten(refusal.message, SAID_CHARACTERS_MAX)
+    return error
 
 
 def of_crash(crash: BaseException | None) -> ScimError:
@@ -272,9 +284,9 @@ def too_slow(asked: Mapping[str, Any] = MappingProxyType({})) -> ScimError:
     return ScimError(Code.TOO_SLOW, {"Retry-After": str(seconds)}, seconds=seconds)
 
 
-def shorten(value: Any) -> Any:
+def shorten(value: Any, most: int = ECHO_CHARACTERS_MAX) -> Any:
     """Keep an echoed piece of input short and printable, so that nobody writes into an admin's log through it."""
     if not isinstance(value, str):
         return value
-    printable = "".join(each if each.isprintable() else "�" for each in value[:ECHO_CHARACTERS_MAX])
-    return printable + "…" if len(value) > ECHO_CHARACTERS_MAX else printable
+    printable = "".join(each if each.isprintable() else "�" for each in value[:most])
+    return printable + "…" if len(value) > most else printable
