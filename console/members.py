@@ -82,7 +82,7 @@ def index(visit: Visit) -> HttpResponse:
     counts = states(visit)
     total = together(number for _, number in counts)
     rows = (
-        _in(everybody, state)
+        in_state(everybody, state)
         if state in STATES
         else everybody.exclude(state="offboarded")
         if not text
@@ -101,7 +101,7 @@ def index(visit: Visit) -> HttpResponse:
 def states(visit: Visit) -> list[tuple[str, Number]]:
     """Return how many members are in each state."""
     everybody = Member.objects.filter(organization=visit.organization)
-    return [(name, up_to(_in(everybody, name))) for name in STATES]
+    return [(name, up_to(in_state(everybody, name))) for name in STATES]
 
 
 def one(visit: Visit, member: UUID) -> HttpResponse:
@@ -171,7 +171,7 @@ def _directories_of(member: Member) -> list[str]:
     return list(live.order_by("linked_at").values_list("directory__name", flat=True))
 
 
-def _in(everybody: "QuerySet[Member]", state: str) -> "QuerySet[Member]":
+def in_state(everybody: "QuerySet[Member]", state: str) -> "QuerySet[Member]":
     """Return those in the state; of the others than active by their own index, whose condition PostgreSQL wants to read."""
     rows = everybody.filter(state=state)
     return rows if state == Member.State.ACTIVE else rows.exclude(state=Member.State.ACTIVE)

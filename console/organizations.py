@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Count, Q
+from django.db.models import OuterRef, Q
 from django.http import HttpResponse
 from django.urls import reverse
 
@@ -13,6 +13,8 @@ from console import edits, words
 from console.access import Visit
 from console.answers import SeeOther, done, page, refusals_in
 from console.forms import EditForm, Form
+from console.members import in_state
+from console.numbers import UpTo
 from console.paging import PAGE_ROWS, cut, decode
 from identity import organizations, tenancy
 from identity.handing_out import refuse_stronger_roles
@@ -21,6 +23,7 @@ from scim import bursts
 
 _SEARCH_LENGTH_MAX: Final = 200
 _GRANTS_MAX: Final = 300
+_COUNTED: Final = (Member.State.ACTIVE, Member.State.SUSPENDED)
 _PLAIN: Final = (
     "name",
     "time_zone",
@@ -109,20 +112,14 @@ def index(visit: Visit) -> HttpResponse:
             rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text))
         if key is not None:
             rows = rows.filter(slug__gt=key[0])
-        found = list(rows[: PAGE_ROWS + 1])
-        counted: dict[Any, dict[str, int]] = {}
-        for organization_id, state, number in (
-            Member.objects.filter(organization__in=[row.pk for row in found])
-            .values_list("organization_id", "state")
-            .annotate(Count("pk"))
-        ):
-            counted.setdefault(organization_id, {})[state] = number
+        # A range of one, as in the list of groups: an equal one is expected to be so large that everybody is read for it.
+        here = Member.objects.filter(organization__gte=OuterRef("pk"), organization__lte=OuterRef("pk"))
+        counted = {state: UpTo(in_state(here, state)) for state in _COUNTED}
+        found = list(rows.annotate(**counted)[: PAGE_ROWS + 1])
         held = bursts.held_anywhere().filter(organization__in=[row.pk for row in found])
-        for organization_id in held.values_list("organization_id", flat=True):
-            counted.setdefault(organization_id, {})["held"] = 1
-    with_counts = [(row, counted.get(row.pk, {})) for row in found]
-    listed = cut(query, with_counts, lambda row: (row[0].slug,), begun=key is not None)
-    return page(visit, "organizations.html", {"page": listed, "q": text})
+        with_people_held = set(held.values_list("organization_id", flat=True))
+    listed = cut(query, found, lambda row: (row.slug,), begun=key is not None)
+    return page(visit, "organizations.html", {"page": listed, "held": with_people_held, "q": text})
 
 
 def create(visit: Visit) -> HttpResponse:

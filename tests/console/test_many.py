@@ -158,6 +158,16 @@ def test_a_page_of_very_many_goes_through_few(crowd, jane):
     assert {address: most for address, most in went.items() if not 0 < most <= MOST} == {}
 
 
+def test_operators_see_how_many_are_in_a_large_organization_without_going_through_it(crowd, opal):
+    client = visit(opal)
+    answer, most = most_gone_through(lambda: client.get("/organizations/?q=acme"))
+    html = answer.content.decode()
+    assert re.findall(r'<td class="rc-number[^>]*>([^<]*)<', html) == ["40+", "40+"]
+    # Beside it, a small one is counted without looking for its people among those of the large one.
+    _, beside = most_gone_through(lambda: client.get("/organizations/"))
+    assert max(most, beside) <= MOST
+
+
 def test_a_search_that_finds_nothing_at_first_finds_everybody_page_by_page(crowd):
     client, api, _ = crowd
     address, found, pages = "/o/acme/members/?q=son%20299", [], 0
