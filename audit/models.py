@@ -81,6 +81,8 @@ class Span(models.Model):
     last = models.BigIntegerField()
     since = models.DateTimeField()
     until = models.DateTimeField()
+    # Of each day (UTC) with any: how many succeeded, how many were refused. None: measured before they were counted.
+    sign_ins = models.JSONField(null=True)
 
     def __str__(self) -> str:
         return f"{self.first} to {self.last}"

@@ -6,7 +6,7 @@ full, so that whoever asks for a time is led past those without it.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connection
@@ -14,7 +14,7 @@ from django.db import connection
 # What a page looks through, however little of it is wanted.
 ENTRIES: Final = 20_000
 _ABOUT: Final = "entry.subject_id = ANY (%(subjects)s)"
-_SINCE: Final = "entry.happened_at >= %(since)s"
+SINCE: Final = "entry.happened_at >= %(since)s"
 _UNTIL: Final = "entry.happened_at < %(until)s"
 _FEW: Final = """
 SELECT count(*) <= %(most)s FROM (
@@ -83,13 +83,18 @@ def leading(values: Mapping[str, Any]) -> str:
     `values` may hold `subjects` (ids), `since` and `until`; None stands for absent. The tenancy must be set.
     """
     wanted = {name for name in ("subjects", "since", "until") if values.get(name) is not None}
-    by_time = [text for name, text in (("since", _SINCE), ("until", _UNTIL)) if name in wanted]
+    by_time = [text for name, text in (("since", SINCE), ("until", _UNTIL)) if name in wanted]
     for conditions in ([_ABOUT] if "subjects" in wanted else [], by_time):
         if not conditions:
             continue
-        joined = " AND ".join(conditions)
-        with connection.cursor() as cursor:
-            cursor.execute(_FEW.format(conditions=joined), {**values, "most": ENTRIES})
-            if cursor.fetchone()[0]:
-                return _LED.format(conditions=joined)
+        if is_few(values, conditions):
+            return _LED.format(conditions=" AND ".join(conditions))
     return "audit_entry"
+
+
+def is_few(values: Mapping[str, Any], conditions: Sequence[str]) -> bool:
+    """Tell whether an index leads to no more entries of these conditions than a page looks through. The tenancy must be set."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FEW.format(conditions=" AND ".join(conditions)), {**values, "most": ENTRIES})
+        found: bool = cursor.fetchone()[0]
+    return found

@@ -1,16 +1,13 @@
 """An organization at a glance: people, directories, sign-ins, what happened last."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any, Final
 
-from django.db.models import Count
-from django.db.models.functions import TruncDate
 from django.http import HttpResponse
 from django.utils import timezone
 
-from audit.events import Event
-from audit.models import Entry
+from audit.sign_ins import by_day
 from console import bursts, directories, members, reading
 from console.access import Visit
 from console.answers import page
@@ -68,26 +65,9 @@ def sign_ins(visit: Visit) -> list[Day]:
     """Return the sign-ins of the last 14 days (UTC) by day, the oldest first."""
     today = timezone.now().astimezone(UTC).date()
     first = today - timedelta(days=_DAYS - 1)
-    found: dict[tuple[date, str], int] = {
-        (day, event): number
-        for day, event, number in Entry.objects.filter(
-            organization_id=visit.organization.pk,
-            happened_at__gte=datetime(first.year, first.month, first.day, tzinfo=UTC),
-            event__in=[Event.SIGN_IN_SUCCEED, Event.SIGN_IN_REFUSE],
-        )
-        .annotate(day=TruncDate("happened_at", tzinfo=UTC))
-        .values_list("day", "event")
-        .annotate(number=Count("pk"))
-        .order_by()
-    }
-    numbers = [
-        (
-            first + timedelta(days=index),
-            found.get((first + timedelta(days=index), Event.SIGN_IN_SUCCEED.value), 0),
-            found.get((first + timedelta(days=index), Event.SIGN_IN_REFUSE.value), 0),
-        )
-        for index in range(_DAYS)
-    ]
+    found = by_day(visit.organization.pk, first)
+    days = [first + timedelta(days=index) for index in range(_DAYS)]
+    numbers = [(day, *found.get(day, (0, 0))) for day in days]
     highest = max(1, *(succeeded + refused for _, succeeded, refused in numbers))
     return [_day(index, highest, *number) for index, number in enumerate(numbers)]
 
