@@ -25,6 +25,9 @@ _MODES: Final = (
     ("chosen", "The roles and grants checked below"),
 )
 
+# Settings that stand in the form by their own names.
+_PLAIN: Final = ("request_log_days", "empties_groups", "deletes_suspend", "access_follows", "token_days")
+
 
 class SettingsForm(DirectoryForm, EditForm):
     """All of a directory's settings. A limit or guard that is not ticked is off; its numbers are then not looked at."""
@@ -50,6 +53,11 @@ class SettingsForm(DirectoryForm, EditForm):
     empties_groups = forms.BooleanField(
         label="A request may empty a large group without naming anybody", required=False
     )
+    deletes_suspend = forms.BooleanField(
+        label="A deletion suspends", required=False,
+        help_text="For identity providers that delete whoever loses the application for a while, as authentik does: they come back as "
+        "who they were, with their access, or are offboarded when the organization’s grace period ends.",
+    )  # fmt: skip
     request_log_days = forms.IntegerField(
         label="Keep requests for (days)", min_value=0, max_value=365,
         help_text="Bodies and answers of each call, encrypted. 0 keeps none, and what is kept is removed.",
@@ -96,10 +104,7 @@ class SettingsForm(DirectoryForm, EditForm):
         return {
             "rate_limit": limit if given["rate_limit"] else None,
             "burst_guard": guard if given["burst_guard"] else None,
-            **{
-                name: given[name]
-                for name in ("request_log_days", "empties_groups", "access_follows", "token_days")
-            },
+            **{name: given[name] for name in _PLAIN},
         }
 
 
@@ -170,10 +175,7 @@ def _initial(directory: Directory) -> dict[str, Any]:
         **{f"rate_{name}": value for name, value in limit.items()},
         "burst_guard": held["burst_guard"] is not None,
         **{f"burst_{name}": value for name, value in guard.items()},
-        **{
-            name: held[name]
-            for name in ("request_log_days", "empties_groups", "access_follows", "token_days")
-        },
+        **{name: held[name] for name in _PLAIN},
         "defaults": _mode(directory.defaults),
         **chosen(directory.defaults),
     }

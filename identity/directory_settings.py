@@ -15,6 +15,8 @@ DEFAULTS: Final[dict[str, Any]] = {
     "request_log_days": 30,
     # Whether a remove that names nobody may empty a large group.
     "empties_groups": False,
+    # Whether whom it deletes is suspended, to come back as who they were, and offboarded by the grace period alone.
+    "deletes_suspend": False,
     # Whether the directory goes on assigning roles and entitlements after the first time (identity.followed_access.follow).
     "access_follows": False,
     # How long a token lives that is issued without an end of its own.
@@ -73,6 +75,7 @@ _CHECKS: Final[dict[str, Callable[[str, object], None]]] = {
     ),
     "request_log_days": _number(0, 365),
     "empties_groups": _flag,
+    "deletes_suspend": _flag,
     "access_follows": _flag,
     "token_days": _number(1, TOKEN_DAYS_MAX),
 }

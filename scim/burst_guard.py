@@ -159,7 +159,7 @@ def note_deletion(
         }
         return bool(tenancy.asked(_STILL_HELD, values))
     # Whether it was a try is asked where it matters alone.
-    if budget_of(directory) is None or _was_on_trial(directory, member_id, arrived):
+    if budget_of(directory) is None or was_on_trial(directory, member_id, arrived):
         return False
     burst_id = note(directory, [member_id], Departure.Kind.DELETE, actor=actor)
     if burst_id is None:
@@ -169,7 +169,7 @@ def note_deletion(
     return True
 
 
-def _was_on_trial(directory: Directory, member_id: UUID, arrived: datetime) -> bool:
+def was_on_trial(directory: Directory, member_id: UUID, arrived: datetime) -> bool:
     """Tell whether it was a try: who is deleted came last of all who are here, and just now.
 
     JumpCloud tries a connection so, and test suites make and delete people by the hundred; counted, they would hold the next one.

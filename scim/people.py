@@ -6,7 +6,8 @@ Why: docs/decisions/scim-lifecycle.md.
 from typing import Final
 from uuid import UUID
 
-from identity import groups, members, returns
+from identity import exits, groups, members, offboarding, returns
+from identity.directory_settings import effective
 from identity.exits import Leaving
 from identity.models import Member, PendingMembership
 from scim import asserted, burst_guard, following, queries
@@ -19,6 +20,7 @@ from scim.resources import MemberFields, UserRow
 # A whole person, and what else a PATCH says, is taken; the one word on it is not.
 _KEPT_OUT: Final = "suspended_here"
 _REASON: Final = "told by the directory"
+_DELETED: Final = "deleted by the directory"
 
 
 def found(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow:
@@ -85,6 +87,25 @@ def changed(
     if external_id is not None and external_id != row.external_id and welcome(who, member, external_id):
         return found(who, row.id), was_taken
     return following.seen(who.directory, [row_of(member, external_id, row.groups)])[0], was_taken
+
+
+def deleted(who: Caller, row: UserRow, member: Member) -> None:
+    """Offboard a person, who is locked, and remember that the directory itself deleted them; where its settings say so, only suspend them.
+
+    Somebody who was a try of the connection does not come back.
+    """
+    keeps = effective(who.directory.settings)["deletes_suspend"]
+    if keeps and not burst_guard.was_on_trial(who.directory, row.id, row.created_at):
+        if member.is_active:
+            exits.suspend_locked(member, actor=who.actor, reason=_DELETED)
+            burst_guard.note(who.directory, [row.id], Departure.Kind.SUSPEND, actor=who.actor)
+    elif not burst_guard.note_deletion(
+        who.directory, row.id, is_active=row.active, arrived=row.created_at, actor=who.actor
+    ):
+        offboarding.offboard_locked(member, actor=who.actor, reason=_DELETED, tombstone=who.directory)
+    elif member.is_active:
+        # Beyond the directory's budget a deletion can still be taken back: the person is out, and an administrator decides.
+        exits.suspend_locked(member, actor=who.actor, reason=f"{_DELETED}, held")
 
 
 def leaving(who: Caller) -> Leaving:

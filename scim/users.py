@@ -5,14 +5,13 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from identity import exits, members, offboarding, tenancy
+from identity import members, tenancy
 from identity.errors import ExternalIdTaken
 from identity.matching import Prospect
 from identity.models import Link
 from identity.postgresql.flush import Statement
 from scim import (
     asserted,
-    burst_guard,
     following,
     held_access,
     hidden_values,
@@ -236,21 +235,12 @@ def modify(call: Call, resource_id: str) -> HttpResponse:
 
 
 def delete(call: Call, resource_id: str) -> HttpResponse:
-    """Offboard a person, and remember that the directory itself deleted them (RFC 7644 §3.6)."""
+    """Put a person out (RFC 7644 §3.6)."""
     who = call.who
     with tenancy.whole(who.organization):
         row, member = people.locked(who, uuid_of(resource_id))
         call.check_match(row.version)
-        # Beyond the directory's budget a deletion can still be taken back: the person is out, and an administrator decides.
-        if burst_guard.note_deletion(
-            who.directory, row.id, is_active=row.active, arrived=row.created_at, actor=who.actor
-        ):
-            if member.is_active:
-                exits.suspend_locked(member, actor=who.actor, reason="deleted by the directory, held")
-        else:
-            offboarding.offboard_locked(
-                member, actor=who.actor, reason="deleted by the directory", tombstone=who.directory
-            )
+        people.deleted(who, row, member)
     return reply(None, 204)
 
 

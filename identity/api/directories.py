@@ -41,6 +41,7 @@ class DirectorySettings(Strict):
     burst_guard = BurstGuard(required=False, allow_null=True)
     request_log_days = Whole(required=False)
     empties_groups = Flag(required=False)
+    deletes_suspend = Flag(required=False)
     access_follows = Flag(required=False)
     token_days = Whole(required=False)
 

@@ -31,6 +31,7 @@ def test_every_setting_is_saved_and_shown_again(things, ada):
     values = filled_from(client, path) | {
         "idp": "entra", "rate_requests": "10", "rate_seconds": "5", "burst_members": "3", "burst_percent": "1",
         "burst_seconds": "120", "request_log_days": "7", "token_days": "30", "empties_groups": "on", "access_follows": "on",
+        "deletes_suspend": "on",
         "defaults": "chosen", "roles": ["auditor"], "grants": ["portfolio\x1facme-1\x1fview"],
     }  # fmt: skip
     assert client.post(path, values).status_code == 303
@@ -42,6 +43,7 @@ def test_every_setting_is_saved_and_shown_again(things, ada):
         "request_log_days": 7,
         "token_days": 30,
         "empties_groups": True,
+        "deletes_suspend": True,
         "access_follows": True,
     }
     assert directory.defaults["roles"] == ["auditor"]

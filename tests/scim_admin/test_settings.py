@@ -14,6 +14,7 @@ ACCEPTED = [
     {"rate_limit": None, "burst_guard": None},
     {"rate_limit": LIMIT, "burst_guard": GUARD, "request_log_days": 0, "empties_groups": True},
     {"access_follows": True},
+    {"deletes_suspend": True},
     {"burst_guard": {"members": 0, "percent": 0, "seconds": 60}},
 ]
 # settings → the field at fault
@@ -33,6 +34,7 @@ REFUSED = [
     ({"request_log_days": 366}, "settings.request_log_days"),
     ({"empties_groups": None}, "settings.empties_groups"),
     ({"access_follows": "yes"}, "settings.access_follows"),
+    ({"deletes_suspend": 1}, "settings.deletes_suspend"),
 ]
 
 
