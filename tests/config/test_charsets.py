@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("db")
 
 CHARSETS = [
     "charset=base64", "Charset=rot13", 'charset="bz2"', "charset=idna", "charset=punycode", "charset=undefined",
-    "charset=unicode_escape", "charset=raw_unicode_escape", "x*=nosuch''%41", "x*=idna''%ff",
+    "charset=unicode_escape", "charset=raw_unicode_escape", "charset=utf-7", "x*=nosuch''%41", "x*=idna''%ff",
 ]  # fmt: skip
 
 
