@@ -160,7 +160,7 @@ def change_locked(
         else:
             exits.suspend_locked(locked, actor=actor, reason=reason)
     elif active is True and locked.state != Member.State.ACTIVE:
-        _reactivate_locked(locked, actor=actor, reason=reason)
+        _reactivate_locked(locked, actor=actor, reason=reason, by_directory=directory is not None)
     return locked
 
 
@@ -278,11 +278,11 @@ def _take_back(
     return Provisioned(member, revived=revived, linked=known.needs_link)
 
 
-def _reactivate_locked(member: Member, *, actor: Actor, reason: str) -> None:
+def _reactivate_locked(member: Member, *, actor: Actor, reason: str, by_directory: bool = False) -> None:
     if member.state == Member.State.OFFBOARDED:
         message = "This person is offboarded: only an administrator can reinstate them, in the console or by the API."
         raise Offboarded(message, field="active")
-    if returns.is_kept_out(member, actor):
+    if (by_directory or actor.kind == "directory") and returns.is_kept_out(member):
         message = "An administrator suspended this person: only an administrator lets them in again, in the console or by the API."
         raise SuspendedHere(message, field="active")
     returns.let_in_locked(member, actor=actor, event=Event.MEMBER_REACTIVATE, reason=reason)

@@ -18,6 +18,7 @@ from identity.models import Grant, Member, Receipt, RoleAssignment
 
 # Who speaks for the organization, by kind of actor; a token is a member's own program.
 PEOPLE: Final = frozenset({"member", "token", "operator"})
+_PUSHED: Final = "scim"
 _LET_IN: Final = with_entries("""
 back AS (
   UPDATE identity_member SET state = 'active', state_reason = '', version = version + 1, changed_at = %(now)s, suspended_at = NULL,
@@ -53,21 +54,23 @@ def ended_by_offboarding(member: Member) -> Q:
     return own & Q(ended_at__range=(member.offboarded_at, receipt.done_at))
 
 
-def is_kept_out(member: Member, actor: Actor) -> bool:
-    """Tell whether the actor is a directory, and a person suspended the member: what an administrator took, no push gives back."""
-    if actor.kind != "directory" or member.state != Member.State.SUSPENDED:
-        return False
-    return not is_suspended_by_machine(member)
+def is_kept_out(member: Member) -> bool:
+    """Tell whether a person suspended the member: what an administrator took, no directory gives back."""
+    return member.state == Member.State.SUSPENDED and not is_suspended_by_machine(member)
 
 
 def is_suspended_by_machine(member: Member) -> bool:
-    """Tell whether the member is suspended, and no person said so. The record knows; it is asked where that decides, and not otherwise."""
+    """Tell whether the member is suspended, and no person said so. The record knows; it is asked where that decides, and not otherwise.
+
+    What a directory asked for is its word, also where a person ran its request again.
+    """
     if member.state != Member.State.SUSPENDED:
         return False
     about = Entry.objects.filter(
         organization_id=member.organization_id, subject_id=str(member.pk), event=Event.MEMBER_SUSPEND
     )
-    return about.order_by("-id").values_list("actor_kind", flat=True).first() not in PEOPLE
+    last = about.order_by("-id").values_list("actor_kind", "source").first()
+    return last is None or last[0] not in PEOPLE or last[1] == _PUSHED
 
 
 def reinstate_locked(member: Member, *, actor: Actor, with_access: bool, reason: str) -> None:

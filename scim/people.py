@@ -55,7 +55,7 @@ def changed(
     `about`: of a directory that is followed, which of roles and entitlements are spoken of; the second value tells whether that was taken.
     """
     active: bool | None = fields.active
-    if active and returns.is_kept_out(member, who.actor):
+    if active and returns.is_kept_out(member):
         notices.add(_KEPT_OUT, "active", "left as it is")
         active = None
     external_id = row.external_id if keep_external_id and fields.external_id is None else fields.external_id

@@ -133,7 +133,8 @@ def _perform(row: LoggedRequest, kept: Exchange, actor: Actor) -> Replay:
     later = later_changes(row)
     before = _resource(who, row.resource_id, is_group=is_group)
     mark = uuid7()
-    with context.bind(request_id=context.current().request_id or str(mark)) as here:
+    # Whoever presses the button, it is the directory that asks: by this the record knows whose word a suspension was.
+    with context.bind(source="scim", request_id=context.current().request_id or str(mark)) as here:
         request = _request(row, kept)
         response = _answer(request, who)
         written = Entry.objects.filter(

@@ -97,6 +97,25 @@ def test_a_second_application_counts_as_a_later_change(acme, okta):
         replay.apply(row, actor=ADA)
 
 
+def test_what_is_run_again_stays_the_directorys_word(acme, okta):
+    idp = Scim(okta)
+    path = f"/Users/{idp.create('mei@example.org', externalId='1')['id']}"
+    idp.patch(path, {"op": "replace", "value": {"active": False}})
+    down = last(acme)
+    idp.patch(path, {"op": "replace", "value": {"active": True}})
+    up = last(acme)
+    replay.apply(down, actor=ADA, despite_later=True)
+    suspended = entries(acme, event="member.suspend")[-1]
+    assert (suspended.actor_id, suspended.source) == (ADA.id, "scim")
+    assert idp.patch(path, {"op": "replace", "value": {"active": True}}).body["active"] is True
+    with tenancy.of(acme):
+        member = Member.objects.get(user_name="mei@example.org")
+    members.suspend(member, actor=ADA, reason="stolen laptop")
+    refused = replay.apply(up, actor=ADA, despite_later=True)
+    assert (refused.status, "suspended_here" in refused.answer) == (403, True)
+    assert idp.get(path).body["active"] is False
+
+
 def test_what_is_refused_today_changes_nothing_and_is_recorded_as_refused(acme, okta):
     scim = Scim(okta)
     scim.create("jane")
