@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan, LessThanOrEqual
 
 from audit.events import Event
 from audit.record import Actor, record
@@ -58,7 +60,7 @@ def effect_of(decision: Burst.Decision) -> Case:
         When(Q(Exists(nested), kind=Departure.Kind.UNNEST), then=changed),
         When(Q(Exists(within), kind=Departure.Kind.LEAVE), then=changed),
         When(kind__in=[Departure.Kind.UNNEST, Departure.Kind.LEAVE], then=Value("back_in_group")),
-        When(_left("suspended") | _left("offboarded"), then=Value("come_back")),
+        When(_as_left(), then=Value("come_back")),
         default=changed,
     )
 
@@ -143,7 +145,8 @@ def _come_back(departures: Sequence[Departure], actor: Actor) -> list[str]:
     found = {
         member.pk: member for member in batches.locked(organization, {each.member_id for each in departures})
     }
-    back = {each.member_id: each for each in departures if _left_since(each, found[each.member_id])}
+    as_left = Departure.objects.filter(_as_left(), pk__in=[each.pk for each in departures])
+    back = {each.member_id: each for each in as_left.select_related("directory__organization", "burst")}
     suspended = {pk: found[pk].version for pk in back if found[pk].state == Member.State.SUSPENDED}
     batches.reactivate(organization, suspended, actor=actor, reason=reason)
     for pk in back.keys() - suspended.keys():
@@ -214,17 +217,19 @@ def _restored(departure: Departure, group_id: UUID, actor: Actor) -> Group:
     return group if group.ended_at is None else groups.restore(group, actor=actor)
 
 
-def _left_since(departure: Departure, member: Member) -> bool:
-    """Tell whether the member is still as the departure left them, or another hand was there."""
-    left_at = member.suspended_at if member.state == Member.State.SUSPENDED else member.offboarded_at
-    return not member.is_active and left_at is not None and abs(left_at - departure.happened_at) < _SAME_TIME
+def _as_left() -> Q:
+    """Return the condition of departures whose member is still as they left them; another hand leaves another time, or a link.
 
-
-def _left(state: str) -> Q:
-    """Return the same as a condition, of those who are in that state."""
-    left_at, happened_at = f"member__{state}_at", F("happened_at")
-    return Q(
-        ("member__state", state),
-        (f"{left_at}__gt", happened_at - _SAME_TIME),
-        (f"{left_at}__lt", happened_at + _SAME_TIME),
+    A suspension is noted after its verb, so that one which came later is somebody else's. Whoever was deleted since, before the budget was
+    spent, was so by their directory if it buried its link at that very time.
+    """
+    left_at, noted_at = Coalesce("member__suspended_at", "member__offboarded_at"), F("happened_at")
+    until = Case(When(kind=Departure.Kind.SUSPEND, then=noted_at), default=noted_at + _SAME_TIME)
+    buried = Link.objects.filter(
+        organization=OuterRef("organization_id"), directory=OuterRef("directory_id"), member=OuterRef("member_id"),
+        tombstoned_at=OuterRef("member__offboarded_at"), moved_at__isnull=True,
+    )  # fmt: skip
+    is_out = Q(member__state=Member.State.SUSPENDED) | Q(
+        Exists(buried), member__state=Member.State.OFFBOARDED
     )
+    return is_out & Q(GreaterThan(left_at, noted_at - _SAME_TIME)) & Q(LessThanOrEqual(left_at, until))

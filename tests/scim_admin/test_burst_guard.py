@@ -12,7 +12,7 @@ from identity.errors import Conflict
 from identity.models import Directory, Link, Member
 from scim import burst_guard, bursts
 from scim.models import Burst, Departure
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later
 from tests.scim.talk import Scim, entries
 from tests.statements import Statements
 
@@ -146,12 +146,31 @@ def test_who_was_changed_since_is_left_alone(acme, okta):
     scim.patch(f"/Users/{ids[0]}", UP)
     with tenancy.of(acme):
         gone = Member.objects.get(pk=ids[1])
+        kept = Member.objects.get(pk=ids[2])
     members.offboard(gone, actor=ADA, reason="left")
+    members.suspend(kept, actor=ADA, reason="stolen laptop")
+    (burst,) = bursts_of(acme)
     with tenancy.of(acme):
-        Departure.objects.filter(member=gone).update(happened_at="2020-01-01T00:00:00Z")
-    bursts.decide(bursts_of(acme)[0], Burst.Decision.ROLL_BACK, actor=ADA)
-    assert states(acme)["p1"] == "offboarded"
-    assert [outcome for _, outcome in outcomes(acme)] == ["restored"] * 2 + ["skipped:changed_since"] * 2
+        assert bursts.preview(burst, Burst.Decision.ROLL_BACK) == {"changed_since": 3, "come_back": 1}
+    bursts.decide(burst, Burst.Decision.ROLL_BACK, actor=ADA)
+    assert (states(acme)["p1"], states(acme)["p2"]) == ("offboarded", "suspended")
+    assert [outcome for _, outcome in outcomes(acme)] == ["restored"] + ["skipped:changed_since"] * 3
+
+
+def test_who_was_deactivated_and_deleted_later_comes_back_too(acme, okta):
+    scim = guarded(okta)
+    ids = people(scim)
+    scim.patch(f"/Users/{ids[0]}", DOWN)
+    with later(minutes=10):
+        scim.delete(f"/Users/{ids[0]}")
+        for each in ids[1:4]:
+            scim.patch(f"/Users/{each}", DOWN)
+        (burst,) = bursts_of(acme)
+        with tenancy.of(acme):
+            assert bursts.preview(burst, Burst.Decision.ROLL_BACK) == {"come_back": 4}
+        bursts.decide(burst, Burst.Decision.ROLL_BACK, actor=ADA)
+    assert set(states(acme).values()) == {"active"}
+    assert scim.get(f"/Users/{ids[0]}").body["active"] is True
 
 
 def test_somebody_brought_back_no_longer_counts(acme, okta):
