@@ -11,7 +11,7 @@ class AuditConfig(AppConfig):
     verbose_name = "Record"
 
     def ready(self) -> None:
-        """Renew the application role's rights after each migration."""
-        from audit.privileges import grant_to_application
+        """Renew what the application's role may do after each migration."""
+        from audit.privileges import renew
 
-        post_migrate.connect(grant_to_application, sender=self, dispatch_uid="audit.privileges")
+        post_migrate.connect(renew, sender=self, dispatch_uid="audit.privileges")
