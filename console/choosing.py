@@ -1,19 +1,20 @@
 """Choosing resources and permissions on a page: rows of check boxes out, grant specs back in."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import QuerySet
 
-from console import resources
+from console import resource_search, resources
 from console.access import Visit
-from console.paging import is_uuid
-from identity import grants
+from console.numbers import up_to
+from console.paging import Page, is_uuid
+from identity import grants, looking
 from identity.errors import TooMany
 from identity.grants import GrantSpec
-from identity.models import Member, Resource
+from identity.models import Kind, Member, Resource
 
 ROWS_MAX: Final = 200
 # Not one of them may be left out: what a page shows and doesn't send is ended.
@@ -39,40 +40,67 @@ class Row:
     choices: list[Choice]
 
 
-def offer(visit: Visit, checked: Checked) -> tuple[list[Row], bool]:
-    """Return resources to choose from and whether there are more: what is checked always, then what the search finds."""
-    text = searched(visit)
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Rows to choose from. `page` leads on through a search among very many; else `more` says that there are more than these."""
+
+    rows: list[Row]
+    more: bool
+    page: Page
+    grants: list[UUID] = field(default_factory=list)
+
+
+def offer(visit: Visit, checked: Checked) -> Offer:
+    """Return resources to choose from: what is checked always, then what the search finds."""
+    every = _every(visit)
     held = {resource_id for resource_id, _ in checked}
-    every = Resource.objects.filter(organization=visit.organization, retired_at__isnull=True).select_related(
-        "kind", "parent"
-    )
-    matching = every.filter(Q(name__icontains=text) | Q(key__icontains=text)) if text else every
-    offered = list(matching.exclude(pk__in=held).order_by("kind_id", "key")[: ROWS_MAX + 1])
-    found = {resource.pk: resource for resource in [*every.filter(pk__in=held), *offered[:ROWS_MAX]]}
-    return rows_of(found.values(), checked), len(offered) > ROWS_MAX
+    found, more = _found(visit, every, held, ROWS_MAX)
+    shown = {resource.pk: resource for resource in [*every.filter(pk__in=held), *found.rows]}
+    return Offer(rows_of(shown.values(), checked), more, found)
 
 
-def offer_around(visit: Visit, member: Member) -> tuple[list[Row], bool, list[UUID]]:
-    """Return resources to choose from for a member, what they hold first, whether there are more, and the ids of the grants on these.
+def offer_around(visit: Visit, member: Member) -> Offer:
+    """Return resources to choose from for a member, what they hold first, and the ids of the grants on these.
 
-    With a search, what it finds of both.
+    With a search, what it finds of both; of what somebody holds, it goes through as much as it does of the others.
     """
-    text = searched(visit)
-    every = Resource.objects.filter(organization=visit.organization, retired_at__isnull=True).select_related(
-        "kind", "parent"
-    )
-    matching = every.filter(Q(name__icontains=text) | Q(key__icontains=text)) if text else every
-    held = grants.open_grants(member).filter(resource__retired_at__isnull=True)
+    text, every = searched(visit), _every(visit)
+    held = grants.open_grants(member).order_by("pk")
     if text:
-        held = held.filter(Q(resource__name__icontains=text) | Q(resource__key__icontains=text))
-    checked: Checked = set(held.order_by("pk").values_list("resource_id", "permission")[:ROWS_MAX])
-    ids = {resource_id for resource_id, _ in checked}
-    offered = list(matching.exclude(pk__in=ids).order_by("kind_id", "key")[: ROWS_MAX - len(ids) + 1])
-    shown = [*every.filter(pk__in=ids), *offered][:ROWS_MAX]
+        few = held.values("pk")[: looking.ROWS]
+        held = resource_search.containing(held.filter(pk__in=few), text, "resource__")
+    held = held.filter(resource__retired_at__isnull=True)
+    ids = set(held.values_list("resource_id", flat=True)[:ROWS_MAX])
+    found, more = _found(visit, every, ids, ROWS_MAX - len(ids))
+    if found.begun:
+        ids = set()  # they stand on the first page
+    shown = [*every.filter(pk__in=ids), *found.rows]
     # Of what is shown, all that is held: the boxes of a resource are saved together.
     here = grants.open_grants(member).filter(resource__in=[each.pk for each in shown])
-    found = {(grant.resource_id, grant.permission): grant.pk for grant in here}
-    return rows_of(shown, set(found)), len(ids) + len(offered) > ROWS_MAX, list(found.values())
+    checked = {(grant.resource_id, grant.permission): grant.pk for grant in here}
+    return Offer(rows_of(shown, set(checked)), more, found, list(checked.values()))
+
+
+def _every(visit: Visit) -> "QuerySet[Resource]":
+    live = Resource.objects.filter(organization=visit.organization, retired_at__isnull=True)
+    return live.select_related("kind", "parent")
+
+
+def _found(visit: Visit, every: "QuerySet[Resource]", but: Iterable[UUID], most: int) -> tuple[Page, bool]:
+    """Return what can be chosen beside those: the first of all, or what a search finds; and whether there are more of them."""
+    text, query = searched(visit), visit.request.GET
+    here = Resource.objects.filter(organization=visit.organization)
+    if text and up_to(here).more:
+        listed = resource_search.among_very_many(here, every.exclude(pk__in=but), text, query)
+        if listed.begun:
+            return listed, False
+        kinds = Kind.objects.filter(organization=visit.organization)
+        best = resource_search.beginning(every.exclude(pk__in=but), kinds, text)
+        rows = {resource.pk: resource for resource in (*best, *listed.rows)}
+        return replace(listed, rows=list(rows.values())), False
+    matching = resource_search.containing(every, text) if text else every
+    rest = list(matching.exclude(pk__in=but).order_by("kind_id", "key")[: most + 1])
+    return Page(rest[:most], "", "", begun=False), len(rest) > most
 
 
 def rows_of(shown: Iterable[Resource], checked: Checked) -> list[Row]:

@@ -31,12 +31,11 @@ def edit(visit: Visit, group: UUID) -> HttpResponse:
             return page(visit, "group_access_preview.html", _preview(found, wanted, visit.posted))
         except Refusal as error:
             refusal = error
-    rows, more = choosing.offer(visit, choosing.checked_by(visit, before.grants))
+    offer = choosing.offer(visit, choosing.checked_by(visit, before.grants))
     every = Role.objects.filter(organization=visit.organization).order_by("-built_in", "name")
     values = {
         "group": found,
-        "rows": rows,
-        "more": more,
+        "offer": offer,
         "q": choosing.searched(visit),
         "shown_max": choosing.ROWS_MAX,
         "roles": [(role, role.name in before.roles) for role in every],

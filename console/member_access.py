@@ -32,15 +32,14 @@ def edit_grants(visit: Visit, member: UUID) -> HttpResponse:
             refusal = error
         else:
             return done(visit, _told(found, before, giving, ending), "member", member=member)
-    rows, more, seen_here = choosing.offer_around(visit, found)
+    offer = choosing.offer_around(visit, found)
     values = {
         "member": found,
-        "rows": rows,
-        "more": more,
+        "offer": offer,
         "q": choosing.searched(visit),
         "refusal": refusal,
         "shown_max": choosing.ROWS_MAX,
-        "seen": stamp(seen_here),
+        "seen": stamp(offer.grants),
     }
     return page(visit, "member_access.html", values, status=400 if refusal else 200)
 

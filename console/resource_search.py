@@ -5,23 +5,24 @@ it is looked for among so many at a time, in the order in which they came (docs/
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import QueryDict
 
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid, part
 from identity import looking
 from identity.models import Kind, Resource
 
+Row = TypeVar("Row", bound=Model)
 _BEST_MAX: Final = 10
 _HIGHEST: Final = chr(0x10FFFF)
 
 
-def containing(rows: "QuerySet[Resource]", text: str) -> "QuerySet[Resource]":
-    """Return those of the resources whose name or id has the text anywhere."""
-    return rows.filter(Q(name__icontains=text) | Q(key__icontains=text))
+def containing(rows: "QuerySet[Row]", text: str, of: str = "") -> "QuerySet[Row]":
+    """Return those of the resources whose name or id has the text anywhere; `of` leads from other rows to theirs ("resource__")."""
+    return rows.filter(Q(**{f"{of}name__icontains": text}) | Q(**{f"{of}key__icontains": text}))
 
 
 def in_order(rows: "QuerySet[Resource]", kinds: Iterable[Kind], query: QueryDict) -> Page:

@@ -207,6 +207,27 @@ def test_a_filtered_record_is_read_to_its_end_page_by_page(crowd, acme):
     assert len(entries(acme, Event.RECORD_DOWNLOAD)) == 1
 
 
+@pytest.mark.parametrize("whose", ["groups/{group}", "members/{ada}", "members/{jane}"])
+def test_a_search_for_resources_to_choose_finds_each_once_and_goes_through_few_a_page(
+    crowd, ada, jane, whose
+):
+    client, _, group = crowd
+    path = f"/o/acme/{whose.format(group=group.pk, ada=ada.pk, jane=jane.pk)}/access?q=t 299"
+    shown, following = [], path
+    while following:
+        answer, most = most_gone_through(lambda following=following: client.get(following))
+        assert most <= MOST, following
+        html = unescape(answer.content.decode())
+        shown += re.findall(r"rc-who-sub\">asset · (a[0-9]{4})<", html)
+        link = re.search(r'href="(\?[^"]+)" rel="next"', html)
+        assert shown or "Nothing found so far" in html
+        following = link and f"{path.partition('?')[0]}{link[1]}"
+    assert sorted(shown) == ["a0299", *(f"a{number}" for number in range(2990, 3000))]
+    # Whose id begins so stands on the first page, and nowhere else.
+    first = unescape(client.get(path.replace("t 299", "a2999")).content.decode())
+    assert "a2999" in first
+
+
 def test_saving_a_page_of_access_leaves_what_it_does_not_show(crowd, acme, jane):
     client, _, _ = crowd
     path = f"/o/acme/members/{jane.pk}/access"
