@@ -160,10 +160,13 @@ def accept(invitation: Invitation, member: Member, *, actor: Actor) -> bool:
     return True
 
 
-def accept_for(member: Member, *, actor: Actor) -> bool:
-    """Accept the open invitation of the member's address, if there is one: for somebody who came by another way meanwhile."""
+def accept_for(member: Member, email: str, *, actor: Actor) -> bool:
+    """Accept the open invitation of the address, if there is one: for somebody who came by another way meanwhile.
+
+    `email` is what somebody who can know says is the member's: their identity provider. The address here is a member manager's to edit.
+    """
     with tenancy.change(member.organization_id):
-        invitation = open_for(member.organization_id, member.email)
+        invitation = open_for(member.organization_id, email)
         return invitation is not None and accept(invitation, member, actor=actor)
 
 

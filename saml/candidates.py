@@ -17,7 +17,7 @@ from saml.models import Connection
 _RETURNING = """
 SELECT to_jsonb(member),
        EXISTS (SELECT 1 FROM identity_invitation AS invitation
-                WHERE invitation.organization_id = link.organization_id AND invitation.email_key = member.email_key
+                WHERE invitation.organization_id = link.organization_id AND invitation.email_key = %(email)s
                   AND accepted_at IS NULL AND withdrawn_at IS NULL AND invitation.expires_at > %(now)s)
     OR EXISTS (SELECT 1 FROM saml_idpcertificate AS certificate
                 WHERE certificate.organization_id = link.organization_id AND certificate.connection_id = link.connection_id
@@ -75,14 +75,16 @@ class Candidates:
     proved: bool
 
 
-def returning(connection: Connection, digest: bytes, signed_by: str, now: datetime) -> Returning | None:
-    """Return who has this identity at the connection, or None; in the caller's transaction."""
+def returning(
+    connection: Connection, digest: bytes, email: str, signed_by: str, now: datetime
+) -> Returning | None:
+    """Return who has this identity at the connection, or None; in the caller's transaction. `email` is the key of what is asserted."""
     found = tenancy.read(
         connection.organization_id,
         _RETURNING,
         {
-            "organization": connection.organization_id, "connection": connection.pk, "digest": digest, "now": now,
-            "signed_by": signed_by, "stages": _SETTLED, "stages_count": len(_SETTLED),
+            "organization": connection.organization_id, "connection": connection.pk, "digest": digest, "email": email,
+            "now": now, "signed_by": signed_by, "stages": _SETTLED, "stages_count": len(_SETTLED),
         },
     )  # fmt: skip
     if not found:

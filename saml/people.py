@@ -92,7 +92,8 @@ def returning(
     connection: Connection, name_id: NameID, person: Person, signed_by: str
 ) -> candidates_of.Returning | None:
     """Return the member who has this identity, their row locked, or None; in the caller's transaction."""
-    return candidates_of.returning(connection, digest_of(name_id, person), signed_by, timezone.now())
+    digest = digest_of(name_id, person)
+    return candidates_of.returning(connection, digest, key_of(person.email), signed_by, timezone.now())
 
 
 def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:

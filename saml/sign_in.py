@@ -148,7 +148,7 @@ def _take_in(
             applied = first_access.apply_to_newcomer(match.member, _wanted(person), actor=actor)
         else:
             # A directory may have brought them meanwhile; what the invitation came with is theirs all the same.
-            invitations.accept_for(match.member, actor=actor)
+            invitations.accept_for(match.member, person.email, actor=actor)
             applied = first_access.apply_asserted(match.member, _wanted(person), actor=actor)
         if stolen_keys.note_use(connection, verified.signed_by):
             course.steps.append(f"first use of the key {verified.signed_by}")

@@ -13,6 +13,7 @@ from demo.idp_messages import respond
 from identity import domains, invitations, members, roles, tenancy
 from identity.errors import Forbidden
 from identity.models import Domain, Invitation, Member
+from tests.api.client import token_of
 from tests.conftest import SETUP, join
 from tests.saml.door import Browser, connect, entries, last_attempt, prove
 from tests.waiting import eventually
@@ -92,6 +93,19 @@ def test_two_sign_ins_at_once_accept_once(acme, browser):
     assert roles.names_of(jane) == ["auditor"]
 
 
+def test_nobody_accepts_by_an_address_that_they_were_given_here(acme, browser):
+    """A member manager edits addresses, their own too; whose an address is, the identity provider says."""
+    mona = join(acme, "mona@acme.example", role="member_manager")
+    mine = {"name_id": "mona@acme.example", "attributes": {"email": "mona@acme.example"}}
+    assert browser.sign_in(**mine).status_code == 303
+    invitations.create(acme, JANE, actor=SETUP, access={"roles": ["organization_admin"]})
+    answer = token_of(mona).patch(f"/organizations/acme/members/{mona.pk}", {"email": JANE})
+    assert answer.status_code == 200, answer.content
+    assert browser.sign_in(**mine).status_code == 303
+    assert roles.names_of(mona) == ["member_manager"]
+    assert invitation_of(acme).accepted_at is None
+
+
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
 
 
@@ -157,6 +171,6 @@ def test_an_invitation_to_a_canonical_domain_is_accepted_by_saml_alone(acme, bro
     invitations.create(acme, JANE, actor=SETUP, access=ACCESS)
     jane = join(acme, JANE)
     with pytest.raises(Forbidden):
-        invitations.accept_for(jane, actor=Actor("member", str(jane.pk), JANE))
+        invitations.accept_for(jane, JANE, actor=Actor("member", str(jane.pk), JANE))
     assert browser.sign_in().status_code == 303
     assert roles.names_of(jane) == ["auditor"]
