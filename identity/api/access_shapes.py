@@ -1,5 +1,6 @@
 """Access as the API takes and shows it: grants, roles, defaults."""
 
+from datetime import UTC
 from typing import Any
 
 from rest_framework import serializers
@@ -77,6 +78,19 @@ class EffectiveGrant(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
     inherited_from = serializers.SerializerMethodField()
     group = serializers.CharField(allow_blank=True)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Write a line by itself: somebody may have 50,000, and field by field they took twice as long as PostgreSQL did to find them."""
+        return {
+            "kind": instance.kind,
+            "id": instance.key,
+            "name": instance.name,
+            "permission": instance.permission,
+            "origin": instance.origin,
+            "since": instance.since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "inherited_from": self.get_inherited_from(instance),
+            "group": instance.group,
+        }
 
     def get_inherited_from(self, line: Any) -> dict[str, str] | None:
         """Return {kind, id} of the resource above."""

@@ -1,8 +1,10 @@
 """A member's access over the API: shown with origin and since when, edited by administrators alone."""
 
 import pytest
+from rest_framework import serializers
 
-from identity import grants, members, resources, roles
+from identity import access, grants, members, resources, roles
+from identity.api.access_shapes import EffectiveGrant
 from identity.grants import GrantSpec
 from tests.api.client import browser_of, recorded, token_of
 from tests.conftest import SETUP, join
@@ -46,6 +48,20 @@ def test_grants_are_replaced_and_the_answer_shows_the_access_as_it_then_is(acme,
     (ended,) = recorded(acme, "grant.end")
     assert ended["changes"] == {"permission": ["view", None]}
     assert [role["name"] for role in api.get(f"{path}/access").json()["roles"]] == ["auditor"]
+
+
+def test_lines_are_written_as_their_shape_says_and_not_field_by_field(acme, jane, tree, monkeypatch):
+    grants.replace(jane, [GrantSpec("portfolio", "p1", "edit")], actor=SETUP)
+    held = access.reach(jane)
+    as_said = [super(EffectiveGrant, EffectiveGrant()).to_representation(line) for line in held]
+    asked = []
+    ask = serializers.Field.get_attribute
+    monkeypatch.setattr(
+        serializers.Field, "get_attribute", lambda field, line: asked.append(field) or ask(field, line)
+    )
+    assert EffectiveGrant(held, many=True).data == as_said
+    assert len(held) == 2
+    assert asked == []
 
 
 def test_a_bare_list_is_a_list_of_grants(acme, ada, tree, path):
