@@ -1,4 +1,4 @@
-"""A worker for the tests that need one: what a person asks to be loaded from an address is loaded by somebody else."""
+"""A worker for the tests that need one: what a person asks to be loaded from an address is loaded by somebody else, and at once."""
 
 import threading
 
@@ -8,12 +8,10 @@ from django.db import connections as databases
 
 @pytest.fixture
 def metadata_worker():
-    """Have a worker, a thread instead of a process, run the job when it is woken."""
+    """Have a worker, a thread instead of a process, run the job when it is woken: whoever asked finds the answer at their first look."""
     from saml import fetches
     from tasks.jobs.connections import fetch_metadata
     from tasks.wake import wake_for_metadata
-
-    threads = []
 
     def run():
         try:
@@ -22,11 +20,10 @@ def metadata_worker():
             databases.close_all()
 
     def wake():
-        threads.append(threading.Thread(target=run))
-        threads[-1].start()
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
 
     fetches.woken_by(wake)
     yield
     fetches.woken_by(wake_for_metadata)
-    for thread in threads:
-        thread.join()

@@ -54,7 +54,7 @@ def slow(acme, endless):
     """Give a directory that never ends."""
     return pulls.create(
         acme, kind="scim_pull", name="Slow", actor=SETUP,
-        settings={"api_url": f"http://localhost:{endless.server_address[1]}", "groups": False, "day_minutes": 1},
+        settings={"api_url": f"http://localhost:{endless.server_address[1]}", "groups": False},
     )  # fmt: skip
 
 

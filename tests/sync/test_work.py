@@ -149,17 +149,16 @@ def time_passes(made):
         Run.objects.filter(pk=made.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
-@pytest.fixture
-def csv(acme, db):
-    """Give a directory of three thousand people in sixty groups, as a file."""
-    pull = pulls.create(acme, kind="csv", name="HR", settings={"mapping": MAPPING}, actor=SETUP)
-    rows = [f"{number},u{number},team{number % 60}|all" for number in range(3000)]
+def file_of(organization, people):
+    """Give a directory of so many people in sixty groups, as a file."""
+    pull = pulls.create(organization, kind="csv", name="HR", settings={"mapping": MAPPING}, actor=SETUP)
+    rows = [f"{number},u{number},team{number % 60}|all" for number in range(people)]
     pulls.put_file(pull, ("No,Login,Teams\n" + "\n".join(rows)).encode(), "people.csv", actor=SETUP)
     return pull
 
 
-def test_workers_killed_in_every_phase_lose_nothing_and_double_nothing(csv, acme, environment):
-    made = sync_runs.ask(csv.directory, actor=SETUP)
+def test_workers_killed_in_every_phase_lose_nothing_and_double_nothing(acme, environment):
+    made = sync_runs.ask(file_of(acme, 3000).directory, actor=SETUP)
 
     def killed_when(condition):
         worker = process(environment, acme.pk, made.pk)
@@ -188,7 +187,8 @@ def test_workers_killed_in_every_phase_lose_nothing_and_double_nothing(csv, acme
         assert not Step.objects.exclude(state="applied").exists()
 
 
-def test_a_broker_that_is_down_or_flushed_loses_no_run(csv, acme, environment, worker):
+def test_a_broker_that_is_down_or_flushed_loses_no_run(acme, environment, worker):
+    file_of(acme, 3)
     with tenancy.of(acme):
         Pull.objects.update(due_at=timezone.now())
     code = "import django; django.setup()\nfrom tasks.jobs import directories\nassert directories.due() == 1"
