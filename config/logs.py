@@ -30,7 +30,7 @@ _IN_TEXT: Final = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {SECRET}"),
     (re.compile(r"(?i)\b(SAMLResponse|SAMLRequest|RelayState|password|token|secret|code)=[^\s&\"']+"), rf"\1={SECRET}"),
     (re.compile(r"(?i)(\"(?:[^\"]*(?:passw|secret|token|authorization)[^\"]*)\":\s*)\"[^\"]*\""), rf'\1"{SECRET}"'),
-    (re.compile(r"\b[a-z][a-z0-9+]*://[^\s/@:]*:[^\s/@]+@"), "[address]@"),
+    (re.compile(r"(?<![a-z0-9+])[a-z0-9+]++://[^\s/@:]*:[^\s/@]+@"), "[address]@"),
     (re.compile(r"\brc[a-z]{0,3}_[A-Za-z0-9_-]{12,}"), SECRET),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), SECRET),
     (re.compile(r"[A-Za-z0-9+/_-]{100,}={0,2}"), "[long value]"),

@@ -17,8 +17,9 @@ _LETTERS: Final = re.compile(r"[^a-z]", re.IGNORECASE)
 _NAMING: Final = frozenset({"path", "type"})
 # As an attribute of an organization's own may be called (scim.schemas.definition).
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
-# Values that a filter compares with: people may well be called Secretary.
-_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+# Values that a filter compares with: people may well be called Secretary. One without an end is found too, or each quotation mark in it
+# would be tried as a beginning of its own, which takes hours of a long text.
+_QUOTED: Final = re.compile(r'"(?:[^"\\]++|\\.)*+("|\\?\Z)', re.DOTALL)
 
 
 def body(raw: bytes, hidden: Collection[str] = ()) -> str | None:
@@ -50,7 +51,7 @@ def query(text: str, hidden: Collection[str] = ()) -> str:
 
 def is_secret(name: str, hidden: Collection[str] = ()) -> bool:
     """Tell whether an attribute of this name, or a path to it, holds a secret."""
-    bare = _QUOTED.sub("", name)
+    bare = _QUOTED.sub(_kept_if_endless, name)
     if _SECRET_NAME.search(_LETTERS.sub("", bare)) is not None:
         return True
     return bool(hidden) and any(each.lower() in hidden for each in _NAME.findall(bare))
@@ -89,6 +90,10 @@ def masked(value: Any, hidden: Collection[str] = ()) -> Any:
 def _without_values(path: str) -> str:
     """Return the path to a secret without what a filter in it compares the secret with."""
     return _QUOTED.sub(f'"{MASK}"', path)
+
+
+def _kept_if_endless(found: re.Match[str]) -> str:
+    return "" if found[1] == '"' else found[0]
 
 
 def _masked_text(text: str, hidden: Collection[str]) -> str:

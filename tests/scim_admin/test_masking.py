@@ -67,6 +67,17 @@ def test_bytes_that_are_no_text_are_kept_readable():
     assert masking.body(b'{"userName":"\xff"}') == '{"userName":"\ufffd"}'
 
 
+def test_quotation_marks_without_end_are_read_once():
+    """Each tried as the beginning of a value, they would take hours of the processor."""
+    marks = '\\"' * 500_000
+    assert not masking.is_secret(f'displayName eq "{marks}')
+    assert masking.is_secret(f'displayName eq "{marks} and password eq x')
+    assert masking.is_secret(f'"{marks}" and password eq 1')
+    assert not masking.is_secret(f'displayName eq "{marks}password"')
+    kept = masking.body(json.dumps({"password": "s3cret", f'"{marks}': 1}).encode())
+    assert "s3cret" not in kept
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
