@@ -80,7 +80,10 @@ class StagedPage(_Row):
 
 
 class StagedPerson(_Row):
-    """What a run has read of one person: told (everything), or removed. `active` None: the directory did not say."""
+    """What a run has read of one person: told (everything), removed, or torn (their rows differ, and none of them counts).
+
+    `active` None: the directory did not say.
+    """
 
     pk = models.CompositePrimaryKey("run_id", "external_id")
     run = reference("identity.Run", "+")

@@ -54,11 +54,21 @@ SELECT EXISTS (
 _COUNT: Final = (
     _SEEN  # noqa: S608
     + """
-SELECT (SELECT count(*) FROM (SELECT DISTINCT external_id FROM seen) AS once) + count(*) FILTER (WHERE word = 'told'),
+SELECT (SELECT count(*) FROM (SELECT DISTINCT external_id FROM seen) AS once) + count(*) FILTER (WHERE word <> 'removed'),
        count(*) FILTER (WHERE word = 'told' AND active IS NULL)
   FROM tasks_stagedperson WHERE run_id = %(run)s
 """
 )
+# A row that says what was known, and another one of another page that does not.
+_TEAR: Final = """
+UPDATE tasks_stagedperson staged SET word = 'torn'
+  FROM (SELECT DISTINCT jsonb_array_elements_text(seen) AS external_id FROM tasks_stagedpage WHERE run_id = %(run)s) AS seen
+ WHERE staged.run_id = %(run)s AND staged.word = 'told' AND staged.external_id = seen.external_id
+"""
+_TORN: Final = """
+SELECT count(*) OVER (), external_id FROM tasks_stagedperson WHERE run_id = %(run)s AND word = 'torn' ORDER BY external_id LIMIT %(most)s
+"""
+_KEYS_NAMED: Final = 5
 
 
 def fetch(claim: Claim, *, until: float) -> bool:
@@ -74,7 +84,7 @@ def fetch(claim: Claim, *, until: float) -> bool:
             if len(groups_said) > _GROUPS_REMEMBERED:
                 groups_said.clear()
             with claim.go_on() as held:
-                _keep(held, page, groups_said)
+                _keep(held, connector, page, groups_said)
                 if page.end is not None:
                     return _finish(held, connector, page.end)
             # At the place where it began, the next turn would come no further than this one.
@@ -122,8 +132,8 @@ def _lacked(run: Run) -> bool:
     return found
 
 
-def _keep(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> None:
-    bad = staging.write(run, page, groups_said)
+def _keep(run: Run, connector: Connector, page: Page, groups_said: dict[str, tuple[str, str]]) -> None:
+    bad = staging.write(run, page, groups_said, keys_once=connector.keys_once)
     run.staged += len(page.people) + len(page.present) + len(page.removed)
     run.unreadable = _more(run.unreadable, ({"place": item.place, "reason": item.reason} for item in bad))
     checkpoint = dict(page.checkpoint) if page.checkpoint is not None else None
@@ -172,15 +182,32 @@ def _lacks(
         return
     if not listed:
         yield "empty", "The directory listed nobody: often that is a right that is missing."
-    if connector.keys_once and run.staged > listed and not run.unreadable:
-        twice = run.staged - listed
-        yield "key_twice", f"{twice} rows have a key that another row has: each person stands in one row."
+    if connector.keys_once and run.staged > listed:
+        sentence = _said_twice(cursor, run, run.staged - listed)
+        if sentence:
+            yield "key_twice", sentence
     if end.people is not None and listed < end.people and not (end.incomplete or run.unreadable):
         said = f"The directory says that it has {end.people} people and named {listed}"
         yield "too_few", f"{said}: it names some of them more than once."
     sentinel = connector.sentinel
     if sentinel and not _is_listed(cursor, run, sentinel):
         yield "sentinel", f"{sentinel}, who must be in every listing, is not in this one."
+
+
+def _said_twice(cursor: Any, run: Run, twice: int) -> str:
+    """Say which keys stand in rows that differ, of which none is to count; or how many rows are one too many."""
+    cursor.execute(_TEAR, {"run": run.pk})
+    cursor.execute(_TORN, {"run": run.pk, "most": _KEYS_NAMED})
+    torn = cursor.fetchall()
+    if torn:
+        named = ", ".join(key for _, key in torn) + (", …" if torn[0][0] > len(torn) else "")
+        return f"{torn[0][0]} keys stand in rows that differ, so none of these rows counts: {named}."
+    # Rows that could not be read are rows as well.
+    return (
+        ""
+        if run.unreadable
+        else f"{twice} rows have a key that another row has: each person stands in one row."
+    )
 
 
 def _is_listed(cursor: Any, run: Run, sentinel: str) -> bool:

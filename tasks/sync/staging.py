@@ -42,7 +42,9 @@ INSERT INTO tasks_stagedperson (organization_id, run_id, external_id, word, dige
   active, version)
 SELECT %(organization)s, %(run)s, external_id, word, digest, user_name, user_name_key, email_key, profile, active, version FROM page_person
 ON CONFLICT (run_id, external_id) DO UPDATE
-   SET word = excluded.word, digest = excluded.digest, user_name = excluded.user_name, user_name_key = excluded.user_name_key,
+   SET word = CASE WHEN %(keys_once)s AND (tasks_stagedperson.word = 'torn' OR tasks_stagedperson.digest <> excluded.digest)
+                   THEN 'torn' ELSE excluded.word END,
+       digest = excluded.digest, user_name = excluded.user_name, user_name_key = excluded.user_name_key,
        email_key = excluded.email_key, profile = excluded.profile, active = excluded.active, version = excluded.version
 """
 # The last word counts: whoever is as before by a later page has no news after all.
@@ -86,10 +88,13 @@ def digest_of(person: Person) -> bytes:
     return hashlib.sha256(text).digest()
 
 
-def write(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> list[Unreadable]:
+def write(
+    run: Run, page: Page, groups_said: dict[str, tuple[str, str]], *, keys_once: bool = False
+) -> list[Unreadable]:
     """Stage the page, in the caller's transaction; returns what cannot be kept, beside what the connector could not read.
 
     `groups_said` are groups that earlier pages of this reading told of, as {id: (members, name)}; they are not staged again.
+    `keys_once`: of a key that comes again with another word neither word counts, where else the last one does.
     """
     # What the connector repeats of a record may itself be no text that can be kept.
     bad = [
@@ -97,7 +102,7 @@ def write(run: Run, page: Page, groups_said: dict[str, tuple[str, str]]) -> list
         for item in page.unreadable
     ]
     with connection.cursor() as cursor:
-        seen = _write_people(cursor, run, page, bad)
+        seen = _write_people(cursor, run, page, bad, keys_once=keys_once)
         _write_groups(cursor, run, page, bad, groups_said)
     _write_page(run, page, seen, bad)
     return bad
@@ -120,39 +125,48 @@ def forget(directory_id: UUID | None = None) -> int:
     return forgotten
 
 
-def _write_people(cursor: Any, run: Run, page: Page, bad: list[Unreadable]) -> list[str]:
+def _write_people(cursor: Any, run: Run, page: Page, bad: list[Unreadable], *, keys_once: bool) -> list[str]:
     """Stage whoever has news; returns the ids of the others who are there."""
-    told = _readable(page.people, bad)
-    news = _news(cursor, run, told)
+    torn: set[str] = set()
+    told = _readable(page.people, bad, torn)
+    if not keys_once:
+        torn.clear()
+    news = [*dict.fromkeys((*_news(cursor, run, told), *torn))]
     same = [external_id for external_id in told if external_id not in news]
     rows: dict[str, tuple[Any, ...]] = {}
     for external_id in news:
         person, digest = told[external_id]
         try:
-            rows[external_id] = _told(person, digest)
+            rows[external_id] = _told(person, digest, "torn" if external_id in torn else "told")
         except (Invalid, UnicodeError) as refusal:
             bad.append(_unreadable(external_id, refusal))
     rows |= {external_id: _removed(external_id) for external_id in _ids(page.removed, bad)}
-    if same:
+    if same and not keys_once:
         connection.ahead(_NO_NEWS, {"run": run.pk, "same": Jsonb(same, orjson.dumps)})
     if rows:
         cursor.execute(_TABLE)
         with cursor.copy("COPY page_person FROM STDIN") as copy:
             for row in rows.values():
                 copy.write_row(row)
-        cursor.execute(_PEOPLE, {"organization": run.organization_id, "run": run.pk})
+        values = {"organization": run.organization_id, "run": run.pk, "keys_once": keys_once}
+        cursor.execute(_PEOPLE, values)
     return [*same, *(external_id for external_id in page.present if _is_text(external_id))]
 
 
-def _readable(people: Iterable[Person], bad: list[Unreadable]) -> dict[str, tuple[Person, bytes]]:
-    """Return each person with their digest, the last word about each."""
+def _readable(
+    people: Iterable[Person], bad: list[Unreadable], torn: set[str]
+) -> dict[str, tuple[Person, bytes]]:
+    """Return each person with their digest, the last word about each; `torn` gets those of whom another word was said before."""
     told: dict[str, tuple[Person, bytes]] = {}
     for person in people:
         try:
             _check_id(person.external_id, "An external id")
             if person.version:
                 _check_id(person.version, "A version")
-            told[person.external_id] = (person, digest_of(person))
+            digest = digest_of(person)
+            if told.get(person.external_id, (person, digest))[1] != digest:
+                torn.add(person.external_id)
+            told[person.external_id] = (person, digest)
         except (Invalid, UnicodeError) as refusal:
             bad.append(_unreadable(person.external_id, refusal))
     return told
@@ -176,11 +190,11 @@ def _news(cursor: Any, run: Run, told: Mapping[str, tuple[Person, bytes]]) -> li
     ]
 
 
-def _told(person: Person, digest: bytes) -> tuple[Any, ...]:
+def _told(person: Person, digest: bytes, word: str) -> tuple[Any, ...]:
     user_name = check_user_name(person.user_name)
     profile = dict(person.profile)
     return (
-        person.external_id, "told", digest, user_name, key_of(user_name), key_of(email_of(profile)), Jsonb(profile, orjson.dumps),
+        person.external_id, word, digest, user_name, key_of(user_name), key_of(email_of(profile)), Jsonb(profile, orjson.dumps),
         person.active, person.version,
     )  # fmt: skip
 

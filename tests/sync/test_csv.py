@@ -5,9 +5,11 @@ from contextlib import suppress
 
 import pytest
 
-from identity import directory_kinds, pulls
+from identity import directory_kinds, pulls, tenancy
 from identity.directory_kinds import Field
 from identity.errors import Invalid
+from identity.models import Link, Membership
+from tasks.connectors import csv
 from tasks.connectors.csv import CsvConnector
 from tasks.connectors.faults import Misconfigured, NotUnderstood, ResyncNeeded
 from tasks.connectors.interface import kind_of
@@ -172,7 +174,45 @@ def test_a_key_that_stands_twice_makes_the_file_incomplete(acme, csv_pull):
     for _ in range(3):
         made = read_file(csv_pull, "No,Login\n1,amy\n1,bob\n1,cyd\n")
         assert [lack["code"] for lack in made.lacks] == ["key_twice"]
-        assert "2 rows" in made.lacks[0]["sentence"]
+    assert set(states(csv_pull).values()) == {"active"}
+    made = read_file(csv_pull, "No,Login\n1,amy\n1,amy\n1,amy\n")
+    assert made.lacks == [
+        {
+            "code": "key_twice",
+            "sentence": "2 rows have a key that another row has: each person stands in one row.",
+        }
+    ]
+
+
+@pytest.mark.parametrize("page_rows", [1, 2, 500])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "1,amy,a\n2,bob,b\n1,mallory,c",
+        "1,mallory,c\n2,bob,b\n1,amy,a",
+        "1,amelia,a\n2,bob,b\n1,mallory,c",
+        "1,amelia,a\n1,amelia,a\n2,bob,b\n1,mallory,c",
+    ],
+)
+def test_of_rows_that_differ_under_one_key_none_counts(acme, monkeypatch, rows, page_rows):
+    """A typing error in a number: nobody is renamed to somebody else, and nobody comes into their groups."""
+    monkeypatch.setattr(csv, "PAGE_ROWS", page_rows)
+    mapping = {"external_id": "No", "user_name": "Login", "groups": "Teams"}
+    csv_pull = pulls.create(acme, kind="csv", name="HR", settings={"mapping": mapping}, actor=SETUP)
+    assert read_file(csv_pull, "No,Login,Teams\n1,amy,a\n2,bob,b\n3,cyd,c\n").state == "done"
+    made = read_file(csv_pull, f"No,Login,Teams\n{rows}\n3,cyd,c\n4,dan,c\n5,eve,c\n5,eva,c\n")
+    assert made.state == "done"
+    assert made.lacks == [
+        {
+            "code": "key_twice",
+            "sentence": "2 keys stand in rows that differ, so none of these rows counts: 1, 5.",
+        }
+    ]
+    with tenancy.of(acme):
+        links = Link.objects.filter(directory=csv_pull.directory_id)
+        assert sorted(links.values_list("member__user_name", flat=True)) == ["amy", "bob", "cyd", "dan"]
+        team = Membership.objects.filter(group__display_name="c", ended_at__isnull=True)
+        assert sorted(team.values_list("member__user_name", flat=True)) == ["cyd", "dan"]
     assert set(states(csv_pull).values()) == {"active"}
 
 
