@@ -15,6 +15,7 @@ _TEXT_LENGTH_MAX: Final = 4096
 _SECRET_LENGTH_MAX: Final = 65_536
 _LIST_LENGTH_MAX: Final = 200
 _MAPPING_LENGTH_MAX: Final = 60
+_SHOWN_MAX: Final = 60
 
 FieldKind = Literal["text", "url", "number", "flag", "choice", "list", "mapping"]
 
@@ -23,7 +24,8 @@ FieldKind = Literal["text", "url", "number", "flag", "choice", "list", "mapping"
 class Field:
     """One thing that a kind is told. `in_scope`: another value changes who or what is read, so that the next run is previewed first.
 
-    `kind` "list" is of texts; "mapping" is an object of texts. `least` and `most` bound a number. `choices` are those of a choice.
+    `kind` "list" is of texts; "mapping" is an object of texts. `least` and `most` bound a number. `choices` are those of a choice, or what
+    a mapping may fill, and `needs` what it must.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Field:
     required: bool = False
     default: Any = None
     choices: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     least: int = 0
     most: int = 1_000_000_000
     in_scope: bool = False
@@ -155,13 +158,18 @@ def _list(_field: Field, value: object) -> str:
     return "" if fits else f"a list of at most {_LIST_LENGTH_MAX} texts"
 
 
-def _mapping(_field: Field, value: object) -> str:
-    fits = (
+def _mapping(field: Field, value: object) -> str:
+    if not (
         isinstance(value, Mapping)
         and len(value) <= _MAPPING_LENGTH_MAX
         and all(_is_word(item) for pair in value.items() for item in pair)
-    )
-    return "" if fits else f"an object of at most {_MAPPING_LENGTH_MAX} texts"
+    ):
+        return f"an object of at most {_MAPPING_LENGTH_MAX} texts"
+    strange = sorted(set(value) - set(field.choices))
+    if strange:
+        return f"an object that fills {', '.join(field.choices)}: {strange[0][:_SHOWN_MAX]} is none of them"
+    missing = [name for name in field.needs if value and name not in value]
+    return f"an object that fills {' and '.join(field.needs)}: {missing[0]} is missing" if missing else ""
 
 
 def _is_word(value: object) -> bool:

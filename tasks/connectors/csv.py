@@ -49,7 +49,8 @@ class CsvConnector(Connector):
     keys_once: ClassVar[bool] = True
     setting_fields: ClassVar[tuple[Field, ...]] = (
         Field(
-            "mapping", "Columns", "mapping", required=True, in_scope=True,
+            "mapping", "Columns", "mapping", required=True, in_scope=True, choices=(*TARGETS, *_OWN),
+            needs=("external_id", "user_name"),
             help='Which column fills what, as {"user_name": "Login"}. external_id and user_name are needed; there are '
             f"{', '.join(TARGETS)}, {', '.join(_OWN)}.",
         ),

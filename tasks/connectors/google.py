@@ -22,6 +22,7 @@ from tasks.connectors.faults import (
 )
 from tasks.connectors.http import Api, Onward, behind, caller, retry_after
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
+from tasks.connectors.mapping import TARGETS
 from tasks.connectors.oauth import JWT_GRANT, Tokens, assertion
 from tasks.connectors.paths import checked, profile_at
 
@@ -60,7 +61,10 @@ class GoogleConnector(Connector):
         Field("customer", "Customer", default="my_customer", in_scope=True),
         Field("org_unit", "Organizational unit", in_scope=True, help="Only people in this unit and below, as /Staff."),
         Field("groups", "Groups", "flag", default=True, in_scope=True, help="Whether groups and their members are read."),
-        Field("mapping", "Mapping", "mapping", default=MAPPING, in_scope=True, help="Which of Google's fields fills what, by dotted path."),
+        Field(
+            "mapping", "Mapping", "mapping", default=MAPPING, choices=TARGETS, in_scope=True,
+            help="Which of Google's fields fills what, by dotted path.",
+        ),
         Field("sentinel", "Canary", help="Somebody who must be in every listing; empty: the administrator, if no unit is chosen."),
         Field("api_url", "API address", "url", default="https://admin.googleapis.com"),
         Field("token_url", "Token address", "url", default="https://oauth2.googleapis.com/token"),

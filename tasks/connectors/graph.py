@@ -15,6 +15,7 @@ from tasks.connectors.faults import Fault, Misconfigured, NotUnderstood, ResyncN
 from tasks.connectors.graph_certificate import thumbprint
 from tasks.connectors.http import Api, Onward, caller
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
+from tasks.connectors.mapping import TARGETS
 from tasks.connectors.oauth import JWT_BEARER, Tokens, assertion
 from tasks.connectors.paths import checked, profile_at
 
@@ -40,7 +41,10 @@ class GraphConnector(Connector):
         Field("client_id", "Application (client) ID", required=True),
         Field("guests", "Guests", "flag", default=False, in_scope=True, help="Whether guests come in too."),
         Field("groups", "Groups", "flag", default=True, in_scope=True, help="Whether groups and their members are read."),
-        Field("mapping", "Mapping", "mapping", default=MAPPING, in_scope=True, help="Which property of a Graph user fills what."),
+        Field(
+            "mapping", "Mapping", "mapping", default=MAPPING, choices=TARGETS, in_scope=True,
+            help="Which property of a Graph user fills what.",
+        ),
         Field("sentinel", "Canary", help="The object id or user principal name of somebody who must be in every listing."),
         Field("api_url", "Graph address", "url", default="https://graph.microsoft.com", help="National clouds have their own."),
         Field("token_url", "Authority", "url", default="https://login.microsoftonline.com"),

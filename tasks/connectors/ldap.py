@@ -55,7 +55,10 @@ class LdapConnector(Connector):
         Field("groups_filter", "Filter of groups", default=_GROUPS, in_scope=True),
         Field("group_name", "Name of a group", default="cn", in_scope=True),
         Field("id_attribute", "Id", in_scope=True, help="What never changes. Empty: entryUUID, or objectGUID."),
-        Field("mapping", "Mapping", "mapping", in_scope=True, help=f"Which attribute fills what; there are {', '.join(TARGETS)}."),
+        Field(
+            "mapping", "Mapping", "mapping", choices=TARGETS, needs=("user_name",), in_scope=True,
+            help=f"Which attribute fills what; there are {', '.join(TARGETS)}.",
+        ),
         Field("changes", "Changes", "choice", default="none", choices=("none", "syncrepl", "usn"), help="none reads everybody each time."),
         Field("whole_hours", "Whole listing every", "number", default=24, most=720, help="Hours, where changes are read by usn."),
         Field("page_size", "Page size", "number", default=500, least=1, most=1000),

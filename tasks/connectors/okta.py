@@ -15,6 +15,7 @@ from identity.outbound import Answer, Caller
 from tasks.connectors.faults import Fault, Misconfigured, NotUnderstood, RateLimited, Unauthorized
 from tasks.connectors.http import Api, Onward, behind, caller, clock_of, next_link, retry_after
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
+from tasks.connectors.mapping import TARGETS
 from tasks.connectors.oauth import JWT_BEARER, Tokens, assertion
 from tasks.connectors.paths import checked, profile_at
 
@@ -42,7 +43,10 @@ class OktaConnector(Connector):
         Field("client_id", "Client ID", help="Of the service app, where a private key is used in place of an API token."),
         Field("token_url", "Token address", "url", help="Empty: /oauth2/v1/token of the Okta address."),
         Field("groups", "Groups", "flag", default=True, in_scope=True, help="Whether groups and their members are read."),
-        Field("mapping", "Mapping", "mapping", default=MAPPING, in_scope=True, help="Which field of a user fills what, by dotted path."),
+        Field(
+            "mapping", "Mapping", "mapping", default=MAPPING, choices=TARGETS, in_scope=True,
+            help="Which field of a user fills what, by dotted path.",
+        ),
         Field("whole_hours", "Whole listing every", "number", default=24, most=720, help="Hours; in between only changes. 0: each run."),
         Field("rate_percent", "Share of the rate limit", "number", default=50, least=1, most=100, help="Where to pause."),
         Field("sentinel", "Canary", help="The id or login of somebody who must be in every whole listing."),

@@ -285,6 +285,8 @@ def test_without_a_file_the_test_says_what_to_do():
         ({}, "settings.mapping"),
         ({"mapping": {}}, "settings.mapping"),
         ({"mapping": {"a": 1}}, "settings.mapping"),
+        ({"mapping": {**MAPPING, "display_name": "Name"}}, "settings.mapping"),
+        ({"mapping": {"external_id": "No"}}, "settings.mapping"),
         ({"mapping": MAPPING, "colour": "red"}, "settings.colour"),
         ({"mapping": MAPPING, "encoding": "klingon"}, "settings.encoding"),
         ({"mapping": MAPPING, "rows_min": True}, "settings.rows_min"),
@@ -296,6 +298,14 @@ def test_settings_are_checked_as_declared(values, path):
     with pytest.raises(Invalid) as refused:
         directory_kinds.check(CsvConnector.setting_fields, values, "settings")
     assert refused.value.field == path
+
+
+def test_a_mapping_is_refused_where_it_is_set_and_not_by_the_first_run(acme):
+    mapping = {"external_id": "No", "user_name": "Login", "display_name": "Name"}
+    with pytest.raises(Invalid, match="last_day: display_name is none of them"):
+        pulls.create(acme, kind="csv", name="HR", settings={"mapping": mapping}, actor=SETUP)
+    with pytest.raises(Invalid, match="fills external_id and user_name: user_name is missing"):
+        pulls.create(acme, kind="csv", name="HR", settings={"mapping": {"external_id": "No"}}, actor=SETUP)
 
 
 def test_a_refused_credential_is_not_repeated():
