@@ -119,22 +119,28 @@ def delete(group: Group, *, actor: Actor) -> Ended:
     return Ended(removed, places)
 
 
-def restore(group: Group, *, actor: Actor) -> Group:
-    """Bring a deleted group back, empty; one that is there stays as it is. Raises NameTaken, ExternalIdTaken where it was made anew."""
+def restore(group: Group, *, actor: Actor, display_name: str | None = None) -> Group:
+    """Bring a deleted group back, empty, with what it brings, under another name if one is given; one that is there stays as it is.
+
+    Raises Invalid, and NameTaken, ExternalIdTaken where it was made anew.
+    """
     with tenancy.change(group.organization_id):
         locked = Group.objects.select_for_update().get(pk=group.pk)
         if locked.ended_at is None:
             return locked
         before, locked.ended_at = locked.ended_at, None
+        name = locked.display_name if display_name is None else checked_name(display_name)
+        renamed = {} if name == locked.display_name else {"display_name": [locked.display_name, name]}
+        locked.display_name, locked.display_name_key = name, key_of(name)
         locked.changed_at = timezone.now()
         locked.version += 1
-        locked.save(update_fields=["ended_at", "changed_at", "version"])
+        locked.save(update_fields=["ended_at", "display_name", "display_name_key", "changed_at", "version"])
         record(
             Event.GROUP_CHANGE,
             organization_id=locked.organization_id,
             actor=actor,
             subject=subject_of(locked),
-            changes={"ended_at": [before, None]},
+            changes={"ended_at": [before, None], **renamed},
         )
     return locked
 

@@ -23,12 +23,21 @@ UPDATE identity_step step SET group_id = row.group_id FROM unnest(%(keys)s::text
 
 
 def create(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
-    """Create the groups, empty. Each of these raises Refusal, and then nothing of it has happened."""
-    formed = [Formed(step.label, step.external_id) for step in steps]
+    """Create the groups, empty; one that was here under its key is there again, and brings what it brought.
+
+    Each of these raises Refusal, and then nothing of it has happened.
+    """
+    ended = _ended(run, steps)
+    formed = [Formed(step.label, step.external_id) for step in steps if step.external_id not in ended]
     made = group_batches.create(run.directory.organization, formed, actor=actor, directory=run.directory)
+    back = [
+        groups.restore(ended[step.external_id], actor=actor, display_name=step.label)
+        for step in steps
+        if step.external_id in ended
+    ]
     values: dict[str, Any] = {
-        "organization": run.organization_id, "run": run.pk, "keys": [step.external_id for step in steps],
-        "groups": [group.pk for group in made],
+        "organization": run.organization_id, "run": run.pk, "keys": [group.external_id for group in (*made, *back)],
+        "groups": [group.pk for group in (*made, *back)],
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_NAME, values)
@@ -83,6 +92,18 @@ def move(run: Run, steps: Sequence[Due], actor: Actor) -> Done:
 ACTIONS: Final[dict[str, Callable[[Run, Sequence[Due], Actor], Done]]] = {
     "group_create": create, "group_link": link, "group_rename": rename, "members": move, "group_end": end,
 }  # fmt: skip
+
+
+def _ended(run: Run, steps: Sequence[Due]) -> dict[str | None, Group]:
+    """Return by key the groups of the directory that have ended; the last one, where there were several."""
+    keys = [step.external_id for step in steps]
+    mine = Group.objects.filter(
+        organization=run.organization_id,
+        directory=run.directory_id,
+        external_id__in=keys,
+        ended_at__isnull=False,
+    )
+    return {group.external_id: group for group in mine.order_by("ended_at")}
 
 
 def _group(run: Run, step: Due) -> Group:

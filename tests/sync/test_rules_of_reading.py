@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from identity import directories, members, sync_runs, tenancy
+from identity import access, directories, mappings, members, sync_runs, tenancy
 from identity.models import Group, Member, Run
 from tasks.connectors.faults import Unreachable
 from tasks.connectors.interface import End, Page, Unreadable
@@ -168,6 +168,23 @@ def test_7_a_group_that_is_absent_twice_ends(hr, acme):
     run(hr)
     with tenancy.of(acme):
         assert Group.objects.filter(ended_at__isnull=True).count() == 0
+
+
+def test_7_a_group_that_comes_back_is_the_same_and_brings_what_it_brought(hr, acme):
+    listing(*crowd(10), groups=[("team", ["p00"])])
+    run(hr)
+    with tenancy.of(acme):
+        team = Group.objects.get()
+    mappings.replace(team, mappings.Mapping(roles=("auditor",)), actor=ADA)
+    listing(*crowd(10))
+    run(hr)
+    run(hr)
+    listing(*crowd(10), groups=[("team", ["p01"])])
+    assert run(hr).counts == {"group_create": 1, "members": 1}
+    with tenancy.of(acme):
+        assert Group.objects.get().pk == team.pk
+        assert [held.name for held in access.roles_of(member_of(hr, "p01"))] == ["auditor"]
+        assert access.roles_of(member_of(hr, "p00")) == []
 
 
 # --- 11: late news -------------------------------------------------------------------------------------
