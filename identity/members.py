@@ -109,11 +109,12 @@ def change(
 
     `active` False suspends, True reactivates. `external_id` is the one of `directory`. Nothing different: nothing is
     written. `holder` is the person who acts: user name and address of somebody who may do more are not theirs to change.
-    Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, Offboarded, SuspendedHere (a directory reactivates), Forbidden,
-    and Conflict if `expected_version` differs.
+    Raises Invalid, UserNameTaken, EmailTaken, ExternalIdTaken, Offboarded (also for one who was erased: what was forgotten is not written
+    anew), SuspendedHere (a directory reactivates), Forbidden, and Conflict if `expected_version` differs.
     """
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
+        _refuse_erased(locked)
         if expected_version is not None and locked.version != expected_version:
             raise Conflict(f"The member is of version {locked.version} by now: read it again.")
         return change_locked(
@@ -218,10 +219,7 @@ def reinstate(member: Member, *, actor: Actor, with_access: bool, reason: str = 
     """
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
-        if locked.erased_at is not None:
-            raise Offboarded(
-                "This person was erased: nobody knows any more who they were. Bring them in anew."
-            )
+        _refuse_erased(locked)
         if locked.state == Member.State.SUSPENDED:
             _reactivate_locked(locked, actor=actor, reason=reason)
         elif locked.state == Member.State.OFFBOARDED:
@@ -276,6 +274,11 @@ def _take_back(
         external_id=external_id if external_id is not None else UNSET,
     )
     return Provisioned(member, revived=revived, linked=known.needs_link)
+
+
+def _refuse_erased(member: Member) -> None:
+    if member.erased_at is not None:
+        raise Offboarded("This person was erased: nobody knows any more who they were. Bring them in anew.")
 
 
 def _reactivate_locked(member: Member, *, actor: Actor, reason: str, by_directory: bool = False) -> None:

@@ -110,6 +110,15 @@ def test_only_who_is_out_is_erased_once_and_never_comes_back(acme, jane):
     assert join(acme, "jane@acme.example").pk != jane.pk
 
 
+def test_nobody_writes_anew_what_was_forgotten(acme, ada, lived):
+    erasure.erase(lived, actor=SETUP)
+    body = {"user_name": "jane@acme.example", "email": "jane@acme.example"}
+    answer = token_of(ada).patch(f"/organizations/acme/members/{lived.pk}", body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "offboarded")
+    with tenancy.of(acme):
+        assert Member.objects.get(pk=lived.pk).user_name == f"erased-{lived.pk}"
+
+
 def test_the_record_of_nobody_can_be_deleted_without_an_erasure(acme, jane):
     with pytest.raises(DatabaseError), tenancy.of(acme):
         Detail.objects.all().delete()
