@@ -12,7 +12,7 @@ from audit.ids import earliest
 from audit.models import Detail, Entry
 from identity import looking
 from identity.models import Directory
-from scim import exchange
+from scim import exchange, log_rows
 from scim.exchange import Exchange
 from scim.models import LoggedRequest
 
@@ -50,6 +50,8 @@ def page(
 
     A filter goes through so many requests at a time (identity.looking): a page may be short, or empty, and have a next one.
     """
+    if after is None:
+        log_rows.await_reads()
     every = LoggedRequest.objects.filter(organization=directory.organization_id, directory=directory)
     if wanted.resource_id:
         every = every.filter(resource_id=wanted.resource_id)

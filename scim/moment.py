@@ -21,7 +21,7 @@ from identity.errors import Refusal, was_stopped
 from identity.models import Group
 from identity.postgresql.flush import Rows, Statement
 from identity.together import ApartError, Together
-from scim import authentication, credential, people, queries
+from scim import authentication, credential, people, queries, request_log
 from scim.authentication import Caller
 from scim.errors import ScimError
 from scim.membership import Changes
@@ -100,6 +100,9 @@ def _carry_out(lot: Sequence[Part]) -> None:
         if has_waited or conflicts.is_one(error) or was_stopped(error):
             raise ApartError from error
         raise
+    request_log.answered_together(
+        [(part.request, part.answer, part.context) for part in lot if part.answer is not None]
+    )
 
 
 def _carry_out_as_one(lot: Sequence[Part]) -> None:

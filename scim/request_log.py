@@ -1,34 +1,33 @@
-"""Writes down each request of a directory: after its answer is known, by one statement of its own.
+"""Writes down each request of a directory, after its answer is known and outside of its transaction.
 
 The row is written for people who look for what their identity provider sent. It may be lost with a power cut, so nobody waits for the
-disk; a request that crashes is written down too, as status 500.
+disk; a request that crashes is written down too, as status 500. How rows get into PostgreSQL: scim/log_rows.py.
 Why: docs/decisions/scim-request-log.md.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import structlog
 from django.db import Error
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from audit import context
 from audit.ids import uuid7
-from audit.schema import ORGANIZATION_SETTING
 from identity import directories, directory_settings
 from identity.models import Token
-from identity.postgresql.flush import Statement
-from identity.tenancy import connection
-from scim import exchange, masking, profiles, registry, throttle
+from identity.secrets import UnsealError
+from scim import exchange, log_rows, masking, profiles, registry, throttle
 from scim.authentication import Caller, RefusedTokenError
 from scim.errors import Code, ScimError, of_crash
+from scim.log_rows import Row
 from scim.normaliser import Patch, Resource
 
 WARNINGS_MAX: Final = 200
@@ -37,17 +36,6 @@ _REFUSED_FROM: Final = 400
 _PATH_CHARACTERS_MAX: Final = 1000
 _USER_AGENT_CHARACTERS_MAX: Final = 300
 _ATTRIBUTE: Final = "scim_seen"
-# One round trip, and its own transaction, since they are sent together.
-_SET: Final = (
-    f"SELECT set_config('{ORGANIZATION_SETTING}', %s, true), set_config('synchronous_commit', 'off', true)"
-)
-_INSERT: Final = """
-INSERT INTO scim_loggedrequest (id, organization_id, directory_id, token_id, happened_at, method, path, resource_id, status, code,
-                                duration_us, warnings, client, user_agent, request_id, exchange)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
-
-log = structlog.get_logger("rollcall.scim")
 
 
 @dataclass(slots=True)
@@ -59,6 +47,7 @@ class Seen:
     token: Token | None = None
     raw: bytes | None = None
     refusal: ScimError | None = None
+    is_written: bool = False
 
 
 class Answered:
@@ -79,12 +68,12 @@ def watching(request: HttpRequest) -> Iterator[Answered]:
         seen.refusal = of_crash(crash)
         raise
     finally:
-        if seen.token is not None and seen.token.directory is not None and _is_kept(seen, seen.token):
-            try:
-                _write(request, seen, seen.token, answered.response)
-            except Error as error:
-                # What was asked is done or refused by now; a full disk must not turn it into a failure.
-                log.error("request_log_failed", error=type(error).__name__)  # noqa: TRY400 - no traceback with people's data
+        if seen.token is not None and not seen.is_written and _is_kept(seen, seen.token):
+            rows = _rows(request, seen, seen.token, answered.response)
+            if seen.refusal is None and _only_reads(request):
+                log_rows.write_read(rows)
+            else:
+                log_rows.write(rows)
         # By its traceback it holds the request, which would hold itself until garbage is collected.
         seen.refusal = None
 
@@ -109,8 +98,24 @@ def called(request: HttpRequest, who: Caller) -> None:
     directories.note_heard(who.directory)
 
 
+def answered_together(several: Sequence[tuple[HttpRequest, HttpResponse, Context]]) -> None:
+    """Write down requests that one transaction has done, each in its context, by one of their own: before any of them is answered."""
+    rows: list[Row] = []
+    for request, response, own in several:
+        seen = of(request)
+        if seen.token is not None and _is_kept(seen, seen.token):
+            rows += own.run(_rows, request, seen, seen.token, response)
+            seen.is_written = True
+    log_rows.write(rows)
+
+
+def _only_reads(request: HttpRequest) -> bool:
+    return request.method in {"GET", "HEAD"} or request.path.endswith("/.search")
+
+
 def _is_kept(seen: Seen, token: Token) -> bool:
-    assert token.directory is not None  # noqa: S101 - the caller has looked
+    if token.directory is None:
+        return False
     if not directory_settings.effective(token.directory.settings)["request_log_days"]:
         return False
     # Whoever is refused for the token or for the number alone could fill the log for nothing.
@@ -120,7 +125,16 @@ def _is_kept(seen: Seen, token: Token) -> bool:
     return not is_free or throttle.may_note(token, "log")
 
 
-def _write(request: HttpRequest, seen: Seen, token: Token, response: HttpResponseBase | None) -> None:
+def _rows(request: HttpRequest, seen: Seen, token: Token, response: HttpResponseBase | None) -> list[Row]:
+    """Return the row of a request; none where its key is away, or PostgreSQL, which is logged."""
+    try:
+        return [_row(request, seen, token, response)]
+    except (Error, UnsealError) as error:
+        log_rows.lost(error)
+        return []
+
+
+def _row(request: HttpRequest, seen: Seen, token: Token, response: HttpResponseBase | None) -> Row:
     row_id = uuid7()
     agent = request.META.get("HTTP_USER_AGENT", "")[:_USER_AGENT_CHARACTERS_MAX]
     query = request.META.get("QUERY_STRING", "")
@@ -137,8 +151,6 @@ def _write(request: HttpRequest, seen: Seen, token: Token, response: HttpRespons
         query=masking.query(query, hidden),
         headers=_headers(request),
     )
-    if connection.in_atomic_block:
-        raise RuntimeError("a request is written down after everything, not in somebody's transaction")
     sealed = exchange.seal(token.organization_id, row_id, kept)
     values: tuple[Any, ...] = (
         row_id, token.organization_id, token.directory_id, token.pk, seen.happened_at, request.method or "",
@@ -148,7 +160,7 @@ def _write(request: HttpRequest, seen: Seen, token: Token, response: HttpRespons
         int((time.perf_counter() - seen.begun) * 1_000_000), Jsonb(warnings),
         profiles.seen_in(agent, query), agent, context.current().request_id, sealed,
     )  # fmt: skip
-    connection.ask(Statement(_SET, [str(token.organization_id)]), Statement(_INSERT, values))
+    return Row(token.organization_id, values)
 
 
 def _body(request: HttpRequest, seen: Seen) -> bytes:

@@ -52,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.add_argument(
         "--write", type=Path, help="a file that gets the table in place of the last one for so many members"
     )
+    asked.add_argument("--log", action="store_true", help="with the directory's log of requests")
     options = asked.parse_args(arguments)
+    if options.log and options.write:
+        asked.error("the table that is kept is that without the log of requests")
     if options.peers_members is None:
         options.peers_members = min(options.members, PEERS_MEMBERS_MAX)
     if options.peers_members < crowd.PEERS_LEAST:
@@ -75,12 +78,15 @@ def _measure(options: argparse.Namespace, data: Path, keep: Path) -> table.Resul
     if options.members > MANY:
         few = data.with_name("few")
         few.mkdir(parents=True)
-        with servers.product(few) as ours, psycopg.connect(_database(few), autocommit=True) as connection:
+        with (
+            servers.product(few, is_logged=options.log) as ours,
+            psycopg.connect(_database(few), autocommit=True) as connection,
+        ):
             crowd.bring_in(connection, FEW)
             acts = crowd.scene(connection, ours, groups=GROUPS).acts()
             _rates(results, table.FEW, acts, only, options.seconds)
     data.mkdir(parents=True)
-    with servers.product(data) as ours, ExitStack() as stack:
+    with servers.product(data, is_logged=options.log) as ours, ExitStack() as stack:
         connection = stack.enter_context(psycopg.connect(_database(data), autocommit=True))
         crowd.bring_in(connection, options.members)
         many = MANY if options.members > MANY else 0

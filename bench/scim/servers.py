@@ -60,8 +60,8 @@ def _listens(port: int) -> bool:
 
 
 @contextmanager
-def product(data: Path) -> Iterator[Peer]:
-    """Run the product and give an organization's directory in it: no limit, no guard against bursts, no log of requests.
+def product(data: Path, *, is_logged: bool = False) -> Iterator[Peer]:
+    """Run the product and give an organization's directory in it: no limit, no guard against bursts, mostly no log of requests.
 
     The three are settings of a directory; a bench would run into the first two, and the peers have nothing like the third.
     """
@@ -69,7 +69,7 @@ def product(data: Path) -> Iterator[Peer]:
     command = [sys.executable, "manage.py", "up", "--empty", "--port", str(port), "--data", str(data)]
     environment = {"ROLLCALL_OPERATOR_TOKEN": TOKEN, "ROLLCALL_WEB_WORKERS": str(WORKERS)}
     with running(command, port, data / "bench.log", environment):
-        token = directory_of(Peer("product", port, "/api/v1", TOKEN))
+        token = directory_of(Peer("product", port, "/api/v1", TOKEN), is_logged=is_logged)
         yield Peer("Rollcall", port, "/scim/v2", token)
 
 
