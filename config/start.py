@@ -1,5 +1,6 @@
 """What web, worker and clock check before they start, and the programs that they then become."""
 
+import multiprocessing
 import os
 import sys
 import time
@@ -74,6 +75,15 @@ def check_database() -> None:
         roles.refuse_powerful(settings.DATABASE_URL)
     except (suited.UnsuitedError, roles.RoleError) as error:
         raise CommandError(str(error)) from error
+
+
+def check_semaphores() -> None:
+    """Refuse a system without semaphores: a worker ends at once for want of them, with a word that says nothing of it."""
+    try:
+        multiprocessing.get_context("fork").Lock()
+    except OSError as error:
+        message = f"Workers need the system's semaphores, and it gives none: {error}. On Linux they are files in /dev/shm, a tmpfs."
+        raise CommandError(message) from error
 
 
 def when_it_answers(setting: str, ask: Callable[[], None]) -> None:

@@ -43,6 +43,7 @@ class Command(BaseCommand):
         try:
             with alone(data):
                 _refuse_busy(bind, port)
+                start.check_semaphores()
                 self._run(data, bind, port, empty=empty)
         except (AlreadyRunningError, embedded.EmbeddedError, roles.RoleError) as error:
             raise CommandError(str(error)) from error

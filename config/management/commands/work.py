@@ -25,5 +25,6 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, processes: int, only: str, **__: Any) -> None:
         """Check what must hold, then become the worker."""
+        start.check_semaphores()
         start.check_database()
         start.become(start.worker(processes, QUEUES.get(only, "")))
