@@ -38,26 +38,52 @@ _EXPIRE_TOKENS: Final = f"""{_DUE.format(table="identity_token", ended="revoked_
 UPDATE identity_token gone SET revoked_at = %(now)s FROM due WHERE gone.organization_id = %(organization)s AND gone.id = due.id
 RETURNING gone.id, gone.prefix
 """  # noqa: S608 - the same
+# The rows are held in the order of their ids, and waited for: whatever came through the connection is to end. Arrays, since joined without
+# statistics each was looked for among all.
+_END_OF_CONNECTION: Final = """
+WITH held AS MATERIALIZED (
+  SELECT id FROM identity_session WHERE organization_id = %(organization)s AND ended_at IS NULL AND id = ANY (ARRAY(
+    SELECT id FROM identity_session
+     WHERE organization_id = %(organization)s AND connection_id = %(connection)s AND ended_at IS NULL LIMIT %(most)s))
+   ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE identity_session gone SET ended_at = %(now)s, end_reason = %(reason)s FROM identity_member member
+ WHERE gone.organization_id = %(organization)s AND gone.id = ANY (ARRAY(SELECT id FROM held))
+   AND member.organization_id = gone.organization_id AND member.id = gone.member_id
+RETURNING gone.id, member.id, member.user_name
+"""
+# Of one connection, in one transaction.
+_AT_ONCE: Final = 20_000
+
+
+def end_of_connection(organization_id: UUID, connection_id: UUID, *, actor: Actor, reason: str) -> int:
+    """End every open session that came through the connection, so many a transaction; returns how many.
+
+    Whoever came in by it may have hundreds of thousands: what is ended stays ended, whatever becomes of the others.
+    """
+    values = {"connection": connection_id, "reason": reason}
+    ended = 0
+    while True:
+        with tenancy.change(organization_id):
+            gone = _gone(_END_OF_CONNECTION, organization_id, _AT_ONCE, **values)
+            record_all(_lines_of_sessions(gone, organization_id, actor, reason))
+        if not gone:
+            return ended
+        ended += len(gone)
 
 
 def expire_sessions(organization_id: UUID, *, most: int, actor: Actor) -> int:
     """Close the sessions whose time has passed, the oldest and at most so many, by one statement; returns how many."""
     with tenancy.change(organization_id):
-        gone = _expired(_EXPIRE_SESSIONS, organization_id, most)
-        record_all(
-            Line(
-                Event.SESSION_END, organization_id, actor, Subject("session", str(session_id), user_name),
-                data={"reason": "expired", "member": str(member_id)},
-            )
-            for session_id, member_id, user_name in gone
-        )  # fmt: skip
+        gone = _gone(_EXPIRE_SESSIONS, organization_id, most)
+        record_all(_lines_of_sessions(gone, organization_id, actor, "expired"))
     return len(gone)
 
 
 def expire_tokens(organization_id: UUID, *, most: int, actor: Actor) -> int:
     """Close the tokens whose time has passed, for the record, as `expire_sessions`: they opened nothing since then."""
     with tenancy.change(organization_id):
-        gone = _expired(_EXPIRE_TOKENS, organization_id, most)
+        gone = _gone(_EXPIRE_TOKENS, organization_id, most)
         record_all(
             Line(Event.TOKEN_EXPIRE, organization_id, actor, Subject("token", str(token_id), prefix))
             for token_id, prefix in gone
@@ -65,8 +91,20 @@ def expire_tokens(organization_id: UUID, *, most: int, actor: Actor) -> int:
     return len(gone)
 
 
-def _expired(sql: str, organization_id: UUID, most: int) -> list[tuple[Any, ...]]:
-    return tenancy.asked(sql, {"organization": organization_id, "now": timezone.now(), "most": most})
+def _gone(sql: str, organization_id: UUID, most: int, **more: Any) -> list[tuple[Any, ...]]:
+    return tenancy.asked(sql, {"organization": organization_id, "now": timezone.now(), "most": most, **more})
+
+
+def _lines_of_sessions(
+    gone: Iterable[tuple[Any, ...]], organization_id: UUID, actor: Actor, reason: str
+) -> Iterable[Line]:
+    return (
+        Line(
+            Event.SESSION_END, organization_id, actor, Subject("session", str(session_id), user_name),
+            data={"reason": reason, "member": str(member_id)},
+        )
+        for session_id, member_id, user_name in gone
+    )  # fmt: skip
 
 
 def lines_of(

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from audit import context
 from audit.events import Event
-from audit.record import Actor, Line, Subject, record, record_all
+from audit.record import Actor, Subject, record
 from identity import rows, second_factors, tenancy
 from identity import secrets as sealing
 from identity.errors import Forbidden, Invalid, OrganizationSuspended
@@ -183,25 +183,6 @@ def end(session: Session, *, actor: Actor, reason: str) -> None:
                 subject=Subject("session", str(session.pk), session.member.user_name),
                 data={"member": str(session.member_id), "reason": reason},
             )
-
-
-def end_of_connection(organization_id: UUID, connection_id: UUID, *, actor: Actor, reason: str) -> int:
-    """End every open session that came through the connection, in the caller's transaction; returns how many."""
-    mine = Session.objects.filter(
-        organization=organization_id, connection_id=connection_id, ended_at__isnull=True
-    )
-    found = list(mine.select_for_update(of=("self",)).select_related("member").order_by("pk"))
-    Session.objects.filter(organization=organization_id, pk__in=[session.pk for session in found]).update(
-        ended_at=timezone.now(), end_reason=reason
-    )
-    record_all(
-        Line(
-            Event.SESSION_END, organization_id, actor, Subject("session", str(session.pk), session.member.user_name),
-            data={"member": str(session.member_id), "reason": reason},
-        )
-        for session in found
-    )  # fmt: skip
-    return len(found)
 
 
 def of_name_id(

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import alarms, sessions, tenancy
+from identity import alarms, credential_ends, tenancy
 from saml.connections import actor_of, subject_of
 from saml.models import Connection, IdpCertificate
 
@@ -59,7 +59,6 @@ def note_use(connection: Connection, fingerprint: str) -> bool:
 
 def end_sessions(connection: Connection, *, actor: Actor) -> int:
     """End every open session that came through the connection; returns how many. Nothing to end, nothing written."""
-    with tenancy.change(connection.organization_id):
-        return sessions.end_of_connection(
-            connection.organization_id, connection.pk, actor=actor, reason="connection_sessions_ended"
-        )
+    return credential_ends.end_of_connection(
+        connection.organization_id, connection.pk, actor=actor, reason="connection_sessions_ended"
+    )

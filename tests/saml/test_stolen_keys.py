@@ -2,10 +2,11 @@
 
 import pytest
 
+from audit.record import record_all
 from demo.idp_keys import key_pair
 from demo.idp_messages import TestIdp
-from identity import members, sessions, tenancy
-from identity.models import Member, OutgoingMail
+from identity import credential_ends, members, sessions, tenancy
+from identity.models import Member, OutgoingMail, Session
 from tests.api.client import token_of
 from tests.conftest import SETUP, join
 from tests.console.conftest import visit
@@ -13,6 +14,12 @@ from tests.saml.documents import IDP
 from tests.saml.door import Browser, attempts_of, connect, entries, last_attempt, prove, refused
 
 pytestmark = pytest.mark.usefixtures("db")
+MANY = """
+INSERT INTO identity_session (id, organization_id, digest, member_id, epoch, connection_id, session_index, awaits_factor, started_at,
+  seen_at, expires_at, end_reason, ip, user_agent)
+SELECT id, %s, sha256(id::text::bytea), %s, 0, %s, '', false, now(), now(), now() + interval '1 day', '', '', ''
+  FROM (SELECT uuidv7() AS id, n FROM generate_series(1, %s) AS n) AS made
+"""
 STOLEN = TestIdp(keys=key_pair("next"))
 
 
@@ -80,3 +87,20 @@ def test_sessions_of_a_connection_are_ended_on_its_page_by_whoever_may(acme, bro
     answer = visit(ada).post(path, follow=True)
     assert b"1 sessions that came through" in answer.content
     assert browser.client.get("/me").status_code == 302
+
+
+def test_very_many_sessions_are_ended_turn_by_turn(acme, browser, ada, eraser, monkeypatch):
+    eraser.execute("SET session_replication_role = replica")
+    eraser.execute(MANY, [acme.pk, ada.pk, browser.connection.pk, 70])
+    eraser.execute("SET session_replication_role = origin")
+    turns = []
+    monkeypatch.setattr(credential_ends, "_AT_ONCE", 20)
+    monkeypatch.setattr(
+        credential_ends, "record_all", lambda lines: turns.append(len(record_all(list(lines))))
+    )
+    path = f"/organizations/acme/connections/{browser.connection.pk}/sessions"
+    assert token_of(ada).delete(path).json() == {"ended": 70}
+    assert turns == [20, 20, 20, 10, 0]
+    assert len(entries(acme, "session.end")) == 70
+    with tenancy.of(acme):
+        assert not Session.objects.filter(connection_id=browser.connection.pk, ended_at=None).exists()
