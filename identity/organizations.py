@@ -5,11 +5,12 @@ import zoneinfo
 from functools import cache
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import rows, tenancy
+from identity import looking, rows, tenancy
 from identity.errors import Conflict, Invalid, NotFound
 from identity.models import Deletion, Kind, Member, Organization, Role
 from identity.roles import BUILT_IN
@@ -223,10 +224,17 @@ def _check_values(values: dict[str, Any]) -> None:
 
 
 def _claim_emails(organization: Organization) -> None:
-    """Fill or empty the unique column of every member: the constraint refuses where two share an address."""
-    members = Member.objects.filter(organization=organization)
-    if not organization.email_unique:
-        members.update(email_claim=None)
-        return
-    for member in members.exclude(email_key="").only("id", "email_key"):
-        members.filter(pk=member.pk).update(email_claim=member.email_key, changed_at=timezone.now())
+    """Fill or empty the unique column of every member, so many a statement: the constraint refuses where two share an address."""
+    here = Member.objects.filter(organization=organization)
+    rest = here.order_by("pk")
+    while True:
+        end = looking.edge(rest)
+        part = rest if end is None else rest.filter(pk__lte=end)
+        if organization.email_unique:
+            lacking = part.exclude(email_key="").filter(email_claim__isnull=True)
+            lacking.order_by().update(email_claim=F("email_key"), changed_at=timezone.now())
+        else:
+            part.exclude(email_claim=None).order_by().update(email_claim=None)
+        if end is None:
+            return
+        rest = here.filter(pk__gt=end).order_by("pk")

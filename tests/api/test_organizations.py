@@ -1,9 +1,23 @@
 """Organizations over the API."""
 
 import pytest
+from django.db import connection
+from django.db.models import F
 
+from audit.events import Event
+from audit.record import Subject, record
+from identity import looking, tenancy
+from identity.models import Member
 from tests.api.client import browser_of, operator, recorded, token_of
+from tests.conftest import SETUP
 
+MANY = """
+INSERT INTO identity_member (id, organization_id, password, user_name, user_name_key, email, email_key, display_name, profile, state,
+  state_reason, version, session_epoch, created_at, changed_at)
+SELECT uuidv7(), %s, '!', name, name, address, address, name, '{}', 'active', '', 1, 0, now(), now()
+  FROM (SELECT 'p' || n || '@x' AS name, CASE n WHEN 0 THEN '' ELSE 'p' || n || '@x' END AS address
+          FROM generate_series(0, 101) AS n) AS made
+"""
 NEW = {"name": "Initech", "slug": "initech", "access_model": "company_shop"}
 
 
@@ -115,6 +129,39 @@ def test_an_administrator_changes_settings_and_the_record_tells(acme, ada):
         "defaults": [{}, {"roles": []}],
     }
     assert entry["actor"]["kind"] == "token"
+
+
+def test_addresses_of_very_many_become_unique_so_many_a_statement(acme, ada, eraser, monkeypatch):
+    eraser.execute("SET session_replication_role = replica")
+    eraser.execute(MANY, [acme.pk])
+    eraser.execute("SET session_replication_role = origin")
+    monkeypatch.setattr(looking, "ROWS", 40)
+    api = token_of(ada)
+
+    def claimed():
+        with tenancy.of(acme):
+            here = Member.objects.filter(organization=acme)
+            return here.filter(email_claim=F("email_key")).count(), here.filter(email_claim=None).count()
+
+    for is_unique, expected in ((True, (102, 1)), (False, (0, 103))):
+        updates = []
+
+        def noted(execute, sql, parameters, many, context, updates=updates):
+            found = execute(sql, parameters, many, context)
+            if sql.startswith('UPDATE "identity_member"'):
+                updates.append(context["cursor"].rowcount)
+            return found
+
+        with connection.execute_wrapper(noted):
+            assert api.patch("/organizations/acme", {"email_unique": is_unique}).status_code == 200
+        assert claimed() == expected
+        assert (sum(updates), len(updates)) == (102, 3)
+    with tenancy.change(acme):
+        Member.objects.filter(organization=acme, user_name="p7@x").update(email_key="p8@x")
+        record(Event.MEMBER_CHANGE, organization_id=acme.pk, actor=SETUP, subject=Subject("member", "x"))
+    refused = api.patch("/organizations/acme", {"email_unique": True})
+    assert (refused.status_code, refused.json()["code"]) == (409, "email_taken")
+    assert claimed() == (0, 103)
 
 
 def test_an_empty_change_writes_nothing(acme, ada):
