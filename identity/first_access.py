@@ -84,13 +84,16 @@ def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool 
     """Put what the identity provider asserted in the place of the defaults, the first time only.
 
     An aspect it says nothing about (None) keeps its defaults; `final` (a sign-in) closes that aspect too, so that a
-    later assertion changes nothing. Resources and roles that the organization does not have give no access and are recorded.
+    later assertion changes nothing. Resources and roles that the organization does not have give no access and are recorded. Whoever is
+    offboarded is given nothing, and the aspect stays open.
     """
     with tenancy.change(member.organization_id):
         if _is_settled(member):
             # Each later sign-in: what was applied once stays applied, so nothing need be locked to know it.
             return Applied()
         member = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+        if member.state == Member.State.OFFBOARDED:
+            return Applied()
         return _apply(member, wanted, actor, final=final)
 
 

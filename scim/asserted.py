@@ -60,12 +60,14 @@ def apply(member: Member, profile: Mapping[str, Any], *, actor: Actor, notices: 
         notices.add("unknown_access", "roles", name)
     for name in applied.spared:
         notices.add("administrator_kept", "roles", f"{name} kept; nobody else is administrator")
+    is_out = member.state == Member.State.OFFBOARDED
+    why = "they are offboarded" if is_out else "first permissions were given before"
     for path, said, stage in (
         ("entitlements", asserted.grants, FirstAccess.Stage.ASSERTED_GRANTS),
         ("roles", asserted.roles, FirstAccess.Stage.ASSERTED_ROLES),
     ):
         if said is not None and stage not in applied.stages:
-            notices.add("first_access_over", path, "kept; first permissions were given before")
+            notices.add("first_access_over", path, f"kept; {why}")
 
 
 def _values(profile: Mapping[str, Any], name: str) -> list[str]:

@@ -48,6 +48,24 @@ def access(acme):
     return {(a.key, a.permission, a.origin) for a in grants.effective(member)}, roles.names_of(member)
 
 
+def test_nothing_is_given_to_somebody_who_is_offboarded(idp, acme):
+    made = idp.create("ines@acme.example", externalId="00u1")
+    with tenancy.of(acme):
+        ines = Member.objects.get(pk=made["id"])
+    members.offboard(ines, actor=SETUP)
+    answer = idp.patch(f"/Users/{ines.pk}", {"op": "add", "path": "entitlements", "value": ENTITLEMENTS})
+    assert answer.status == 200
+    with tenancy.of(acme):
+        assert not grants.open_grants(ines).exists()
+        warnings = LoggedRequest.objects.latest("happened_at", "id").warnings
+    assert [(each["code"], each["note"]) for each in warnings] == [
+        ("first_access_over", "kept; they are offboarded")
+    ]
+    members.reinstate(ines, actor=SETUP, with_access=False)
+    with tenancy.of(acme):
+        assert not grants.open_grants(ines).exists()
+
+
 def test_without_an_assertion_the_defaults_stand(acme, idp):
     idp.post("/Users", person(roles=[], entitlements=[]))
     assert access(acme) == ({("iberia", "view", "directory_default")}, ["member"])
