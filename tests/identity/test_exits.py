@@ -23,6 +23,7 @@ from identity.errors import Offboarded, UserNameTaken
 from identity.grants import GrantSpec
 from identity.models import ActivePeriod, Member, RoleAssignment, Session, Token
 from tests.conftest import SETUP, again, join, later
+from tests.scim.talk import Scim
 
 P1 = GrantSpec("portfolio", "p1", "edit")
 
@@ -160,6 +161,18 @@ def test_a_machine_does_not_bring_back_whom_an_administrator_offboarded(acme, ok
             attempt()
     with tenancy.of(acme):
         assert Member.objects.get().state == "offboarded"
+
+
+def test_who_is_reinstated_joins_the_groups_they_were_named_for_meanwhile(acme, okta):
+    idp = Scim(okta)
+    made, group = idp.create("jane@acme.example", externalId="1"), idp.create_group("Staff")
+    with tenancy.of(acme):
+        jane = Member.objects.get(pk=made["id"])
+    members.offboard(jane, actor=SETUP)
+    idp.patch(f"/Groups/{group['id']}", {"op": "add", "path": "members", "value": [{"value": made["id"]}]})
+    assert idp.get(f"/Groups/{group['id']}").body["members"] == []
+    members.reinstate(jane, actor=SETUP, with_access=False)
+    assert [each["value"] for each in idp.get(f"/Groups/{group['id']}").body["members"]] == [made["id"]]
 
 
 def test_a_deleted_person_comes_as_somebody_new(acme, okta):
