@@ -4,7 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.db.models import Q, QuerySet, TextField
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse
 
@@ -16,7 +16,7 @@ from console.numbers import Number, together, up_to
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
 from identity import member_row, members, roles, tenancy
 from identity.handing_out import refuse_stronger_roles
-from identity.models import Link, Member, Role
+from identity.models import Directory, Link, Member, Role
 
 _SEARCH_LENGTH_MAX: Final = 200
 STATES: Final = ("active", "suspended", "offboarded")
@@ -74,11 +74,14 @@ def find(visit: Visit, member: UUID) -> Member:
 
 
 def index(visit: Visit) -> HttpResponse:
-    """List members by display name: search, state, pages by key."""
+    """List members by display name: search, state, those of a directory, pages by key."""
     query = visit.request.GET
     state = query.get("state", "")
     text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
+    directory = _directory(visit, query.get("directory", ""))
     everybody = Member.objects.filter(organization=visit.organization)
+    if directory is not None:
+        everybody = everybody.filter(Exists(_live(directory).filter(member=OuterRef("pk"))))
     counts = states(visit)
     total = together(number for _, number in counts)
     rows = (
@@ -89,13 +92,30 @@ def index(visit: Visit) -> HttpResponse:
         else everybody
     )
     best: list[Member] = []
-    if text and total.more:
+    if (text or directory) and total.more:
         shown = member_search.among_very_many(visit.organization, rows, text, query)
-        best = [] if shown.begun else member_search.beginning(visit.organization, rows, text)
+        best = [] if shown.begun or not text else member_search.beginning(visit.organization, rows, text)
     else:
         shown = _page(visit, member_search.containing(rows, text) if text else rows)
     values = {"page": shown, "best": best, "q": text, "state": state, "counts": counts, "total": total}
-    return page(visit, "members.html", values)
+    return page(visit, "members.html", values | {"directory": directory})
+
+
+def _directory(visit: Visit, text: str) -> Directory | None:
+    """Return the directory of the organization whose people are asked for; None where nobody's are."""
+    if not text:
+        return None
+    rows = Directory.objects.filter(organization=visit.organization)
+    found = rows.filter(pk=text).first() if is_uuid(text) else None
+    if found is None:
+        raise Http404
+    return found
+
+
+def _live(directory: Directory) -> "QuerySet[Link]":
+    return Link.objects.filter(
+        organization=directory.organization_id, directory=directory, tombstoned_at__isnull=True
+    )
 
 
 def states(visit: Visit) -> list[tuple[str, Number]]:

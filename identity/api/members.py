@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,8 +19,8 @@ from identity.api.shapes import Mailbox, Strict, Text, Whole, several
 from identity.api.view import describe
 from identity.grants import GrantSpec
 from identity.handing_out import refuse_stronger_roles
-from identity.models import Member
-from identity.profile import key_of, with_short_forms
+from identity.models import Link, Member, Organization
+from identity.profile import NAME_BYTES_MAX, key_of, with_short_forms
 
 
 class ShownMember(serializers.Serializer[Any]):
@@ -39,6 +40,30 @@ class ShownMember(serializers.Serializer[Any]):
     offboarded_at = serializers.DateTimeField(allow_null=True)
     ends_at = serializers.DateTimeField(allow_null=True)
     last_sign_in_at = serializers.DateTimeField(allow_null=True)
+
+
+class MemberDirectory(serializers.Serializer[Any]):
+    """A directory that the member is of, and what it calls them; null where it said no id of its own."""
+
+    id = serializers.UUIDField(source="directory_id")
+    name = serializers.CharField(source="directory.name")
+    external_id = serializers.CharField(allow_null=True)
+    linked_at = serializers.DateTimeField()
+
+
+class ShownOneMember(ShownMember):
+    """A member by themselves, with the directories that they are of."""
+
+    directories = serializers.SerializerMethodField()
+
+    @extend_schema_field(MemberDirectory(many=True))
+    def get_directories(self, member: Member) -> Any:
+        """Return the directories; whom one of them deleted, or who was moved away, is not of it any more."""
+        with tenancy.of(member.organization_id):
+            live = Link.objects.filter(
+                organization=member.organization_id, member=member, tombstoned_at__isnull=True
+            )
+            return MemberDirectory(live.select_related("directory").order_by("linked_at"), many=True).data
 
 
 class NewMember(Strict):
@@ -79,13 +104,21 @@ class ChangedMember(Strict):
 
 
 class MemberQuery(Page):
-    """Which members: `q` is found anywhere in user name, address and display name.
+    """Which members: `q` is found anywhere in user name, address and display name; `external_id` is what the `directory` calls somebody.
 
-    With `q` a page may hold fewer items than asked for, or none, and still have a `next`.
+    With `q` or `directory` a page may hold fewer items than asked for, or none, and still have a `next`.
     """
 
     q = serializers.CharField(required=False, max_length=200)
     state = serializers.ChoiceField(required=False, choices=Member.State.choices)
+    directory = serializers.UUIDField(required=False)
+    external_id = serializers.CharField(required=False, trim_whitespace=False, max_length=NAME_BYTES_MAX)
+
+    def validate(self, attrs: Any) -> Any:
+        """Refuse an external id of nobody's: two directories may both number their people from one."""
+        if "external_id" in attrs and "directory" not in attrs:
+            raise serializers.ValidationError({"external_id": ["Say of which directory, as directory=<id>."]})
+        return attrs
 
 
 class Members(OrganizationView):
@@ -108,7 +141,10 @@ class Members(OrganizationView):
                     | Q(email_key__contains=key)
                     | Q(display_name__icontains=key)
                 )
-            return self.paged(rows, ShownMember, query, among=everybody if "q" in query else None)
+            if "directory" in query:
+                rows = _of_directory(rows, self.organization, query)
+            is_sought = "external_id" in query or not {"q", "directory"} & query.keys()
+            return self.paged(rows, ShownMember, query, among=None if is_sought else everybody)
 
     @describe("member_create", takes=NewMember, gives=ShownMember, status=201)
     def post(self, _request: Request, **_: Any) -> Response:
@@ -136,12 +172,12 @@ class OneMember(OrganizationView):
 
     needs = {"GET": ("members.read",), "PATCH": ("members.write",)}
 
-    @describe("member", gives=ShownMember)
+    @describe("member", gives=ShownOneMember)
     def get(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Show the member."""
-        return Response(ShownMember(self.one(Member, member)).data)
+        return Response(ShownOneMember(self.one(Member, member)).data)
 
-    @describe("member_change", takes=ChangedMember, gives=ShownMember)
+    @describe("member_change", takes=ChangedMember, gives=ShownOneMember)
     def patch(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Change user name and profile. Where a directory feeds the member, its next update wins.
 
@@ -156,9 +192,22 @@ class OneMember(OrganizationView):
                 before = wanted.get("profile", member_row.lock(found).profile)
                 wanted["profile"] = with_short_forms(before, **short)
             changed = members.change(found, actor=self.actor, holder=self.caller, **wanted)
-        return Response(ShownMember(changed).data)
+        return Response(ShownOneMember(changed).data)
 
 
 def specs(rows: list[dict[str, str]]) -> list[GrantSpec]:
     """Return the grants that a body names, as the verb takes them."""
     return [GrantSpec(row["kind"], row["id"], row["permission"]) for row in rows]
+
+
+def _of_directory(
+    rows: QuerySet[Member], organization: Organization, query: dict[str, Any]
+) -> QuerySet[Member]:
+    """Return the members who are the directory's; whom it calls by this id, found by their link, however many there are."""
+    live = Link.objects.filter(
+        organization=organization, directory=query["directory"], tombstoned_at__isnull=True
+    )
+    if "external_id" in query:
+        called = live.filter(external_id=query["external_id"])
+        return rows.filter(pk__in=list(called.values_list("member_id", flat=True)))
+    return rows.filter(Exists(live.filter(member=OuterRef("pk"))))

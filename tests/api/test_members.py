@@ -4,7 +4,8 @@ import pytest
 
 from identity import members, organizations, resources
 from tests.api.client import recorded, token_of
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, join, scim_client
+from tests.scim.talk import Scim
 
 PATH = "/organizations/acme/members"
 
@@ -49,6 +50,8 @@ def test_search_finds_any_part_and_state_narrows(acme, ada, jane):
         ({"q": "x" * 201}, "q"),
         ({"sort": "name"}, "sort"),
         ({"q": ["a", "b"]}, "q"),
+        ({"directory": "Okta"}, "directory"),
+        ({"external_id": "00u1"}, "external_id"),
     ],
 )
 def test_a_wrong_query_is_refused_by_name(ada, query, field):
@@ -72,6 +75,34 @@ def test_one_member_is_shown(ada, jane):
     }
     assert shown["profile"]["displayName"] == "Jane Jones"
     assert "password" not in answer.content.decode()
+
+
+def test_people_of_a_directory_are_found_by_it_and_by_what_it_calls_them(acme, ada, okta, entra):
+    first = Scim(okta).create("mei@acme.example", externalId="00u1")
+    gone = Scim(okta).create("gone@acme.example", externalId="00u3")
+    other = Scim(entra).create("bo@acme.example", externalId="00u1")
+    Scim(okta).delete(f"/Users/{gone['id']}")
+    api = token_of(ada)
+
+    def found(directory, **query):
+        answer = api.get(PATH, directory=str(directory.pk), **query).json()
+        return [item["id"] for item in answer["items"]]
+
+    assert found(okta.directory) == found(okta.directory, external_id="00u1") == [first["id"]]
+    assert found(entra.directory, external_id="00u1") == [other["id"]]
+    assert found(okta.directory, external_id="00U1") == found(okta.directory, external_id="00u3") == []
+    assert found(okta.directory, state="suspended") == found(okta.directory, q="bo") == []
+    (named,) = api.get(f"{PATH}/{first['id']}").json()["directories"]
+    assert (named["id"], named["name"], named["external_id"]) == (str(okta.directory.pk), "okta", "00u1")
+    assert api.get(f"{PATH}/{gone['id']}").json()["directories"] == []
+    assert api.get(f"{PATH}/{ada.pk}").json()["directories"] == []
+
+
+def test_a_directory_of_somebody_else_has_nobody_here(ada, globex):
+    theirs = scim_client(globex)
+    Scim(theirs).create("mei@globex.example", externalId="1")
+    answer = token_of(ada).get(PATH, directory=str(theirs.directory.pk), external_id="1")
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "next": None})
 
 
 def test_somebody_is_brought_in_by_hand_with_everything_at_once(acme, ada):

@@ -4,9 +4,10 @@ from audit.record import Actor
 from identity import grants, members, resources, roles, tenancy
 from identity.grants import GrantSpec
 from identity.models import Member
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, join, scim_client
 from tests.console.addresses import address
 from tests.console.conftest import entries, visit
+from tests.scim.talk import Scim
 
 
 def names(html: str) -> list[str]:
@@ -28,6 +29,33 @@ def test_the_list_finds_by_name_user_name_and_address_and_filters_by_state(acme,
     assert found("?state=offboarded") == ["Olga Out"]
     assert found("?q=out") == ["Olga Out"]
     assert found("?q=100%25") == found("?q=nobody") == []
+
+
+def test_the_list_shows_the_people_of_a_directory(acme, ada, jane, okta, entra):
+    scim = Scim(okta)
+    mei = scim.create("mei@acme.example", displayName="Mei Ito")
+    scim.create("bo@acme.example", displayName="Bo Berg")
+    gone = scim.create("gone@acme.example", displayName="Gone Girl")
+    scim.create("zoe@acme.example", displayName="Zoe Zest")
+    scim.patch(f"/Users/{mei['id']}", {"op": "replace", "path": "active", "value": False})
+    scim.delete(f"/Users/{gone['id']}")
+    client, path = visit(ada), "/o/acme/members/"
+
+    def found(**query: str) -> list[str]:
+        return names(client.get(path, {"directory": str(okta.directory.pk), **query}).content.decode())
+
+    assert found() == ["Bo Berg", "Mei Ito", "Zoe Zest"]
+    assert found(state="suspended") == found(q="ito") == ["Mei Ito"]
+    assert found(q="jones") == []
+    html = client.get(f"/o/acme/directories/{okta.directory.pk}/").content.decode()
+    assert f'href="{path}?directory={okta.directory.pk}"' in html
+    assert names(client.get(path, {"directory": str(entra.directory.pk)}).content.decode()) == []
+
+
+def test_the_people_of_a_directory_that_is_nobodys_here_are_not_found(ada, globex):
+    client, theirs = visit(ada), scim_client(globex).directory
+    for text in (str(theirs.pk), "okta"):
+        assert client.get("/o/acme/members/", {"directory": text}).status_code == 404
 
 
 def test_the_list_turns_pages_without_losing_or_doubling_anybody(acme, ada):
