@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit import context
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import rows, second_factors, tenancy
+from identity import member_row, rows, second_factors, tenancy
 from identity import secrets as sealing
 from identity.errors import Forbidden, Invalid, OrganizationSuspended
 from identity.models import Member, Organization, Session
@@ -103,6 +103,8 @@ def complete(session: Session, *, actor: Actor) -> tuple[Session, str]:
     """
     now = timezone.now()
     with tenancy.change(session.organization_id):
+        # Before the session, as whoever leaves does: else each would have what the other one wants.
+        member_row.lock(session.member_id)
         locked = _lock_open(session)
         if not locked.awaits_factor:
             raise Forbidden("This sign-in is over: begin again.")

@@ -12,7 +12,20 @@ from django.db import connections
 from audit.events import Event
 from audit.models import Entry
 from audit.record import Actor, Subject, record
-from identity import group_batches, groups, leaving, links, member_row, members, offboarding, roles, tenancy
+from identity import (
+    group_batches,
+    groups,
+    leaving,
+    links,
+    member_row,
+    members,
+    offboarding,
+    organizations,
+    roles,
+    sessions,
+    tenancy,
+)
+from identity.errors import Forbidden
 from identity.models import Member, Membership, Organization
 from scim.models import LoggedRequest
 from tests.conftest import SETUP, join
@@ -123,6 +136,17 @@ def test_leaving_and_being_taken_out_of_a_group_is_told_once(acme, okta, staff, 
         going = beside.begin(lambda: members.offboard(leaver, actor=SETUP), waiting=1)
     receipt = going.result(PATIENCE)
     assert (receipt.groups, told(leaver, "group.member_remove")) == ([], 1)
+
+
+def test_who_leaves_while_they_show_their_second_factor_is_not_let_in(acme, jane, beside):
+    organizations.change(acme, second_factor="everybody", actor=SETUP)
+    session, _ = sessions.start(jane, actor=SETUP)
+    with tenancy.change(acme):
+        member_row.lock(jane)
+        shown = beside.begin(lambda: sessions.complete(session, actor=SETUP), waiting=1)
+        members.offboard(jane, actor=SETUP)
+    with pytest.raises(Forbidden, match="has ended"):
+        shown.result(PATIENCE)
 
 
 def test_people_who_leave_by_lists_at_once_wait_for_each_other_in_one_order(acme, okta, beside):
