@@ -46,16 +46,19 @@ import crowd
 import psycopg
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connections
 from in_process import InProcess, processor_seconds
 from servers import directory_of
 
 from audit import sequencer
+from config.first_migration import changed_models_alone
 from config.wsgi import application
 
 
 def main() -> None:
     """Bring people in and measure."""
-    call_command("migrate", database="owner", verbosity=0)
+    with changed_models_alone(connections["owner"]):  # as `prepare_database` does
+        call_command("migrate", database="owner", verbosity=0)
     api = InProcess("product", 0, "/api/v1", settings.ROLLCALL_OPERATOR_TOKEN, application)
     scim = InProcess("Rollcall", 0, "/scim/v2", directory_of(api, is_logged=options.log), application)
     url = SERVERS.superuser_url.rpartition("/")[0] + "/rollcall"
