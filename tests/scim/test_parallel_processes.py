@@ -39,7 +39,8 @@ def address(environment, shared_db) -> Iterator[str]:
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
-        assert eventually(lambda: process.poll() is not None or not not_ready(port)), not_ready(port)
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+            assert eventually(lambda: process.poll() is not None or not not_ready(client)), not_ready(client)
         assert process.poll() is None, "the server ended"
         yield f"http://127.0.0.1:{port}/scim/v2"
     finally:
@@ -47,10 +48,10 @@ def address(environment, shared_db) -> Iterator[str]:
         process.wait(PATIENCE)
 
 
-def not_ready(port: int) -> str:
+def not_ready(client: httpx2.Client) -> str:
     """Return what the server says that it lacks; nothing once it is ready."""
     try:
-        answer = httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5)
+        answer = client.get("/readyz")
     except httpx2.TransportError as error:
         return repr(error)
     return "" if answer.status_code == 200 else answer.text
@@ -60,14 +61,18 @@ def at_once(
     address: str, secret: str, requests: list[tuple[str, str, Any]], number: int = AT_ONCE
 ) -> list[int]:
     """Send the requests so many at a time, each over a connection of its own, and return the statuses."""
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/scim+json"}
 
     def send(request: tuple[str, str, Any]) -> int:
         method, path, body = request
-        headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/scim+json"}
-        answer = httpx2.request(method, f"{address}{path}", json=body, headers=headers, timeout=PATIENCE)
-        return answer.status_code
+        return client.request(method, f"{address}{path}", json=body).status_code
 
-    with ThreadPoolExecutor(number) as pool:
+    # To make a client takes longer than a request: it reads all certificates of the system.
+    unkept = httpx2.Limits(max_keepalive_connections=0)
+    with (
+        httpx2.Client(headers=headers, limits=unkept, timeout=PATIENCE) as client,
+        ThreadPoolExecutor(number) as pool,
+    ):
         return list(pool.map(send, requests))
 
 
