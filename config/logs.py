@@ -127,8 +127,8 @@ def configure(level: str, style: str) -> dict[str, Any]:
             "django": {"handlers": [], "level": level, "propagate": True},
             # One line a request comes from our own middleware; Django's would repeat it with the query.
             "django.request": {"level": "ERROR"},
-            # Anybody can ask under a wrong name; the answer is a 400, and no news.
-            "django.security.DisallowedHost": {"level": "CRITICAL"},
+            # Anybody can ask under a wrong name, or send a thousand fields; the answer is a 400, and no news.
+            "django.security": {"level": "CRITICAL"},
             "django.server": {"handlers": [], "propagate": False},
             "celery": {"level": "WARNING"},  # each job tells of itself, see tasks/celery.py
             "celery.app.trace": {"level": "ERROR"},

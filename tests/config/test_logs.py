@@ -6,9 +6,12 @@ import logging
 
 import pytest
 import structlog
+from django.conf import settings
+from django.test import Client
 
 from audit import context
 from config import logs
+from tests.saml.door import connect
 
 SECRETS = [
     "Authorization: Bearer rct_abcdefghijklmnop.qrstuvwxyz",
@@ -91,3 +94,20 @@ def test_what_a_reader_needs_stays(written):
         "route": "scim:users",
         "status": 201,
     }
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        (
+            "&".join(f"a{number}=1" for number in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1)),
+            "application/x-www-form-urlencoded",
+        ),
+        ("--x\r\n" * 2000, "multipart/form-data; boundary=x"),
+    ],
+)
+def test_what_a_stranger_sends_leaves_no_traceback(acme, written, data, content_type):
+    """One to each request would fill the disk, and whoever watches the log would be called for nothing."""
+    answer = Client().post(f"/saml2/{connect(acme).pk}/acs", data, content_type=content_type)
+    assert answer.status_code in {400, 403}
+    assert [line["event"] for line in written() if line["level"] not in {"debug", "info"}] == []
