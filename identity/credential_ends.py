@@ -1,6 +1,6 @@
 """Ending what somebody comes in by: sessions and tokens, of one member or of many, each with its entry."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -52,6 +52,14 @@ UPDATE identity_session gone SET ended_at = %(now)s, end_reason = %(reason)s FRO
    AND member.organization_id = gone.organization_id AND member.id = gone.member_id
 RETURNING gone.id, member.id, member.user_name
 """
+_END_NAMED: Final = """
+WITH held AS MATERIALIZED (
+  SELECT id FROM identity_session WHERE organization_id = %(organization)s AND id = ANY (%(ids)s) AND ended_at IS NULL
+   ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE identity_session SET ended_at = %(now)s, end_reason = %(reason)s
+ WHERE organization_id = %(organization)s AND id = ANY (ARRAY(SELECT id FROM held)) RETURNING id
+"""
 # Of one connection, in one transaction.
 _AT_ONCE: Final = 20_000
 
@@ -70,6 +78,17 @@ def end_of_connection(organization_id: UUID, connection_id: UUID, *, actor: Acto
         if not gone:
             return ended
         ended += len(gone)
+
+
+def end_named(named: Sequence[Session], *, actor: Actor, reason: str) -> None:
+    """End those that are open still, by one statement in the caller's transaction; they are of one organization, each with its member."""
+    if not named:
+        return
+    organization_id = named[0].organization_id
+    people = {session.pk: (session.member_id, session.member.user_name) for session in named}
+    values = {"organization": organization_id, "ids": sorted(people), "reason": reason, "now": timezone.now()}
+    gone = [(session_id, *people[session_id]) for (session_id,) in tenancy.asked(_END_NAMED, values)]
+    record_all(_lines_of_sessions(gone, organization_id, actor, reason))
 
 
 def expire_sessions(organization_id: UUID, *, most: int, actor: Actor) -> int:

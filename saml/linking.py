@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.record import Actor
-from identity import sessions, tenancy
+from identity import credential_ends, tenancy
 from identity.errors import Forbidden, Invalid, NotFound
 from identity.models import Member, Organization, Session
 from saml import attempt_details, attempts, people, subjects
@@ -126,8 +126,8 @@ def unlink(session: Session, connection: Connection, *, actor: Actor) -> None:
             connection_id=connection.pk,
             ended_at__isnull=True,
         ).select_related("member")
-        for other in came_by_it.exclude(pk=session.pk):
-            sessions.end(other, actor=actor, reason="unlinked")
+        others = list(came_by_it.exclude(pk=session.pk))
+        credential_ends.end_named(others, actor=actor, reason="unlinked")
 
 
 def _waiting(session: Session) -> QuerySet[Attempt]:

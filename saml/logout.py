@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import sessions, tenancy
+from identity import credential_ends, sessions, tenancy
 from identity.models import Session
 from saml import attempt_details, build, encryption, signatures, spent, times, trust
 from saml.build import Message, new_id
@@ -187,8 +187,7 @@ def _end(connection: Connection, request: LogoutRequest) -> int:
         named = sessions.of_name_id(
             connection.organization_id, connection.pk, request.name_id.value, list(request.session_indexes)
         )
-        for session in named:
-            sessions.end(session, actor=actor, reason="signed_out_at_identity_provider")
+        credential_ends.end_named(named, actor=actor, reason="signed_out_at_identity_provider")
         record(
             Event.SIGN_OUT,
             organization_id=connection.organization_id,

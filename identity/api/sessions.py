@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import sessions, tenancy
+from identity import credential_ends, sessions, tenancy
 from identity.api.organization import OrganizationView
 from identity.api.view import describe
 from identity.models import Member, Session
@@ -44,8 +44,8 @@ class Sessions(OrganizationView):
         """Sign the member out everywhere."""
         found = self.one(Member, member)
         with tenancy.change(self.organization):
-            for session in open_sessions(found).select_related("member"):
-                sessions.end(session, actor=self.actor, reason="administrator")
+            named = list(open_sessions(found).select_related("member"))
+            credential_ends.end_named(named, actor=self.actor, reason="administrator")
         return Response(status=204)
 
 

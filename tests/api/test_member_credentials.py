@@ -1,6 +1,7 @@
 """A member's sessions and tokens over the API."""
 
 import pytest
+from django.db import connection
 
 from identity import tokens
 from tests.api.client import bearer, browser_of, recorded, token_of
@@ -32,6 +33,25 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(acme, ada, jane, path):
     assert [browser.get("/me").status_code for browser in (first, second, third)] == [401, 401, 401]
     assert api.get(f"{path}/sessions").json()["items"] == []
     assert len(recorded(acme, "session.end")) == 3
+
+
+def test_all_sessions_of_somebody_are_ended_by_as_many_statements_as_one(acme, ada, jane, path):
+    api = token_of(ada)
+    api.get(f"{path}/sessions")  # that the token was used is noted once
+    statements = []
+
+    def noted(execute, sql, parameters, many, context):
+        statements[-1].append(sql)
+        return execute(sql, parameters, many, context)
+
+    for number in (1, 12):
+        browsers = [browser_of(jane) for _ in range(number)]
+        statements.append([])
+        with connection.execute_wrapper(noted):
+            assert api.delete(f"{path}/sessions").status_code == 204
+        assert {browser.get("/me").status_code for browser in browsers} == {401}
+    assert len(statements[0]) == len(statements[1]) > 0
+    assert len(recorded(acme, "session.end")) == 13
 
 
 def test_a_session_is_found_below_its_member_alone(ada, jane, path):
