@@ -14,9 +14,14 @@ from identity import rows, tenancy
 from identity.models import FirstAccess, Invitation, Member
 from saml.models import Connection
 
-_RETURNING = """
-SELECT to_jsonb(member),
-       EXISTS (SELECT 1 FROM identity_invitation AS invitation
+# Whether the name under which somebody was bound is not theirs any more, and is that of somebody who came later.
+_RECYCLED = """(%(called)s NOT IN (member.user_name_key, member.email_key)
+       AND EXISTS (SELECT 1 FROM identity_member AS later
+                    WHERE later.organization_id = link.organization_id AND %(called)s IN (later.user_name_key, later.email_key)
+                      AND later.state <> 'offboarded' AND later.created_at > link.linked_at))"""
+_RETURNING = f"""
+SELECT to_jsonb(member), {_RECYCLED}
+    OR EXISTS (SELECT 1 FROM identity_invitation AS invitation
                 WHERE invitation.organization_id = link.organization_id AND invitation.email_key = %(email)s
                   AND accepted_at IS NULL AND withdrawn_at IS NULL AND invitation.expires_at > %(now)s)
     OR EXISTS (SELECT 1 FROM saml_idpcertificate AS certificate
@@ -29,8 +34,8 @@ SELECT to_jsonb(member),
   JOIN identity_member AS member ON member.organization_id = link.organization_id AND member.id = link.member_id
  WHERE link.organization_id = %(organization)s AND link.connection_id = %(connection)s AND name_id_digest = %(digest)s
    FOR NO KEY UPDATE OF member
-"""
-_ALL = """
+"""  # noqa: S608 - built from a constant, as the next one
+_ALL = f"""
 SELECT (SELECT to_jsonb(member) FROM saml_subjectlink AS link
           JOIN identity_member AS member ON member.organization_id = link.organization_id AND member.id = link.member_id
          WHERE link.organization_id = %(organization)s AND link.connection_id = %(connection)s AND name_id_digest = %(digest)s),
@@ -47,8 +52,11 @@ SELECT (SELECT to_jsonb(member) FROM saml_subjectlink AS link
        (SELECT to_jsonb(invitation) FROM identity_invitation AS invitation
          WHERE organization_id = %(organization)s AND email_key = %(email)s
            AND accepted_at IS NULL AND withdrawn_at IS NULL AND expires_at > %(now)s),
-       EXISTS (SELECT 1 FROM identity_domain WHERE organization_id = %(organization)s AND name = %(domain)s AND proved_at IS NOT NULL)
-"""
+       EXISTS (SELECT 1 FROM identity_domain WHERE organization_id = %(organization)s AND name = %(domain)s AND proved_at IS NOT NULL),
+       (SELECT {_RECYCLED} FROM saml_subjectlink AS link
+          JOIN identity_member AS member ON member.organization_id = link.organization_id AND member.id = link.member_id
+         WHERE link.organization_id = %(organization)s AND link.connection_id = %(connection)s AND name_id_digest = %(digest)s)
+"""  # noqa: S608
 _SETTLED = [FirstAccess.Stage.ASSERTED_GRANTS.value, FirstAccess.Stage.ASSERTED_ROLES.value]
 
 
@@ -56,7 +64,8 @@ _SETTLED = [FirstAccess.Stage.ASSERTED_GRANTS.value, FirstAccess.Stage.ASSERTED_
 class Returning:
     """A member who was here before, their row locked.
 
-    `news`: something may be due to them or be told at this sign-in (an invitation, first permissions, a key used for the first time).
+    `news`: something may be due to them or be told at this sign-in (an invitation, first permissions, a key used for the first time, a name
+    that has gone to somebody else).
     """
 
     member: Member
@@ -65,7 +74,10 @@ class Returning:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Whom an identity, its names and its address could mean, at most two of each, and what is known about the address."""
+    """Whom an identity, its names and its address could mean, at most two of each, and what is known about the address.
+
+    `recycled`: whoever is linked is not called so any more, and somebody who came later is.
+    """
 
     linked: Member | None
     by_name: list[Member]
@@ -73,18 +85,22 @@ class Candidates:
     gone: bool
     invitation: Invitation | None
     proved: bool
+    recycled: bool
 
 
 def returning(
-    connection: Connection, digest: bytes, email: str, signed_by: str, now: datetime
+    connection: Connection, digest: bytes, called: str, email: str, signed_by: str, now: datetime
 ) -> Returning | None:
-    """Return who has this identity at the connection, or None; in the caller's transaction. `email` is the key of what is asserted."""
+    """Return who has this identity at the connection, or None; in the caller's transaction.
+
+    `called` is the key of what they are recognized by, `email` that of what is asserted.
+    """
     found = tenancy.read(
         connection.organization_id,
         _RETURNING,
         {
-            "organization": connection.organization_id, "connection": connection.pk, "digest": digest, "email": email,
-            "now": now, "signed_by": signed_by, "stages": _SETTLED, "stages_count": len(_SETTLED),
+            "organization": connection.organization_id, "connection": connection.pk, "digest": digest, "called": called,
+            "email": email, "now": now, "signed_by": signed_by, "stages": _SETTLED, "stages_count": len(_SETTLED),
         },
     )  # fmt: skip
     if not found:
@@ -95,6 +111,7 @@ def returning(
 def everybody(
     connection: Connection,
     digest: bytes,
+    called: str,
     *,
     names: Collection[str],
     own_names: Collection[str],
@@ -103,12 +120,12 @@ def everybody(
     now: datetime,
 ) -> Candidates:
     """Return all whom somebody could be: `names` and `email` are keys (identity.profile.key_of), `own_names` those asserted as such."""
-    ((linked, by_name, by_email, gone, invitation, proved),) = tenancy.read(
+    ((linked, by_name, by_email, gone, invitation, proved, recycled),) = tenancy.read(
         connection.organization_id,
         _ALL,
         {
-            "organization": connection.organization_id, "connection": connection.pk, "digest": digest, "names": list(names),
-            "own_names": list(own_names), "email": email, "domain": domain, "now": now,
+            "organization": connection.organization_id, "connection": connection.pk, "digest": digest, "called": called,
+            "names": list(names), "own_names": list(own_names), "email": email, "domain": domain, "now": now,
         },
     )  # fmt: skip
     return Candidates(
@@ -118,6 +135,7 @@ def everybody(
         gone,
         rows.loaded(Invitation, orjson.loads(invitation)) if invitation else None,
         proved,
+        bool(recycled),
     )
 
 

@@ -82,8 +82,8 @@ def digest_of(name_id: NameID, person: Person) -> bytes:
 def find(connection: Connection, name_id: NameID, person: Person) -> Match:
     """Decide without changing anything; the tenancy must be set.
 
-    Refuses: user_inactive, ambiguous_member, look_alike, member_linked, domain_not_verified, not_invited, attribute_missing,
-    attribute_invalid.
+    Refuses: user_inactive, name_recycled, ambiguous_member, look_alike, member_linked, domain_not_verified, not_invited,
+    attribute_missing, attribute_invalid.
     """
     return _decide(connection, name_id, person, _candidates(connection, name_id, person))
 
@@ -93,7 +93,10 @@ def returning(
 ) -> candidates_of.Returning | None:
     """Return the member who has this identity, their row locked, or None; in the caller's transaction."""
     digest = digest_of(name_id, person)
-    return candidates_of.returning(connection, digest, key_of(person.email), signed_by, timezone.now())
+    called = _called(name_id, person)
+    return candidates_of.returning(
+        connection, digest, called, key_of(person.email), signed_by, timezone.now()
+    )
 
 
 def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
@@ -137,6 +140,8 @@ def may_claim(connection: Connection, email: str) -> bool:
 def _decide(connection: Connection, name_id: NameID, person: Person, candidates: Candidates) -> Match:
     linked = candidates.linked
     if linked is not None and linked.is_active:
+        if candidates.recycled:
+            raise Refused("name_recycled", linked.user_name)
         return Match(linked, "known")
     found = _by_user_name(candidates, name_id, person) or _by_email(connection, person, candidates)
     if linked is not None and (linked.state != Member.State.OFFBOARDED or found is None):
@@ -155,12 +160,18 @@ def _candidates(connection: Connection, name_id: NameID, person: Person) -> Cand
     return candidates_of.everybody(
         connection,
         digest_of(name_id, person),
+        _called(name_id, person),
         names={key_of(name) for name in names if name},
         own_names={key_of(text) for text in (person.user_name, person.email) if text},
         email=key_of(person.email),
         domain=domains.domain_of(person.email),
         now=timezone.now(),
     )
+
+
+def _called(name_id: NameID, person: Person) -> str:
+    """Return the key of the text that identifies the person at this identity provider (identity_of)."""
+    return key_of((person.user_name or person.email) if name_id.transient else name_id.value)
 
 
 def _wait_for_turn(connection: Connection, digest: bytes) -> None:

@@ -239,6 +239,11 @@ CATALOGUE: dict[str, Advice] = {
         "Unlink the member's former identity first, then sign in again. If the identity provider calls everybody by other names now,"
         " let people come under them for some days.",
     ),
+    "name_recycled": Advice(
+        "The member who is bound to this identity is not called so any more, and somebody who came later is.",
+        "If the name is the newcomer's now, unlink the former holder's identity; then both sign in under the names they have."
+        " If it still is the former holder's, link it to them anew.",
+    ),
     "identity_taken": Advice(
         "Another member is bound to this identity already.",
         "Sign in at the identity provider as yourself, or let an administrator unlink the other member.",

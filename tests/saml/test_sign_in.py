@@ -6,6 +6,7 @@ from django.conf import settings
 from demo.idp_messages import respond
 from identity import members, roles, tenancy
 from identity.models import Member, Session
+from saml import subjects
 from saml.models import Attempt, SubjectLink
 from saml.names import NAMEID_PERSISTENT, NAMEID_TRANSIENT
 from tests.conftest import SETUP, join
@@ -124,6 +125,31 @@ def test_another_name_id_never_takes_over_a_linked_member(acme, browser):
     browser.sign_in(name_id="00u1", name_id_format=NAMEID_PERSISTENT)
     response = browser.sign_in(name_id="00u2", name_id_format=NAMEID_PERSISTENT)
     refused(response, acme, "member_linked")
+
+
+def test_a_name_that_went_to_somebody_else_opens_neither_account(acme, connection, browser):
+    jane = join(acme, "jane@acme.example")
+    assert browser.sign_in(name_id="jane@acme.example").status_code == 303
+    members.change(jane, user_name="jane.smith@acme.example", profile={}, actor=SETUP)
+    assert browser.sign_in(name_id="jane@acme.example").status_code == 303, "nobody else is called so"
+    hired = join(acme, "jane@acme.example")
+    refused(browser.sign_in(name_id="jane@acme.example"), acme, "name_recycled")
+    assert subjects.unlink(connection, jane.pk, actor=SETUP)
+    assert browser.sign_in(name_id="jane@acme.example").status_code == 303
+    assert last_attempt(acme).member_id == hired.pk
+    assert browser.sign_in(name_id="jane.smith@acme.example", attributes={}).status_code == 303
+    assert last_attempt(acme).member_id == jane.pk
+
+
+def test_whoever_keeps_a_name_id_that_is_anothers_name_is_linked_anew_by_hand(acme, connection, browser):
+    jane = join(acme, "jane@acme.example")
+    browser.sign_in(name_id="jane@acme.example")
+    members.change(jane, user_name="jane.smith@acme.example", profile={}, actor=SETUP)
+    join(acme, "jane@acme.example")
+    subjects.unlink(connection, jane.pk, actor=SETUP)
+    subjects.link(connection, jane, "jane@acme.example", actor=SETUP)
+    assert browser.sign_in(name_id="jane@acme.example").status_code == 303
+    assert last_attempt(acme).member_id == jane.pk
 
 
 def test_a_transient_name_id_identifies_nobody_and_the_stable_attribute_does(acme, browser):
