@@ -184,7 +184,7 @@ def strange_secret(globex):
     return scim_client(globex, "okta").secret
 
 
-def _address(route, organization, values):
+def address_of(route, organization, values):
     def fill(match):
         name = match.group(1)
         return organization if name in {"org", "slug"} else str(values[name])
@@ -211,9 +211,9 @@ def test_every_address_has_its_line():
 def test_a_stranger_finds_nothing(acme, theirs, stranger, route):
     """At the other organization's address, and at the own one with the other's ids."""
     before = _trace(acme)
-    addresses = [_address(route, "acme", theirs), _address(route, str(acme.pk), theirs)]
+    addresses = [address_of(route, "acme", theirs), address_of(route, str(acme.pk), theirs)]
     if any(isinstance(theirs.get(name), UUID) for name in PARAMETER.findall(route)):
-        addresses.append(_address(route, "globex", theirs))
+        addresses.append(address_of(route, "globex", theirs))
     for address in addresses:
         # A method that the address does not have is nobody's secret.
         answers = {method: stranger(method, address).status_code for method in METHODS}
