@@ -35,7 +35,7 @@ class SettingsForm(DirectoryForm, EditForm):
     active = forms.BooleanField(
         label="Switched on",
         required=False,
-        help_text="Switched off, every token of this directory is refused.",
+        help_text="Switched off, every token of this directory is refused. Its people stay as they are, and can still sign in.",
     )
     rate_limit = forms.BooleanField(label="Limit how often a token may call", required=False)
     rate_requests = forms.IntegerField(label="Requests", required=False, min_value=1, max_value=1_000_000)

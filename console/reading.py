@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -217,13 +217,21 @@ def _short(value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    """Write a structure as people read it: the values that stand in it, in a row."""
+    """Write a structure as people read it: the values that stand in it, in a row, those with their names that say nothing by themselves."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         shown = value.get("formatted") or value.get("displayName") or value.get("value")
-        return str(shown) if shown else _row(value.values())
+        return str(shown) if shown else _row(_Named(*item) for item in value.items())
+    if isinstance(value, _Named):
+        text = "none" if value.value is None else _plain(value.value)
+        return f"{value.name}: {text}" if isinstance(value.value, int | None) else text
     return _row(value) if isinstance(value, list) else str(value)
+
+
+class _Named(NamedTuple):
+    name: str
+    value: Any
 
 
 def _row(values: Iterable[Any]) -> str:

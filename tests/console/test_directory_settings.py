@@ -149,3 +149,17 @@ def test_the_directorys_own_life_span_is_offered_first(things, ada):
     html = visit(ada).get(address("directory", things)).content.decode()
     assert '<option value="45" selected>45 days</option>' in html
     assert (tokens.issue(again(things), actor=SETUP)[0].expires_at - timezone.now()).days == 44
+
+
+def test_the_history_names_the_settings_that_were_changed(things, ada):
+    client, path = visit(ada), address("directory", things)
+    for settings, told in (
+        ({"deletes_suspend": True}, "settings: nothing → deletes_suspend: yes"),
+        ({"burst_guard": None}, "settings: deletes_suspend: yes → burst_guard: none"),
+        (
+            {"rate_limit": {"requests": 10, "seconds": 5}},
+            "settings: burst_guard: none → seconds: 5, requests: 10",
+        ),
+    ):
+        directories.change(again(things), settings=settings, actor=SETUP)
+        assert told in client.get(path).content.decode()
