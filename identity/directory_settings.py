@@ -8,7 +8,7 @@ from identity.errors import Invalid
 # What holds where a directory says nothing. None in the place of an object switches the thing off.
 DEFAULTS: Final[dict[str, Any]] = {
     # For each token: this many requests at once, then as many again, evenly, in that many seconds.
-    "rate_limit": {"requests": 6000, "seconds": 60},
+    "rate_limit": {"requests": 30_000, "seconds": 60},
     # More people than this, and more than this part of the directory's active members, within so many seconds: held.
     "burst_guard": {"members": 50, "percent": 5, "seconds": 3600},
     # 0 keeps no requests at all.
