@@ -4,6 +4,7 @@ Where Python does not fork (macOS, and Python 3.14), each of them loads it for i
 """
 
 import gc
+import logging
 from importlib import import_module
 
 import django
@@ -24,6 +25,12 @@ def load() -> None:
     gc.freeze()
 
 
+def keep_quiet() -> None:
+    """Drop a word of warning on the number of threads: most of them are held back, and nobody could set another number."""
+    logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
+
+
 if __name__ == "__main__":
     load()
+    keep_quiet()
     entrypoint()  # type: ignore[no-untyped-call]  # granian's own have no types

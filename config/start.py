@@ -48,6 +48,8 @@ def web(bind: str, port: int) -> list[str]:
         "--no-ws",
         "--no-access-log",
         "--log-level=warning",
+        # Without handlers of its own: its lines go the way of ours.
+        f"--log-config={Path(__file__).with_name('granian_log.json')}",
         "config.wsgi:application",
     ]
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
@@ -88,7 +89,8 @@ def running(environment: dict[str, str], *arguments: str):
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
         env=environment,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     try:
@@ -96,7 +98,7 @@ def running(environment: dict[str, str], *arguments: str):
         assert process.poll() is None
     finally:
         process.send_signal(signal.SIGTERM)
-        process.log = process.communicate(timeout=PATIENCE)[1]
+        process.log = process.communicate(timeout=PATIENCE)[0]
 
 
 def get(port: int, path: str, host: str = HOST) -> http.client.HTTPResponse | None:
@@ -156,8 +158,14 @@ def test_the_processes_of_production_serve(prepared, production):
             assert "; Secure" in cookie
         assert get(port, "/", host="evil.example").status == 400
         assert get(port, "/metrics").status == 404
-    lines = [json.loads(line) for line in web.log.splitlines() if line.startswith("{")]
+        psutil.Process(web.pid).children(recursive=True)[-1].kill()
+        wait_for(lambda: is_ready(port))
+    lines = [json.loads(line) for line in web.log.splitlines()]
     assert [line["status"] for line in lines if line["event"] == "request"]
+    # What the server beneath says goes the same way; of itself it has nothing to say.
+    assert [line["event"] for line in lines if line["logger"] == "_granian"][:1] == [
+        "Unexpected exit from worker-1"
+    ]
     assert "Traceback" not in web.log
 
 
