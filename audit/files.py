@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from audit.turning import without_turning
 
-# A spreadsheet takes a cell that begins like this for a formula.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins like this for a formula; some also where the sign is of full width, as in East Asian text.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
 # Excel takes a CSV for the code page of its country unless it begins so; people get it, programs don't.
 BYTE_ORDER_MARK: Final = "\ufeff"
 BROKEN: Final = "#broken"

@@ -189,7 +189,7 @@ def test_both_files_show_what_the_pages_show(acme, ada, jane):
         assert json.loads(row["data"]) == entry["data"]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20"])
 def test_no_cell_is_a_formula(acme, ada, start):
     evil = f'{start}HYPERLINK("https://evil.example","x")'
     with tenancy.change(acme):
@@ -202,7 +202,7 @@ def test_no_cell_is_a_formula(acme, ada, start):
     assert [row[name] for name in ("actor_id", "actor_label", "subject_id", "subject_label")] == [
         f"'{evil}"
     ] * 4
-    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row.values())
+    assert not any(cell.startswith(start) for cell in row.values())
 
 
 def test_a_name_with_quotes_and_lines_stays_in_its_cell(acme, ada):
