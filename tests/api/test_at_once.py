@@ -10,6 +10,7 @@ from identity import directories, members, resources, tenancy
 from identity.models import Directory
 from tests.api.client import token_of
 from tests.conftest import SETUP, again
+from tests.waiting import once
 
 
 @pytest.fixture
@@ -28,8 +29,7 @@ def held_back(eraser):
             with tenancy.change(organization):
                 act()
                 waiting: Future = another.submit(work)
-                while not eraser.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
-                    assert not waiting.done()
+                once(lambda: eraser.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone(), waiting)
             yield waiting.result()
 
     return beside

@@ -9,7 +9,7 @@ import pytest
 
 from identity import together
 from identity.together import ApartError, Together
-from tests.waiting import PATIENCE, eventually
+from tests.waiting import PATIENCE, eventually, once
 
 
 class Counter:
@@ -48,8 +48,7 @@ def crowd(work) -> Iterator[Callable[..., "Future[None]"]]:
             future = pool.submit(gathers, key, number)
             if is_first:
                 assert work.begun.acquire(timeout=PATIENCE)
-            while not is_first and len(gathers._waiting.get(key, ())) == before:
-                assert not future.done()
+            once(lambda: is_first or len(gathers._waiting.get(key, ())) > before, future)
             return future
 
         want.gathers = gathers  # type: ignore[attr-defined]  # a function takes any

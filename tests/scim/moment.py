@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from scim import door, moment
 from scim.moment import Kind, Part
 from tests.scim.talk import PATCH, Answer, Scim
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, once
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ class Moment:
             try:
                 for number, each in enumerate(wanted):
                     sending.append(self.begin(each, f"request-{number}"))
-                    while len(waiting) <= number:
-                        assert not sending[-1].done(), (each, sending[-1].result())
+                    once(lambda: len(waiting) == len(sending), sending[-1])
             finally:
                 gathers._hand_over(key)
             wait(sending, PATIENCE)

@@ -16,7 +16,7 @@ from scim.moment import Kind
 from tests.conftest import SETUP
 from tests.scim.moment import key_of
 from tests.scim.talk import Answer, Scim
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, once
 
 VIEW = {"kind": "portfolio", "id": "nordics", "permission": "view"}
 
@@ -38,8 +38,7 @@ class Crowd:
         with patch.object(gathers, "_patience_seconds", PATIENCE):
             creating = [self.begin(name, **more) for name in names]
             try:
-                while len(gathers._waiting[key]) < len(names):
-                    assert not any(each.done() for each in creating), "somebody was not gathered"
+                once(lambda: len(gathers._waiting[key]) == len(names), *creating)
             finally:
                 gathers._hand_over(key)
             # Django's client takes an exception of any request that is under way for its own: none of these is when others begin.

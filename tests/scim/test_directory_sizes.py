@@ -15,7 +15,7 @@ from tests.database import named
 from tests.scim.talk import Scim
 from tests.scim.test_parallel_processes import address, at_once  # noqa: F401 - a fixture
 from tests.settings import SERVERS
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, once
 
 _LINK = """
 INSERT INTO identity_link (id, organization_id, directory_id, member_id, source_version, linked_at)
@@ -148,10 +148,8 @@ def test_a_link_waits_for_the_state_of_its_member_and_the_state_for_the_link(
             first.execute(*(link if is_link_first else state))
             with ThreadPoolExecutor(1) as pool:
                 waiting = pool.submit(second.execute, *(state if is_link_first else link))
-                while not eraser.execute(
-                    "SELECT cardinality(pg_blocking_pids(%s))", [second.info.backend_pid]
-                ).fetchone()[0]:
-                    assert not waiting.done()
+                blocking = "SELECT cardinality(pg_blocking_pids(%s))", [second.info.backend_pid]
+                once(lambda: eraser.execute(*blocking).fetchone()[0], waiting)
                 first.commit()
                 waiting.result(PATIENCE)
             second.commit()

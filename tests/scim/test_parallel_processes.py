@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.identity.test_lock_order import WAITING
 from tests.ports import free_port
 from tests.scim.talk import PATCH
-from tests.waiting import PATIENCE, eventually
+from tests.waiting import PATIENCE, eventually, once
 
 AT_ONCE = 5
 
@@ -147,8 +147,7 @@ def test_who_arrives_while_a_group_is_told_to_await_them_joins_it(acme, okta, id
         with eraser.transaction():
             eraser.execute("LOCK TABLE identity_activeperiod IN SHARE MODE")
             creating = pool.submit(at_once, address, okta.secret, newcomer)
-            while not eraser.execute(WAITING).fetchone()[0]:
-                assert not creating.done()
+            once(lambda: eraser.execute(WAITING).fetchone()[0], creating)
             named = ("PATCH", f"/Groups/{group}", operation("add", "late"))
             assert at_once(address, okta.secret, [named]) == [200]
         assert creating.result(PATIENCE) == [201]
