@@ -9,7 +9,7 @@ from console import directories
 from console.access import Visit
 from console.answers import page
 from console.moves import owners
-from console.paging import PAGE_ROWS, cut, decode
+from console.paging import PAGE_ROWS, decode, part
 from identity import directories as verbs
 from identity import drift
 
@@ -21,8 +21,8 @@ def show(visit: Visit, directory: UUID) -> HttpResponse:
     found = directories.find(visit, directory)
     asked = visit.request.GET
     after = (decode(asked.get("after", ""), 1) or [""])[0][:_AFTER_LENGTH_MAX]
-    rows = drift.of(found, after=after, limit=PAGE_ROWS + 1)
-    shown = cut(asked, list(rows), lambda row: (row.external_id,), begun=bool(after))
+    rows = drift.of(found, after=after, limit=PAGE_ROWS)
+    shown = part(asked, rows.differences, rows.following, begun=bool(after))
     values = {
         "directory": found,
         "pulled": found.kind not in verbs.KINDS,

@@ -1,6 +1,6 @@
 """Where a pulled directory and we differ, and since when. What the directory last said lies with the clock, which hands this in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -23,8 +23,19 @@ class Difference:
     since: datetime
 
 
-# (directory, after which external id, how many) → in the order of the external ids.
-Finder = Callable[[Directory, str, int], Sequence[Difference]]
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page in the order of the external ids; `following` is behind which the next one begins, None at the end.
+
+    A page looks at so many people and no more: it may be short, or empty, and lead on.
+    """
+
+    differences: list[Difference]
+    following: str | None
+
+
+# (directory, after which external id, how many)
+Finder = Callable[[Directory, str, int], Found]
 _finders: list[Finder] = []
 
 
@@ -33,7 +44,7 @@ def found_by(finder: Finder) -> None:
     _finders[:] = [finder]
 
 
-def of(directory: Directory, *, after: str = "", limit: int = 100) -> list[Difference]:
+def of(directory: Directory, *, after: str = "", limit: int = 100) -> Found:
     """Return the differences behind that external id, so many at most."""
     with tenancy.of(directory.organization_id):
-        return [difference for finder in _finders for difference in finder(directory, after, limit)]
+        return next((finder(directory, after, limit) for finder in _finders), Found([], None))

@@ -97,7 +97,7 @@ class ShownDrift(serializers.Serializer[Any]):
 
 
 class Drift(serializers.Serializer[Any]):
-    """One page of differences; `next` is null on the last."""
+    """One page of differences; `next` is null on the last. A page may be short, or empty, and have a next one."""
 
     items = ShownDrift(many=True)
     next = serializers.CharField(allow_null=True)
@@ -190,10 +190,8 @@ class Differences(PullView):
     def get(self, _request: Request, **_: Any) -> Response:
         """List who differs, and since when, by the directory's ids."""
         query = self.asked(DriftPage)
-        found = drift.of(self.pull().directory, after=query["after"], limit=query["limit"] + 1)
-        more = len(found) > query["limit"]
-        items = found[: query["limit"]]
-        return Response(Drift({"items": items, "next": items[-1].external_id if more else None}).data)
+        found = drift.of(self.pull().directory, after=query["after"], limit=query["limit"])
+        return Response(Drift({"items": found.differences, "next": found.following}).data)
 
 
 def shown_pull(directory: Directory) -> dict[str, Any] | None:

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from django.db import connection
 
-from identity.drift import Difference
+from identity import looking
+from identity.drift import Difference, Found
 from identity.models import Directory
 
 _DIFFERENCES: Final = """
@@ -26,10 +27,12 @@ WITH last AS (
     FROM tasks_known known
     JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = known.member_id
    WHERE known.directory_id = %(directory)s AND known.external_id > %(after)s
+     AND (%(end)s::text IS NULL OR known.external_id <= %(end)s)
   UNION ALL
   SELECT step.external_id, step.member_id, step.label, CASE WHEN step.state = 'held' THEN 'held' ELSE step.reason END, last.created_at
     FROM last JOIN identity_step step ON step.organization_id = %(organization)s AND step.run_id = last.id
-   WHERE step.state IN ('held', 'skipped') AND step.external_id > %(after)s AND step.place <> 4 AND step.place <> 5 AND step.place <> 6
+   WHERE step.state IN ('held', 'skipped') AND step.external_id > %(after)s
+     AND (%(end)s::text IS NULL OR step.external_id <= %(end)s) AND step.place <> 4 AND step.place <> 5 AND step.place <> 6
      AND step.reason <> 'offboarded'
 )
 SELECT DISTINCT ON (external_id) external_id, member_id, user_name, what, since FROM apart
@@ -37,11 +40,23 @@ SELECT DISTINCT ON (external_id) external_id, member_id, user_name, what, since 
 """
 
 
-def find(directory: Directory, after: str, limit: int) -> list[Difference]:
+# Whoever differs is told by no index: a page looks at so many people and no more (identity.looking).
+_END: Final = """
+SELECT external_id FROM tasks_known WHERE directory_id = %(directory)s AND external_id > %(after)s
+ ORDER BY external_id OFFSET %(most)s - 1 LIMIT 1
+"""
+
+
+def find(directory: Directory, after: str, limit: int) -> Found:
     """Return the differences behind the external id `after`; the tenancy must be set."""
     values: dict[str, Any] = {
-        "organization": directory.organization_id, "directory": directory.pk, "after": after, "limit": limit,
+        "organization": directory.organization_id, "directory": directory.pk, "after": after, "limit": limit + 1, "most": looking.ROWS,
     }  # fmt: skip
     with connection.cursor() as cursor:
+        cursor.execute(_END, values)
+        values["end"] = next((row[0] for row in cursor.fetchall()), None)
         cursor.execute(_DIFFERENCES, values)
-        return [Difference(*row) for row in cursor.fetchall()]
+        found = [Difference(*row) for row in cursor.fetchall()]
+    if len(found) > limit:
+        return Found(found[:limit], found[limit - 1].external_id)
+    return Found(found, values["end"])

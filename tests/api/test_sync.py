@@ -4,11 +4,13 @@ from uuid import UUID
 
 import pytest
 
-from identity import members, pulls, tenancy, tokens
+from identity import looking, members, pulls, tenancy, tokens
 from identity.models import Member, Pull
 from tasks.sync import work
 from tests.api.client import Api, bearer, csv_of, token_of
 from tests.conftest import SETUP, later_on
+from tests.console.conftest import visit
+from tests.console.test_many import followed
 
 MAPPING = {"external_id": "No", "user_name": "Login", "title": "Title"}
 NEW = {
@@ -221,6 +223,32 @@ def test_drift_says_who_differs_and_since_when(api, path, held, acme):
     page = api.get(f"{path}/drift", limit=1).json()
     assert [item["external_id"] for item in page["items"]] == ["1"]
     assert api.get(f"{path}/drift", after=page["next"], limit=1).json()["items"][0]["external_id"] == "2"
+
+
+@pytest.mark.parametrize("most", [1, 2, 7])
+def test_a_page_of_differences_looks_at_so_many_people_and_all_are_found_in_the_end(
+    api, path, acme, ada, monkeypatch, most
+):
+    put(api, f"{path}/file", "No,Login,Title\n" + "".join(f"{n:02},p{n},\n" for n in range(40)))
+    run = worked(path, api, api.post(f"{path}/runs", {}).json())
+    if run["state"] == "held":
+        api.post(f"{path}/runs/{run['id']}/approve", {"plan_hash": run["plan_hash"]})
+        worked(path, api, run)
+    with tenancy.of(acme):
+        late = list(Member.objects.filter(user_name__in=["p20", "p39"]))
+    for member in late:
+        members.suspend(member, actor=SETUP)
+    monkeypatch.setattr(looking, "ROWS", most)
+    after, found, pages = "", [], 0
+    while after is not None:
+        answer = api.get(f"{path}/drift", after=after)
+        found += [item["external_id"] for item in answer.json()["items"]]
+        after, pages = answer.json()["next"], pages + 1
+    assert (found, pages) == (["20", "39"], 40 // most + 1)
+    client = visit(ada)
+    html = list(followed(client, f"/o/acme/{path.partition('acme/')[2]}/differences"))
+    assert ["p20" in page or "p39" in page for page in html].count(True) == 2
+    assert "Nothing found so far" in html[0]
 
 
 def test_a_change_that_is_refused_in_one_part_changes_nothing(api, path, acme):
