@@ -1,10 +1,12 @@
 """granian with the product loaded before it forks its processes: they share what is loaded, and one that is started anew serves at once.
 
-Where Python does not fork (macOS, and Python 3.14), each of them loads it for itself, as granian has it otherwise.
+Where Python does not fork (macOS), each of them loads it for itself, as granian has it otherwise.
 """
 
 import gc
 import logging
+import multiprocessing
+import sys
 from importlib import import_module
 
 import django
@@ -25,6 +27,12 @@ def load() -> None:
     gc.freeze()
 
 
+def share() -> None:
+    """Fork on Linux, with every Python: from 3.14 on granian would start each process anew, beside one that has loaded all for nobody."""
+    if sys.platform == "linux":
+        multiprocessing.set_start_method("fork")
+
+
 def keep_quiet() -> None:
     """Drop a word of warning on the number of threads: most of them are held back, and nobody could set another number."""
     logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
@@ -32,5 +40,6 @@ def keep_quiet() -> None:
 
 if __name__ == "__main__":
     load()
+    share()
     keep_quiet()
     entrypoint()  # type: ignore[no-untyped-call]  # granian's own have no types

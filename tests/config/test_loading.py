@@ -62,3 +62,13 @@ def test_what_the_web_processes_share_is_all_of_the_product_and_nothing_open():
     )
     threads = "import threading; print(threading.active_count())"
     assert run(f"{load}; {opened}; {threads}; {web}") == "[]\n1\n['config.wsgi']\n"
+
+
+def test_the_web_processes_are_forked_whatever_python_would_choose():
+    """Python 3.14 would not; each process then holds everything for itself."""
+    assert (
+        run(
+            "from config import granian_loaded as g; g.share(); import multiprocessing as m; print(m.get_start_method())"
+        )
+        == "fork\n"
+    )
