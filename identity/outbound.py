@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 from django.conf import settings
@@ -39,22 +39,39 @@ class Answer:
     body: bytes
 
 
-def address_of(host: str, port: int) -> str:
-    """Return the address to connect to, as text: public, or any where ROLLCALL_OUTBOUND_ALLOW lists the host.
+def addresses_of(host: str, port: int) -> list[str]:
+    """Return the addresses to connect to, as text, the first one first: public, or any where ROLLCALL_OUTBOUND_ALLOW lists the host.
 
-    The caller connects to this very address, so that the name cannot change its meaning between the check and the
+    The caller connects to one of these very addresses, so that the name cannot change its meaning between the check and the
     connection. One private address among several refuses them all. Raises Unreachable.
     """
     try:
-        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise Unreachable(f"{host} has no address") from error
+    found = list(dict.fromkeys(str(info[4][0]) for info in infos))
     allowed = host in settings.ROLLCALL_OUTBOUND_ALLOW
     if not found or not (allowed or all(_public(address) for address in found)):
         raise Unreachable(
             f"{host} lies inside a private network, and ROLLCALL_OUTBOUND_ALLOW does not list it"
         )
-    return found[0]
+    return found
+
+
+def connected(host: str, port: int, seconds_max: float) -> socket.socket:
+    """Return a connection to the first of the addresses that takes one. Raises Unreachable, and OSError of the last one."""
+    *others, last = addresses_of(host, port)
+    each_seconds = seconds_max / (len(others) + 1)
+    for address in others:
+        with suppress(OSError):
+            return _connected(address, port, each_seconds, seconds_max)
+    return _connected(last, port, each_seconds, seconds_max)
+
+
+def _connected(address: str, port: int, seconds: float, then_seconds: float) -> socket.socket:
+    made = socket.create_connection((address, port), timeout=seconds)
+    made.settimeout(then_seconds)
+    return made
 
 
 class Caller:
@@ -90,25 +107,33 @@ class Caller:
             raise Unreachable(f"{url[:200]} is not an address") from error
         if not (host and port and parts.scheme in _PORTS):
             raise Unreachable(f"{url[:200]} is not an http or https address")
-        address = address_of(host, port)
-        literal = f"[{address}]" if ":" in address else address
         ends = time.monotonic() + self._seconds_max
+        *others, last = [_literal(address) for address in addresses_of(host, port)]
+        asked: dict[str, Any] = {
+            "method": method,
+            "headers": {**(headers or {}), "Host": parts.netloc.rpartition("@")[2]},
+            "content": content,
+            "timeout": httpx2.Timeout(self._seconds_max, connect=self._seconds_max / (len(others) + 1)),
+            "extensions": {"sni_hostname": host, "trace": self._noting(parts.netloc)},
+        }
         try:
-            with (
-                self._cut_off_in_time(parts.netloc),
-                self._client(parts.netloc).stream(
-                    method,
-                    parts._replace(netloc=f"{literal}:{port}", fragment="").geturl(),
-                    headers={**(headers or {}), "Host": parts.netloc.rpartition("@")[2]},
-                    content=content,
-                    extensions={"sni_hostname": host, "trace": self._noting(parts.netloc)},
-                ) as response,
-            ):
-                return Answer(response.status_code, dict(response.headers), self._body(response, ends))
+            for literal in others:
+                # Nothing was sent where no connection came about. A name may well have an address of a kind that leads nowhere from here.
+                with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
+                    return self._answer(parts, f"{literal}:{port}", ends, asked)
+            return self._answer(parts, f"{last}:{port}", ends, asked)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             if time.monotonic() >= ends:
                 raise Unreachable(f"the answer took longer than {self._seconds_max} seconds") from error
             raise Unreachable(str(error)[:200] or type(error).__name__) from error
+
+    def _answer(self, parts: SplitResult, at: str, ends: float, asked: Mapping[str, Any]) -> Answer:
+        url = parts._replace(netloc=at, fragment="").geturl()
+        with (
+            self._cut_off_in_time(parts.netloc, ends),
+            self._client(parts.netloc).stream(url=url, **asked) as response,
+        ):
+            return Answer(response.status_code, dict(response.headers), self._body(response, ends))
 
     def _client(self, place: str) -> httpx2.Client:
         if place not in self._clients:
@@ -127,7 +152,7 @@ class Caller:
         return note
 
     @contextmanager
-    def _cut_off_in_time(self, place: str) -> Iterator[None]:
+    def _cut_off_in_time(self, place: str, ends: float) -> Iterator[None]:
         """Close the connection from outside when the time is over: a server that sends a byte now and then never trips a time-out."""
 
         def cut() -> None:
@@ -135,7 +160,7 @@ class Caller:
                 # Past TLS, whose own shutdown would wait for the other side.
                 socket.socket.shutdown(self._sockets[place], socket.SHUT_RDWR)
 
-        watch = threading.Timer(self._seconds_max, cut)
+        watch = threading.Timer(max(ends - time.monotonic(), 0), cut)
         watch.daemon = True
         watch.start()
         try:
@@ -157,6 +182,10 @@ class Caller:
     def _check_time(self, ends: float) -> None:
         if time.monotonic() >= ends:
             raise Unreachable(f"the answer took longer than {self._seconds_max} seconds")
+
+
+def _literal(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 @cache

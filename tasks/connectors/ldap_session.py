@@ -14,7 +14,7 @@ from ldap.ldapobject import SimpleLDAPObject
 from ldap.syncrepl import SyncreplConsumer
 
 from identity.outbound import Unreachable as NotReached
-from identity.outbound import address_of
+from identity.outbound import connected
 from tasks.connectors import ldap_tls
 from tasks.connectors.faults import Fault, Misconfigured, Unreachable
 from tasks.connectors.ldap_faults import Elsewhere, faults, said
@@ -189,7 +189,7 @@ def _start_tls(opened: Session) -> None:
 
 def _plug(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_connection((address_of(host, port), port), timeout=SECONDS_MAX)
+        return connected(host, port, SECONDS_MAX)
     except (OSError, NotReached) as error:
         raise Unreachable(f"{host}:{port} cannot be reached: {error}.") from error
 

@@ -4,7 +4,7 @@ import asyncio
 import fnmatch
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any, BinaryIO, Final, cast
@@ -14,7 +14,7 @@ import asyncssh
 
 from identity.directory_kinds import Missing
 from identity.outbound import Unreachable as NotReached
-from identity.outbound import address_of
+from identity.outbound import addresses_of
 from tasks.connectors.faults import Misconfigured, Unauthorized, Unreachable
 
 SECONDS_MAX: Final = 30
@@ -39,7 +39,7 @@ def download(url: str, host_key: str, credentials: Mapping[str, Any]) -> BinaryI
         raise Misconfigured("The address is like sftp://user@host/folder/people-*.csv.")
     trusted, own = _keys(host_key, credentials)
     try:
-        address = address_of(host, port)
+        addresses = addresses_of(host, port)
     except NotReached as error:
         raise Unreachable(f"{host} cannot be reached: {error}.") from error
     options = asyncssh.SSHClientConnectionOptions(
@@ -50,7 +50,7 @@ def download(url: str, host_key: str, credentials: Mapping[str, Any]) -> BinaryI
         target = cast("IO[bytes]", stack.enter_context(tempfile.TemporaryFile()))
         asyncio.run(
             asyncio.wait_for(
-                _fetch(address, port, options, unquote(parts.path), target), TRANSFER_SECONDS_MAX
+                _fetch(addresses, port, options, unquote(parts.path), target), TRANSFER_SECONDS_MAX
             )
         )
         target.seek(0)
@@ -59,12 +59,16 @@ def download(url: str, host_key: str, credentials: Mapping[str, Any]) -> BinaryI
 
 
 async def _fetch(
-    address: str, port: int, options: asyncssh.SSHClientConnectionOptions, path: str, target: IO[bytes]
+    addresses: Sequence[str],
+    port: int,
+    options: asyncssh.SSHClientConnectionOptions,
+    path: str,
+    target: IO[bytes],
 ) -> None:
-    where = f"{address}:{port}"
+    where = f"{addresses[-1]}:{port}"
     try:
         async with (
-            asyncssh.connect(address, port, options=options) as connection,
+            await _connected(addresses, port, options) as connection,
             connection.start_sftp_client() as client,
         ):
             await _copy(client, await _chosen(client, path), target)
@@ -85,6 +89,17 @@ async def _fetch(
         raise Unreachable(
             f"The SFTP server at {where} does not answer: {str(error)[:200] or type(error).__name__}."
         ) from error
+
+
+async def _connected(
+    addresses: Sequence[str], port: int, options: asyncssh.SSHClientConnectionOptions
+) -> asyncssh.SSHClientConnection:
+    """Return a connection to the first of the addresses that takes one. Raises what the last one does."""
+    *others, last = addresses
+    for address in others:
+        with suppress(OSError):
+            return await asyncssh.connect(address, port, options=options)
+    return await asyncssh.connect(last, port, options=options)
 
 
 async def _chosen(client: asyncssh.SFTPClient, path: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from identity.outbound import Answer, Caller, Unreachable, address_of
+from identity.outbound import Answer, Caller, Unreachable, addresses_of, connected
 
 BOMB = gzip.compress(b"x" * 50_000_000)
 
@@ -141,10 +141,43 @@ def test_an_address_is_where_somebody_on_the_way_will_take_it(monkeypatch, addre
     found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, 443))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     if public:
-        assert address_of("idp.example", 443) == address
+        assert addresses_of("idp.example", 443) == [address]
     else:
         with pytest.raises(Unreachable):
-            address_of("idp.example", 443)
+            addresses_of("idp.example", 443)
+
+
+@pytest.fixture
+def of_both_kinds(site, monkeypatch):
+    """Give a name the addresses that Debian's /etc/hosts gives localhost; nobody listens at the first."""
+    port = site.server_address[1]
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+    ]
+    real = socket.getaddrinfo
+
+    def resolved(host, *given, **named):
+        return found if host == "localhost" else real(host, *given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    assert addresses_of("localhost", port) == ["::1", "127.0.0.1"]
+    return site
+
+
+def test_a_name_whose_first_address_leads_nowhere_is_reached_by_the_next(of_both_kinds):
+    with Caller(seconds_max=5, bytes_max=1000) as caller:
+        assert [caller.call("POST", url(of_both_kinds), content=b"hi").body for _ in "ab"] == [b"hi"] * 2
+    assert len(of_both_kinds.seen) == 2
+    with connected("localhost", of_both_kinds.server_address[1], 5) as made:
+        assert (made.getpeername()[0], made.gettimeout()) == ("127.0.0.1", 5)
+
+
+def test_a_call_that_began_at_one_address_is_not_made_at_another(of_both_kinds):
+    with Caller(seconds_max=0.5, bytes_max=1000) as caller, pytest.raises(Unreachable, match="longer"):
+        caller.call("POST", url(of_both_kinds, "/drip"), content=b"")
+    assert len(of_both_kinds.seen) == 1
 
 
 @pytest.mark.parametrize(
