@@ -13,6 +13,7 @@ from granian.wsgi import Response, ResponseIterWrap
 from config.crew import Crew
 from config.gate import Gate, Pieces
 from config.scim_door import leads_here
+from scim import log_rows
 
 _Run = Callable[[Any, dict[str, Any]], None]
 
@@ -38,6 +39,7 @@ def wrapped(gate: Gate, _options: dict[str, Any], _access_log: str | None = None
         "wsgi.version": (1, 0),
     }
     crew = Crew(gate, gate.places.number)
+    log_rows.write_reads_behind()
 
     def run(protocol: Any, scope: dict[str, Any]) -> None:
         with crew.at_work(quick=leads_here(scope["PATH_INFO"])):

@@ -12,13 +12,11 @@ django_application = get_wsgi_application()
 from config import clients, granian_threads, metrics  # noqa: E402 - the same
 from config.gate import Gate  # noqa: E402 - the same
 from config.scim_wsgi import ScimFirst  # noqa: E402 - views are imported when Django is set up
-from scim import log_rows  # noqa: E402 - the same
 
 application = Gate(ScimFirst(django_application))
 granian_threads.install()
 clients.take_descriptors()
 metrics.reserve()
-log_rows.write_reads_behind()
 
 # What is loaded by now stays to the end. The garbage collector looked through it again and again: a seventh of the time of a list page.
 gc.collect()
