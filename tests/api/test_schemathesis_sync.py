@@ -33,11 +33,12 @@ SHAPES = {
     "flag": lambda _: {"type": "boolean"},
     "choice": lambda field: {"enum": list(field.choices)},
     "list": lambda _: {"type": "array", "items": WORD, "maxItems": 5},
-    "mapping": lambda _: {
+    "mapping": lambda field: {
         "type": "object",
-        "additionalProperties": WORD,
+        "properties": dict.fromkeys(field.choices, WORD),
+        "additionalProperties": False,
+        "required": list(field.needs),
         "minProperties": 1,
-        "maxProperties": 5,
     },
 }
 limits = bounded(

@@ -59,9 +59,9 @@ def test_what_an_administrator_took_away_an_invitation_does_not_bring_back(regis
 
 
 def test_somebody_who_came_by_another_way_accepts_too(registered, jane):
-    assert invitations.accept_for(jane, actor=SETUP) is False
+    assert invitations.accept_for(jane, jane.email, actor=SETUP) is False
     invitations.create(registered, jane.email.upper(), access=ACCESS, actor=SETUP)
-    assert invitations.accept_for(jane, actor=SETUP) is True
+    assert invitations.accept_for(jane, jane.email, actor=SETUP) is True
     with tenancy.of(registered):
         assert Grant.objects.get().origin == "invitation"
 
