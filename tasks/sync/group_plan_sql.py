@@ -83,8 +83,7 @@ SELECT %(organization)s, %(run)s, group_key, member_key, present FROM (
      AND (member.state <> 'offboarded' OR (known.member_id IS NULL AND joins.member_key IN (
        SELECT external_id FROM identity_step WHERE organization_id = %(organization)s AND run_id = %(run)s
           AND action IN ('create', 'link') AND state IN ('waiting', 'held'))))
-     AND NOT EXISTS (SELECT 1 FROM tasks_stagedperson staged
-                      WHERE staged.run_id = %(run)s AND staged.external_id = joins.member_key AND staged.word = 'torn')
+     AND joins.member_key NOT IN (SELECT external_id FROM tasks_stagedperson WHERE run_id = %(run)s AND word = 'torn')
   UNION ALL
   SELECT group_key, member_key, false FROM leaves
 ) AS moved ORDER BY group_key, member_key
