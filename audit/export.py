@@ -103,6 +103,19 @@ def head(organization_id: UUID) -> int:
     return int(row[0]) if row else 0
 
 
+def holds(organization_id: UUID, seq: int, entry_id: UUID | None = None) -> bool:
+    """Tell whether the record has come to this place, and if an entry is named, whether that one stands there."""
+    if entry_id is None:
+        return seq <= head(organization_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT entry_id FROM audit_position WHERE organization_id = %s AND seq = %s",
+            [organization_id, seq],
+        )
+        row = cursor.fetchone()
+    return row is not None and row[0] == entry_id
+
+
 def page(
     organization_id: UUID, wanted: Filter, *, after: int = 0, limit: int, upto: int | None = None
 ) -> Page:

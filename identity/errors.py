@@ -65,6 +65,12 @@ class Conflict(Refusal):
     code = "version_conflict"
 
 
+class RecordWentBack(Refusal):
+    """The caller has read more of the record than there is, or another one: the server was restored from a backup."""
+
+    code = "record_went_back"
+
+
 class Offboarded(Refusal):
     """The member is offboarded: only an administrator can bring them back."""
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -15,6 +16,8 @@ from identity.api.organization import OrganizationView
 from identity.api.paging import LIMIT_DEFAULT, LIMIT_MAX
 from identity.api.shapes import Moment, Query
 from identity.api.view import describe
+from identity.errors import RecordWentBack
+from identity.models import Organization
 
 _SEQ_MAX = 2**63 - 1
 
@@ -23,6 +26,10 @@ class Wanted(Query):
     """Which entries. `event` may be repeated and may end in `.*`, as `member.*`; `actor` and `subject` are ids."""
 
     after = serializers.IntegerField(min_value=0, max_value=_SEQ_MAX, default=0, required=False)
+    seen = serializers.UUIDField(
+        required=False,
+        help_text="The id of the entry at `after`, as you have read it: another one there is refused.",
+    )
     since = Moment(required=False, help_text="From this time on.")
     until = Moment(required=False, help_text="Before this time.")
     event = serializers.ListField(child=serializers.CharField(max_length=50), required=False, max_length=50)
@@ -94,7 +101,7 @@ class Entries(OrganizationView):
         """Read a page of the record."""
         query = self.asked(WantedPage)
         limit = query.pop("limit")
-        after = query.pop("after")
+        after = _place(self.organization, query)
         with tenancy.of(self.organization):
             page = export.page(self.organization.pk, _filter(query), after=after, limit=limit)
         return Response({"items": [export.shown(line) for line in page.lines], "next": page.following})
@@ -109,7 +116,7 @@ class EntriesFile(OrganizationView):
     def file(self) -> StreamingHttpResponse:
         """Answer with the file, of which nothing is read before it is sent."""
         query = self.asked(Wanted)
-        after = query.pop("after")
+        after = _place(self.organization, query)
         name = downloads.file_name(self.organization, self.form)
         return downloads.handed_out(
             str(self.request.method),
@@ -141,6 +148,21 @@ class EntriesJsonl(EntriesFile):
     def get(self, _request: Request, **_: Any) -> StreamingHttpResponse:
         """Download the record as JSON Lines, or the part that the filters choose. The download becomes an entry itself."""
         return self.file()
+
+
+def _place(organization: Organization, query: dict[str, Any]) -> int:
+    """Take the place out of a query. Raises RecordWentBack where the record that was read up to there is not this one."""
+    after: int = query.pop("after")
+    seen: UUID | None = query.pop("seen", None)
+    with tenancy.of(organization):
+        if export.holds(organization.pk, after, seen):
+            return after
+        end = export.head(organization.pk)
+    message = (
+        f"The record ends at {end}, and up to {after} it is not the one that you have read: the server was restored from a backup."
+        " Begin again behind the last entry that both have by the same id."
+    )
+    raise RecordWentBack(message, field="after")
 
 
 def _filter(query: dict[str, Any]) -> export.Filter:

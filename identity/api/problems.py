@@ -29,6 +29,7 @@ TABLE: Final[dict[type[errors.Refusal], tuple[int, str]]] = {
     errors.MovedAway: (409, "The person was moved to another directory"),
     errors.NameTaken: (409, "The name is taken"),
     errors.Conflict: (409, "Somebody else was faster"),
+    errors.RecordWentBack: (409, "The record went back"),
     errors.NotSuspended: (409, "The organization is not suspended"),
     errors.Offboarded: (409, "The member is offboarded"),
     errors.SuspendedHere: (409, "The member is suspended by an administrator"),

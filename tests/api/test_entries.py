@@ -67,6 +67,41 @@ def test_pages_follow_the_sequence_without_gap(acme, ada):
     assert len(sequences) > 25
 
 
+def test_a_reader_who_knows_more_than_the_record_is_told_that_it_went_back(acme, ada):
+    """Restored from a backup, the record gives the same places anew: who waits for the next one would miss all of them."""
+    _write(acme, 5)
+    api = token_of(ada)
+    sequencer.run()
+    last = _all(api)[-1]
+    for path in ("entries", "entries.csv", "entries.jsonl"):
+        answer = api.get(f"/organizations/acme/{path}", after=last["seq"] + 1)
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (
+            409,
+            "record_went_back",
+            "after",
+        )
+    assert f"ends at {last['seq']}" in api.get("/organizations/acme/entries", after=10**6).json()["detail"]
+
+
+def test_a_reader_who_names_the_last_entry_is_told_where_another_stands_in_its_place(acme, ada):
+    """Once the restored record has grown past the reader's place, the number alone says nothing."""
+    _write(acme, 5)
+    api = token_of(ada)
+    sequencer.run()
+    entries = _all(api)
+    third = entries[2]
+    answer = api.get("/organizations/acme/entries", after=3, seen=third["id"], limit=1)
+    assert [entry["seq"] for entry in answer.json()["items"]] == [4]
+    for query in (
+        {"after": 3, "seen": entries[3]["id"]},
+        {"after": 10**6, "seen": third["id"]},
+        {"seen": third["id"]},
+    ):
+        for path in ("entries", "entries.jsonl"):
+            answer = api.get(f"/organizations/acme/{path}", **query)
+            assert (answer.status_code, answer.json()["code"]) == (409, "record_went_back")
+
+
 def test_filters_choose(acme, ada, jane):
     api = token_of(ada)
     before = timezone.now()
