@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date
+from enum import Enum
 from typing import Any, Final
 
 import orjson
@@ -34,7 +35,7 @@ def written(body: dict[str, Any]) -> bytes:
     Nearly every body is plain as it is. Whether it is shows in its text: nothing that long or odd is in a short text without any.
     """
     try:
-        text = orjson.dumps(body, option=_AS_IT_IS)
+        text = orjson.dumps(body, default=_member, option=_AS_IT_IS)
         if len(text) <= _TEXT_LENGTH_MAX and b"\\u0000" not in text and not _FRACTION.search(text):
             return text
     except TypeError:
@@ -62,6 +63,13 @@ def plain(value: object) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return plain(str(value))
+
+
+def _member(value: object) -> str:
+    """Return the text that a member of an enumeration stands for. TypeError for whatever else orjson is not sure of."""
+    if isinstance(value, str) and isinstance(value, Enum):
+        return str(value.value)
+    raise TypeError
 
 
 def _cleaned(text: str) -> str:
