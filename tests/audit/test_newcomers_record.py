@@ -11,6 +11,7 @@ from audit.events import Event
 from audit.record import Line, Subject, record_all
 from identity import tenancy
 from tests.conftest import SETUP
+from tests.database import counted_by_hand
 
 TABLES = ("audit_entry", "audit_position", "audit_detail")
 
@@ -28,17 +29,12 @@ def lengthen(organization: Any, entries: int) -> None:
 @pytest.fixture
 def newcomer(acme, globex, operators, eraser) -> Iterator[Any]:
     """Give an organization whose record was empty when PostgreSQL last counted: so little more makes it count nothing anew."""
-    for table in TABLES:
-        eraser.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
-    try:
+    with counted_by_hand(eraser, *TABLES):
         for known in (acme, operators):
             lengthen(known, 3000)
         eraser.execute(f"ANALYZE {', '.join(TABLES)}")
         lengthen(globex, 300)
         yield globex
-    finally:
-        for table in TABLES:
-            eraser.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
 
 
 def entries_read(node: dict[str, Any]) -> float:

@@ -6,15 +6,15 @@ import pytest
 
 from audit.record import Actor
 from identity import arrivals, batches
+from tests.database import counted_by_hand
 
 
 @pytest.fixture(autouse=True)
 def by_hand(db, eraser) -> Iterator[None]:
-    """Keep autovacuum, which counts when it likes, out of this, and what other tests have left: newcomers would fill its place."""
+    """Keep out what other tests have left, too: newcomers would fill its place."""
     eraser.execute("VACUUM FULL identity_link")
-    eraser.execute("ALTER TABLE identity_link SET (autovacuum_enabled = false)")
-    yield
-    eraser.execute("ALTER TABLE identity_link RESET (autovacuum_enabled)")
+    with counted_by_hand(eraser, "identity_link"):
+        yield
 
 
 def counted(eraser):

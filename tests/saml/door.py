@@ -13,7 +13,7 @@ from lxml import etree
 from audit.models import Entry
 from demo.idp_messages import Answer, TestIdp, form_value, respond
 from identity import domains, tenancy
-from identity.models import Organization
+from identity.models import Member, Organization, Session
 from saml import connections, trust
 from saml.models import Attempt, Connection
 from tests.conftest import SETUP
@@ -39,6 +39,17 @@ def connect(organization: Organization, idp: TestIdp = IDP, **values: Any) -> Co
 
 def prove(organization: Organization, name: str) -> None:
     domains.confirm(domains.claim(organization, name, actor=SETUP), actor=SETUP)
+
+
+def people(organization: Organization) -> list[Member]:
+    """Return the members, who came first first."""
+    with tenancy.of(organization):
+        return list(Member.objects.filter(organization=organization).order_by("created_at"))
+
+
+def open_sessions(organization: Organization) -> list[Session]:
+    with tenancy.of(organization):
+        return list(Session.objects.filter(organization=organization, ended_at__isnull=True))
 
 
 @dataclass

@@ -3,22 +3,10 @@
 import pytest
 
 from identity import grants, resources, roles, tenancy
-from identity.models import Member
 from tests.conftest import SETUP
-from tests.saml.door import Browser, connect, last_attempt, prove
+from tests.saml.door import Browser, connect, last_attempt, people, prove
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-@pytest.fixture
-def browser(acme):
-    prove(acme, "acme.example")
-    return Browser(connect(acme))
-
-
-def people(organization):
-    with tenancy.of(organization):
-        return list(Member.objects.filter(organization=organization))
 
 
 def test_first_permissions_come_once_and_unknown_ids_give_nothing_but_are_shown(acme, browser):

@@ -15,18 +15,12 @@ from identity.errors import Forbidden
 from identity.models import Domain, Invitation, Member
 from tests.api.client import token_of
 from tests.conftest import SETUP, join
-from tests.saml.door import Browser, connect, entries, last_attempt, prove
+from tests.saml.door import Browser, connect, entries, last_attempt
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("db")
 JANE = "jane@acme.example"
 ACCESS = {"roles": ["auditor"]}
-
-
-@pytest.fixture
-def browser(acme):
-    prove(acme, "acme.example")
-    return Browser(connect(acme))
 
 
 def invitation_of(acme):

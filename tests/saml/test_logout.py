@@ -17,16 +17,10 @@ from identity.models import Session
 from saml import connections, trust
 from saml.names import SAMLP
 from tests.conftest import SETUP
-from tests.saml.door import Browser, connect, entries, prove
+from tests.saml.door import Browser, connect, entries, open_sessions, prove
 
 pytestmark = pytest.mark.usefixtures("db")
 ACTOR = Actor("member", "1", "jane")
-
-
-@pytest.fixture
-def connection(acme):
-    prove(acme, "acme.example")
-    return connect(acme)
 
 
 @pytest.fixture
@@ -34,11 +28,6 @@ def browser(connection):
     browser = Browser(connection)
     browser.sign_in()
     return browser
-
-
-def open_sessions(organization):
-    with tenancy.of(organization):
-        return list(Session.objects.filter(organization=organization, ended_at__isnull=True))
 
 
 def asked(browser, **knobs):

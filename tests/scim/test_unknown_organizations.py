@@ -10,6 +10,7 @@ from identity import batches, tenancy, tokens
 from identity.batches import Arrival
 from identity.postgresql.flush import Statement
 from tests.conftest import SETUP, scim_client
+from tests.database import counted_by_hand
 from tests.scim.talk import Scim
 
 PEOPLE, OTHERS = 400, 1500
@@ -28,16 +29,11 @@ def bring(organization: Any, number: int) -> Any:
 @pytest.fixture
 def newcomer(acme, globex, operators, eraser) -> Iterator[Any]:
     """Give a directory of whose organization PostgreSQL expects nobody: the others are many more, so it counts nothing anew."""
-    for table in TABLES:
-        eraser.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
-    try:
+    with counted_by_hand(eraser, *TABLES):
         for known in (acme, operators):
             bring(known, OTHERS)
         eraser.execute(f"ANALYZE {', '.join(TABLES)}")
         yield bring(globex, PEOPLE)
-    finally:
-        for table in TABLES:
-            eraser.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
 
 
 def members_read(node: dict[str, Any]) -> float:

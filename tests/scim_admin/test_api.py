@@ -8,7 +8,7 @@ from identity import tenancy
 from scim.models import Burst, LoggedRequest
 from tests.api.client import token_of
 from tests.scim.talk import Scim, entries
-from tests.scim_admin.test_burst_guard import DOWN, guarded, people, states
+from tests.scim_admin.leavers import DOWN, guarded, people, states
 
 
 def at(client, rest=""):

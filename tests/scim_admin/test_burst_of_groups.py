@@ -8,7 +8,7 @@ from scim import bursts
 from scim.models import Burst, Departure
 from tests.api.client import recorded, token_of
 from tests.console.conftest import visit
-from tests.scim_admin.test_burst_guard import ADA, bursts_of, guarded, people
+from tests.scim_admin.leavers import ADA, bursts_of, guarded, people
 from tests.statements import Statements
 
 

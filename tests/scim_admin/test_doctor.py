@@ -16,7 +16,7 @@ from scim.profiles import NOTICES, QUIRKS
 from tests.api.client import token_of
 from tests.conftest import SETUP, later, scim_client
 from tests.scim.talk import Scim
-from tests.scim_admin.test_burst_guard import DOWN, guarded, people
+from tests.scim_admin.leavers import DOWN, guarded, people
 
 ENTRA = {"User-Agent": "Azure AD Provisioning"}
 

@@ -10,7 +10,7 @@ from tasks.jobs import scim as jobs
 from tasks.timetable import TIMETABLE
 from tests.conftest import SETUP, later
 from tests.scim.talk import Scim, entries
-from tests.scim_admin.test_burst_guard import ADA, DOWN, bursts_of, guarded, people, states
+from tests.scim_admin.leavers import ADA, DOWN, bursts_of, guarded, people, states
 from tests.statements import Statements
 
 

@@ -25,7 +25,7 @@ from tests.conftest import SETUP, join
 from tests.saml.documents import IDP, key_pair
 from tests.saml.door import Browser, connect
 from tests.scim.talk import Scim
-from tests.scim_admin.test_burst_guard import ADA, DOWN, bursts_of, guarded, people
+from tests.scim_admin.leavers import ADA, DOWN, bursts_of, guarded, people
 from tests.tasks.due import ROW, TABLE, Due, World, past
 
 
