@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,6 +68,27 @@ def check(path: Path, *, sha256: str = "") -> Checked:
     except _DAMAGED as error:
         found.note(f"The archive is damaged: {error or type(error).__name__}.")
     return found
+
+
+def parted(newer: Path, older: Path) -> int | None:
+    """Return the last place at which the records of two bundles in order are the same, None where the newer has all of the older's.
+
+    A record that was restored from a backup gives the places behind it anew.
+    """
+    with zipfile.ZipFile(newer) as new, zipfile.ZipFile(older) as old:
+        for place, (before, now) in enumerate(zip_longest(_hashes(old), _hashes(new))):
+            if before is None:
+                return None
+            if before != now:
+                return place
+    return None
+
+
+def _hashes(archive: zipfile.ZipFile) -> Iterator[str]:
+    """Give the hash of the chain at each entry."""
+    with archive.open(RECORD) as file:
+        while line := file.readline(_LINE_BYTES_MAX):
+            yield json.loads(line)["hash"].lower()
 
 
 def _archive(archive: zipfile.ZipFile, found: Checked) -> None:

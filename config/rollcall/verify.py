@@ -24,16 +24,26 @@ def add_arguments(parser: ArgumentParser) -> None:
         "file", help="a bundle, as `bundle` and the console write it, or a .csv or .jsonl file"
     )
     parser.add_argument("--sha256", default="", help="what its SHA-256 should be, in hex, as the record says")
+    parser.add_argument(
+        "--continues",
+        default="",
+        metavar="OLDER",
+        help="an older bundle, all of whose record this one must have",
+    )
     parser.add_argument("--proof", default="", help="a proof of deletion that names the archive")
 
 
-def run(out: OutputWrapper, _actor: Actor, *, file: str, sha256: str, proof: str, **_: Any) -> int:
+def run(
+    out: OutputWrapper, _actor: Actor, *, file: str, sha256: str, proof: str, continues: str, **_: Any
+) -> int:
     """Check it and say what was found."""
     try:
         if Path(file).suffix.lower() in {".csv", ".jsonl"}:
             return _downloaded(out, file, sha256)
         wanted = _of_proof(Path(proof)) if proof else sha256
         found = bundle_check.check(Path(file), sha256=wanted)
+        if continues and not found.problems:
+            _continues(found, Path(file), Path(continues))
     except OSError as error:
         raise Invalid(f"{file} cannot be read: {error}", field="file") from error
     for sentence in found.problems:
@@ -50,8 +60,20 @@ def run(out: OutputWrapper, _actor: Actor, *, file: str, sha256: str, proof: str
     out.write(f"The record is whole up to {manifest['record']['seq']}, hash {manifest['record']['hash']}.")
     if manifest["record"]["waiting"]:
         out.write(f"{manifest['record']['waiting']} entries came too late for it.")
+    if continues:
+        out.write(f"It has all of the record that {continues} has.")
     out.write(f"SHA-256 of the archive: {found.sha256}{', as was to be' if wanted else ''}.")
     return 0
+
+
+def _continues(found: bundle_check.Checked, file: Path, older: Path) -> None:
+    """Note where the record is not the one of an older bundle any more. Raises Invalid, OSError."""
+    if bundle_check.check(older).problems:
+        raise Invalid(f"{older} is not in order: `verify` says of it why.", field="continues")
+    if (place := bundle_check.parted(file, older)) is not None:
+        found.note(
+            f"The record went back: behind entry {place} it is not the one of {older}. So it is after a restore from a backup."
+        )
 
 
 def _downloaded(out: OutputWrapper, file: str, sha256: str) -> int:

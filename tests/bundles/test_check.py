@@ -192,6 +192,22 @@ def test_the_commands_write_and_check(acme, lived, tmp_path):
     assert list(tmp_path.glob("*.partial")) == []
 
 
+def test_a_record_that_went_back_is_told_by_an_older_bundle(bundle, acme, tmp_path):
+    """Whoever holds an older one can tell that the server was restored from a backup, and from where on its record is another."""
+    folder = tmp_path / "later"
+    folder.mkdir()
+    later = on_disk(written(acme), folder)
+    before, after = (len(of(path)["record.jsonl"]) for path in (bundle, later))
+    assert before < after
+    code, said = rollcall("verify", later, "--continues", bundle)
+    assert (code, f"has all of the record that {bundle} has" in said) == (0, True)
+    assert rollcall("verify", later, "--continues", later)[0] == 0
+    code, said = rollcall("verify", bundle, "--continues", later)
+    assert (code, f"behind entry {before} it is not the one of {later}" in said) == (1, True)
+    with pytest.raises(CommandError, match="not in order"):
+        rollcall("verify", later, "--continues", altered(bundle, **{"groups.jsonl": b""}))
+
+
 def test_the_command_overwrites_nothing_and_knows_no_stranger(acme, tmp_path):
     path = tmp_path / "acme.zip"
     path.write_bytes(b"mine")
