@@ -180,11 +180,13 @@ STORAGES = {
 
 # --- Browsers -------------------------------------------------------------------------------------
 
-SESSION_COOKIE_NAME = "rollcall_session"
+# A cookie so named is taken by browsers from this host alone, over https: a neighbour below the same domain cannot plant its own.
+_this_host = "__Host-" if _https else ""
+SESSION_COOKIE_NAME = _this_host + "rollcall_session"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_NAME = "rollcall_csrf"
+CSRF_COOKIE_NAME = _this_host + "rollcall_csrf"
 SECURE_HSTS_SECONDS = env.integer(
     "ROLLCALL_HSTS_SECONDS", 31_536_000 if _https else 0, least=0, most=63_072_000
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ClassVar, Final, TypeVar, cast
 
+from django.conf import settings
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -68,7 +69,7 @@ class _Schemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
         """Return both schemes."""
         return [
             {"type": "http", "scheme": "bearer"},
-            {"type": "apiKey", "in": "cookie", "name": "rollcall_session"},
+            {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME},
         ]
 
 

@@ -38,6 +38,8 @@ def test_production_is_strict_by_default(read):
     assert settings["DEBUG"] is False
     assert settings["ALLOWED_HOSTS"] == ["rollcall.example"]
     assert settings["SESSION_COOKIE_SECURE"] is settings["CSRF_COOKIE_SECURE"] is True
+    assert settings["SESSION_COOKIE_NAME"] == "__Host-rollcall_session"
+    assert settings["CSRF_COOKIE_NAME"] == "__Host-rollcall_csrf"
     assert settings["SECURE_HSTS_SECONDS"] == 31_536_000
     assert "SECURE_PROXY_SSL_HEADER" not in settings
     assert settings["STORAGES"]["staticfiles"]["BACKEND"].endswith("CompressedManifestStaticFilesStorage")

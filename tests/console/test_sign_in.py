@@ -52,6 +52,22 @@ def test_the_cookie_is_for_http_alone_and_a_new_one_at_every_sign_in(opal_with_p
     assert first.value != second.value
 
 
+def test_over_https_the_cookie_can_only_come_from_this_host(opal_with_password, settings):
+    """What RFC 6265bis 4.1.3.2 asks of a name with __Host-: Secure, Path=/ and no Domain, also of the one that takes it away."""
+    settings.SESSION_COOKIE_NAME, settings.SESSION_COOKIE_SECURE = "__Host-rollcall_session", True
+    client = Client()
+    begun = sign_in("opal@rollcall.example", client=client).cookies["__Host-rollcall_session"]
+    ended = client.post("/sign-out").cookies["__Host-rollcall_session"]
+    assert [(each["secure"], each["path"], each["domain"]) for each in (begun, ended)] == [
+        (True, "/", "")
+    ] * 2
+    planted = Client()
+    planted.cookies["rollcall_session"] = (
+        sign_in("opal@rollcall.example").cookies["__Host-rollcall_session"].value
+    )
+    assert planted.get("/me").status_code == 302
+
+
 @pytest.mark.parametrize(
     ("user_name", "reason"),
     [
