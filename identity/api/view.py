@@ -4,11 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ClassVar, Final, TypeVar, cast
 
-from django.conf import settings
 from django.http import Http404
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +17,7 @@ from identity import conflicts
 from identity.api import idempotency, problems
 from identity.api.authentication import Caller, Credentials
 from identity.api.body import OnlyJson, StrictJson
+from identity.api.description import Described
 from identity.api.paging import Page, listing, page
 from identity.api.permissions import Entitled
 from identity.api.shapes import Query, Strict
@@ -27,50 +25,6 @@ from identity.api.shapes import Query, Strict
 Shape = type[Serializer[Any]]
 _CHANGING: Final = {"post", "put", "patch", "delete"}
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-
-
-class Described(AutoSchema):
-    """Describes an endpoint with the capabilities that it needs, and problem details for every refusal."""
-
-    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
-        """Append what the caller needs."""
-        needs = getattr(self.view, "needs", {}).get(self.method, ())
-        return f"{super().get_description()}\n\nNeeds: {', '.join(needs) or 'any credential'}."
-
-    def get_override_parameters(self) -> list[Any]:
-        """Add the header that every POST takes."""
-        if self.method != "POST" or getattr(self.view, "only_asks", False):
-            return []
-        return [
-            OpenApiParameter(
-                idempotency.HEADER,
-                location=OpenApiParameter.HEADER,
-                description="Your name for this call: sent again within 24 hours, it is answered as before and does nothing.",
-            )
-        ]
-
-    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
-        bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        refusal = self._get_response_for_code(  # type: ignore[no-untyped-call]
-            problems.Problem, "400", media_types=[problems.CONTENT_TYPE], direction=direction
-        )
-        return {**bodies, "4XX": {**refusal, "description": "Refused; nothing was changed."}}
-
-
-class _Schemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = Credentials
-    name = ["bearer", "session"]
-
-    def get_security_requirement(self, _schema: Any) -> list[dict[str, list[Any]]]:
-        """Either is enough."""
-        return [{"bearer": []}, {"session": []}]
-
-    def get_security_definition(self, _schema: Any) -> list[dict[str, Any]]:
-        """Return both schemes."""
-        return [
-            {"type": "http", "scheme": "bearer"},
-            {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME},
-        ]
 
 
 class ApiView(APIView):

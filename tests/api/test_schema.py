@@ -33,6 +33,22 @@ def test_every_operation_says_what_it_needs_and_how_it_refuses(db):
         assert "Needs: " in operation["description"], operation["operationId"]
         assert list(operation["responses"]["4XX"]["content"]) == ["application/problem+json"]
         assert operation["security"] == [{"bearer": []}, {"session": []}]
+        assert all(answer["description"] for answer in operation["responses"].values())
+
+
+def test_operations_stand_under_their_subject_each_in_a_sentence(db):
+    """Whoever makes a client of it gets a part for each subject, and not one of a hundred and fifty methods."""
+    schema = Api().get("/schema").json()
+    subjects = {subject["name"]: subject["description"] for subject in schema["tags"]}
+    used = set()
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            assert operation["description"].startswith(operation["summary"]), operation["operationId"]
+            assert len(operation["summary"]) < 120, operation["operationId"]
+            [subject] = operation["tags"]
+            used.add(subject)
+            assert subjects[subject], path
+    assert used == set(subjects)
 
 
 @pytest.mark.parametrize("path", ["/schema", "/problems/not_found"])
