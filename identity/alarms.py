@@ -147,11 +147,17 @@ def break_glass_used(member: Member, *, actor: Actor) -> None:
     )  # fmt: skip
 
 
-def tell_administrators(organization_id: UUID, *, kind: str, about: UUID, subject: str, body: str) -> None:
-    """Queue a message to the organization's active administrators, and to the operators where it has none that can be written to."""
-    theirs = Q(organization=organization_id)
-    if not _write(theirs, kind, about, subject, body):
+def tell_administrators(
+    organization_id: UUID, *, kind: str, about: UUID, subject: str, body: str
+) -> list[str]:
+    """Queue a message to the organization's active administrators, and to the operators where it has none that can be written to.
+
+    Returns the addresses of its own.
+    """
+    theirs = _write(Q(organization=organization_id), kind, about, subject, body)
+    if not theirs:
         _write(Q(organization__is_operating=True), kind, about, subject, body)
+    return theirs
 
 
 def _record(event: Event, organization: Organization, member: Member, actor: Actor) -> None:
@@ -164,10 +170,10 @@ def _record(event: Event, organization: Organization, member: Member, actor: Act
     )
 
 
-def _write(whom: Q, kind: str, about: UUID, subject: str, body: str) -> int:
+def _write(whom: Q, kind: str, about: UUID, subject: str, body: str) -> list[str]:
     """Queue a message to each active administrator of the organizations meant, as mail of the organization that they are in.
 
-    Returns how many.
+    Returns their addresses.
     """
     with tenancy.everywhere("administrators to write to"):
         held = RoleAssignment.objects.filter(
@@ -176,4 +182,4 @@ def _write(whom: Q, kind: str, about: UUID, subject: str, body: str) -> int:
         found = list(held.values_list("organization_id", "member__email").distinct())
         for organization_id, address in found:
             mail.queue(organization_id, kind=kind, about=about, to=address, subject=subject, body=body)
-    return len(found)
+    return sorted(address for _, address in found)

@@ -13,11 +13,10 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import dns_lookup, domains, mail, tenancy
+from identity import alarms, dns_lookup, domains, tenancy
 from identity.dns_lookup import Answer
 from identity.errors import NameTaken, TooSoon
-from identity.models import Domain, Member, RoleAssignment
-from identity.roles import ADMINISTRATOR
+from identity.models import Domain
 
 HOST: Final = "_rollcall-challenge"
 # How long the record of a proved domain may be missing before the domain counts as proved no longer.
@@ -146,19 +145,14 @@ def _record(event: Event, domain: Domain, actor: Actor, changes: dict[str, list[
 
 
 def _warn(domain: Domain, until: datetime) -> None:
-    """Write to the organization's administrators that the record has gone."""
-    administrators = RoleAssignment.objects.filter(
-        organization=domain.organization_id, role__name=ADMINISTRATOR, ended_at__isnull=True,
-        member__state=Member.State.ACTIVE,
-    ).exclude(member__email="")  # fmt: skip
+    """Write to administrators that the record has gone."""
     body = (
         f"The TXT record that proves {domain.name} is not found any more.\n\n"
         f"Publish it again before {until:%d %B %Y, %H:%M} UTC:\n\n"
         f"  host   {HOST}.{domain.name}\n  value  {domain.challenge}\n\n"
         "Without it the domain counts as not proved from then on: its people are no longer led to your sign-in.\n"
     )
-    for address in administrators.values_list("member__email", flat=True):
-        mail.queue(
-            domain.organization_id, kind="domain_proof_missing", about=domain.pk, to=address,
-            subject=f"The proof of {domain.name} has gone", body=body,
-        )  # fmt: skip
+    alarms.tell_administrators(
+        domain.organization_id, kind="domain_proof_missing", about=domain.pk,
+        subject=f"The proof of {domain.name} has gone", body=body,
+    )  # fmt: skip

@@ -10,9 +10,8 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import mail, moves, sync_runs
-from identity.models import Member, Pull, RoleAssignment, Run, Step
-from identity.roles import ADMINISTRATOR
+from identity import alarms, moves, sync_runs
+from identity.models import Pull, Run, Step
 from tasks.connectors.faults import Fault, RateLimited, Unreachable
 from tasks.sync import budget, staging
 from tasks.sync.budget import DaySpent
@@ -23,7 +22,6 @@ _BACK_OFF_MAX: Final = timedelta(hours=1)
 _WAIT_SECONDS_MAX: Final = 6 * 3600.0
 # Whom it would be no use to read again for: their reason does not pass by itself.
 _SETTLED: Final = ("moved_away", "offboarded", "older_news", "tombstoned")
-_TOLD_MAX: Final = 20
 
 
 def actor_of(run: Run) -> Actor:
@@ -54,7 +52,7 @@ def hold(run: Run) -> None:
     run.state, run.lease, run.lease_until = State.HELD, None, None
     run.expires_at = timezone.now() + timedelta(hours=sync_runs.APPROVAL_HOURS)
     if is_known:
-        run.told = told[:_TOLD_MAX]
+        run.told = told
         return
     run.told = _tell(
         run, f"{run.directory.name}: a run waits for you",
@@ -205,16 +203,12 @@ def _save(run: Run) -> None:
 
 
 def _tell(run: Run, subject: str, sentences: list[str], close: str) -> list[str]:
-    """Write to the organization's administrators, in the transaction; returns their addresses."""
-    held = RoleAssignment.objects.filter(
-        organization=run.organization_id, role__name=ADMINISTRATOR, ended_at__isnull=True, member__state=Member.State.ACTIVE,
-    ).exclude(member__email="")  # fmt: skip
-    addresses = sorted(set(held.values_list("member__email", flat=True)))[:_TOLD_MAX]
+    """Write to administrators, in the transaction; returns the addresses of the organization's own."""
     lines = "\n".join(f"- {sentence}" for sentence in sentences)
     counted = ", ".join(
         f"{number} {action}" for action, number in run.counts.items() if isinstance(number, int)
     )
     body = f"{subject}.\n\n{lines}\n\nThe plan: {counted or 'nothing'}.\n{close}\n\n{settings.ROLLCALL_PUBLIC_URL}\n"
-    for address in addresses:
-        mail.queue(run.organization_id, kind="sync_run", about=run.pk, to=address, subject=subject, body=body)
-    return addresses
+    return alarms.tell_administrators(
+        run.organization_id, kind="sync_run", about=run.pk, subject=subject, body=body
+    )

@@ -139,6 +139,16 @@ def test_a_proof_that_vanishes_is_warned_of_and_unproved_after_the_grace(zone, a
     assert [line["event"] for line in recorded(acme, *events)] == events
 
 
+def test_operators_hear_of_a_vanished_proof_where_no_administrator_can(zone, acme, opal, claimed):
+    zone.text(HOST, f'"{claimed.challenge}"')
+    prove()
+    zone.withdraw(HOST)
+    with later(hours=25):
+        prove()
+    with tenancy.of(opal.organization):
+        assert OutgoingMail.objects.get(kind="domain_proof_missing").to == "opal@rollcall.example"
+
+
 def test_a_proof_that_comes_back_in_time_stays(zone, acme, claimed):
     zone.text(HOST, f'"{claimed.challenge}"')
     prove()

@@ -5,6 +5,7 @@ import pytest
 from audit.record import Actor
 from identity import (
     directories,
+    members,
     pulls,
     sync_runs,
     tenancy,
@@ -219,6 +220,14 @@ def test_5_a_held_run_says_what_why_and_who_was_told(acme, ada, hr):
     before = len(events(acme))
     run(hr)
     assert events(acme, before) == ["sync.ask"], "the same plan again is no news"
+
+
+def test_5_operators_hear_of_a_held_run_where_no_administrator_can(acme, ada, opal, hr):
+    members.suspend(ada, actor=SETUP, reason="test")
+    listing(*crowd(4), *[person(f"p{place:02}", active=False) for place in range(4, 10)])
+    assert run(hr).told == [], "an operator's address is nothing to the organization"
+    with tenancy.of(opal.organization):
+        assert OutgoingMail.objects.get(kind="sync_run").to == "opal@rollcall.example"
 
 
 # --- 6: first run and changed scope --------------------------------------------------------------------
