@@ -15,7 +15,7 @@ from console.answers import SeeOther, address, done, page, refusals_in, tell
 from console.forms import EditForm, Form
 from console.members import find
 from console.paging import shorten
-from identity import alarms, deadlines, exits, grants, leaving, member_row, members, returns
+from identity import alarms, deadlines, exits, grants, leaving, member_row, members, returns, roles, sessions
 from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own, refuse_stronger_roles
 from identity.models import Member, Organization
@@ -191,12 +191,12 @@ def _confirm(visit: Visit, template: str, member: Member, form: Form, values: di
 def _what_ends(member: Member) -> dict[str, Any]:
     return {
         "count": exits.preview(member),
-        "sessions": shorten(member_page.open_sessions(member), _LISTED_MAX),
+        "sessions": shorten(sessions.open_sessions(member).order_by("-seen_at"), _LISTED_MAX),
         "tokens": shorten(member_page.open_tokens(member), _LISTED_MAX),
         "grants": shorten(
             grants.open_grants(member).order_by("resource__kind__name", "resource__key"), _LISTED_MAX
         ),
-        "roles": list(member_page.open_roles(member)),
+        "roles": list(roles.open_roles(member).order_by("role__name")),
         "groups": shorten(member_page.open_memberships(member), _LISTED_MAX),
     }
 

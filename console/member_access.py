@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 
-from console import choosing, member_page
+from console import choosing
 from console.access import Visit
 from console.answers import done, page
 from console.members import find
@@ -47,7 +47,7 @@ def edit_grants(visit: Visit, member: UUID) -> HttpResponse:
 def edit_roles(visit: Visit, member: UUID) -> HttpResponse:
     """Show the roles as check boxes; a POST gives the member exactly those."""
     found = find(visit, member)
-    held = {assignment.role_id: assignment for assignment in member_page.open_roles(found)}
+    held = {assignment.role_id: assignment for assignment in roles.open_roles(found)}
     refusal = None
     if visit.posted is not None:
         try:

@@ -3,13 +3,12 @@
 from typing import Any, Final
 
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from console import reading
 from console.paging import Shortened, shorten
-from identity import access, returns, second_factors, tenancy
+from identity import access, returns, second_factors, sessions, tenancy
 from identity.access import Access
-from identity.models import Link, Member, Membership, RoleAssignment, Session, Token
+from identity.models import Link, Member, Membership, Token
 
 _HISTORY_ROWS: Final = 12
 ROWS_MAX: Final = 200
@@ -26,7 +25,7 @@ def read(member: Member) -> dict[str, Any]:
             "access": access_of(member),
             "roles": access.roles_of(member),
             "groups": shorten(open_memberships(member), ROWS_MAX),
-            "sessions": shorten(open_sessions(member), ROWS_MAX),
+            "sessions": shorten(sessions.open_sessions(member).order_by("-seen_at"), ROWS_MAX),
             "tokens": shorten(open_tokens(member), ROWS_MAX),
             "links": list(
                 Link.objects.filter(organization=member.organization_id, member=member)
@@ -58,17 +57,6 @@ def ordered(rows: list[Access]) -> list[Access]:
     )  # fmt: skip
 
 
-def open_roles(member: Member) -> "QuerySet[RoleAssignment]":
-    """Return the role assignments that have not ended."""
-    return (
-        RoleAssignment.objects.filter(
-            organization=member.organization_id, member=member, ended_at__isnull=True
-        )
-        .select_related("role")
-        .order_by("role__name")
-    )
-
-
 def open_memberships(member: Member) -> "QuerySet[Membership]":
     """Return the memberships that have not ended."""
     return (
@@ -76,17 +64,6 @@ def open_memberships(member: Member) -> "QuerySet[Membership]":
         .select_related("group")
         .order_by("group__display_name_key")
     )
-
-
-def open_sessions(member: Member) -> "QuerySet[Session]":
-    """Return the sessions that still open doors, the latest first."""
-    return Session.objects.filter(
-        organization=member.organization_id,
-        member=member,
-        ended_at__isnull=True,
-        awaits_factor=False,
-        expires_at__gt=timezone.now(),
-    ).order_by("-seen_at")
 
 
 def open_tokens(member: Member) -> "QuerySet[Token]":

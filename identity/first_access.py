@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, record_all
-from identity import grants, roles, tenancy
+from identity import grants, member_row, roles, tenancy
 from identity.errors import Invalid
 from identity.grants import GrantSpec
 from identity.member_row import subject_of
@@ -91,7 +90,7 @@ def apply_asserted(member: Member, wanted: Wanted, *, actor: Actor, final: bool 
         if _is_settled(member):
             # Each later sign-in: what was applied once stays applied, so nothing need be locked to know it.
             return Applied()
-        member = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+        member = member_row.lock(member)
         if member.state == Member.State.OFFBOARDED:
             return Applied()
         return _apply(member, wanted, actor, final=final)
@@ -126,7 +125,7 @@ def _over(member: Member, asserted: Sequence[str]) -> tuple[list[RoleAssignment]
 
     An invited first administrator stays one whatever their identity provider calls them: nobody could repair the organization from within.
     """
-    over = list(open_roles(member).filter(held=False))
+    over = list(roles.open_roles(member).filter(held=False))
     administers = any(assigned.role.name == roles.ADMINISTRATOR for assigned in over)
     if not administers or roles.ADMINISTRATOR in asserted:
         return over, ()
@@ -143,7 +142,7 @@ def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:
 
     What an administrator has spoken about since stays as they said.
     """
-    Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+    member_row.lock(member)
     given_grants, refused_grants = give_grants(member, wanted.grants or (), Origin.INVITATION, actor)
     given_roles, refused_roles = give_roles(member, wanted.roles or (), Origin.INVITATION, actor)
     return Applied(given_grants, given_roles, refused_grants, refused_roles)
@@ -214,7 +213,7 @@ def give_roles(member: Member, names: Iterable[str], origin: str, actor: Actor) 
             organization=member.organization_id, member=member, held=True
         ).values_list("role__name", flat=True)
     )
-    spoken_for |= {held.role.name for held in open_roles(member)}
+    spoken_for |= {held.role.name for held in roles.open_roles(member)}
     allowed = [known[name] for name in wanted if name in known and name not in spoken_for]
     refused = tuple(name for name in wanted if name not in known)
     roles.give(member, allowed, origin, actor=actor)
@@ -246,10 +245,3 @@ def refused_role(member: Member, name: str, origin: str, actor: Actor) -> Line:
         reason="unknown_role",
         data={"role": name, "origin": origin},
     )
-
-
-def open_roles(member: Member) -> "QuerySet[RoleAssignment]":
-    """Return the role assignments that the member has."""
-    return RoleAssignment.objects.filter(
-        organization=member.organization_id, member=member, ended_at__isnull=True
-    ).select_related("role")

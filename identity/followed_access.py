@@ -6,7 +6,7 @@ What an administrator gave, confirmed or took away is *held* here too, and no ma
 from dataclasses import dataclass
 
 from audit.record import Actor
-from identity import first_access, grants, roles, tenancy
+from identity import first_access, grants, member_row, roles, tenancy
 from identity.errors import Offboarded
 from identity.first_access import Wanted
 from identity.grants import GrantSpec
@@ -33,7 +33,7 @@ def follow(member: Member, wanted: Wanted, *, actor: Actor) -> Followed:
     a retired resource is not spoken of. Raises Offboarded, LastAdministrator.
     """
     with tenancy.change(member.organization_id):
-        member = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+        member = member_row.lock(member)
         if member.state == Member.State.OFFBOARDED:
             message = "This member is offboarded: reinstate them before giving access."
             raise Offboarded(message)
@@ -55,11 +55,9 @@ def fall_silent(
     theirs and stay, as do what an administrator holds and the role `sparing`. Raises LastAdministrator.
     """
     with tenancy.change(member.organization_id):
-        member = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+        member = member_row.lock(member)
         given = grants.open_grants(member).filter(held=False, origin=Origin.ASSERTED) if grants_too else []
-        assigned = (
-            first_access.open_roles(member).filter(held=False, origin=Origin.ASSERTED) if roles_too else []
-        )
+        assigned = roles.open_roles(member).filter(held=False, origin=Origin.ASSERTED) if roles_too else []
         ended, over = list(given), [held for held in assigned if held.role.name != sparing]
         if any(held.role.name == roles.ADMINISTRATOR for held in over):
             roles.check_last_administrator(member)
@@ -85,7 +83,7 @@ def _follow_grants(member: Member, specs: tuple[GrantSpec, ...], actor: Actor) -
 
 def _follow_roles(member: Member, names: tuple[str, ...], actor: Actor) -> Followed:
     first_access.begin(member, [FirstAccess.Stage.ASSERTED_ROLES], Origin.ASSERTED)
-    there = {held.role.name: held for held in first_access.open_roles(member)}
+    there = {held.role.name: held for held in roles.open_roles(member)}
     over = {name: held for name, held in there.items() if name not in names}
     ended = [held for held in over.values() if not held.held]
     if any(held.role.name == roles.ADMINISTRATOR for held in ended):

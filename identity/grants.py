@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, record_all
-from identity import access, tenancy
+from identity import access, member_row, tenancy
 from identity.access import Access
 from identity.errors import Invalid, UnknownResource
 from identity.member_row import subject_of
@@ -181,7 +182,7 @@ def confirm_all(named: list[Grant], *, actor: Actor) -> None:
     )
 
 
-def open_grants(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN201 - a query set
+def open_grants(member: Member) -> "QuerySet[Grant]":
     """Return the member's grants that have not ended."""
     return Grant.objects.filter(
         organization=member.organization_id, member=member, ended_at__isnull=True
@@ -189,7 +190,7 @@ def open_grants(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN201
 
 
 def _locked(member: Member) -> Member:
-    locked = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+    locked = member_row.lock(member)
     if locked.state == Member.State.OFFBOARDED:
         message = "This member is offboarded: reinstate them before giving access."
         raise Invalid(message)

@@ -6,11 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_all
-from identity import tenancy
+from identity import member_row, tenancy
 from identity.access_sql import CAPABILITIES as CAPABILITIES_OF
 from identity.errors import Invalid, LastAdministrator, UnknownRole
 from identity.member_row import subject_of
@@ -100,12 +101,12 @@ def replace(member: Member, names: list[str], *, actor: Actor, seen: str = "") -
     with tenancy.change(member.organization_id):
         roles = _named(member.organization_id, set(names))
         member = _locked(member)
-        current = {held.role.name: held for held in _open(member)}
+        current = {held.role.name: held for held in open_roles(member)}
         refuse_other(seen, (held.pk for held in current.values()))
         if ADMINISTRATOR in current and ADMINISTRATOR not in roles:
             check_last_administrator(member)
         end(member, [held for name, held in current.items() if name not in roles], actor=actor, held=True)
-        confirm_all(list(_open(member)), actor=actor)
+        confirm_all(list(open_roles(member)), actor=actor)
         give(member, [role for name, role in roles.items() if name not in current], Origin.ADMIN, actor=actor)
 
 
@@ -120,7 +121,7 @@ def edit(member: Member, *, giving: Iterable[str] = (), ending: Iterable[str] = 
     with tenancy.change(member.organization_id):
         roles = _named(member.organization_id, given | ended)
         member = _locked(member)
-        current = {held.role.name: held for held in _open(member)}
+        current = {held.role.name: held for held in open_roles(member)}
         if ADMINISTRATOR in current and ADMINISTRATOR in ended:
             check_last_administrator(member)
         end(member, [held for name, held in current.items() if name in ended], actor=actor, held=True)
@@ -218,10 +219,11 @@ def capabilities_of(member: Member) -> frozenset[str]:
 def names_of(member: Member) -> list[str]:
     """Return the names of the member's own roles, sorted, without those that groups bring: what an administrator edits."""
     with tenancy.of(member.organization_id):
-        return sorted(held.role.name for held in _open(member))
+        return sorted(held.role.name for held in open_roles(member))
 
 
-def _open(member: Member):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a query set
+def open_roles(member: Member) -> "QuerySet[RoleAssignment]":
+    """Return the role assignments of the member's own that have not ended."""
     return RoleAssignment.objects.filter(
         organization=member.organization_id, member=member, ended_at__isnull=True
     ).select_related("role", "member")
@@ -237,7 +239,7 @@ def _named(organization_id: UUID, names: set[str]) -> dict[str, Role]:
 
 
 def _locked(member: Member) -> Member:
-    locked = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+    locked = member_row.lock(member)
     if locked.state == Member.State.OFFBOARDED:
         message = "This member is offboarded: reinstate them before giving roles."
         raise Invalid(message)

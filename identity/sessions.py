@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit import context
@@ -185,6 +186,17 @@ def end(session: Session, *, actor: Actor, reason: str) -> None:
                 subject=Subject("session", str(session.pk), session.member.user_name),
                 data={"member": str(session.member_id), "reason": reason},
             )
+
+
+def open_sessions(member: Member) -> "QuerySet[Session]":
+    """Return the member's sessions that open something; the tenancy must be set."""
+    return Session.objects.filter(
+        organization=member.organization_id,
+        member=member,
+        ended_at__isnull=True,
+        awaits_factor=False,
+        expires_at__gt=timezone.now(),
+    )
 
 
 def of_name_id(

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
-from identity import directory_settings, operators, tenancy, token_owner
+from identity import directory_settings, member_row, operators, tenancy, token_owner
 from identity.directory_settings import TOKEN_DAYS_MAX
 from identity.errors import Invalid
 from identity.models import Directory, Member, Organization, Token
@@ -107,7 +107,7 @@ def _give_to(owner: Member | Directory, token: Token) -> None:
     if isinstance(owner, Directory):
         token.directory = owner
         return
-    member = Member.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    member = member_row.lock(owner)
     if not member.is_active:
         raise Invalid("Only an active member can have a token.")
     token.member, token.epoch = member, member.session_epoch

@@ -23,7 +23,7 @@ from identity.api.organization import OrganizationView
 from identity.api.shapes import Moment, Query
 from identity.api.view import describe
 from identity.handing_out import refuse_stronger_roles
-from identity.models import Member, RoleAssignment
+from identity.models import Member
 
 
 class ShownAccess(serializers.Serializer[Any]):
@@ -88,7 +88,7 @@ class Access(OrganizationView):
     def refuse_stronger_change(self, member: Member, names: Iterable[str]) -> None:
         """Raise Forbidden where a role given or taken holds a capability that the caller lacks."""
         with tenancy.of(self.organization):
-            changed = set(names) ^ set(_held(member).values_list("role__name", flat=True))
+            changed = set(names) ^ set(roles.names_of(member))
         refuse_stronger_roles(self.caller, self.organization, changed)
 
 
@@ -145,9 +145,3 @@ class MemberRoles(Access):
         self.refuse_stronger_change(found, wanted)
         roles.replace(found, wanted, actor=self.actor)
         return self.shown(found)
-
-
-def _held(member: Member) -> Any:
-    return RoleAssignment.objects.filter(
-        organization=member.organization_id, member=member, ended_at__isnull=True
-    )

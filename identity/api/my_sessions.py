@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from identity import browser, sessions, tenancy
 from identity.api.permissions import ANYBODY
-from identity.api.sessions import ShownSession, open_sessions
+from identity.api.sessions import ShownSession
 from identity.api.view import ApiView, describe
 from identity.errors import Forbidden, NotFound
 from identity.models import Member, Session
@@ -44,7 +44,7 @@ class MySessions(_Mine):
     def get(self, _request: Request) -> Response:
         """List one's open sessions."""
         with tenancy.of(self.member.organization_id):
-            return self.paged(open_sessions(self.member), ShownSession)
+            return self.paged(sessions.open_sessions(self.member), ShownSession)
 
 
 class MyOneSession(_Mine):
@@ -56,7 +56,7 @@ class MyOneSession(_Mine):
     def delete(self, _request: Request, session: UUID) -> Response:
         """Sign out of that browser."""
         with tenancy.of(self.member.organization_id):
-            found = open_sessions(self.member).select_related("member").filter(pk=session).first()
+            found = sessions.open_sessions(self.member).select_related("member").filter(pk=session).first()
         if found is None:
             raise NotFound("There is no such session.")
         sessions.end(found, actor=self.actor, reason="ended_by_member")

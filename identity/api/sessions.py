@@ -3,8 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -37,27 +35,16 @@ class Sessions(OrganizationView):
         """List the open sessions."""
         found = self.one(Member, member)
         with tenancy.of(self.organization):
-            return self.paged(open_sessions(found), ShownSession)
+            return self.paged(sessions.open_sessions(found), ShownSession)
 
     @describe("member_sessions_end", status=204)
     def delete(self, _request: Request, member: UUID, **_: Any) -> Response:
         """Sign the member out everywhere."""
         found = self.one(Member, member)
         with tenancy.change(self.organization):
-            named = list(open_sessions(found).select_related("member"))
+            named = list(sessions.open_sessions(found).select_related("member"))
             credential_ends.end_named(named, actor=self.actor, reason="administrator")
         return Response(status=204)
-
-
-def open_sessions(member: Member) -> "QuerySet[Session]":
-    """Return the sessions that open something, the latest last; the tenancy must be set."""
-    return Session.objects.filter(
-        organization=member.organization_id,
-        member=member,
-        ended_at__isnull=True,
-        awaits_factor=False,
-        expires_at__gt=timezone.now(),
-    )
 
 
 class OneSession(OrganizationView):
