@@ -3,8 +3,8 @@
 from functools import partial
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
 
 from console.access import Visit
 from console.answers import done, page
@@ -59,10 +59,7 @@ def discard(visit: Visit, bundle: UUID) -> HttpResponse:
 
 
 def _find(visit: Visit, bundle: UUID) -> Bundle:
-    found = Bundle.objects.filter(organization=visit.organization, pk=bundle).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(Bundle, organization=visit.organization, pk=bundle)
 
 
 def _page(visit: Visit, problem: str = "", *, status: int = 200) -> HttpResponse:

@@ -5,7 +5,8 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import Count
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 
 from console.access import Visit
 from console.answers import done, page
@@ -72,14 +73,12 @@ def decide(visit: Visit, directory: UUID, burst: UUID) -> HttpResponse:
 
 
 def _find(visit: Visit, directory: UUID, burst: UUID) -> Burst:
-    found = (
-        Burst.objects.filter(organization=visit.organization, directory=directory, pk=burst)
-        .select_related("directory")
-        .first()
+    return get_object_or_404(
+        Burst.objects.select_related("directory"),
+        organization=visit.organization,
+        directory=directory,
+        pk=burst,
     )
-    if found is None:
-        raise Http404
-    return found
 
 
 def _page(visit: Visit, burst: Burst, problem: str = "", *, status: int = 200) -> HttpResponse:

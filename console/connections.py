@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 
@@ -174,10 +175,7 @@ def end_sessions(visit: Visit, connection: UUID) -> HttpResponse:
 
 def find(visit: Visit, connection: UUID) -> Connection:
     """Return the connection of the visit's organization, or answer 404."""
-    found = Connection.objects.filter(organization=visit.organization, pk=connection).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(Connection, organization=visit.organization, pk=connection)
 
 
 def _values(visit: Visit, form: ConnectionForm) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 
 from console.access import Visit
 from console.answers import done
@@ -16,24 +17,19 @@ from identity.models import Session, Token
 
 def end_session(visit: Visit, member: UUID, session: UUID) -> HttpResponse:
     """End one browser's session."""
-    found = (
-        Session.objects.select_related("member")
-        .filter(organization=visit.organization, member=find(visit, member), pk=session)
-        .first()
+    found = get_object_or_404(
+        Session.objects.select_related("member"),
+        organization=visit.organization,
+        member=find(visit, member),
+        pk=session,
     )
-    if found is None:
-        raise Http404
     sessions.end(found, actor=visit.actor, reason="ended_by_administrator")
     return done(visit, "The session has ended.", "member", member=member)
 
 
 def revoke_token(visit: Visit, member: UUID, token: UUID) -> HttpResponse:
     """Revoke one token."""
-    found = Token.objects.filter(
-        organization=visit.organization, member=find(visit, member), pk=token
-    ).first()
-    if found is None:
-        raise Http404
+    found = get_object_or_404(Token, organization=visit.organization, member=find(visit, member), pk=token)
     tokens.revoke(found, actor=visit.actor, reason="revoked_by_administrator")
     return done(visit, f"The token {found.prefix} is revoked.", "member", member=member)
 

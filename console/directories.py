@@ -6,7 +6,8 @@ from uuid import UUID
 from django import forms
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from console import words
@@ -112,7 +113,4 @@ def counted(visit: Visit) -> "QuerySet[Directory]":
 
 def find(visit: Visit, directory: UUID) -> Directory:
     """Return the directory of the visit's organization with its numbers, or answer 404."""
-    found = counted(visit).filter(pk=directory).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(counted(visit), pk=directory)

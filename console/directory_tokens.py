@@ -3,7 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from console import directories
@@ -65,10 +66,7 @@ def revoke(visit: Visit, directory: UUID, token: UUID) -> HttpResponse:
 
 
 def _find(visit: Visit, directory: Directory, token: UUID) -> Token:
-    found = Token.objects.filter(organization=visit.organization, directory=directory, pk=token).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(Token, organization=visit.organization, directory=directory, pk=token)
 
 
 def _issued(

@@ -4,7 +4,8 @@ from typing import Final
 from uuid import UUID
 
 from django import forms
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 
 from console.access import Visit
 from console.answers import done, page, refusals_in, refuse
@@ -78,10 +79,7 @@ def confirm(visit: Visit, domain: UUID) -> HttpResponse:
 
 
 def _one(visit: Visit, domain: UUID) -> Domain:
-    found = Domain.objects.filter(organization=visit.organization, pk=domain).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(Domain, organization=visit.organization, pk=domain)
 
 
 def _shown(visit: Visit, form: DomainForm) -> HttpResponse:

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404
 
 from console import choosing
 from console.access import Visit
@@ -17,9 +18,7 @@ from identity.seen import stamp
 
 def edit(visit: Visit, group: UUID) -> HttpResponse:
     """Show resources and roles to check; a POST shows who would gain and lose, and one that comes from there saves."""
-    found = Group.objects.filter(organization=visit.organization, pk=group, ended_at__isnull=True).first()
-    if found is None:
-        raise Http404
+    found = get_object_or_404(Group, organization=visit.organization, pk=group, ended_at__isnull=True)
     before = mappings.of_group(found)
     refusal = None
     if visit.posted is not None:

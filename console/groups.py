@@ -4,7 +4,8 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import OuterRef, Q
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 
 from console.access import Visit
 from console.answers import page
@@ -43,11 +44,9 @@ def index(visit: Visit) -> HttpResponse:
 
 def one(visit: Visit, group: UUID) -> HttpResponse:
     """Show one group with its members and those whom its directory has announced."""
-    found = (
-        Group.objects.filter(organization=visit.organization, pk=group).select_related("directory").first()
+    found = get_object_or_404(
+        Group.objects.select_related("directory"), organization=visit.organization, pk=group
     )
-    if found is None:
-        raise Http404
     key = decode(visit.request.GET.get("after", ""), 1)
     rows = Membership.objects.filter(organization=visit.organization, group=found, ended_at__isnull=True)
     count = up_to(rows)

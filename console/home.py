@@ -5,6 +5,7 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth.hashers import is_password_usable
 from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 
@@ -60,11 +61,9 @@ def me(visit: Visit) -> HttpResponse:
 
 def end_session(visit: Visit, session: UUID) -> HttpResponse:
     """End one of one's own sessions."""
-    found = Session.objects.filter(
-        organization=visit.organization, member=visit.member, pk=session, ended_at__isnull=True
-    ).first()
-    if found is None:
-        raise Http404
+    found = get_object_or_404(
+        Session, organization=visit.organization, member=visit.member, pk=session, ended_at__isnull=True
+    )
     sessions.end(found, actor=visit.actor, reason="ended_by_member")
     tell(visit, "The session has ended.")
     return SeeOther(reverse("me"))

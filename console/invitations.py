@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django import forms
 from django.db.models import F, Q, QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from console.access import Visit
@@ -166,10 +167,7 @@ def withdraw(visit: Visit, invitation: UUID) -> HttpResponse:
 
 
 def _find(visit: Visit, invitation: UUID) -> Invitation:
-    found = Invitation.objects.filter(organization=visit.organization, pk=invitation).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(Invitation, organization=visit.organization, pk=invitation)
 
 
 def _letters(visit: Visit, shown: list[Invitation]) -> dict[UUID, OutgoingMail]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from console.access import Visit
@@ -100,14 +100,9 @@ def unlink(visit: Visit, connection: UUID) -> HttpResponse:
 
 
 def _find(visit: Visit, connection: UUID) -> Connection:
-    found = (
-        Connection.objects.filter(organization=visit.organization, pk=connection)
-        .select_related("organization")
-        .first()
+    return get_object_or_404(
+        Connection.objects.select_related("organization"), organization=visit.organization, pk=connection
     )
-    if found is None:
-        raise Http404
-    return found
 
 
 def _refused(visit: Visit, reason: str) -> HttpResponse:

@@ -4,7 +4,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count, Min
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from console.access import Visit
@@ -58,10 +59,7 @@ def send_again(visit: Visit, mail: UUID) -> HttpResponse:
 
 
 def _one(visit: Visit, mail: UUID) -> OutgoingMail:
-    found = OutgoingMail.objects.filter(organization=visit.organization, pk=mail).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(OutgoingMail, organization=visit.organization, pk=mail)
 
 
 def _shown(visit: Visit, mail: OutgoingMail, refused: str = "", status: int = 200) -> HttpResponse:

@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
 
 from console import edits, member_page, member_search
 from console.access import Visit
@@ -67,10 +68,7 @@ class NewMemberForm(ProfileForm):
 
 def find(visit: Visit, member: UUID) -> Member:
     """Return the member of the visit's organization, or answer 404."""
-    found = Member.objects.filter(organization=visit.organization, pk=member).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(Member, organization=visit.organization, pk=member)
 
 
 def index(visit: Visit) -> HttpResponse:

@@ -5,7 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404
 
 from console import directories
 from console.access import Visit
@@ -91,9 +92,7 @@ def _initial(visit: Visit) -> dict[str, Any]:
     asked = visit.request.GET
     begun: dict[str, Any] = {"to": asked.get("to", "")}
     if is_uuid(asked.get("member", "")):
-        found = Member.objects.filter(organization=visit.organization, pk=asked["member"]).first()
-        if found is None:
-            raise Http404
+        found = get_object_or_404(Member, organization=visit.organization, pk=asked["member"])
         begun |= {"who": _SOME, "text": found.user_name}
     return begun
 

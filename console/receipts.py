@@ -6,7 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from audit.events import Event
@@ -79,12 +80,9 @@ def latest(visit: Visit, member: UUID) -> HttpResponse:
 
 
 def _find(visit: Visit, receipt: UUID) -> Receipt:
-    found = (
-        Receipt.objects.filter(organization=visit.organization, pk=receipt).select_related("member").first()
+    return get_object_or_404(
+        Receipt.objects.select_related("member"), organization=visit.organization, pk=receipt
     )
-    if found is None:
-        raise Http404
-    return found
 
 
 def _page(visit: Visit, receipt: Receipt) -> HttpResponse:

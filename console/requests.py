@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django import forms
 from django.db.models import Q
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 
 from console import words
 from console.access import Visit
@@ -136,12 +137,9 @@ def one(visit: Visit, directory: UUID, logged_request: UUID) -> HttpResponse:
 
 def find(visit: Visit, directory: UUID, logged_request: UUID) -> LoggedRequest:
     """Return the directory's logged request, or answer 404."""
-    row = LoggedRequest.objects.filter(
-        organization=visit.organization, directory=directory, pk=logged_request
-    ).first()
-    if row is None:
-        raise Http404
-    return row
+    return get_object_or_404(
+        LoggedRequest, organization=visit.organization, directory=directory, pk=logged_request
+    )
 
 
 def opened(row: LoggedRequest) -> Exchange | None:

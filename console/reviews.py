@@ -7,7 +7,8 @@ from uuid import UUID
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from console.access import Visit
@@ -213,9 +214,7 @@ def _saved(number: int) -> str:
 
 
 def _find(visit: Visit, review: UUID) -> Review:
-    found = reviews.counted(visit.organization).filter(pk=review).first()
-    if found is None:
-        raise Http404
+    found = get_object_or_404(reviews.counted(visit.organization), pk=review)
     mine = ReviewItem.objects.filter(organization=visit.organization, review=found, reviewer=visit.member)
     if not visit.may("reviews") and not mine.exists():
         raise PermissionDenied("This review asks others. Ask whoever began it.")

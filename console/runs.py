@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from console import directories, moves
@@ -55,10 +55,7 @@ def cancel(visit: Visit, directory: UUID, run: UUID) -> HttpResponse:
 
 
 def _find(visit: Visit, directory: UUID, run: UUID) -> Run:
-    found = Run.objects.filter(organization=visit.organization, directory=directory, pk=run).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(Run, organization=visit.organization, directory=directory, pk=run)
 
 
 def _page(

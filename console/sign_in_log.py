@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from console.access import Visit
@@ -125,13 +126,9 @@ def _download(visit: Visit, form: str) -> StreamingHttpResponse:
 
 def one(visit: Visit, attempt: UUID) -> HttpResponse:
     """Show one attempt: its steps, what came, and where to click."""
-    found = (
-        Attempt.objects.filter(organization=visit.organization, pk=attempt)
-        .select_related("connection", "member")
-        .first()
+    found = get_object_or_404(
+        Attempt.objects.select_related("connection", "member"), organization=visit.organization, pk=attempt
     )
-    if found is None:
-        raise Http404
     product = preset(found.connection.idp_preset)
     values: dict[str, Any] = {
         "attempt": found,
