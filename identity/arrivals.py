@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.ids import uuid7s
 from audit.record import Actor, Composed, Line, compose, composed_together, record_with, with_entries
-from identity import member_row, rows
+from identity import member_row
 from identity.models import Directory, FirstAccess, Member, Organization
 
 _INSERT: Final = with_entries("""
@@ -64,27 +64,6 @@ class Ready:
     entries: Composed
 
 
-def create(
-    organization: Organization,
-    *,
-    actor: Actor,
-    user_name: str,
-    profile: Mapping[str, Any],
-    active: bool,
-    directory: Directory | None,
-    external_id: str | None,
-    origin: str,
-    email_unique: bool,
-) -> Member:
-    """Write one newcomer, with their entry, in the transaction of `members.provision`, and return the member. Raises as `worked_out`."""
-    ready = worked_out(
-        organization, actor=actor, user_name=user_name, profile=profile, active=active, directory=directory,
-        external_id=external_id, origin=origin, email_unique=email_unique,
-    )  # fmt: skip
-    write(ready)
-    return ready.newcomers[0].member
-
-
 def worked_out(
     organization: Organization,
     *,
@@ -101,12 +80,7 @@ def worked_out(
 
     `origin` is where their first permissions come from; `email_unique` says whether the organization has each address once.
     """
-    now = timezone.now()
-    member = rows.made(
-        Member, organization_id=organization.pk, password=member_row.unusable_password(), created_at=now, changed_at=now,
-        state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
-    )  # fmt: skip
-    member.organization = organization
+    member = member_row.made(organization, timezone.now(), active=active)
     changes = member_row.assign(member, user_name, profile, email_unique=email_unique)
     if directory is not None:
         changes["external_id"] = [None, external_id]
@@ -119,22 +93,6 @@ def worked_out(
     )
 
 
-def insert(
-    organization_id: UUID,
-    newcomers: Sequence[Newcomer],
-    lines: Sequence[Line],
-    *,
-    directory: Directory | None,
-    origin: str,
-) -> None:
-    """Write the newcomers with all that belongs to a beginning, and `lines`, their entries of the record.
-
-    `origin` is where their first permissions come from. All of one organization, directory and moment. A constraint that refuses
-    (a user name or external id in use) refuses all of them.
-    """
-    write(work_out(organization_id, newcomers, lines, directory=directory, origin=origin))
-
-
 def work_out(
     organization_id: UUID,
     newcomers: Sequence[Newcomer],
@@ -143,7 +101,10 @@ def work_out(
     directory: Directory | None,
     origin: str,
 ) -> Ready:
-    """Do all of `insert` that needs no database."""
+    """Return the newcomers with all that belongs to a beginning, and `lines`, their entries of the record, ready to be written.
+
+    `origin` is where their first permissions come from. All of one organization, directory and moment.
+    """
     keys = iter(map(str, uuid7s(3 * len(newcomers))))
     written = [
         {name: getattr(newcomer.member, name) for name in _COLUMNS}
@@ -183,7 +144,7 @@ def joined(several: Sequence[Ready]) -> Ready:
 
 
 def write(ready: Ready) -> None:
-    """Write newcomers who were worked out, as `insert` does."""
+    """Write newcomers who were worked out. A constraint that refuses (a user name or external id in use) refuses all of them."""
     count_tables(len(ready.newcomers))
     record_with(_INSERT, ready.values, ready.entries)
     for newcomer in ready.newcomers:

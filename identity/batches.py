@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Actor, Line, record_all
-from identity import arrivals, exits, first_defaults, links, member_row, rows, tenancy
+from identity import arrivals, exits, first_defaults, links, member_row, tenancy
 from identity.arrivals import Newcomer
 from identity.models import ActivePeriod, Directory, Member, Organization
 
@@ -112,11 +112,7 @@ def prepare(
     lines: list[Line] = []
     made: list[Newcomer] = []
     for arrival in arrivals_:
-        member = rows.made(
-            Member, organization_id=organization.pk, password=member_row.unusable_password(), created_at=now, changed_at=now,
-            state=Member.State.ACTIVE if arrival.active else Member.State.SUSPENDED, suspended_at=None if arrival.active else now,
-        )  # fmt: skip
-        member.organization = organization
+        member = member_row.made(organization, now, active=arrival.active)
         changes = member_row.assign(
             member, arrival.user_name, arrival.profile, email_unique=organization.email_unique
         )

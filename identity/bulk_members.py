@@ -67,7 +67,7 @@ def _carry_out(organization: Organization, work: Work, actor: Actor) -> None:
             for _, member, changes in work.newcomers
         ]  # fmt: skip
         made = [Newcomer(member) for member in newcomers]
-        arrivals.insert(organization.pk, made, lines, directory=None, origin=origin)
+        arrivals.write(arrivals.work_out(organization.pk, made, lines, directory=None, origin=origin))
         named = {member.pk for person, member, _ in work.newcomers if person.roles is not None}
         defaults = newcomers[0].organization.defaults
         first_defaults.give_all(newcomers, defaults, actor=actor, without_roles=named)

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,9 +48,14 @@ def subject_of(member: Member) -> Subject:
     return Subject("member", str(member.pk), member.user_name)
 
 
-def unusable_password() -> str:
-    """Return a password hash that no password has; unlike Django's own way it costs nothing."""
-    return UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20)
+def made(organization: Organization, now: datetime, *, active: bool) -> Member:
+    """Return a member who has just come, unwritten and without a name. No password is theirs: said by Django's own way that costs much."""
+    member = rows.made(
+        Member, organization_id=organization.pk, password=UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20), created_at=now,
+        changed_at=now, state=Member.State.ACTIVE if active else Member.State.SUSPENDED, suspended_at=None if active else now,
+    )  # fmt: skip
+    member.organization = organization
+    return member
 
 
 def assign(

@@ -81,10 +81,12 @@ def provision(  # noqa: PLR0913 - so much can be said of a newcomer, all of it b
                 if profile and onto is not None:
                     profile = dict(onto(known.member.profile))
                 return _take_back(known, actor, user_name, profile, active, directory, external_id)
-        member = arrivals.create(
+        ready = arrivals.worked_out(
             organization, actor=actor, user_name=user_name, profile=profile, active=active, directory=directory,
             external_id=external_id, origin=defaults_origin, email_unique=seen.email_unique,
         )  # fmt: skip
+        arrivals.write(ready)
+        member = ready.newcomers[0].member
         source = directory.defaults if directory is not None and defaults is None else defaults
         first_defaults.give(
             member, actor=actor, source=source, fallback=seen.defaults, origin=defaults_origin

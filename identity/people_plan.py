@@ -144,11 +144,7 @@ class _Reading:
 
     def newcomer(self, person: Person) -> Step:
         """Make the member whom the line brings in, unwritten."""
-        now = timezone.now()
-        made = Member(
-            organization=self.organization, password=member_row.unusable_password(), created_at=now, changed_at=now,
-            state=Member.State.ACTIVE,
-        )  # fmt: skip
+        made = member_row.made(self.organization, timezone.now(), active=True)
         profile = with_short_forms({}, email=person.email, display_name=person.display_name)
         changes = member_row.assign(
             made, person.user_name, profile, email_unique=self.organization.email_unique
