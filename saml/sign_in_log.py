@@ -26,6 +26,8 @@ _PAGE: Final = 500
 # Between reading the clock and making an id.
 _SLACK: Final = timedelta(seconds=1)
 _LATEST: Final = ("-started_at", "-id")
+# Filters that name a part of something, or a time; every other one is a column's value.
+_LOOSELY: Final = {"person", "since", "until"}
 # When an attempt started, and its id.
 Place = tuple[datetime, UUID]
 COLUMNS: Final = (
@@ -54,10 +56,8 @@ class Filter:
 
 def rows(organization: Organization, wanted: Filter) -> QuerySet[Attempt]:
     """Return the attempts meant, in no order; the tenancy must be set when they are read."""
-    found = Attempt.objects.filter(organization=organization).select_related("connection")
-    for name in ("outcome", "code", "purpose", "connection", "member"):
-        if value := getattr(wanted, name):
-            found = found.filter(**{name: value})
+    exactly = {name: value for name, value in asdict(wanted).items() if value and name not in _LOOSELY}
+    found = Attempt.objects.filter(organization=organization, **exactly).select_related("connection")
     if wanted.person:
         found = found.filter(user_name__icontains=key_of(wanted.person))
     if wanted.since:
