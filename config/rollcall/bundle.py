@@ -9,8 +9,8 @@ from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
 from audit.record import Actor
-from config.rollcall import passing
-from identity import bundle_archive, bundle_snapshot, bundles, organizations, tenancy
+from config.rollcall import named, passing
+from identity import bundle_archive, bundle_snapshot, bundles
 from identity.bundle_archive import Sink, Written
 from identity.errors import Invalid
 from identity.models import Organization
@@ -28,8 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(out: OutputWrapper, actor: Actor, *, organization: str, **options: Any) -> int:
     """Write the archive beside its name, and give it its name when it is whole."""
-    with tenancy.everywhere("an operator names an organization"):
-        found = organizations.by_slug_or_id(organization)
+    found = named.organization(organization)
     target = Path(options["target"])
     partial = target.with_name(f"{target.name}.partial")
     if target.exists():

@@ -11,13 +11,12 @@ from django.core.management.base import OutputWrapper
 from django.utils.dateparse import parse_datetime
 
 from audit.record import Actor
-from identity import deletions, organizations, tenancy
+from config.rollcall import NOT_DONE, named
+from identity import deletions, tenancy
 from identity.errors import Invalid, NotFound
 from identity.models import Deletion
 
 HELP = "Schedule the deletion of a suspended organization, cancel it (--cancel), or print the proof of one that is done (--proof)."
-# As `plan`: there is something to do, and it has not been done.
-NOT_DONE = 2
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -36,8 +35,7 @@ def run(out: OutputWrapper, actor: Actor, *, organization: str, **options: Any) 
     if options["proof"]:
         out.write(json.dumps(_proof(organization), ensure_ascii=False, indent=1))
         return 0
-    with tenancy.everywhere("an operator names an organization"):
-        found = organizations.by_slug_or_id(organization)
+    found = named.organization(organization)
     if options["cancel"]:
         deletions.cancel(found, actor=actor)
         out.write(f"{found.name} will not be deleted. It stays suspended until somebody resumes it.")
@@ -71,11 +69,11 @@ def _moment(text: str) -> datetime | None:
     return moment
 
 
-def _proof(named: str) -> dict[str, Any]:
+def _proof(of: str) -> dict[str, Any]:
     """Return the newest proof of what bore this slug or id."""
-    wanted: dict[str, Any] = {"slug": named}
+    wanted: dict[str, Any] = {"slug": of}
     with contextlib.suppress(ValueError):
-        wanted = {"organization_id": UUID(named)}
+        wanted = {"organization_id": UUID(of)}
     with tenancy.everywhere("an operator asks for a proof"):
         done = Deletion.objects.filter(state=Deletion.State.DONE)
         found = done.filter(**wanted).order_by("-ended_at").first()

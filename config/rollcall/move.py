@@ -7,15 +7,13 @@ from uuid import UUID
 from django.core.management.base import OutputWrapper
 
 from audit.record import Actor
-from config.rollcall import listed
-from identity import move_names, moves, organizations, tenancy
+from config.rollcall import NOT_DONE, named
+from identity import move_names, moves, tenancy
 from identity.errors import Invalid, NotFound
 from identity.models import Directory, Organization
 from identity.move_plan import Groups, Moves, Wanted
 
 HELP = "Show what moving people from one directory to another would do, and with --yes move them."
-# As `plan`: there is something to do, and it has not been done.
-NOT_DONE = 2
 _NAMED: Final = 20
 
 
@@ -38,31 +36,30 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(out: OutputWrapper, actor: Actor, **options: Any) -> int:
     """Print what would happen, and do it if told to. Answers 0 if all were moved, 1 if some cannot be, 2 if only shown."""
-    with tenancy.everywhere("an operator names an organization"):
-        organization = organizations.by_slug_or_id(options["organization"])
+    organization = named.organization(options["organization"])
     source, target = (_directory(organization, options[name], name) for name in ("source", "target"))
-    in_file = listed.names(options["file"]) if options["file"] else []
+    in_file = named.names(options["file"]) if options["file"] else []
     names = list(dict.fromkeys([*options["names"], *in_file]))
     if bool(names) == options["everybody"]:
         raise Invalid("Name somebody, give a --file, or say --everybody.", field="names")
-    named = move_names.find(source, names)
-    for name in (*named.unknown, *named.ambiguous):
-        out.write(f"{name}: {'unknown' if name in named.unknown else 'ambiguous'} in {source.name}")
-    if named.unknown or named.ambiguous:
+    found = move_names.find(source, names)
+    for name in (*found.unknown, *found.ambiguous):
+        out.write(f"{name}: {'unknown' if name in found.unknown else 'ambiguous'} in {source.name}")
+    if found.unknown or found.ambiguous:
         out.write("Nobody is moved: correct the names at fault.")
         return 1
-    members = None if options["everybody"] else dict.fromkeys(named.members)
+    members = None if options["everybody"] else dict.fromkeys(found.members)
     after: UUID | None = None
     people = problems = 0
     while True:
         wanted = Wanted(members, options["same_ids"], Groups(options["groups"]), after)
-        found = (
+        part = (
             moves.move(source, target, wanted, actor=actor)
             if options["yes"]
             else moves.preview(source, target, wanted)
         )
-        _tell(out, found, first=after is None)
-        people, problems, after = people + len(found.people), problems + len(found.problems), found.next
+        _tell(out, part, first=after is None)
+        people, problems, after = people + len(part.people), problems + len(part.problems), part.next
         if after is None:
             break
     if not options["yes"]:
@@ -72,15 +69,15 @@ def run(out: OutputWrapper, actor: Actor, **options: Any) -> int:
     return 1 if problems else 0
 
 
-def _directory(organization: Organization, named: str, field: str) -> Directory:
+def _directory(organization: Organization, text: str, field: str) -> Directory:
     try:
-        wanted = {"pk": UUID(named)}
+        wanted = {"pk": UUID(text)}
     except ValueError:
-        wanted = {"name": named}  # type: ignore[dict-item]  # either column
+        wanted = {"name": text}  # type: ignore[dict-item]  # either column
     with tenancy.of(organization):
         found = Directory.objects.filter(organization=organization, **wanted).first()
     if found is None:
-        raise NotFound(f"There is no directory {named} in {organization.name}.", field=field)
+        raise NotFound(f"There is no directory {text} in {organization.name}.", field=field)
     return found
 
 

@@ -6,14 +6,12 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from audit.record import Actor
-from config.rollcall import listed
-from identity import leaving, organizations, tenancy
+from config.rollcall import NOT_DONE, named
+from identity import leaving
 from identity.errors import Invalid
 from identity.leaving import Leaver
 
 HELP = "Show what offboarding these people would end, and with --yes offboard them, all or none."
-# As `plan`: there is something to do, and it has not been done.
-NOT_DONE = 2
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -40,9 +38,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(out: OutputWrapper, actor: Actor, **options: Any) -> int:
     """Print the preview and do it if told to. Answers 0 if done or nothing is to do, 1 if a name is at fault, 2 if only shown."""
-    with tenancy.everywhere("an operator names an organization"):
-        organization = organizations.by_slug_or_id(options["organization"])
-    names = [*options["names"], *(listed.names(options["file"]) if options["file"] else [])]
+    organization = named.organization(options["organization"])
+    names = [*options["names"], *(named.names(options["file"]) if options["file"] else [])]
     if not names:
         raise Invalid("Name somebody, or give a --file.", field="names")
     leavers = leaving.preview(organization, list(dict.fromkeys(names)))

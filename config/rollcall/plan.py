@@ -10,9 +10,9 @@ from django.core.management.base import OutputWrapper
 from audit.record import Actor
 from config.as_code import carry_out, document
 from config.as_code.carry_out import Change
+from config.rollcall import NOT_DONE
 
 HELP = "Say what applying the file would change; exits 0 if nothing, 2 if something, 1 if it is refused."
-CHANGES = 2
 _VALUE_CHARACTERS_MAX = 200
 
 
@@ -26,7 +26,7 @@ def run(out: OutputWrapper, actor: Actor, *, file: str, **_: Any) -> int:
     changes = carry_out.run(document.read(Path(file)), actor=actor, keep=False)
     tell(out, changes)
     out.write(f"{len(changes)} things would change." if changes else "Nothing would change.")
-    return CHANGES if changes else 0
+    return NOT_DONE if changes else 0
 
 
 def tell(out: OutputWrapper, changes: list[Change]) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.management.base import OutputWrapper
 
 from audit.record import Actor
-from config.rollcall import passing
+from config.rollcall import NOT_DONE, passing
 from identity import sync_runs, tenancy
 from identity.errors import Invalid, NotFound
 from identity.models import Directory, Run, Step
@@ -17,8 +17,6 @@ from tasks.sync import work
 HELP = (
     "Have a directory read now; this process does the work itself, or with --watch looks on while workers do."
 )
-# As `plan`: there is something to do, and it has not been done.
-NOT_DONE = 2
 _WIDTH: Final = 30
 _LOOK_SECONDS: Final = 0.5
 _NAMED: Final = 20

@@ -1,10 +1,17 @@
-"""Lists of people that a subcommand is given as a file."""
+"""What a subcommand is told by name: an organization, and people in a file."""
 
 import sys
 from pathlib import Path
 
-from identity import csv_import
+from identity import csv_import, organizations, tenancy
 from identity.errors import Invalid
+from identity.models import Organization
+
+
+def organization(text: str) -> Organization:
+    """Return the organization of this slug or id. Raises NotFound."""
+    with tenancy.everywhere("an operator names an organization"):
+        return organizations.by_slug_or_id(text)
 
 
 def names(file: str) -> list[str]:
