@@ -1,8 +1,8 @@
 """No transaction is open while somebody else's server is asked, by API or in the console; and with a key it still happens once."""
 
-import http.server
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from django.db import connection as database
@@ -21,6 +21,7 @@ from tests.console.conftest import filled_from, visit
 from tests.dns_server import zone  # noqa: F401 - a fixture
 from tests.saml.documents import IDP
 from tests.saml.door import connect
+from tests.site import opened
 from tests.sync import scripted
 from tests.waiting import PATIENCE
 
@@ -28,7 +29,7 @@ PATH = "/organizations/acme/connections"
 OPEN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Idp(BaseHTTPRequestHandler):
     """An identity provider that notes how many transactions wait for it."""
 
     def do_GET(self):
@@ -37,32 +38,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(idp_metadata(IDP))
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def site(eraser, settings, metadata_worker):
     """Give its server: `opened` lists the open transactions at each question, `before` is called with each."""
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.opened, server.before = [], lambda: None
+    with opened(Idp, opened=[], before=lambda: None) as server:
 
-    def seen():
-        server.before()
-        server.opened.append(eraser.execute(OPEN).fetchone()[0])
+        def seen():
+            server.before()
+            server.opened.append(eraser.execute(OPEN).fetchone()[0])
 
-    server.seen = seen
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def url(site, path="/metadata"):
-    return f"http://localhost:{site.server_address[1]}{path}"
+        server.seen = seen
+        yield server
 
 
 def made(organization):
@@ -79,16 +67,18 @@ def api(request, ada):
 
 
 def test_a_connection_is_made_of_metadata_that_nobody_waited_for_in_a_transaction(acme, api, site):
-    answer = api.post(PATH, {"name": "IdP", "idp_metadata_url": url(site)})
+    answer = api.post(PATH, {"name": "IdP", "idp_metadata_url": f"{site.root}/metadata"})
     assert (answer.status_code, answer.json()["idp_entity_id"]) == (201, IDP.entity_id)
-    assert answer.json()["idp_metadata_url"] == url(site)
+    assert answer.json()["idp_metadata_url"] == f"{site.root}/metadata"
     assert site.opened == [0]
 
 
 def test_sent_again_it_is_answered_as_before_and_nobody_is_asked(acme, ada, site):
     caller = token_of(ada)
     caller.headers["Idempotency-Key"] = "key-1"
-    first, second = (caller.post(PATH, {"name": "IdP", "idp_metadata_url": url(site)}) for _ in range(2))
+    first, second = (
+        caller.post(PATH, {"name": "IdP", "idp_metadata_url": f"{site.root}/metadata"}) for _ in range(2)
+    )
     assert first.json() == second.json()
     assert second["Idempotency-Replayed"] == "true"
     assert site.opened == [0]
@@ -110,7 +100,7 @@ def test_who_sends_the_same_while_the_first_still_asks_makes_it_and_the_first_he
         try:
             caller = bearer(secret)
             caller.headers["Idempotency-Key"] = "key-1"
-            return caller.post(PATH, {"name": "IdP", "idp_metadata_url": url(site)})
+            return caller.post(PATH, {"name": "IdP", "idp_metadata_url": f"{site.root}/metadata"})
         finally:
             databases.close_all()
 
@@ -130,7 +120,7 @@ def test_who_sends_the_same_while_the_first_still_asks_makes_it_and_the_first_he
 
 def test_what_cannot_be_loaded_is_refused_and_tried_again(acme, api, site):
     for asked in (1, 2):
-        answer = api.post(PATH, {"name": "IdP", "idp_metadata_url": url(site, "/missing")})
+        answer = api.post(PATH, {"name": "IdP", "idp_metadata_url": f"{site.root}/missing"})
         assert (answer.status_code, answer.json()["field"]) == (400, "idp_metadata_url")
         assert len(site.opened) == asked
     assert made(acme) == []
@@ -140,7 +130,7 @@ def test_what_cannot_be_loaded_is_refused_and_tried_again(acme, api, site):
 
 def test_metadata_is_read_again_outside(acme, api, site):
     found = connect(acme)
-    connections.change(found, idp_metadata_url=url(site), actor=SETUP)
+    connections.change(found, idp_metadata_url=f"{site.root}/metadata", actor=SETUP)
     site.opened.clear()
     answer = api.post(f"{PATH}/{found.pk}/refresh")
     assert (answer.status_code, answer.json()["held"]) == (200, "")
@@ -151,7 +141,7 @@ def test_settings_are_verified_outside_and_anew_each_time(acme, ada, site):
     caller = token_of(ada)
     caller.headers["Idempotency-Key"] = "key-1"
     for _ in range(2):
-        answer = caller.post(f"{PATH}/verify", {"idp_metadata_url": url(site)})
+        answer = caller.post(f"{PATH}/verify", {"idp_metadata_url": f"{site.root}/metadata"})
         assert (answer.status_code, "Idempotency-Replayed" in answer) == (200, False)
     assert site.opened == [0, 0]
 
@@ -159,7 +149,7 @@ def test_settings_are_verified_outside_and_anew_each_time(acme, ada, site):
 def test_in_the_console_too(acme, ada, site):
     browser = visit(ada)
     form = filled_from(browser, "/o/acme/connections/new")
-    form |= {"name": "IdP", "idp_metadata_url": url(site), "defaults": "none"}
+    form |= {"name": "IdP", "idp_metadata_url": f"{site.root}/metadata", "defaults": "none"}
     shown = browser.post("/o/acme/connections/new", form | {"act": "verify"})
     assert (shown.status_code, IDP.entity_id.encode() in shown.content) == (200, True)
     saved = browser.post("/o/acme/connections/new", form)
@@ -167,7 +157,7 @@ def test_in_the_console_too(acme, ada, site):
     assert made(acme) == [("IdP", IDP.entity_id)]
     there = saved["Location"].rstrip("/") + "/settings"
     form = filled_from(browser, there)
-    refused = browser.post(there, form | {"idp_metadata_url": url(site, "/missing")})
+    refused = browser.post(there, form | {"idp_metadata_url": f"{site.root}/missing"})
     assert refused.status_code == 400
     assert b"cannot be loaded" in refused.content
     assert site.opened == [0, 0, 0]

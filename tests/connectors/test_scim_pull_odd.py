@@ -1,9 +1,7 @@
 """SCIM servers that page, number and leave out as real ones do, against a server of one's own that is told how."""
 
 import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,24 +9,14 @@ import pytest
 from tasks.connectors.faults import NotUnderstood
 from tasks.connectors.scim_pull import ScimConnector
 from tests.connectors.listing import run
+from tests.site import opened
 
 PAGE = 3
 PEOPLE = [{"id": f"id-{number}", "userName": f"person{number}", "active": True} for number in range(7)]
 
 
-class Odd(ThreadingHTTPServer):
+class Odd(BaseHTTPRequestHandler):
     """A server with users and groups; `pages` says whether it looks at startIndex, `alone` has what one group says by itself."""
-
-    users: list
-    groups: list
-    alone: dict
-    pages: bool
-    asked: list
-    following: object
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Odd
 
     def do_GET(self):
         path = urlsplit(self.path)
@@ -59,25 +47,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(raw)
 
-    def log_message(self, *_):
-        """Say nothing."""
-
 
 @pytest.fixture
-def odd(settings) -> Iterator[Odd]:
-    settings.ROLLCALL_OUTBOUND_ALLOW = ("127.0.0.1",)
-    with Odd(("127.0.0.1", 0), Handler) as server:
-        server.users, server.groups, server.alone, server.pages, server.asked = PEOPLE, [], {}, True, []
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+def odd(settings):
+    settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
+    with opened(Odd, users=PEOPLE, groups=[], alone={}, pages=True, asked=[]) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def pull(odd, **more):
-    url = f"http://127.0.0.1:{odd.server_port}"
-    return ScimConnector({"api_url": url, "page_size": 100, "cursors": "never"} | more, {})
+    return ScimConnector({"api_url": odd.root, "page_size": 100, "cursors": "never"} | more, {})
 
 
 def test_a_smaller_page_than_was_asked_for_is_followed_by_the_next(odd):

@@ -1,20 +1,20 @@
 """Calls to addresses that a tenant typed, over real sockets (the same for SAML metadata: tests/saml/test_fetch.py)."""
 
 import gzip
-import http.server
 import socket
-import threading
 import time
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from identity.outbound import Answer, Caller, Unreachable, addresses_of, connected
+from tests.site import opened
 
 BOMB = gzip.compress(b"x" * 50_000_000)
 
 
-class Site(http.server.BaseHTTPRequestHandler):
+class Site(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
@@ -59,32 +59,19 @@ class Site(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def site(settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    server.daemon_threads = True
-    server.seen = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def url(site, path="/"):
-    return f"http://localhost:{site.server_address[1]}{path}"
+    with opened(Site, seen=[]) as server:
+        yield server
 
 
 def test_calls_go_under_the_name_that_was_typed_over_one_connection(site):
     with Caller(seconds_max=5, bytes_max=1000) as caller:
         answers = [
-            caller.call("POST", url(site), headers={"Authorization": "Bearer x"}, content=b"hi") for _ in "ab"
+            caller.call("POST", f"{site.root}/", headers={"Authorization": "Bearer x"}, content=b"hi")
+            for _ in "ab"
         ]
     assert [(type(answer), answer.status, answer.body, answer.headers["x-kind"]) for answer in answers] == [
         (Answer, 200, b"hi", "Test")
@@ -97,16 +84,16 @@ def test_calls_go_under_the_name_that_was_typed_over_one_connection(site):
 
 def test_a_redirect_is_an_answer_and_nobody_follows_it(site):
     with Caller(seconds_max=5, bytes_max=1000) as caller:
-        answer = caller.call("POST", url(site, "/away"), content=b"")
+        answer = caller.call("POST", f"{site.root}/away", content=b"")
     assert (answer.status, answer.headers["location"]) == (302, "http://169.254.169.254/")
 
 
 def test_a_call_after_one_that_was_cut_off_goes_over_a_new_connection(site):
     with Caller(seconds_max=2, bytes_max=1000) as caller:
-        assert caller.call("POST", url(site), content=b"hi").body == b"hi"
+        assert caller.call("POST", f"{site.root}/", content=b"hi").body == b"hi"
         with pytest.raises(Unreachable, match="longer"):
-            caller.call("POST", url(site, "/drip-headers"), content=b"")
-        assert caller.call("POST", url(site), content=b"hi").body == b"hi"
+            caller.call("POST", f"{site.root}/drip-headers", content=b"")
+        assert caller.call("POST", f"{site.root}/", content=b"hi").body == b"hi"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +108,7 @@ def test_a_call_after_one_that_was_cut_off_goes_over_a_new_connection(site):
 )
 def test_floods_and_drips_end_at_the_limit(site, path, why):
     with Caller(seconds_max=0.5, bytes_max=1000) as caller, pytest.raises(Unreachable, match=why):
-        caller.call("POST", url(site, path), content=b"")
+        caller.call("POST", site.root + path, content=b"")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +155,9 @@ def of_both_kinds(site, monkeypatch):
 
 def test_a_name_whose_first_address_leads_nowhere_is_reached_by_the_next(of_both_kinds):
     with Caller(seconds_max=5, bytes_max=1000) as caller:
-        assert [caller.call("POST", url(of_both_kinds), content=b"hi").body for _ in "ab"] == [b"hi"] * 2
+        assert [caller.call("POST", f"{of_both_kinds.root}/", content=b"hi").body for _ in "ab"] == [
+            b"hi"
+        ] * 2
     assert len(of_both_kinds.seen) == 2
     with connected("localhost", of_both_kinds.server_address[1], 5) as made:
         assert (made.getpeername()[0], made.gettimeout()) == ("127.0.0.1", 5)
@@ -176,7 +165,7 @@ def test_a_name_whose_first_address_leads_nowhere_is_reached_by_the_next(of_both
 
 def test_a_call_that_began_at_one_address_is_not_made_at_another(of_both_kinds):
     with Caller(seconds_max=0.5, bytes_max=1000) as caller, pytest.raises(Unreachable, match="longer"):
-        caller.call("POST", url(of_both_kinds, "/drip"), content=b"")
+        caller.call("POST", f"{of_both_kinds.root}/drip", content=b"")
     assert len(of_both_kinds.seen) == 1
 
 

@@ -1,9 +1,8 @@
 """In a real browser, the answer comes as a POST from another site, and the login cookie must come along."""
 
 import base64
-import http.server
-import threading
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,11 +13,12 @@ from identity import members
 from saml import connections, trust
 from tests.conftest import SETUP, join
 from tests.saml.door import NOTHING, last_attempt, prove, request_of
+from tests.site import opened
 
 pytestmark = pytest.mark.browser
 
 
-class IdpHandler(http.server.BaseHTTPRequestHandler):
+class IdpHandler(BaseHTTPRequestHandler):
     """Answers an AuthnRequest with a page whose form sends itself, as identity providers do."""
 
     def do_GET(self):
@@ -48,22 +48,12 @@ class IdpHandler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(page.encode())
 
-    def log_message(self, *_):
-        pass
-
 
 @contextmanager
 def identity_provider(host):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), IdpHandler)
-    server.idp = TestIdp(sso_url=f"http://{host}:{server.server_address[1]}/sso")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with opened(IdpHandler) as server:
+        server.idp = TestIdp(sso_url=f"http://{host}:{server.server_address[1]}/sso")
         yield server.idp
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["another site", "another port"])

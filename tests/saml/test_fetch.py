@@ -1,7 +1,6 @@
 """Metadata by address: resolved once, never inside our own network (row 63), within limits."""
 
-import http.server
-import threading
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -9,11 +8,12 @@ from demo.idp_logout import idp_metadata
 from saml import fetch
 from saml.refusals import Refused
 from tests.saml.documents import IDP
+from tests.site import opened
 
 DOCUMENT = idp_metadata(IDP)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Idp(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/away":
             self.send_response(302)
@@ -26,29 +26,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.hosts.append(self.headers["Host"])
         self.wfile.write(body)
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def site():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.hosts = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def url(site, path="/metadata"):
-    return f"http://localhost:{site.server_address[1]}{path}"
+    with opened(Idp, hosts=[]) as server:
+        yield server
 
 
 def test_a_name_that_is_allowed_is_loaded_under_its_own_name(site, settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
-    assert fetch.metadata_document(url(site)) == DOCUMENT
+    assert fetch.metadata_document(f"{site.root}/metadata") == DOCUMENT
     assert site.hosts == [f"localhost:{site.server_address[1]}"]
 
 
@@ -56,20 +43,20 @@ def test_a_name_that_is_allowed_is_loaded_under_its_own_name(site, settings):
 def test_redirects_errors_and_floods_are_refused(site, settings, path):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
     with pytest.raises(Refused) as refused:
-        fetch.metadata_document(url(site, path))
+        fetch.metadata_document(site.root + path)
     assert refused.value.code == "metadata_fetch"
 
 
 def test_whoever_loads_a_federation_is_told_of_its_single_entries(site, settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
     with pytest.raises(Refused, match=r"larger than 2 MiB.*MDQ"):
-        fetch.metadata_document(url(site, "/large"))
+        fetch.metadata_document(f"{site.root}/large")
 
 
 def test_our_own_network_is_not_asked(site, settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ()
     with pytest.raises(Refused) as refused:
-        fetch.metadata_document(url(site))
+        fetch.metadata_document(f"{site.root}/metadata")
     assert (refused.value.code, site.hosts) == ("metadata_fetch", [])
 
 

@@ -1,8 +1,7 @@
 """New keys on either side, without a moment in which nobody can sign in."""
 
-import http.server
-import threading
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import time_machine
@@ -20,6 +19,7 @@ from tests.api.client import token_of
 from tests.conftest import SETUP
 from tests.saml.documents import IDP
 from tests.saml.door import Browser, connect, entries, prove
+from tests.site import opened
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -132,31 +132,21 @@ def test_row_63_another_entity_id_waits_for_a_person(acme, connection):
 
 @pytest.fixture
 def site(settings):
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Idp(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
             self.end_headers()
             self.wfile.write(self.server.document)
 
-        def log_message(self, *_):
-            pass
-
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.document = idp_metadata(IDP)
-    server.url = f"http://localhost:{server.server_address[1]}/metadata"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with opened(Idp, document=idp_metadata(IDP)) as server:
+        yield server
 
 
 def test_a_connection_is_made_and_refreshed_by_address(acme, ada, site):
     api = token_of(ada)
     made = api.post(
-        "/organizations/acme/connections", {"name": "By address", "idp_metadata_url": site.url}
+        "/organizations/acme/connections", {"name": "By address", "idp_metadata_url": f"{site.root}/metadata"}
     ).json()
     assert made["idp_entity_id"] == IDP.entity_id
     path = f"/organizations/acme/connections/{made['id']}"
@@ -170,7 +160,9 @@ def test_a_connection_is_made_and_refreshed_by_address(acme, ada, site):
 def test_an_address_inside_our_network_is_told_and_nothing_is_made(acme, ada, site, settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ()
     api = token_of(ada)
-    refused = api.post("/organizations/acme/connections", {"name": "x", "idp_metadata_url": site.url})
+    refused = api.post(
+        "/organizations/acme/connections", {"name": "x", "idp_metadata_url": f"{site.root}/metadata"}
+    )
     assert (refused.status_code, refused.json()["field"]) == (400, "idp_metadata_url")
     assert "private network" in refused.json()["detail"]
 

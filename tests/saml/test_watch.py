@@ -1,11 +1,11 @@
 """Metadata read again by the clock: when, by whom, what a person hears of, and what becomes of it when a worker dies."""
 
-import http.server
 import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import redis
@@ -23,11 +23,12 @@ from saml.models import Connection, MetadataWatch
 from tasks.jobs.connections import refresh_metadata
 from tests.conftest import SETUP
 from tests.saml.documents import IDP, key_pair
+from tests.site import opened
 from tests.tasks.test_worker import worker
 from tests.waiting import PATIENCE, eventually
 
 
-class Site(http.server.BaseHTTPRequestHandler):
+class Site(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)
         self.server.gate.wait(PATIENCE)
@@ -35,30 +36,20 @@ class Site(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.server.document)
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def site(settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    server.daemon_threads = True
-    server.document, server.status, server.asked, server.gate = idp_metadata(IDP), 200, [], threading.Event()
-    server.gate.set()
-    server.url = f"http://localhost:{server.server_address[1]}/metadata"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.gate.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    gate = threading.Event()
+    gate.set()
+    with opened(Site, document=idp_metadata(IDP), status=200, asked=[], gate=gate) as server:
+        yield server
+        gate.set()
 
 
 @pytest.fixture
 def connection(acme, ada, site) -> Connection:
-    made = connections.create(acme, actor=SETUP, name="By address", idp_metadata_url=site.url)
+    made = connections.create(acme, actor=SETUP, name="By address", idp_metadata_url=f"{site.root}/metadata")
     site.asked.clear()
     return made
 
@@ -139,7 +130,7 @@ def test_what_smells_waits_for_an_administrator_who_is_written_to_once(
     with tenancy.of(acme):
         assert [each.subject for each in trust.current(connection)] == ["CN=idp"]
     # The administrator has it loaded again: then it is what is trusted, and nothing waits any more.
-    connections.change(connection, actor=SETUP, idp_metadata_url=site.url)
+    connections.change(connection, actor=SETUP, idp_metadata_url=f"{site.root}/metadata")
     with time_machine.travel(timezone.now() + timedelta(days=6)):
         assert refresh_metadata() == 1
     assert row(acme).held == ""
@@ -147,7 +138,9 @@ def test_what_smells_waits_for_an_administrator_who_is_written_to_once(
 
 def test_two_workers_read_each_connection_once(acme, site):
     for number in range(6):
-        connections.create(acme, actor=SETUP, name=f"By address {number}", idp_metadata_url=site.url)
+        connections.create(
+            acme, actor=SETUP, name=f"By address {number}", idp_metadata_url=f"{site.root}/metadata"
+        )
     site.asked.clear()
 
     def run(_):

@@ -1,9 +1,8 @@
 """Two real workers and a directory without an end: the others are read all the same."""
 
-import http.server
 import json
-import threading
 import time
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import redis
@@ -14,11 +13,12 @@ from identity.models import Member, Run
 from tasks.jobs import leavers
 from tasks.timetable import LONG_QUEUE, QUEUE
 from tests.conftest import SETUP
+from tests.site import opened
 from tests.tasks.test_worker import worker
 from tests.waiting import eventually
 
 
-class Endless(http.server.BaseHTTPRequestHandler):
+class Endless(BaseHTTPRequestHandler):
     """A SCIM server whose list of users never ends, and takes half a second a page."""
 
     def do_GET(self):
@@ -32,21 +32,11 @@ class Endless(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def endless():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endless)
-    server.daemon_threads = True
-    server.asked = 0
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with opened(Endless, asked=0) as server:
+        yield server
 
 
 @pytest.fixture
@@ -54,7 +44,7 @@ def slow(acme, endless):
     """Give a directory that never ends."""
     return pulls.create(
         acme, kind="scim_pull", name="Slow", actor=SETUP,
-        settings={"api_url": f"http://localhost:{endless.server_address[1]}", "groups": False},
+        settings={"api_url": endless.root, "groups": False},
     )  # fmt: skip
 
 
