@@ -9,6 +9,7 @@ from identity.models import Member, Session
 from saml.models import Attempt, SpentAssertion
 from tests.conftest import SETUP
 from tests.saml.door import Browser, attempts_of, connect, prove, refused
+from tests.statements import Statements
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -21,22 +22,15 @@ NEWCOMER = RETURNING + 6
 COMMITS = 1
 
 
-class Counted:
+class Counted(Statements):
     """Counts the statements whose answers are waited for, and the transactions that commit."""
 
     def __enter__(self):
-        self.statements: list[str] = []
         self.commits = 0
         self.database = connections["default"]
-        self.wrapping = self.database.execute_wrapper(self.note)
-        self.wrapping.__enter__()
         self.commit = self.database._commit
         self.database._commit = self.noted_commit
-        return self
-
-    def note(self, execute, sql, params, many, context):
-        self.statements.append(sql)
-        return execute(sql, params, many, context)
+        return super().__enter__()
 
     def noted_commit(self):
         self.commits += 1
@@ -44,7 +38,7 @@ class Counted:
 
     def __exit__(self, *error):
         del self.database._commit
-        self.wrapping.__exit__(*error)
+        super().__exit__(*error)
 
 
 @pytest.fixture

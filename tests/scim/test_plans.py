@@ -11,6 +11,7 @@ from identity.postgresql.flush import Statement
 from scim import queries
 from scim.schemas import GROUPS
 from tests.scim.talk import Scim
+from tests.statements import Statements
 
 pytestmark = pytest.mark.usefixtures("db")
 PEOPLE = 2000
@@ -48,15 +49,9 @@ def idp(okta, eraser):
 
 def plan_of(idp, query):
     """Return the nodes of the plan of the page's statement, and how many were found."""
-    sent = []
-
-    def note(execute, sql, parameters, many, context):
-        sent.append((sql, parameters))
-        return execute(sql, parameters, many, context)
-
-    with connection.execute_wrapper(note):
+    with Statements() as noted:
         found = idp.get(f"/Users?{query}").body["totalResults"]
-    sql, parameters = next(each for each in sent if "identity_link" in each[0])
+    sql, parameters = next(each for each in noted.sent if "identity_link" in each[0])
     token = tokens.find(idp.secret).token
     explaining = Statement(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
     explained = tenancy.read_as(token.organization_id, token.directory_id, token.pk, explaining)[0][0]
@@ -188,19 +183,13 @@ def test_what_a_write_asks_is_led_by_an_index_however_many_people_there_are(idp,
     with tenancy.everywhere("the organization of the test"):
         organization = Directory.objects.get().organization_id
     for name, act in acts.items():
-        sent = []
-
-        def note(execute, sql, parameters, many, context, sent=sent):
-            sent.append((sql, parameters))
-            return execute(sql, parameters, many, context)
-
-        with connection.execute_wrapper(note):
+        with Statements() as noted:
             assert act().status < 300, name
-        assert len(sent) > 1
+        assert len(noted.sent) > 1
         with connection.cursor() as cursor:
             # As on a disk without arms: in a small table of any state, an index is then worth its while.
             cursor.execute("SET random_page_cost = 1.1")
-        for sql, parameters in sent:
+        for sql, parameters in noted.sent:
             if "identity_token_owner" not in sql:
                 plan = tenancy.read(organization, f"EXPLAIN (FORMAT JSON) {sql}", parameters)[0][0]
                 assert not read_whole(nodes_of(plan[0]["Plan"]), LED), (name, sql)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from identity import batches, tenancy, tokens
 from identity.batches import Arrival
@@ -12,6 +11,7 @@ from identity.postgresql.flush import Statement
 from tests.conftest import SETUP, scim_client
 from tests.database import counted_by_hand
 from tests.scim.talk import Scim
+from tests.statements import Statements
 
 PEOPLE, OTHERS = 400, 1500
 TABLES = ("identity_member", "identity_link")
@@ -48,15 +48,9 @@ def members_read(node: dict[str, Any]) -> float:
     "wanted", ['displayName co "P 7"', 'name.familyName pr or title eq "CEO"', 'userName ew "7@x.example"']
 )
 def test_a_filter_walks_once_for_the_page_and_once_for_its_total(newcomer, wanted):
-    sent: list[tuple[str, Any]] = []
-
-    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 - Django's signature
-        sent.append((sql, parameters))
-        return execute(sql, parameters, many, context)
-
-    with connection.execute_wrapper(note):
+    with Statements() as noted:
         assert Scim(newcomer).get(f"/Users?count=10&filter={wanted}").status == 200
-    sql, parameters = next(each for each in sent if "identity_link" in each[0])
+    sql, parameters = next(each for each in noted.sent if "identity_link" in each[0])
     token = tokens.find(newcomer.secret).token
     explaining = Statement(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters)
     explained = tenancy.read_as(token.organization_id, token.directory_id, token.pk, explaining)[0][0]
