@@ -6,39 +6,24 @@ must have its line here saying why no stranger can be at it. A new one without a
 
 import json
 import re
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import URLPattern, get_resolver
-from django.utils import timezone
 
 from audit import export, sequencer
-from audit.ids import uuid7
 from identity import (
-    bundles,
-    domains,
-    groups,
-    invitations,
-    members,
     organizations,
-    pulls,
-    receipts,
-    resources,
-    reviews,
     sessions,
-    sync_runs,
     tenancy,
     tokens,
 )
-from identity.models import OutgoingMail
-from identity.review_scope import Scope
 from identity.roles import CAPABILITIES
 from scim import own_schemas
 from tests.conftest import SETUP, join, scim_client
-from tests.saml.door import Browser, connect
+from tests.console.conftest import furnish
 
 # Addresses without an organization in them, each with why a stranger finds nothing of anybody's there.
 PUBLIC = "says nothing of any organization"
@@ -65,8 +50,6 @@ SCIM_RESOURCE = re.compile(r"scim/v2/\^\[(Uu\]sers|Gg\]roups)/\(\?P<resource_id>
 ORGANIZATION = re.compile(r"<(org:org|slug:slug)>")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# Things that only a mishap makes: their organization is asked for before they are.
-UNMADE = ("logged", "logged_request", "burst")
 # Asks for the operator before it asks for the thing: at their own address others are told 403, whatever id they name.
 OPERATORS_ONLY = "api/v1/organizations/<org:org>/domains/<uuid:domain>/confirm"
 
@@ -85,23 +68,6 @@ TENANT = [route for route in ROUTES if ORGANIZATION.search(route)]
 SCIM = [route for route in ROUTES if SCIM_RESOURCE.fullmatch(route)]
 
 
-def _letter(organization):
-    invitation = invitations.create(organization, "letter@acme.example", actor=SETUP)
-    with tenancy.of(organization):
-        return OutgoingMail.objects.get(about=invitation.pk).pk
-
-
-def _receipt(organization):
-    gone = join(organization, "gone@acme.example")
-    members.offboard(gone, actor=SETUP)
-    return receipts.of_member(gone)[0].pk
-
-
-def a_pull(organization):
-    settings = {"mapping": {"external_id": "No", "user_name": "Login"}}
-    return pulls.create(organization, kind="csv", name="HR", settings=settings, actor=SETUP)
-
-
 @pytest.fixture(scope="module")
 def acme(shared_db):
     return organizations.create(name="Acme", slug="acme", access_model="portfolio_asset", actor=SETUP)
@@ -115,50 +81,18 @@ def globex(shared_db):
 @pytest.fixture(scope="module")
 def theirs(acme):
     """Give what acme has, by the name that addresses call it; no stranger changes any of it, so that all tests share it."""
-    resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
     join(acme, "ada@acme.example", role="organization_admin")
-    jane = join(acme, "jane@acme.example")
-    connection = connect(acme)
-    attempt = Browser(connection).begin()
-    group = groups.create(acme, actor=SETUP, display_name="Team", members=[str(jane.pk)])
-    sequencer.run()
-    with tenancy.of(acme):
-        from saml.models import Attempt
-
-        attempt = Attempt.objects.get(connection=connection)
-        entry = export.page(acme.pk, export.Filter(), limit=1).lines[0]
-    return {
-        "member": jane.pk,
-        "token": tokens.issue(jane, actor=SETUP)[0].pk,
-        "session": sessions.start(jane, actor=SETUP)[0].pk,
-        "directory": scim_client(acme, "okta").directory.pk,
-        "domain": domains.claim(acme, "acme.example", actor=SETUP).pk,
-        "connection": connection.pk,
-        "attempt": attempt.pk,
-        "sign_in": attempt.pk,
-        "group": group.pk,
-        "entry": entry.id,
-        "invitation": invitations.create(acme, "new@acme.example", actor=SETUP).pk,
-        "schema_id": own_schemas.define(
-            acme, urn="urn:acme:hr", name="HR", attributes=[{"name": "badge"}], actor=SETUP
-        ).pk,
-        "review": reviews.open_(
-            acme,
-            name="Spring",
-            scope=Scope(),
-            reviewers=[jane.pk],
-            due_at=timezone.now() + timedelta(days=9),
-            rule="keep",
-            actor=SETUP,
-        ).pk,
-        "bundle": bundles.ask(acme, actor=SETUP).pk,
-        "receipt": _receipt(acme),
-        "mail": _letter(acme),
-        "run": sync_runs.ask(a_pull(acme).directory, actor=SETUP).pk,
+    ids = furnish(acme, "acme").ids
+    schema = own_schemas.define(
+        acme, urn="urn:acme:hr", name="HR", attributes=[{"name": "badge"}], actor=SETUP
+    )
+    return ids | {
+        "sign_in": ids["attempt"],
+        "logged": ids["logged_request"],
+        "schema_id": schema.pk,
         "kind": "portfolio",
-        "key": "p1",
+        "key": "acme-1",
         "step": "begin",
-        **{name: uuid7() for name in UNMADE},
     }
 
 
@@ -259,7 +193,7 @@ def test_what_shows_the_callers_own_shows_nothing_of_others(theirs, stranger, st
         "/scim/v2/Groups",
         "/scim/v2/Roles",
         "/scim/v2/Entitlements",
-        "/scim/v2/Users?filter=userName%20eq%20%22jane@acme.example%22",
+        "/scim/v2/Users?filter=userName%20eq%20%22acme.lena@example.com%22",
     ):
         assert b"acme" not in Client().get(path, headers=headers).content
     for path in ("/api/v1/me", "/api/v1/organizations", "/me"):

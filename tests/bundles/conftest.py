@@ -18,6 +18,7 @@ from identity import (
     groups,
     invitations,
     members,
+    pulls,
     resources,
     reviews,
     sessions,
@@ -31,7 +32,6 @@ from tasks.bundles import write
 from tests.conftest import SETUP, join
 from tests.saml.door import Browser, connect
 from tests.scim.talk import Scim
-from tests.test_tenants import a_pull
 
 
 @dataclass
@@ -54,7 +54,8 @@ def lived(acme, ada, jane, okta) -> Secrets:
     gone = join(acme, "gone@acme.example")
     members.offboard(gone, actor=SETUP)
     Browser(connect(acme)).begin()
-    a_pull(acme)
+    mapping = {"external_id": "No", "user_name": "Login"}
+    pulls.create(acme, kind="csv", name="HR", settings={"mapping": mapping}, actor=SETUP)
     user = {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": "pushed@acme.example",
