@@ -114,6 +114,12 @@ def again(member: Member) -> Member:
         return Member.objects.get(pk=member.pk)
 
 
+def states(organization: Organization) -> dict[str, str]:
+    """Return the states of everybody, by their user names."""
+    with tenancy.of(organization):
+        return dict(Member.objects.values_list("user_name", "state"))
+
+
 def later(**delta: float) -> time_machine.travel:
     """Travel so far into the future, where the clock stands still."""
     return time_machine.travel(timezone.now() + timedelta(**delta), tick=False)

@@ -10,12 +10,7 @@ from identity import csv_import, tenancy, tokens
 from identity.models import Member, Token
 from tests.api.client import recorded
 from tests.config.test_as_code import rollcall
-from tests.conftest import SETUP, join
-
-
-def states(organization):
-    with tenancy.of(organization):
-        return dict(Member.objects.values_list("user_name", "state"))
+from tests.conftest import SETUP, join, states
 
 
 def test_it_is_shown_first_and_done_with_yes(acme, ada, jane):

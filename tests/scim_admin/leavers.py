@@ -2,7 +2,6 @@
 
 from audit.record import Actor
 from identity import directories, tenancy
-from identity.models import Member
 from scim.models import Burst, Departure
 from tests.conftest import SETUP
 from tests.scim.talk import Scim
@@ -22,11 +21,6 @@ def guarded(client, guard=SMALL):
 
 def people(scim, count=10):
     return [scim.create(f"p{number}", externalId=f"x{number}")["id"] for number in range(count)]
-
-
-def states(organization):
-    with tenancy.of(organization):
-        return dict(Member.objects.values_list("user_name", "state"))
 
 
 def bursts_of(organization):

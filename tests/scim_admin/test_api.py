@@ -7,8 +7,9 @@ import pytest
 from identity import tenancy
 from scim.models import Burst, LoggedRequest
 from tests.api.client import token_of
+from tests.conftest import states
 from tests.scim.talk import Scim, entries
-from tests.scim_admin.leavers import DOWN, guarded, people, states
+from tests.scim_admin.leavers import DOWN, guarded, people
 
 
 def at(client, rest=""):

@@ -11,9 +11,9 @@ from identity.errors import Conflict
 from identity.models import Directory, Link, Member
 from scim import bursts
 from scim.models import Burst, Departure
-from tests.conftest import later
+from tests.conftest import later, states
 from tests.scim.talk import Scim, entries
-from tests.scim_admin.leavers import ADA, DOWN, UP, bursts_of, guarded, outcomes, people, states
+from tests.scim_admin.leavers import ADA, DOWN, UP, bursts_of, guarded, outcomes, people
 from tests.statements import Statements
 
 

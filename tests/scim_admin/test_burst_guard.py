@@ -5,8 +5,9 @@ import pytest
 from identity import tenancy
 from scim import burst_guard, bursts
 from scim.models import Burst
+from tests.conftest import states
 from tests.scim.talk import entries
-from tests.scim_admin.leavers import ADA, DOWN, SMALL, UP, bursts_of, guarded, outcomes, people, states
+from tests.scim_admin.leavers import ADA, DOWN, SMALL, UP, bursts_of, guarded, outcomes, people
 
 
 def test_leavers_within_the_budget_are_nobodys_business(acme, okta):

@@ -7,7 +7,8 @@ from identity.models import Group, Membership
 from identity.move_plan import Wanted
 from scim import bursts
 from scim.models import Burst
-from tests.scim_admin.leavers import ADA, DOWN, bursts_of, guarded, outcomes, people, states
+from tests.conftest import states
+from tests.scim_admin.leavers import ADA, DOWN, bursts_of, guarded, outcomes, people
 from tests.statements import Statements
 
 

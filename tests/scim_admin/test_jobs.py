@@ -8,9 +8,9 @@ from scim.models import Burst, Departure, LoggedRequest
 from tasks.jobs import credentials, leavers
 from tasks.jobs import scim as jobs
 from tasks.timetable import TIMETABLE
-from tests.conftest import SETUP, later
+from tests.conftest import SETUP, later, states
 from tests.scim.talk import Scim, entries
-from tests.scim_admin.leavers import ADA, DOWN, bursts_of, guarded, people, states
+from tests.scim_admin.leavers import ADA, DOWN, bursts_of, guarded, people
 from tests.statements import Statements
 
 

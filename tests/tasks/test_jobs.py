@@ -10,18 +10,13 @@ from django.utils import timezone
 
 from audit.models import Detail, Entry
 from identity import deadlines, invitations, members, organizations, sessions, tenancy, tokens
-from identity.models import Invitation, Member, Session, Token
+from identity.models import Invitation, Session, Token
 from saml.models import Attempt
 from tasks.celery import app
 from tasks.jobs import credentials, leavers, sign_ins, turn
 from tasks.timetable import TIMETABLE
-from tests.conftest import SETUP, join, later
+from tests.conftest import SETUP, join, later, states
 from tests.saml.door import Browser, connect
-
-
-def states(organization):
-    with tenancy.of(organization):
-        return dict(Member.objects.values_list("user_name", "state"))
 
 
 def count(organization, event):
