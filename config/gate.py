@@ -1,6 +1,6 @@
 """Lets a request into the application when its body is here whole and a place is free: a client that is slow holds no place.
 
-A place is a connection to the database; each process has `ROLLCALL_WEB_THREADS` of them. Threads are cheap, so there are more of them
+A place is a connection to the database; each process has one more than `ROLLCALL_WEB_THREADS`. Threads are cheap, so there are more of them
 than places (`config/granian_threads.py`). A thread borrows a place while it works, and gives it back while it waits: for a client whose
 body trickles in or who takes a long answer piece by piece, or for another thread that does its work along with its own (`lent`).
 Why: docs/decisions/slow-clients.md, docs/decisions/places.md.
@@ -47,7 +47,7 @@ class Gate:
     def __init__(self, application: Application) -> None:
         self.application = application
         self.clients = Clients()
-        self.places = Places(_place() for _ in range(settings.ROLLCALL_WEB_THREADS))
+        self.places = Places(_place() for _ in range(settings.ROLLCALL_WEB_THREADS + 1))
         self._mine = threading.local()
         # Within it a thread waits for somebody else; who counts the threads at work lets another one work meanwhile (config.crew).
         self.rests: Callable[[], AbstractContextManager[None]] = nullcontext

@@ -1,6 +1,7 @@
 """The places of a web process, and who is next: in the order of arrival, but whose organization has fewest of them first.
 
-What is known to be slow (`config/pace.py`) never has all of them, so that a quick request always finds one soon. docs/decisions/places.md
+What is known to be slow (`config/pace.py`) never has all of them, so that a quick request always finds one soon. One more is kept for an
+organization that has none: nobody knows beforehand what will be slow. docs/decisions/places.md
 """
 
 import threading
@@ -46,11 +47,11 @@ class Turn:
 
 
 class Places:
-    """Lends each place to one request at a time."""
+    """Lends each place to one request at a time; the last one that is free to an organization that has none."""
 
     def __init__(self, places: Iterable[BaseDatabaseWrapper]) -> None:
         self._free = list(places)
-        self.number = len(self._free)
+        self.number = len(self._free) - 1
         self.pace = Pace()
         self._holding: list[Turn] = []
         self._waiting: list[Turn] = []
@@ -58,15 +59,15 @@ class Places:
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """How many are free."""
-        return len(self._free)
+        """How many are free, beside the one that is kept."""
+        return max(len(self._free) - 1, 0)
 
     def take(self, turn: Turn) -> BaseDatabaseWrapper:
         """Return a place as soon as it is this request's turn. Raises TooManyError for a slow one behind many that wait."""
         with self._lock:
             turn.arrived = turn.arrived or next(self._arrivals)
             # Whoever else could have it, if one is free, has it already.
-            if self._free and self._may_have(turn):
+            if self._is_quiet() or (self._free and self._following([turn])):
                 return self._lend(turn)
             turn.woken = threading.Lock()
             turn.woken.acquire()
@@ -86,7 +87,7 @@ class Places:
             self._free.append(place)
             if held > SLOW_SECONDS or not self.pace.knows_none:
                 self.pace.held(turn.kind, held)
-            while self._waiting and self._free and (following := self._following()) is not None:
+            while self._waiting and self._free and (following := self._following(self._waiting)) is not None:
                 self._lend(following)
                 self._wake(following)
 
@@ -96,22 +97,28 @@ class Places:
         return sum(turn.since < until for turn in list(self._holding))
 
     def stuck(self) -> int:
-        """Return how many requests known as slow hold a place or wait for one; and learn of those that hold theirs for long by now.
+        """Return how many requests hold a place or wait for one and are slow, or wait for such; and learn who holds theirs for long by now.
 
         Who holds one for long is not counted for that alone: where the processor is short everybody does, and more threads at work
-        would make it worse.
+        would make it worse. Who waits is, where all places are held for long: else nobody would bring those here for whom one is kept.
         """
         if not self._holding:
             return 0
         with self._lock:
             now = time.monotonic()
-            for turn in self._holding:
-                if now - turn.since > SLOW_SECONDS:
-                    self.pace.holds(turn.kind, now - turn.since)
+            late = [turn for turn in self._holding if now - turn.since > SLOW_SECONDS]
+            for turn in late:
+                self.pace.holds(turn.kind, now - turn.since)
             if self.pace.knows_none:
                 return 0
             self._turn_away()
+            if len(late) >= self.number:
+                return sum(map(self._is_slow, self._holding)) + len(self._waiting)
             return sum(map(self._is_slow, (*self._holding, *self._waiting)))
+
+    def _is_quiet(self) -> bool:
+        """Tell whether everybody may have a place, so that nobody need be looked at."""
+        return len(self._free) > 1 and self.pace.knows_none
 
     def _lend(self, turn: Turn) -> BaseDatabaseWrapper:
         # The latest: on a quiet server one connection then does nearly everything, and knows its statements.
@@ -120,15 +127,17 @@ class Places:
         self._holding.append(turn)
         return turn.place
 
-    def _may_have(self, turn: Turn) -> bool:
-        return not self._is_slow(turn) or self._slow_holding() < max(self.number - 1, 1)
-
-    def _following(self) -> Turn | None:
-        """Return whose turn it is, None where only slow ones wait and have enough places."""
+    def _following(self, turns: Iterable[Turn]) -> Turn | None:
+        """Return whose turn it is of some, None where none of them may have a place that is free."""
+        is_last = len(self._free) == 1
         has = Counter(turn.kind[0] for turn in self._holding)
-        slow_wait_on = self._slow_holding() >= max(self.number - 1, 1)
+        slow_wait_on = is_last or self._slow_holding() >= max(self.number - 1, 1)
         return min(
-            (turn for turn in self._waiting if not (slow_wait_on and self._is_slow(turn))),
+            (
+                turn
+                for turn in turns
+                if not (is_last and has[turn.kind[0]]) and not (slow_wait_on and self._is_slow(turn))
+            ),
             key=lambda turn: (has[turn.kind[0]], turn.arrived),
             default=None,
         )

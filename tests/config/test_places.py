@@ -29,10 +29,11 @@ def asking(path: str = "/Users", organization: str = "acme", query: str = "", me
 
 
 class Office:
-    """So many places, and requests in threads of their own: each works until it is let go."""
+    """So many places and the one that is kept, and requests in threads of their own: each works until it is let go."""
 
     def __init__(self, number: int, pool: ThreadPoolExecutor) -> None:
-        self.places = Places([object() for _ in range(number)])  # type: ignore[arg-type]  # nobody asks anything
+        nobody_asks_anything: Any = [object() for _ in range(number + 1)]
+        self.places = Places(nobody_asks_anything)
         self.pool = pool
         self.served: list[str] = []
         self._ends: dict[str, threading.Event] = {}
@@ -86,12 +87,15 @@ def test_who_has_none_goes_before_who_has_all():
     with office(2) as made:
         for number in range(6):
             made.come(f"acme{number}")
-        made.come("globex", organization="globex")
+        # One is kept for whoever has none.
+        for organization in ("globex", "initech"):
+            made.come(organization, organization=organization)
+        assert made.served == ["acme0", "acme1", "globex"]
         made.end("acme0")
-        assert eventually(lambda: made.served == ["acme0", "acme1", "globex"])
+        assert eventually(lambda: made.served[3:] == ["initech"])
         made.end("acme1")
-        # One each: now it is the order of arrival again.
-        assert eventually(lambda: made.served[3:] == ["acme2"])
+        # One each of those, and none of theirs: now it is the order of arrival again.
+        assert eventually(lambda: made.served[4:] == ["acme2"])
 
 
 def test_what_is_slow_leaves_one_place_for_the_others():
@@ -136,6 +140,32 @@ def test_who_holds_a_place_for_long_counts_as_slow_before_it_is_done():
         assert made.served == ["unknown", "quick"]
         made.end("unknown")
         assert eventually(lambda: made.served[2:] == ["slow"])
+
+
+def test_nobody_waits_for_what_another_organization_asks_for_the_first_time():
+    """Nobody knows yet that it is slow, and it has all places at once."""
+    with office(2) as made:
+        for number in range(4):
+            made.come(f"acme{number}", query=f"sortBy={'x' * number}")
+        made.come("globex", organization="globex", query="filter=unknown")
+        assert made.served == ["acme0", "acme1", "globex"]
+        made.come("another of globex", organization="globex")
+        made.end("globex")
+        assert eventually(lambda: made.served[3:] == ["another of globex"])
+
+
+def test_what_is_slow_waits_also_where_its_organization_has_no_place():
+    with office(2) as made:
+        made.is_slow(query="filter=slow", organization="globex")
+        for number in range(2):
+            made.come(f"acme{number}")
+        made.come("slow", query="filter=slow", organization="globex")
+        made.come("quick", organization="globex")
+        assert made.served == ["acme0", "acme1", "quick"]
+        made.end("acme0")
+        assert made.served[3:] == []
+        made.end("quick")
+        assert eventually(lambda: made.served[3:] == ["slow"])
 
 
 def test_what_turns_out_to_be_slow_while_it_waits_waits_on():
@@ -205,6 +235,16 @@ def test_who_waits_for_a_slow_one_is_not_counted_among_the_threads_at_work(monke
         for number in range(3):
             made.end(f"slow{number}")
         assert made.places.stuck() == 0
+
+
+def test_who_waits_while_all_are_held_for_long_is_not_counted_either(monkeypatch):
+    """Else nobody would bring the request here for which a place is kept."""
+    monkeypatch.setattr(places, "SLOW_SECONDS", 0.0)
+    with office(2) as made:
+        for number in range(5):
+            made.come(f"acme{number}", query=f"sortBy={'x' * number}")
+        assert made.places.stuck() == 3
+        made.end("acme0")
 
 
 @pytest.mark.parametrize(
