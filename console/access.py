@@ -63,6 +63,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "member": "members.read",
     "member_receipt": "members.read",
     "member_timeline": "members.read",
+    "member_then": ("members.read", "access.read"),
     "invitations": "members.read",
     "invitation_create": "members.write",
     "invitation_resend": "members.write",
@@ -93,6 +94,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "group": "members.read",
     "group_access": "access.write",
     "resources": "resources.read",
+    "resource": ("resources.read", "access.read"),
     "reviews": "access.read",
     "review_open": "access.write",
     # A reviewer needs no role: the page shows whose items they are.

@@ -41,7 +41,7 @@ _SECTIONS: Final = (
     (
         "Access",
         (
-            ("resources", "Resources", "sitemap", ()),
+            ("resources", "Resources", "sitemap", ("resource",)),
             ("roles", "Roles", "shield-check", ("role_define",)),
             ("reviews", "Access reviews", "circle-check", ("review",)),
         ),

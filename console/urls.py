@@ -40,6 +40,7 @@ from console import (
     renewals,
     replays,
     requests,
+    resource_page,
     resources,
     reviews,
     roles,
@@ -50,6 +51,7 @@ from console import (
     sign_in,
     sign_in_log,
     sign_on,
+    then,
     timeline,
 )
 from console.access import View, guarded
@@ -115,6 +117,7 @@ urlpatterns = [
     _own(f"{_MEMBER}offboard", "member_offboard", exits.offboard, _FORM),
     _own(f"{_MEMBER}receipt", "member_receipt", receipts.latest),
     _own(f"{_MEMBER}timeline", "member_timeline", timeline.show),
+    _own(f"{_MEMBER}then", "member_then", then.show),
     _own(f"{_MEMBER}reinstate", "member_reinstate", exits.reinstate, _FORM),
     _own(f"{_MEMBER}erase", "member_erase", erasing.erase, _FORM),
     _own(f"{_MEMBER}end", "member_end", exits.schedule_end, _FORM),
@@ -136,6 +139,7 @@ urlpatterns = [
     _own("groups/<uuid:group>/", "group", groups.one),
     _own("groups/<uuid:group>/access", "group_access", group_access.edit, _FORM),
     _own("resources/", "resources", resources.index),
+    _own("resources/<uuid:resource>/", "resource", resource_page.one),
     _own("reviews/", "reviews", reviews.index),
     _own("reviews/new", "review_open", reviews.open_, _FORM),
     _own("reviews/<uuid:review>/", "review", reviews.one, _FORM),

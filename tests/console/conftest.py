@@ -34,7 +34,7 @@ from identity import (
 )
 from identity.bundle_archive import Written
 from identity.grants import GrantSpec
-from identity.models import Bundle, Deletion, Directory, Member, Organization, OutgoingMail
+from identity.models import Bundle, Deletion, Directory, Member, Organization, OutgoingMail, Resource
 from identity.review_scope import Scope
 from saml import attempts, connections, keys
 from saml.refusals import Refused
@@ -62,6 +62,12 @@ def logged(organization: Organization) -> list[LoggedRequest]:
     """Give the request log of an organization, the oldest first."""
     with tenancy.of(organization):
         return list(LoggedRequest.objects.order_by("pk"))
+
+
+def resource_of(organization: Organization, key: str) -> Resource:
+    """Give the resource that the product calls so."""
+    with tenancy.of(organization):
+        return Resource.objects.get(key=key)
 
 
 def a_bundle(organization: Organization) -> Bundle:
@@ -173,6 +179,7 @@ def furnish(organization: Organization, prefix: str) -> Things:
     )
     ids = {
         "member": member.pk,
+        "resource": resource_of(organization, f"{prefix}-1").pk,
         "group": group.pk,
         "session": session.pk,
         "token": token.pk,
