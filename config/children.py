@@ -38,7 +38,7 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
-        with self.log.open("ab") as output:
+        with open(self.log, "ab", opener=for_us_alone) as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own programs
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -91,6 +91,14 @@ class Child:
         self.due_at = now + pause
         self.pause = min(pause * 2, LONGEST_PAUSE)
         return pause
+
+
+def for_us_alone(path: str, flags: int) -> int:
+    """Open a log, which says who did what and when, so that nobody else of this machine reads it, also one that was there before."""
+    descriptor = os.open(path, flags, 0o600)
+    with contextlib.suppress(OSError):  # somebody else's file, which we may write to
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:

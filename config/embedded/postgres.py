@@ -12,6 +12,7 @@ from typing import Final
 import psutil
 import psycopg
 
+from config.children import for_us_alone
 from config.embedded.state import LOCALHOST, EmbeddedError, Secrets, wheel_path
 from config.embedded.unprivileged import become, user_for
 
@@ -124,7 +125,7 @@ def _try_start(
     cluster = directory(data_dir)
     if (dead := _children.pop(data_dir, None)) is not None:
         dead.wait()
-    with _log(data_dir).open("ab") as output:
+    with open(_log(data_dir), "ab", opener=for_us_alone) as output:
         child = subprocess.Popen(  # noqa: S603 - our own binary and arguments
             arguments,
             stdin=subprocess.DEVNULL,

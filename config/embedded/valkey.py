@@ -14,7 +14,7 @@ from typing import Final
 import psutil
 import redis
 
-from config.children import die_with_parent
+from config.children import die_with_parent, for_us_alone
 from config.embedded.state import LOCALHOST, EmbeddedError, Secrets, wheel_path, write_private
 
 START_SECONDS: Final = 60.0
@@ -47,7 +47,7 @@ def start(data_dir: Path, port: int, secrets: Secrets, *, tied: bool) -> None:
     if (dead := _children.pop(data_dir, None)) is not None:
         dead.wait()
     log = data_dir / "valkey.log"
-    with log.open("ab") as output:
+    with open(log, "ab", opener=for_us_alone) as output:
         child = subprocess.Popen(  # noqa: S603 - our own binary and arguments
             [str(_binary()), str(configuration)],
             stdin=subprocess.DEVNULL,

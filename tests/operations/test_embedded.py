@@ -102,6 +102,8 @@ def test_passwords_are_asked_for_and_kept_private(tmp_path, servers):
     with pytest.raises(redis.AuthenticationError):
         redis.Redis.from_url(servers.redis_url.replace("//:", "//:wrong")).ping()
     assert "password" not in " ".join(psutil.Process(valkey.pid(tmp_path)).cmdline())
+    for name in ("postgres.log", "valkey.log"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
 def test_the_last_process_that_leaves_stops_the_servers(tmp_path, servers):

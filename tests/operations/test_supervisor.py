@@ -47,6 +47,15 @@ def test_what_cannot_be_written_down_stops_nobody_and_is_written_later(tmp_path,
     assert list(json.loads((tmp_path / "up.json").read_text())) == [str(watched.child.process.pid)]
 
 
+def test_a_log_is_for_us_alone_also_one_that_an_older_release_wrote(tmp_path, watched):
+    log = tmp_path / "log" / "sleeper.log"
+    log.parent.mkdir()
+    log.write_text("before\n")
+    log.chmod(0o644)
+    watched.supervisor.tick()
+    assert (log.stat().st_mode & 0o777, log.read_text()) == (0o600, "before\n")
+
+
 def test_a_child_that_cannot_be_started_is_started_later(tmp_path, watched):
     watched.supervisor.tick()
     before = watched.child.process
