@@ -14,11 +14,11 @@ from identity import rows, tenancy
 from identity.models import FirstAccess, Invitation, Member
 from saml.models import Connection
 
-# Whether the name under which somebody was bound is not theirs any more, and is that of somebody who came later.
+# Whether the name under which somebody was bound is not theirs any more, and is that of somebody who was not called so then.
 _RECYCLED = """(%(called)s NOT IN (member.user_name_key, member.email_key)
-       AND EXISTS (SELECT 1 FROM identity_member AS later
-                    WHERE later.organization_id = link.organization_id AND %(called)s IN (later.user_name_key, later.email_key)
-                      AND later.state <> 'offboarded' AND later.created_at > link.linked_at))"""
+       AND EXISTS (SELECT 1 FROM identity_member AS other
+                    WHERE other.organization_id = link.organization_id AND %(called)s IN (other.user_name_key, other.email_key)
+                      AND other.state <> 'offboarded' AND (NOT link.name_shared OR other.created_at > link.linked_at)))"""
 _RETURNING = f"""
 SELECT to_jsonb(member), {_RECYCLED}
     OR EXISTS (SELECT 1 FROM identity_invitation AS invitation
@@ -76,7 +76,7 @@ class Returning:
 class Candidates:
     """Whom an identity, its names and its address could mean, at most two of each, and what is known about the address.
 
-    `recycled`: whoever is linked is not called so any more, and somebody who came later is.
+    `recycled`: whoever is linked is not called so any more, and somebody is who was not when they were linked.
     """
 
     linked: Member | None

@@ -96,8 +96,10 @@ def confirm(session: Session, attempt_id: UUID, *, actor: Actor) -> Offer:
             raise Forbidden(reason)
         offer = _offer(attempt)
         name_id, person = _read(attempt)
-        digest = people.digest_of(name_id, person)
-        subjects.bind(attempt.connection, session.member, digest, actor=actor, how="by_themselves")
+        digest, called = people.digest_of(name_id, person), people.called(name_id, person)
+        subjects.bind(
+            attempt.connection, session.member, digest, called=called, actor=actor, how="by_themselves"
+        )
         attempts.conclude_link(attempt, attempt.connection, actor=actor)
     return offer
 

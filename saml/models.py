@@ -278,6 +278,8 @@ class SubjectLink(TenantModel):
     member = reference("identity.Member", "saml_subjects")
     name_id_digest = models.BinaryField()
     linked_at = models.DateTimeField()
+    name_shared = models.BooleanField(db_default=False)
+    """Somebody else was called so already when this was bound, so that their name says nothing against it."""
 
     class Meta:
         constraints = (

@@ -38,8 +38,10 @@ _UNSEEN: Final = {"Cc", "Cf", "Zl", "Zp"}
 _JOINERS: Final = "\u200c\u200d"
 _LINK: Final = with_entries("""
 linked AS (
-  INSERT INTO saml_subjectlink (id, organization_id, connection_id, member_id, name_id_digest, linked_at)
-  VALUES (%(id)s, %(organization)s, %(connection)s, %(member)s, %(digest)s, %(now)s)
+  INSERT INTO saml_subjectlink (id, organization_id, connection_id, member_id, name_id_digest, linked_at, name_shared)
+  VALUES (%(id)s, %(organization)s, %(connection)s, %(member)s, %(digest)s, %(now)s, EXISTS (
+    SELECT 1 FROM identity_member WHERE organization_id = %(organization)s AND id <> %(member)s AND state <> 'offboarded'
+       AND %(called)s IN (user_name_key, email_key)))
 )""")
 
 
@@ -93,9 +95,8 @@ def returning(
 ) -> candidates_of.Returning | None:
     """Return the member who has this identity, their row locked, or None; in the caller's transaction."""
     digest = digest_of(name_id, person)
-    called = _called(name_id, person)
     return candidates_of.returning(
-        connection, digest, called, key_of(person.email), signed_by, timezone.now()
+        connection, digest, called(name_id, person), key_of(person.email), signed_by, timezone.now()
     )
 
 
@@ -126,7 +127,7 @@ def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
     )
     values = {
         "id": uuid7(), "organization": connection.organization_id, "connection": connection.pk, "member": member.pk,
-        "digest": digest, "now": timezone.now(),
+        "digest": digest, "now": timezone.now(), "called": called(name_id, person),
     }  # fmt: skip
     record_with(_LINK, values, [line])
     return Match(member, match.how)
@@ -160,7 +161,7 @@ def _candidates(connection: Connection, name_id: NameID, person: Person) -> Cand
     return candidates_of.everybody(
         connection,
         digest_of(name_id, person),
-        _called(name_id, person),
+        called(name_id, person),
         names={key_of(name) for name in names if name},
         own_names={key_of(text) for text in (person.user_name, person.email) if text},
         email=key_of(person.email),
@@ -169,7 +170,7 @@ def _candidates(connection: Connection, name_id: NameID, person: Person) -> Cand
     )
 
 
-def _called(name_id: NameID, person: Person) -> str:
+def called(name_id: NameID, person: Person) -> str:
     """Return the key of the text that identifies the person at this identity provider (identity_of)."""
     return key_of((person.user_name or person.email) if name_id.transient else name_id.value)
 

@@ -240,9 +240,9 @@ CATALOGUE: dict[str, Advice] = {
         " let people come under them for some days.",
     ),
     "name_recycled": Advice(
-        "The member who is bound to this identity is not called so any more, and somebody who came later is.",
-        "If the name is the newcomer's now, unlink the former holder's identity; then both sign in under the names they have."
-        " If it still is the former holder's, link it to them anew.",
+        "The member who is bound to this identity is not called so any more, and somebody else is by now.",
+        "If the name is that other one's now, unlink the former holder's identity, and where two have exchanged their names, that of both;"
+        " then everybody signs in under the name they have. If it still is the former holder's, unlink it and link it to them anew.",
     ),
     "identity_taken": Advice(
         "Another member is bound to this identity already.",

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.events import Event
@@ -9,6 +10,7 @@ from audit.record import Actor, record
 from identity import member_row, tenancy
 from identity.errors import Invalid, Offboarded
 from identity.models import Member
+from identity.profile import key_of
 from saml.models import Connection, SubjectLink
 from saml.people import digest_of_name_id
 from saml.statements import NAME_ID_CHARACTERS_MAX
@@ -24,11 +26,14 @@ def link(connection: Connection, member: Member, name_id: str, *, actor: Actor) 
     name_id = name_id.strip()
     if not name_id or len(name_id) > NAME_ID_CHARACTERS_MAX or "\0" in name_id:
         raise Invalid(f"A NameID is a text of up to {NAME_ID_CHARACTERS_MAX} characters.", field="name_id")
-    return bind(connection, member, digest_of_name_id(name_id), actor=actor, how="provisioned")
+    digest = digest_of_name_id(name_id)
+    return bind(connection, member, digest, called=key_of(name_id), actor=actor, how="provisioned")
 
 
-def bind(connection: Connection, member: Member, digest: bytes, *, actor: Actor, how: str) -> SubjectLink:
-    """Do what `link` does for what the person is recognized by (`people.digest_of`); `how` it came about stands in the record."""
+def bind(
+    connection: Connection, member: Member, digest: bytes, *, called: str, actor: Actor, how: str
+) -> SubjectLink:
+    """Do what `link` does for `people.digest_of` and `people.called` of a person; `how` it came about stands in the record."""
     with tenancy.change(connection.organization_id):
         locked = member_row.lock(member)
         if locked.state == Member.State.OFFBOARDED:
@@ -41,9 +46,11 @@ def bind(connection: Connection, member: Member, digest: bytes, *, actor: Actor,
             return known
         # As at a sign-in: the name of somebody who has left may go to somebody new.
         mine.filter(member__state=Member.State.OFFBOARDED).delete()
+        others = Member.objects.filter(organization=connection.organization_id).exclude(pk=locked.pk)
+        others = others.exclude(state=Member.State.OFFBOARDED)
         made = SubjectLink(
             organization_id=connection.organization_id, connection=connection, member=locked, name_id_digest=digest,
-            linked_at=timezone.now(),
+            linked_at=timezone.now(), name_shared=others.filter(Q(user_name_key=called) | Q(email_key=called)).exists(),
         )  # fmt: skip
         made.save(force_insert=True)
         record(

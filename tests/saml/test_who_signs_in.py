@@ -70,6 +70,20 @@ def test_a_name_that_went_to_somebody_else_opens_neither_account(acme, connectio
     assert last_attempt(acme).member_id == jane.pk
 
 
+def test_two_who_exchanged_their_names_do_not_come_in_as_each_other(acme, connection, browser):
+    jane, joe = join(acme, "jane@acme.example"), join(acme, "joe@acme.example")
+    names = [member.user_name for member in (jane, joe)]
+    assert [browser.sign_in(name_id=name).status_code for name in names] == [303, 303]
+    for member, name in ((jane, "away@acme.example"), (joe, "jane@acme.example"), (jane, "joe@acme.example")):
+        members.change(member, user_name=name, profile={}, actor=SETUP)
+    for name in names:
+        refused(browser.sign_in(name_id=name, attributes={}), acme, "name_recycled")
+    assert all(subjects.unlink(connection, member.pk, actor=SETUP) for member in (jane, joe))
+    for name, member in (("jane@acme.example", joe), ("joe@acme.example", jane)):
+        assert browser.sign_in(name_id=name, attributes={}).status_code == 303
+        assert last_attempt(acme).member_id == member.pk
+
+
 def test_whoever_keeps_a_name_id_that_is_anothers_name_is_linked_anew_by_hand(acme, connection, browser):
     jane = join(acme, "jane@acme.example")
     browser.sign_in(name_id="jane@acme.example")
