@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
-from django.db.models import OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse
 from django.urls import reverse
 
@@ -18,7 +18,8 @@ from console.numbers import UpTo
 from console.paging import PAGE_ROWS, cut, decode
 from identity import organizations, tenancy
 from identity.handing_out import refuse_stronger_roles
-from identity.models import Member, Organization, Resource, Role
+from identity.models import Domain, Member, Organization, Resource, Role
+from identity.profile import key_of
 from scim import bursts
 
 _SEARCH_LENGTH_MAX: Final = 200
@@ -109,7 +110,7 @@ def index(visit: Visit) -> HttpResponse:
     with tenancy.everywhere("an operator's list of organizations"):
         rows = Organization.objects.order_by("slug")
         if text:
-            rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text))
+            rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text) | _reached_by(text))
         if key is not None:
             rows = rows.filter(slug__gt=key[0])
         # A range of one, as in the list of groups: an equal one is expected to be so large that everybody is read for it.
@@ -120,6 +121,17 @@ def index(visit: Visit) -> HttpResponse:
         with_people_held = set(held.values_list("organization_id", flat=True))
     listed = cut(query, found, lambda row: (row.slug,), begun=key is not None)
     return page(visit, "organizations.html", {"page": listed, "held": with_people_held, "q": text})
+
+
+def _reached_by(text: str) -> Q:
+    """Return which organizations an address, a domain or an SSO identifier leads to: all that somebody who cannot get in may know."""
+    key = key_of(text)
+    domain = key.rpartition("@")[2]
+    found = Q(sso_identifier=domain) | Exists(Domain.objects.filter(organization=OuterRef("pk"), name=domain))
+    if "@" not in key:
+        return found
+    here = Member.objects.filter(organization=OuterRef("pk"))
+    return found | Exists(here.filter(user_name_key=key)) | Exists(here.filter(email_key=key))
 
 
 def create(visit: Visit) -> HttpResponse:

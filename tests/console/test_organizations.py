@@ -1,8 +1,10 @@
 """Operators' organizations, an organization's settings, its overview, groups, resources and roles."""
 
-from identity import organizations, tenancy
+import pytest
+
+from identity import domains, organizations, sign_on, tenancy
 from identity.models import Organization, Role
-from tests.conftest import SETUP
+from tests.conftest import SETUP, join
 from tests.console.addresses import address
 from tests.console.conftest import entries, filled_from, visit
 
@@ -142,3 +144,16 @@ def test_a_list_to_choose_from_that_is_empty_says_so_and_offers_no_box(acme, ada
     html = visit(ada).get("/o/acme/settings").content.decode()
     assert "No resource is registered yet." in html
     assert 'name="grants"' not in html
+
+
+@pytest.mark.parametrize(
+    "known",
+    ["jane@acme.example", "JANE@acme.example ", "jane@mail.example", "new@acme.example", "acme.example", "acme-sso.example"],
+)  # fmt: skip
+def test_operators_find_an_organization_by_what_somebody_knows_who_cannot_get_in(acme, globex, opal, known):
+    join(acme, "jane@acme.example", emails=[{"value": "jane@mail.example", "primary": True}])
+    domains.claim(acme, "acme.example", actor=SETUP)
+    sign_on.change(acme, sso_identifier="acme-sso.example", actor=SETUP)
+    html = visit(opal).get("/organizations/", {"q": known}).content.decode()
+    assert "/acme<" in html
+    assert "/globex<" not in html
