@@ -65,8 +65,8 @@ def ensure_running(directory: Path, *, durable: bool = True, tied: bool = False)
     """Start whichever of the two servers is down, on the port it had before if that is still free."""
     with _start_lock(directory):
         secrets = load_secrets(directory)
-        ports = known = load_ports(directory) or Ports(free_port(), free_port())
-        fresh = not (postgres.directory(directory) / "PG_VERSION").exists()
+        known = load_ports(directory)
+        ports = known or Ports(free_port(), free_port())
         if not _serves(postgres, directory, ports.postgres, secrets):
             postgres.stop(directory)
             postgres.prepare(directory, secrets)  # before its port is looked at: that takes a second
@@ -76,7 +76,7 @@ def ensure_running(directory: Path, *, durable: bool = True, tied: bool = False)
             valkey.stop(directory)
             ports = Ports(ports.postgres, keep_port(ports.valkey))
             valkey.start(directory, ports.valkey, secrets, tied=tied)
-        if fresh or ports != known or not (directory / "ports.json").exists():
+        if ports != known:
             save_ports(directory, ports)
         servers = urls(directory)
         if not (directory / "roles.done").exists():

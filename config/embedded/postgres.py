@@ -13,7 +13,7 @@ import psutil
 import psycopg
 
 from config.children import for_us_alone
-from config.embedded.state import LOCALHOST, EmbeddedError, Secrets, wheel_path
+from config.embedded.state import CLUSTER, LOCALHOST, EmbeddedError, Secrets, wheel_path
 from config.embedded.unprivileged import become, user_for
 
 SUPERUSER: Final = "postgres"
@@ -26,7 +26,7 @@ _children: dict[Path, subprocess.Popen[bytes]] = {}
 
 def directory(data_dir: Path) -> Path:
     """Give the cluster's own directory."""
-    return data_dir / "postgres"
+    return data_dir / CLUSTER
 
 
 def prepare(data_dir: Path, secrets: Secrets) -> None:

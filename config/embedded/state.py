@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Final
 
 SECRETS_FILE: Final = "secrets.json"
+CLUSTER: Final = "postgres"
+_FROM_BACKUP: Final = (
+    "It holds the keys of the data beside it, which is of no use without: put it back from a backup."
+)
 PORTS_FILE: Final = "ports.json"
 LOCALHOST: Final = "127.0.0.1"
 PORT_SECONDS: Final = 3.0
@@ -44,9 +48,17 @@ class Ports:
 
 
 def load_secrets(data_dir: Path) -> Secrets:
-    """Read the secrets of a data directory, making the file or its missing values first."""
+    """Read the secrets of a data directory, making the file or its missing values first.
+
+    Raises EmbeddedError where they are lost and the data is there: with a new master key in their place nothing sealed could be opened.
+    """
     path = data_dir / SECRETS_FILE
-    known = json.loads(path.read_text()) if path.exists() else {}
+    try:
+        known = json.loads(path.read_text()) if path.exists() else {}
+    except ValueError:
+        raise EmbeddedError(f"{path} is damaged. {_FROM_BACKUP}") from None
+    if not known and (data_dir / CLUSTER).exists():
+        raise EmbeddedError(f"{path} is missing. {_FROM_BACKUP}")
     complete = {name: known.get(name) or _fresh(name) for name in Secrets.__slots__}
     if complete != known:
         write_private(path, json.dumps(complete, indent=2))
@@ -54,9 +66,11 @@ def load_secrets(data_dir: Path) -> Secrets:
 
 
 def load_ports(data_dir: Path) -> Ports | None:
-    """Give the remembered ports, or None before the first start."""
-    path = data_dir / PORTS_FILE
-    return Ports(**json.loads(path.read_text())) if path.exists() else None
+    """Give the remembered ports, or None before the first start, or where the file is damaged: others serve as well."""
+    try:
+        return Ports(**json.loads((data_dir / PORTS_FILE).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 def save_ports(data_dir: Path, ports: Ports) -> None:
@@ -65,11 +79,13 @@ def save_ports(data_dir: Path, ports: Ports) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step; it is never readable by others, not even while it is written."""
+    """Replace a file in one step, on the disk before it has its name; it is never readable by others, not even while it is written."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(descriptor)
     new.replace(path)
 
 

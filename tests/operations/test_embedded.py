@@ -106,6 +106,32 @@ def test_passwords_are_asked_for_and_kept_private(tmp_path, servers):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    ("content", "how"), [(None, "missing"), ("", "damaged"), ("{", "damaged"), ("{}", "missing")]
+)
+def test_lost_secrets_are_told_and_not_made_anew(tmp_path, servers, content, how):
+    """A new master key in place of the old one would open nothing, and be what the next backup holds."""
+    embedded.stop(tmp_path)
+    secrets = tmp_path / "secrets.json"
+    kept = secrets.read_text()
+    if content is None:
+        secrets.unlink()
+    else:
+        secrets.write_text(content)
+    with pytest.raises(embedded.EmbeddedError, match=f"secrets.json is {how}. .*from a backup"):
+        embedded.ensure(tmp_path, durable=False)
+    assert (secrets.read_text() if secrets.exists() else None) == content
+    secrets.write_text(kept)
+    assert embedded.ensure(tmp_path, durable=False) == servers
+
+
+def test_damaged_ports_are_chosen_anew(tmp_path, servers):
+    embedded.stop(tmp_path)
+    (tmp_path / "ports.json").write_text("{")
+    again = embedded.ensure(tmp_path, durable=False)
+    write(again.superuser_url)
+
+
 def test_the_last_process_that_leaves_stops_the_servers(tmp_path, servers):
     subprocess.run([sys.executable, "-c", START, tmp_path], cwd=ROOT, check=True, capture_output=True)
     assert embedded.running(tmp_path)  # we are still there
