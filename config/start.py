@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -85,6 +86,18 @@ def check_semaphores() -> None:
         multiprocessing.get_context("fork").Lock()
     except OSError as error:
         message = f"Workers need the system's semaphores, and it gives none: {error}. On Linux they are files in /dev/shm, a tmpfs."
+        raise CommandError(message) from error
+
+
+def refuse_busy(bind: str, port: int) -> None:
+    """End with a clear sentence when somebody listens there, before anything is started."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, OverflowError) as error:
+        message = f"Cannot listen on {bind} port {port}: {error}. `--port` chooses another one."
         raise CommandError(message) from error
 
 

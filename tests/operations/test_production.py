@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -167,6 +168,19 @@ def test_the_processes_of_production_serve(prepared, production):
         "Unexpected exit from worker-1"
     ]
     assert "Traceback" not in web.log
+
+
+@pytest.mark.parametrize(
+    ("bind", "why"), [("127.0.0.1", "Address already in use"), ("203.0.113.9", "assign")]
+)
+def test_an_address_that_cannot_be_listened_on_is_told_by_one_sentence(prepared, bind, why):
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        result = manage(without_owner(prepared), "serve", "--bind", bind, "--port", str(port))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"CommandError: Cannot listen on {bind} port {port}: ")
+    assert why in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["serve", "work"])

@@ -20,6 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, bind: str, port: int, **__: Any) -> None:
         """Check what must hold, then become granian."""
+        start.refuse_busy(bind, port)
         start.check_database()
         if not settings.ROLLCALL_DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
             raise CommandError("The static files are missing: run `manage.py collectstatic --noinput` first.")

@@ -1,7 +1,6 @@
 """Everything on one machine with one command: servers, database, demonstration, web, worker and clock."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -42,7 +41,7 @@ class Command(BaseCommand):
         data: Path = settings.ROLLCALL_DATA
         try:
             with alone(data):
-                _refuse_busy(bind, port)
+                start.refuse_busy(bind, port)
                 start.check_semaphores()
                 self._run(data, bind, port, empty=empty)
         except (AlreadyRunningError, embedded.EmbeddedError, roles.RoleError) as error:
@@ -155,15 +154,3 @@ def _prepare(data: Path, supervisor: Supervisor, *, empty: bool) -> bool:
     if preparing.returncode:
         raise CommandError("The database could not be prepared; the lines above say why.")
     return True
-
-
-def _refuse_busy(bind: str, port: int) -> None:
-    """End with a clear sentence when somebody listens there, before anything is started."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except (OSError, OverflowError) as error:
-        message = f"Cannot listen on {bind} port {port}: {error}. `--port` chooses another one."
-        raise CommandError(message) from error
