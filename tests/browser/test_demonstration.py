@@ -1,6 +1,7 @@
 """A newcomer clicks "Sign in" at the demonstration's identity provider, in a real browser."""
 
 import pytest
+from django.test import override_settings
 
 from demo.address import remembered_port
 from demo.seed import seed
@@ -11,18 +12,18 @@ from tests.waiting import PATIENCE
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def demonstration(server, settings, tmp_path):
-    """Give the demonstration's addresses, with its identity provider running."""
-    settings.ROLLCALL_DATA = tmp_path
-    settings.ROLLCALL_PUBLIC_URL = server.replace("127.0.0.1", "localhost")
-    demonstration = seed()
-    process = start_idp(remembered_port(tmp_path), tmp_path, settings.ROLLCALL_PUBLIC_URL)
-    process.stdout.readline()
-    yield demonstration
-    process.terminate()
-    process.wait(PATIENCE)
-    process.stdout.close()
+@pytest.fixture(scope="module")
+def demonstration(serving, shared_db, tmp_path_factory):
+    """Give the demonstration's addresses, with its identity provider running: one for people who come once more."""
+    data, url = tmp_path_factory.mktemp("demonstration"), serving.replace("127.0.0.1", "localhost")
+    with override_settings(ROLLCALL_DATA=data, ROLLCALL_PUBLIC_URL=url):
+        seeded = seed()
+        process = start_idp(remembered_port(data), data, url)
+        process.stdout.readline()
+        yield seeded
+        process.terminate()
+        process.wait(PATIENCE)
+        process.stdout.close()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
