@@ -30,11 +30,14 @@ def test_no_page_breaks_the_policy_or_scrolls_sideways_on_a_screen_or_a_phone(ch
     page = signed_in(chromium, server, opal).new_page()
     complaints = complaints_of(page)
     wide = []
+    widths = [1280, 390]
     for name in shown():
         if name == "my_password":
             continue
+        # In the width in which the page before stood last: to draw a page anew costs as much as to load it.
+        widths.reverse()
         page.goto(server + address(name, things))
-        for width in (1280, 390):
+        for width in widths:
             page.set_viewport_size({"width": width, "height": 900})
             if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                 wide.append((name, width))
