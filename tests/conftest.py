@@ -78,10 +78,20 @@ def _static_handler() -> type:
     return StaticFilesHandler
 
 
+def make_acme() -> Organization:
+    """Make a customer with portfolios and assets."""
+    return organizations.create(name="Acme", slug="acme", access_model="portfolio_asset", actor=SETUP)
+
+
+def make_ada(acme: Organization) -> Member:
+    """Make acme's administrator."""
+    return join(acme, "ada@acme.example", role="organization_admin", displayName="Ada Admin")
+
+
 @pytest.fixture
 def acme(db) -> Organization:
     """Give a customer with portfolios and assets."""
-    return organizations.create(name="Acme", slug="acme", access_model="portfolio_asset", actor=SETUP)
+    return make_acme()
 
 
 @pytest.fixture
@@ -133,7 +143,7 @@ def later_on(**delta: float) -> time_machine.travel:
 @pytest.fixture
 def ada(acme) -> Member:
     """Give acme's administrator."""
-    return join(acme, "ada@acme.example", role="organization_admin", displayName="Ada Admin")
+    return make_ada(acme)
 
 
 @pytest.fixture

@@ -125,6 +125,40 @@ def emptying(database) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+class Kept:
+    """What the tables hold at a moment, to be brought back into empty ones."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def take(self) -> None:
+        """Keep every row that there is now, in temporary tables beside `empty_tables()`."""
+        inserts = []
+        for (table,) in self._connection.execute(_TABLES).fetchall():
+            names = {"table": sql.Identifier(table), "kept": sql.Identifier("pg_temp", f"kept_{table}")}
+            self._connection.execute(
+                sql.SQL("DROP TABLE IF EXISTS {kept}; CREATE TABLE {kept} AS TABLE {table}").format(**names)
+            )
+            if self._connection.execute(sql.SQL("SELECT 1 FROM {kept} LIMIT 1").format(**names)).fetchone():
+                inserts.append(
+                    sql.SQL("INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE {kept};").format(**names)
+                )
+        function = sql.SQL(
+            "CREATE OR REPLACE FUNCTION pg_temp.bring_back() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {} END $$"
+        )
+        self._connection.execute(function.format(sql.SQL(" ").join(inserts)))
+
+    def bring_back(self) -> None:
+        """Have these rows there again; no trigger fires."""
+        self._connection.execute("SELECT pg_temp.bring_back()")
+
+
+@pytest.fixture(scope="module")
+def kept(emptying) -> Kept:
+    """Keep, within a file, what a test has made, for the tests after it."""
+    return Kept(emptying)
+
+
 @pytest.fixture(scope="session")
 def environment(database) -> dict[str, str]:
     """Give the environment in which a process of its own (worker, web, command) works on the test database."""

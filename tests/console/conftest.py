@@ -1,5 +1,6 @@
 """Visitors of the console, and one of everything to visit."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -39,7 +40,7 @@ from identity.review_scope import Scope
 from saml import attempts, connections, keys
 from saml.refusals import Refused
 from scim.models import Burst, Departure, LoggedRequest
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, join, make_acme, make_ada
 
 OKTA = "https://acme.okta.example"
 
@@ -213,7 +214,39 @@ def furnish(organization: Organization, prefix: str) -> Things:
     return Things(organization, member, gone, directory, ids)
 
 
+@pytest.fixture(scope="module")
+def made_before() -> list[tuple[Organization, Member, Things]]:
+    """Give what the first test of the file has made of the fixtures below."""
+    return []
+
+
 @pytest.fixture
-def things(acme, ada) -> Things:
+def furnished(request, db, kept, made_before) -> tuple[Organization, Member, Things] | None:
+    """Give acme, Ada and one of everything if the test asks for that: made once for a file, and brought back row by row."""
+    if "things" not in request.fixturenames:
+        return None
+    if made_before:
+        kept.bring_back()
+    else:
+        acme = make_acme()
+        made_before.append((acme, make_ada(acme), furnish(acme, "acme")))
+        kept.take()
+    return deepcopy(made_before[0])
+
+
+@pytest.fixture
+def acme(furnished) -> Organization:
+    """Give acme."""
+    return furnished[0] if furnished else make_acme()
+
+
+@pytest.fixture
+def ada(acme, furnished) -> Member:
+    """Give acme's administrator."""
+    return furnished[1] if furnished else make_ada(acme)
+
+
+@pytest.fixture
+def things(furnished) -> Things:
     """Give acme with one of everything."""
-    return furnish(acme, "acme")
+    return furnished[2]
