@@ -14,6 +14,7 @@ PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PAGE = 100
 THOUSAND = 1000
 LAST_PAGES = 8
@@ -22,8 +23,11 @@ _fresh = itertools.count(10_000_000)
 Act = Callable[[int], object]
 
 
-def person(number: int) -> dict[str, object]:
-    """Return a User as most clients send one."""
+Person = Callable[[int], dict[str, Any]]
+
+
+def short(number: int) -> dict[str, Any]:
+    """Return a User with what is needed, and no more."""
     return {
         "schemas": [USER],
         "userName": f"p{number}@bench.example",
@@ -34,11 +38,52 @@ def person(number: int) -> dict[str, object]:
     }
 
 
+def whole(number: int) -> dict[str, Any]:
+    """Return a User as a well-kept directory sends one: 21 attributes, of which five are of the enterprise extension."""
+    return short(number) | {
+        "schemas": [USER, ENTERPRISE],
+        "name": {"givenName": "P", "familyName": str(number), "middleName": "M.", "formatted": f"P M. {number}"},
+        "displayName": f"P {number}",
+        "nickName": f"P{number}",
+        "profileUrl": f"https://people.bench.example/{number}",
+        "title": "Tour guide",
+        "userType": "Employee",
+        "preferredLanguage": "en-GB",
+        "locale": "en-GB",
+        "timezone": "Europe/Berlin",
+        "emails": [
+            {"value": f"p{number}@bench.example", "type": "work", "primary": True},
+            {"value": f"p{number}@home.example", "type": "home"},
+        ],
+        "phoneNumbers": [
+            {"value": "+49 30 901820", "type": "work", "primary": True},
+            {"value": "+49 171 1234567", "type": "mobile"},
+        ],
+        "addresses": [
+            {
+                "type": "work", "streetAddress": "Platz der Luftbrücke 5", "locality": "Berlin", "region": "BE",
+                "postalCode": "12101", "country": "DE", "primary": True,
+            }
+        ],
+        ENTERPRISE: {
+            "employeeNumber": str(number),
+            "costCenter": "4130",
+            "organization": "Bench",
+            "division": "Theme Park",
+            "department": "Tour Operations",
+        },
+    }  # fmt: skip
+
+
+PEOPLE: dict[str, Person] = {"short": short, "whole": whole}
+
+
 @dataclass
 class Scene:
-    """A server with people in it: their ids in order, the first of number 0; a group of a thousand; groups to add to."""
+    """A server with people in it, as `person` says: their ids in order, the first of number 0; a group of a thousand; groups to add to."""
 
     peer: Peer
+    person: Person
     ids: Sequence[str]
     thousand: str
     empty: Sequence[str]
@@ -174,14 +219,14 @@ class Scene:
 
     def create(self, _: int) -> None:
         """Create a person."""
-        sent = person(next(_fresh))
+        sent = self.person(next(_fresh))
         found = self.peer.asked("POST", "/Users", sent, (201,))
         _check(found["userName"] == sent["userName"] and found["id"], found)
 
     def bulk(self, _: int) -> None:
         """Create a hundred people by one request."""
         numbers = [next(_fresh) for _ in range(PAGE)]
-        self._bulk([("POST", "/Users", person(number), f"b{number}") for number in numbers], "201")
+        self._bulk([("POST", "/Users", self.person(number), f"b{number}") for number in numbers], "201")
 
     def bulk_patch(self, number: int) -> None:
         """Change a hundred people by one request."""
@@ -202,7 +247,7 @@ class Scene:
 
     def put(self, number: int) -> None:
         """Replace a person by one with another family name."""
-        sent: Any = person(number % len(self.ids))
+        sent = self.person(number % len(self.ids))
         sent["name"]["familyName"] = str(next(_fresh))
         found = self.peer.asked("PUT", f"/Users/{self.id_of(number)}", sent)
         _check(found["name"]["familyName"] == sent["name"]["familyName"], found)

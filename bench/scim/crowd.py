@@ -2,13 +2,16 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
-from acts import Scene, person
+from acts import Person, Scene
 from client import Peer
 
 PEERS_LEAST = 1000
+# Everybody is as the person of this number; it stands nowhere else in them.
+_LIKE = 8_765_432
 PEOPLE_ID = "SELECT member_id::text FROM identity_link WHERE directory_id = %s AND external_id LIKE 'x%%' ORDER BY member_id"
 
 # uuidv7() grows from row to row, so ids are in the order of creation, as the product makes them.
@@ -18,9 +21,8 @@ SELECT n, uuidv7() AS id, uuidv7() AS entry, 'p' || n || '@bench.example' AS nam
   FROM generate_series({first}, {last}) AS n ORDER BY n;
 INSERT INTO identity_member (id, organization_id, password, user_name, user_name_key, email, email_key, display_name, profile, state,
                              state_reason, version, session_epoch, created_at, changed_at)
-SELECT id, '{organization}', '!', name, name, name, name, 'P ' || n,
-       jsonb_build_object('name', jsonb_build_object('givenName', 'P', 'familyName', n::text),
-         'emails', jsonb_build_array(jsonb_build_object('value', name, 'type', 'work', 'primary', true))),
+SELECT id, '{organization}', '!', name, name, name, name, replace({display_name}, '{like}', n::text),
+       replace({profile}, '{like}', n::text)::jsonb,
        'active', '', 1, 0, now(), now() FROM crowd ORDER BY n;
 INSERT INTO identity_memberkey (organization_id, kind, key, member_id) SELECT '{organization}', 'emails', name, id FROM crowd ORDER BY n;
 INSERT INTO identity_activeperiod (id, organization_id, member_id, started_at)
@@ -61,7 +63,25 @@ SELECT uuidv7(), organization_id, %s, member_id, now() FROM identity_link WHERE 
  ORDER BY member_id OFFSET 2000 LIMIT %s"""
 
 
-def bring_in(connection: psycopg.Connection, people: int, first: int = 0) -> None:
+class Kept(NamedTuple):
+    """How the product keeps a person of the number _LIKE."""
+
+    display_name: str
+    profile: str
+
+
+def kept(connection: psycopg.Connection, peer: Peer, person: Person) -> Kept:
+    """Have one person created by the door, and deleted again, and return how they were kept."""
+    made = peer.asked("POST", "/Users", person(_LIKE) | {"externalId": "like"}, (201,))["id"]
+    row = connection.execute(
+        "SELECT display_name, profile::text FROM identity_member WHERE id = %s", [made]
+    ).fetchone()
+    peer.asked("DELETE", f"/Users/{made}", None, (204,))
+    assert row is not None  # noqa: S101 - it was created
+    return Kept(*row)
+
+
+def bring_in(connection: psycopg.Connection, kept: Kept, people: int, first: int = 0) -> None:
     """Have that many people in the latest directory, with what the verbs and the triggers would leave of them."""
     organization, directory = place_of(connection)
     begun = time.monotonic()
@@ -69,8 +89,9 @@ def bring_in(connection: psycopg.Connection, people: int, first: int = 0) -> Non
     while connection.execute(_UNNUMBERED, [organization]).fetchone() != (False,):
         time.sleep(0.1)
     statements = _PEOPLE.format(
-        first=first, last=first + people - 1, organization=organization, directory=directory
-    )
+        first=first, last=first + people - 1, organization=organization, directory=directory,
+        like=_LIKE, display_name=_quoted(kept.display_name), profile=_quoted(kept.profile),
+    )  # fmt: skip
     with connection.transaction():
         connection.execute(
             "SET LOCAL session_replication_role = replica"
@@ -83,6 +104,10 @@ def bring_in(connection: psycopg.Connection, people: int, first: int = 0) -> Non
     print(f"{people:,} people came in {time.monotonic() - begun:.0f} s", flush=True)
 
 
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def place_of(connection: psycopg.Connection) -> tuple[UUID, UUID]:
     """Return the latest organization and its directory."""
     row = connection.execute(
@@ -93,7 +118,7 @@ def place_of(connection: psycopg.Connection) -> tuple[UUID, UUID]:
     return row[0], row[1]
 
 
-def scene(connection: psycopg.Connection, peer: Peer, *, groups: int, many: int = 0) -> Scene:
+def scene(connection: psycopg.Connection, peer: Peer, person: Person, *, groups: int, many: int = 0) -> Scene:
     """Return what is measured of the product: its people, a group of a thousand, empty groups, and one of `many` if wanted."""
     _, directory = place_of(connection)
     ids = [row[0] for row in connection.execute(PEOPLE_ID, [directory])]
@@ -101,16 +126,16 @@ def scene(connection: psycopg.Connection, peer: Peer, *, groups: int, many: int 
     empty = [_group(peer, f"Empty {number}", []) for number in range(groups)]
     ten = _group(peer, "Ten", ids[1000:1010])
     if not many:
-        return Scene(peer, ids, thousand, empty, ten)
+        return Scene(peer, person, ids, thousand, empty, ten)
     large = _group(peer, "Many", [])
     with connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")
         connection.execute(_MEMBERS, [large, directory, many])
     connection.execute("ANALYZE identity_membership")
-    return Scene(peer, ids, thousand, empty, ten, large)
+    return Scene(peer, person, ids, thousand, empty, ten, large)
 
 
-def by_the_door(peer: Peer, people: int, groups: int) -> Scene:
+def by_the_door(peer: Peer, person: Person, people: int, groups: int) -> Scene:
     """Bring people into a peer by its own POST, several at once, and return the same scene."""
     with ThreadPoolExecutor(4) as pool:
         ids = list(
@@ -120,7 +145,7 @@ def by_the_door(peer: Peer, people: int, groups: int) -> Scene:
         )
     thousand = _group(peer, "Thousand", ids[:1000])
     empty = [_group(peer, f"Empty {number}", []) for number in range(groups)]
-    return Scene(peer, ids, thousand, empty, _group(peer, "Ten", ids[1000:1010]))
+    return Scene(peer, person, ids, thousand, empty, _group(peer, "Ten", ids[1000:1010]))
 
 
 def _group(peer: Peer, name: str, members: list[str]) -> str:

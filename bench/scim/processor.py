@@ -17,14 +17,22 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
-PEOPLE = 10_000
+from acts import PEOPLE
+
+MEMBERS = 10_000
 WARM = 20
 
 asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 asked.add_argument("only", nargs="?", default="", help="some of the requests, as create,put")
 asked.add_argument("--requests", type=int, default=100, help="in each round (100)")
 asked.add_argument("--rounds", type=int, default=15, help="of which the least counts (15)")
-asked.add_argument("--members", type=int, default=PEOPLE, help="people in the directory (10000)")
+asked.add_argument("--members", type=int, default=MEMBERS, help="people in the directory (10000)")
+asked.add_argument(
+    "--person",
+    choices=PEOPLE,
+    default="short",
+    help="what there is of each: what is needed, or 21 attributes",
+)
 asked.add_argument("--log", action="store_true", help="with the directory's log of requests")
 asked.add_argument("--profile", action="store_true")
 asked.add_argument("--data", help="a directory to keep and to use again")
@@ -67,9 +75,11 @@ def main() -> None:
         Path(os.devnull).open("w") as nowhere,
         redirect_stderr(nowhere),  # the line of each request is written, and read by nobody
     ):
+        person = PEOPLE[options.person]
+        kept = crowd.kept(database, scim, person)
         sequencer.run()
-        crowd.bring_in(database, options.members)
-        scene = crowd.scene(database, scim, groups=200)
+        crowd.bring_in(database, kept, options.members)
+        scene = crowd.scene(database, scim, person, groups=200)
         for name, act in scene.acts().items():
             if not options.only or name in options.only.split(","):
                 measure(name, act, scim, database)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
+import acts as acts_of
 import crowd
 import floors
 import psycopg
@@ -52,6 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.add_argument(
         "--write", type=Path, help="a file that gets the table in place of the last one for so many members"
     )
+    asked.add_argument(
+        "--person",
+        choices=acts_of.PEOPLE,
+        default="short",
+        help="what there is of each: what is needed, or 21 attributes (short)",
+    )
     asked.add_argument("--log", action="store_true", help="with the directory's log of requests")
     options = asked.parse_args(arguments)
     if options.log and options.write:
@@ -66,15 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         keep.mkdir(parents=True, exist_ok=True)
         results = _measure(options, Path(temporary) / "server", keep)
     load = os.getloadavg()[1]
-    text = table.written(results, options.members, options.peers_members, time.monotonic() - begun, load)
+    text = table.written(results, options, time.monotonic() - begun, load)
     print(text)
     if options.write:
-        table.put(options.write, text, options.members)
+        table.put(options.write, text, options)
 
 
 def _measure(options: argparse.Namespace, data: Path, keep: Path) -> table.Results:
     results: table.Results = {}
     only = [name for name in options.only.split(",") if name]
+    person = acts_of.PEOPLE[options.person]
     if options.members > MANY:
         few = data.with_name("few")
         few.mkdir(parents=True)
@@ -82,15 +90,15 @@ def _measure(options: argparse.Namespace, data: Path, keep: Path) -> table.Resul
             servers.product(few, is_logged=options.log) as ours,
             psycopg.connect(_database(few), autocommit=True) as connection,
         ):
-            crowd.bring_in(connection, FEW)
-            acts = crowd.scene(connection, ours, groups=GROUPS).acts()
+            crowd.bring_in(connection, crowd.kept(connection, ours, person), FEW)
+            acts = crowd.scene(connection, ours, person, groups=GROUPS).acts()
             _rates(results, table.FEW, acts, only, options.seconds)
     data.mkdir(parents=True)
     with servers.product(data, is_logged=options.log) as ours, ExitStack() as stack:
         connection = stack.enter_context(psycopg.connect(_database(data), autocommit=True))
-        crowd.bring_in(connection, options.members)
+        crowd.bring_in(connection, crowd.kept(connection, ours, person), options.members)
         many = MANY if options.members > MANY else 0
-        scene = crowd.scene(connection, ours, groups=GROUPS, many=many)
+        scene = crowd.scene(connection, ours, person, groups=GROUPS, many=many)
         with servers.hello(data / "hello.log") as hello:
             says: dict[str, Act] = {"hello": lambda _: hello.asked("GET", "/hello")}
             _rates(results, "hello", says, [], options.seconds)
@@ -104,7 +112,7 @@ def _measure(options: argparse.Namespace, data: Path, keep: Path) -> table.Resul
                 servers.durable(programs, data / "durable.log", embedded.urls(data).superuser_url),
             ):
                 with peer as other:
-                    acts = crowd.by_the_door(other, options.peers_members, GROUPS // 4).acts()
+                    acts = crowd.by_the_door(other, person, options.peers_members, GROUPS // 4).acts()
                     wanted = [name for name in PEERS_ACTS if not only or name in only]
                     _rates(results, other.name, {name: acts[name] for name in wanted}, [], options.seconds)
     return results

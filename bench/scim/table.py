@@ -2,6 +2,7 @@
 
 import os
 import re
+from argparse import Namespace
 from pathlib import Path
 
 from client import Rate
@@ -34,14 +35,16 @@ TITLES = {
     "delete": "DELETE a person",
 }
 PEERS = ("scim2-server", "django-scim2")
+ATTRIBUTES = {"short": "", "whole": " of 21 attributes"}
 
 
-def written(results: Results, members: int, peers_members: int, seconds: float, load: float) -> str:
+def written(results: Results, options: Namespace, seconds: float, load: float) -> str:
     """Return the table in Markdown: our rates with 1 and 16 clients, how far from the floors, how far from the better peer."""
-    hello = results["hello"]["hello"]
-    peers = f"{peers_members:,} in the peers, " if any(peer in results for peer in PEERS) else ""
+    hello, members = results["hello"]["hello"], options.members
+    people = f"{members:,} members{ATTRIBUTES[options.person]}"
+    peers = f"{options.peers_members:,} in the peers, " if any(peer in results for peer in PEERS) else ""
     lines = [
-        f"""{members:,} members, {peers}{os.cpu_count()} cores, {seconds / 60:.0f} minutes; load average at the end
+        f"""{people}, {peers}{os.cpu_count()} cores, {seconds / 60:.0f} minutes; load average at the end
 {load:.1f}. Hello: {hello[1].per_second:,.0f}/s with one client, {hello[16].per_second:,.0f}/s with 16.""",
         "",
     ]
@@ -107,10 +110,11 @@ def _own(results: Results, name: str, rates: dict[int, Rate]) -> str:
     )
 
 
-def put(file: Path, text: str, members: int) -> None:
-    """Write the table between the marks of so many members, which the file has."""
-    begin, end = f"<!-- bench {members} -->", f"<!-- /bench {members} -->"
+def put(file: Path, text: str, options: Namespace) -> None:
+    """Write the table between the marks of so many members like these, which the file has."""
+    name = f"{options.members} {options.person}"
+    begin, end = f"<!-- bench {name} -->", f"<!-- /bench {name} -->"
     known = file.read_text()
     if begin not in known:
-        raise SystemExit(f"{file} has no place for {members} members: {begin} … {end}")
+        raise SystemExit(f"{file} has no place for {name} members: {begin} … {end}")
     file.write_text(re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{text}\n{end}", known, flags=re.DOTALL))

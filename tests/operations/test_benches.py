@@ -47,6 +47,8 @@ def test_the_bench_of_the_processor_measures_what_writes_cost(apart) -> None:
         "1200",
         "--rounds",
         "1",
+        "--person",
+        "whole",
     ]
     ran = subprocess.run(
         [*command, "--requests", "3"],
