@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from audit import sequencer
+from config import servers
 from tasks.broker import client
 from tasks.timetable import LONG_QUEUE, QUEUE
 
@@ -121,16 +122,21 @@ class _Lags(Collector):
 
     def collect(self) -> Iterator[Metric]:
         reachable = GaugeMetricFamily(
-            "rollcall_reachable", "Whether this machine reaches the server: 1 or 0.", labels=["server"]
+            "rollcall_reachable",
+            "Whether this machine reaches the server, and that takes changes: 1 or 0.",
+            labels=["server"],
         )
-        for server, ask in (("database", _from_database), ("broker", _from_broker)):
+        for server, state, ask in (
+            ("database", servers.database, _from_database),
+            ("broker", servers.broker, _from_broker),
+        ):
+            word = state()
             try:
-                found = list(ask())
+                found = list(ask()) if word != servers.UNREACHABLE else []
             except (DatabaseError, redis.RedisError):
-                reachable.add_metric([server], 0.0)
-            else:
-                reachable.add_metric([server], 1.0)
-                yield from found
+                word, found = servers.UNREACHABLE, []
+            reachable.add_metric([server], float(word == servers.OK))
+            yield from found
         yield reachable
 
 

@@ -1,11 +1,15 @@
 """Liveness, readiness and metrics say what is true."""
 
 import pytest
-from django.db import connections
+import redis
+from django.db import connection, connections
 
+from config.embedded import valkey
+from config.embedded.state import load_secrets
 from identity.errors import UserNameTaken
 from tasks import broker
 from tests.conftest import join
+from tests.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -28,6 +32,42 @@ def test_a_dead_broker_is_not_ready(client, no_broker):
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["broker"] == "unreachable"
+
+
+@pytest.fixture
+def own_broker(settings, tmp_path):
+    """Give a client of a Valkey of the test's own, which is the broker."""
+    secrets, port = load_secrets(tmp_path), free_port()
+    valkey.start(tmp_path, port, secrets, tied=True)
+    settings.REDIS_URL = valkey.url(port, secrets)
+    with redis.Redis.from_url(settings.REDIS_URL) as own:
+        yield own
+    valkey.stop(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["CONFIG SET maxmemory 1", "REPLICAOF 127.0.0.1 1"])
+def test_a_broker_that_answers_and_takes_nothing_is_not_ready(client, own_broker, command):
+    """It was full, or a replica: no job was done, and all probes said that it was well."""
+    assert client.get("/readyz").json()["checks"]["broker"] == "ok"
+    own_broker.execute_command(*command.split())
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["checks"]["broker"]) == (503, "takes no changes")
+    told = client.get("/metrics").content
+    assert b'rollcall_reachable{server="broker"} 0.0' in told
+    assert b'rollcall_queue_length{queue="rollcall"} 0.0' in told
+
+
+def test_a_database_that_takes_no_changes_is_not_ready_and_looked_for_anew(client):
+    """A standby, or one whose disk is full: people could not sign in, and all probes said that it was well."""
+    for path in ("/readyz", "/metrics"):
+        connection.cursor().execute("SET default_transaction_read_only = on")
+        response = client.get(path)
+        if path == "/metrics":
+            assert b'rollcall_reachable{server="database"} 0.0' in response.content
+        else:
+            checks = {"database": "takes no changes", "migrations": "ok", "sequencer": "ok", "broker": "ok"}
+            assert (response.status_code, response.json()["checks"]) == (503, checks)
+        assert client.get("/readyz").status_code == 200  # on another connection
 
 
 def test_a_dead_database_is_not_ready_but_alive(client):
