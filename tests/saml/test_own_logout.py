@@ -20,7 +20,6 @@ from tests.saml.door import NOTHING, Browser, connect, entries, prove, request_o
 from tests.saml.test_logout import (
     ACTOR,
     browser,  # noqa: F401 - a fixture
-    connection,  # noqa: F401 - a fixture
     open_sessions,
     open_sessions_with_members,
 )

@@ -17,7 +17,7 @@ from saml.models import Connection
 from tests.api.client import token_of
 from tests.console.conftest import visit
 from tests.saml.documents import IDP
-from tests.saml.test_fetch import site, url
+from tests.saml.test_fetch import site
 
 pytestmark = pytest.mark.usefixtures("db")
 PATH = "/organizations/acme/connections/verify"
@@ -125,14 +125,14 @@ def test_what_cannot_be_read_says_which_and_why(api):
 )
 def test_an_address_that_cannot_be_loaded_says_why(api, site, settings, path, why):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
-    [problem] = verify(api, idp_metadata_url=url(site, path))["problems"]
+    [problem] = verify(api, idp_metadata_url=site.root + path)["problems"]
     assert (problem["field"], problem["code"]) == ("idp_metadata_url", "metadata_fetch")
     assert why in problem["sentence"]
 
 
 def test_an_address_inside_our_own_network_is_not_asked(api, site, settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ()
-    [problem] = verify(api, idp_metadata_url=url(site))["problems"]
+    [problem] = verify(api, idp_metadata_url=f"{site.root}/metadata")["problems"]
     assert "private network" in problem["sentence"]
     assert site.hosts == []
 
@@ -165,7 +165,7 @@ def test_one_of_a_federation_is_found_by_its_name(api):
 
 def test_an_address_that_works_is_loaded(api, site, settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
-    assert verify(api, idp_metadata_url=url(site))["found"]["idp_entity_id"] == IDP.entity_id
+    assert verify(api, idp_metadata_url=f"{site.root}/metadata")["found"]["idp_entity_id"] == IDP.entity_id
 
 
 def test_warnings_speak_of_the_product(api):

@@ -11,7 +11,8 @@ from tasks.connectors.faults import Misconfigured
 from tests.conftest import SETUP, later_on
 from tests.sync.conftest import ADA
 from tests.sync.scripted import settle, states
-from tests.sync.test_csv import people, read, read_file
+from tests.sync.test_csv import people, read
+from tests.sync.test_csv_not_whole import read_file
 
 LEAVING = "No;Login;Austritt\n7;zoe;31.03.2027\n8;bo;\n9;cy;01.04.2027\n"
 LAST_DAY = {
