@@ -51,6 +51,7 @@ class Event(StrEnum):
     MEMBER_REINSTATE = "member.reinstate"
     MEMBER_SCHEDULE_END = "member.schedule_end"
     MEMBER_PASSWORD = "member.password"  # noqa: S105 - the name of an event
+    MEMBER_PASSWORD_LINK = "member.password_link"  # noqa: S105 - the name of an event
     MEMBER_ERASE = "member.erase"
     MEMBER_FORGET = "member.forget"
 

@@ -88,6 +88,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "session_end": "members.write",
     "member_token_revoke": "members.write",
     "second_factor_reset": "members.write",
+    "password_link_make": "members.write",
     "member_access": "access.write",
     "member_roles": "access.write",
     "groups": "members.read",

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.contrib.auth.hashers import is_password_usable
 from django.db.models import QuerySet
 
 from console import reading
@@ -33,6 +34,7 @@ def read(member: Member) -> dict[str, Any]:
                 .order_by("linked_at")
             ),
             "second_factor": second_factors.of(member),
+            "has_password": is_password_usable(member.password),
             "history": reading.of_subject(member.organization_id, str(member.pk), _HISTORY_ROWS),
             "dormant": not member.is_active,
             "may_come_back": returns.is_suspended_by_machine(member),

@@ -127,11 +127,13 @@ def _reached_by(text: str) -> Q:
     """Return which organizations an address, a domain or an SSO identifier leads to: all that somebody who cannot get in may know."""
     key = key_of(text)
     domain = key.rpartition("@")[2]
-    found = Q(sso_identifier=domain) | Exists(Domain.objects.filter(organization=OuterRef("pk"), name=domain))
+    found = Q(sso_identifier=domain) | Q(
+        Exists(Domain.objects.filter(organization=OuterRef("pk"), name=domain))
+    )
     if "@" not in key:
         return found
     here = Member.objects.filter(organization=OuterRef("pk"))
-    return found | Exists(here.filter(user_name_key=key)) | Exists(here.filter(email_key=key))
+    return found | Q(Exists(here.filter(user_name_key=key))) | Q(Exists(here.filter(email_key=key)))
 
 
 def create(visit: Visit) -> HttpResponse:

@@ -41,7 +41,7 @@ OTHERS = {
     r"scim/v2/\^(ServiceProviderConfig|ResourceTypes|Schemas|.*\$$|$).*": OWN,
     r"scim/v2/\^(Roles|Entitlements|Me).*": OWN,
     r"saml2/<uuid:connection_id>/\w+": PROTOCOL,
-    r"sign-(in|out).*": PUBLIC,
+    r"(sign-(in|out).*|password/<str:link>)": PUBLIC,
     r"(|me|me/password|me/sessions/<uuid:session>/end|organizations/|organizations/new)": OWN,
     r"me/(session|second-factor|second-factor/codes|second-factor/remove)": OWN,
     r"me/link(/<uuid:connection>(/end)?)?": OWN,

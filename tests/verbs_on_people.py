@@ -19,6 +19,7 @@ from identity import (
     leaving,
     mappings,
     members,
+    password_links,
     review_close,
     reviews,
     roles,
@@ -98,6 +99,10 @@ VERBS = {
     "members.set_password": (
         lambda acme, jane: members.set_password(jane, "long enough password", actor=ADA),
         ["member.password"],
+    ),
+    "password_links.make": (
+        lambda acme, jane: password_links.make(jane, actor=ADA),
+        ["member.password_link"],
     ),
     "groups.create": (
         lambda acme, jane: groups.create(acme, display_name="Staff", members=[str(jane.pk)], actor=ADA),

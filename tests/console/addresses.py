@@ -6,13 +6,14 @@ from console.access import ANY_CAPABILITY, NEEDS
 from console.urls import urlpatterns
 
 # Pages before anybody is signed in, or for whoever holds a session.
-OPEN = {"sign_in", "second_step", "to_identity_provider", "sign_out"}
+OPEN = {"sign_in", "second_step", "password_link", "to_identity_provider", "sign_out"}
 # Pages that are only posted to.
 POSTED = {
     "my_session_end",
     "my_recovery_codes",
     "my_second_factor_remove",
     "second_factor_reset",
+    "password_link_make",
     "my_link_begin",
     "my_unlink",
     "session_end",
