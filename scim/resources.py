@@ -126,10 +126,9 @@ def user_written(row: ReadUser, base_url: str) -> dict[str, Any] | orjson.Fragme
     member_id, user_name, profile, active, version, created, changed, external_id, groups = row
     schemas = _PLAIN
     if '"urn:' in profile:
-        held = orjson.loads(profile)
-        if unmapped.URN in held:
+        if _UNMAPPED in profile:
             return user(read_user(row), base_url)
-        schemas = _schemas_written(tuple(each.id for each in USERS.extensions if each.id in held))
+        schemas = _schemas_written(tuple(urn for urn, key in _EXTENSIONS if key in profile))
     outside = f'"externalId":{encode_basestring(external_id)},' if external_id is not None else ""
     inside = f"{profile[1:-1]}," if profile != "{}" else ""
     belongs, digest = _belonging(groups, base_url) if groups else ("", "")
@@ -148,6 +147,10 @@ def _schemas_written(extensions: tuple[str, ...]) -> str:
 
 
 _PLAIN = _schemas_written(())
+# As keys stand in JSON; no text within it can look like one, since its quotes are escaped. But for what is kept unmapped, nothing in a
+# profile has such a key but the profile itself.
+_UNMAPPED: Final = f'"{unmapped.URN}":'
+_EXTENSIONS: Final = tuple((each.id, f'"{each.id}":') for each in USERS.extensions)
 
 
 def _belonging(groups: str, base_url: str) -> tuple[str, str]:

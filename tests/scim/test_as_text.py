@@ -19,7 +19,11 @@ BASE = "https://rollcall.example/scim/v2"
 ID = UUID("01a20349-1c8b-7daa-b48c-e9c176bd3b0f")
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | TEXT
+    | st.sampled_from([ENTERPRISE, f'"{ENTERPRISE}":']),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
@@ -97,6 +101,8 @@ def test_a_list_shows_each_person_as_a_read_of_them_does(okta):
         idp.create('quote"back\\slash\u2028@example.org', externalId='é"\\', displayName="\U0001f600"),
         idp.create("extended@example.org", schemas=[urn], **{urn: {"department": "R&D"}}),
         idp.create("odd@example.org", title='"urn:x":', unheard_of="kept aside", active=False),
+        idp.create("like@example.org", title=f'"{urn}": ', nickName=urn),
+        idp.create("deep@example.org", unheard_of={urn: {"department": "R&D"}}),
     ]
     idp.post("/Groups", {"schemas": [GROUP], "displayName": "All", "members": [{"value": people[0]["id"]}]})
     listed = {each["id"]: each for each in idp.get("/Users").body["Resources"]}
