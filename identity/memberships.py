@@ -20,17 +20,21 @@ _PART = 10_000
 # Lists stand in a SELECT of their own: PostgreSQL then knows as little of a list it was given as of any, keeps one plan for all, and
 # does not plan each statement anew, which took longer than to carry it out for the one or two people whom most requests name.
 
-# FOR SHARE: whoever is leaving holds their own row, and we wait to see it. In one order, as everybody who locks several people.
+# FOR SHARE: whoever is leaving holds their own row, and we wait to see it. In one order, as everybody who locks several people. Each who is
+# named is looked up by their own keys, here and below (members by id alone, which row-level security holds to the organization; OFFSET and
+# LIMIT are fences): of an organization that its statistics do not know yet PostgreSQL expects nobody, and went through all its people and
+# links for each of them.
 HOLD = """
 SELECT 1 FROM identity_member member
- WHERE member.organization_id = %(organization)s AND member.id IN (
+ WHERE member.id IN (
      SELECT unnest((SELECT %(members)s::uuid[]))
       UNION ALL
-     SELECT link.member_id FROM unnest((SELECT %(values)s::text[])) AS named (external_id) JOIN identity_link link
-         ON link.organization_id = %(organization)s AND link.directory_id = %(directory)s AND link.external_id = named.external_id)
+     SELECT link.member_id FROM unnest((SELECT %(values)s::text[])) AS named (external_id) CROSS JOIN LATERAL (
+       SELECT member_id FROM identity_link WHERE organization_id = %(organization)s AND directory_id = %(directory)s
+          AND external_id = named.external_id AND tombstoned_at IS NULL LIMIT 1) AS link)
    AND NOT EXISTS (
      SELECT 1 FROM identity_membership seat WHERE seat.organization_id = %(organization)s AND seat.group_id = %(group)s
-        AND seat.member_id = member.id AND seat.ended_at IS NULL)
+        AND seat.member_id = member.id AND seat.ended_at IS NULL OFFSET 0)
  ORDER BY member.id FOR SHARE OF member
 """
 # By the order of their ids, so that two people who leave at once never wait for each other. What was ended meanwhile is not ended again.
@@ -49,10 +53,10 @@ _ADD = """
 WITH named AS (SELECT * FROM unnest((SELECT %(ids)s::uuid[]), (SELECT %(members)s::uuid[])) AS given (id, member_id)),
 known AS (
   SELECT member.id, member.user_name, named.id AS membership_id FROM named JOIN identity_member member
-    ON member.id = named.member_id AND member.organization_id = %(organization)s AND member.state <> 'offboarded'
+    ON member.id = named.member_id AND member.state <> 'offboarded'
    WHERE %(directory)s::uuid IS NULL OR EXISTS (
      SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
-        AND link.directory_id = %(directory)s AND link.tombstoned_at IS NULL)
+        AND link.directory_id = %(directory)s AND link.tombstoned_at IS NULL OFFSET 0)
 ),
 added AS (
   INSERT INTO identity_membership (id, organization_id, group_id, member_id, started_at)
@@ -93,10 +97,10 @@ DELETE FROM identity_pendingmembership WHERE organization_id = %(organization)s 
 _FORGET_OTHERS = _FORGET.replace("value = ANY", "value <> ALL")
 
 _BY_EXTERNAL_ID = """
-SELECT link.external_id, link.member_id FROM identity_link link
-  JOIN identity_member member ON member.organization_id = link.organization_id AND member.id = link.member_id
- WHERE link.organization_id = %(organization)s AND link.directory_id = %(directory)s AND link.external_id = ANY (%(values)s)
-   AND link.tombstoned_at IS NULL AND member.state <> 'offboarded'
+SELECT named.external_id, member.id FROM unnest(%(values)s::text[]) AS named (external_id) CROSS JOIN LATERAL (
+  SELECT member_id FROM identity_link WHERE organization_id = %(organization)s AND directory_id = %(directory)s
+     AND external_id = named.external_id AND tombstoned_at IS NULL LIMIT 1) AS link
+  JOIN identity_member member ON member.id = link.member_id AND member.state <> 'offboarded'
  UNION ALL
 SELECT inner_group.external_id, inner_group.id FROM identity_group inner_group
  WHERE inner_group.organization_id = %(organization)s AND inner_group.directory_id = %(directory)s

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from identity import batches, tenancy, tokens
+from identity import batches, memberships, tenancy, tokens
 from identity.batches import Arrival
 from identity.postgresql.flush import Statement
 from tests.conftest import SETUP, scim_client
@@ -38,9 +38,14 @@ def newcomer(acme, globex, operators, eraser) -> Iterator[Any]:
 
 def members_read(node: dict[str, Any]) -> float:
     """Return how many members a plan reads or passes over, each as often as it does."""
+    return rows_read(node, "identity_member")
+
+
+def rows_read(node: dict[str, Any], table: str) -> float:
+    """Return so for any table."""
     own = node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
-    return (own if node.get("Relation Name") == "identity_member" else 0) + sum(
-        map(members_read, node.get("Plans", []))
+    return (own if node.get("Relation Name") == table else 0) + sum(
+        rows_read(each, table) for each in node.get("Plans", [])
     )
 
 
@@ -57,3 +62,18 @@ def test_a_filter_walks_once_for_the_page_and_once_for_its_total(newcomer, wante
     everybody = PEOPLE + 2 * OTHERS
     # For the page, and for its total; not once for each of them.
     assert members_read(explained[0]["Plan"]) <= 2 * everybody
+
+
+def test_whoever_is_named_for_a_group_is_looked_up_by_their_own_keys(newcomer):
+    scim = Scim(newcomer)
+    named = [each["id"] for each in scim.get("/Users?count=30").body["Resources"]]
+    token = tokens.find(newcomer.secret).token
+    values = {"organization": token.organization_id, "directory": token.directory_id}
+    asked = values | memberships.held([*named, "somebody else"])
+    explained = tenancy.read(
+        token.organization_id, f"EXPLAIN (ANALYZE, FORMAT JSON) {memberships.HOLD}", asked
+    )
+    plan = explained[0][0][0]["Plan"]
+    assert members_read(plan) == len(named)
+    # Not all of them for each: once for the one who is not known.
+    assert rows_read(plan, "identity_link") <= PEOPLE
