@@ -3,6 +3,7 @@
 import sys
 from typing import Final
 
+import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views import defaults
@@ -13,6 +14,9 @@ from scim.door import reply
 from scim.errors import Code, ScimError, of_crash
 
 _SCIM = "/scim/v2"
+log = structlog.get_logger("rollcall.failures")
+# What PostgreSQL says where it is away, full or without connections, or takes no changes; without a code it was not reached.
+_AWAY: Final = ("", "08", "25", "53", "57")
 _TITLES: Final = {
     Code.CRASHED: "Something went wrong",
     Code.UNAVAILABLE: "The database is away",
@@ -28,8 +32,16 @@ def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def crashed(request: HttpRequest) -> HttpResponse:
-    """Answer where a bug was met and logged: 500; where the database was away, or too slow, 503 and when to come again."""
-    error = of_crash(sys.exc_info()[1])
+    """Answer where a bug was met: 500; where the database was away, or too slow, 503 and when to come again. Have it logged."""
+    crash = sys.exc_info()[1]
+    error = of_crash(crash)
+    response = _answer(request, error)
+    _tell(request, crash, error)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - Django would, with the path and its ids
+    return response
+
+
+def _answer(request: HttpRequest, error: ScimError) -> HttpResponse:
     door = source(request.path)
     if door == "scim":
         return _scim(error)
@@ -45,6 +57,17 @@ def crashed(request: HttpRequest) -> HttpResponse:
     for name, value in error.headers.items():
         page[name] = value
     return page
+
+
+def _tell(request: HttpRequest, crash: BaseException | None, error: ScimError) -> None:
+    """Log where it happened. A database that is away is one line: an hour of it would be a gigabyte of tracebacks that say the same."""
+    match = request.resolver_match
+    route = (match.view_name or match.route) if match else "unknown"
+    code = getattr(crash.__cause__, "sqlstate", None) or "" if crash else ""
+    if error.code is Code.UNAVAILABLE and code[:2] in _AWAY:
+        log.error("database_away", route=route, error=str(crash).partition("\n")[0])
+    else:
+        log.error("crashed", route=route, status=error.status, exc_info=crash)
 
 
 def _scim(error: ScimError) -> HttpResponse:

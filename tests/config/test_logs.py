@@ -4,6 +4,8 @@ import io
 import json
 import logging
 
+import django.db
+import psycopg
 import pytest
 import structlog
 from django.conf import settings
@@ -111,3 +113,58 @@ def test_what_a_stranger_sends_leaves_no_traceback(acme, written, data, content_
     answer = Client().post(f"/saml2/{connect(acme).pk}/acs", data, content_type=content_type)
     assert answer.status_code in {400, 403}
     assert [line["event"] for line in written() if line["level"] not in {"debug", "info"}] == []
+
+
+@pytest.fixture
+def told_of(acme, monkeypatch, settings, written):
+    """Give a function that asks while every question to the database ends in an error, and returns the loud lines."""
+    settings.ROLLCALL_OPERATOR_TOKEN = "o" * 40
+    bearer = {"Authorization": f"Bearer {'o' * 40}"}
+    client = Client(raise_request_exception=False)
+
+    def ask(error):
+        def fail(*_, **__):
+            raise error
+
+        with monkeypatch.context() as patched:
+            patched.setattr("django.db.backends.base.base.BaseDatabaseWrapper.ensure_connection", fail)
+            patched.setattr("identity.postgresql.base.DatabaseWrapper.ask", fail)
+            client.get(
+                "/api/v1/organizations/acme/members/0192f0c1-0000-7000-8000-000000000000", headers=bearer
+            )
+        return [line for line in written() if line["level"] == "error"]
+
+    return ask
+
+
+def test_a_database_that_is_away_is_a_line_a_request(told_of):
+    """Nine kilobytes of traceback each filled the disk while PostgreSQL was being mended."""
+    for cause in (
+        None,
+        psycopg.errors.DiskFull(),
+        psycopg.errors.TooManyConnections(),
+        psycopg.errors.AdminShutdown(),
+    ):
+        error = django.db.OperationalError("connection refused\n\tIs the server running?")
+        error.__cause__ = cause
+        line = told_of(error)[-1]
+        assert (line["event"], line["error"]) == ("database_away", "connection refused")
+        assert line["route"] == "api-member"
+        assert "exception" not in line
+        assert "0192f0c1" not in json.dumps(line)
+    assert len(told_of(error)) == 5
+
+
+def test_a_bug_is_told_with_its_traceback_and_without_the_address(told_of):
+    (line,) = told_of(RuntimeError("a bug"))
+    assert (line["event"], line["route"], line["status"]) == ("crashed", "api-member", 500)
+    assert line["exception"].endswith("RuntimeError: a bug")
+    assert "0192f0c1" not in json.dumps(line)
+
+
+def test_a_deadlock_is_told_with_its_traceback(told_of):
+    error = django.db.OperationalError("deadlock detected")
+    error.__cause__ = psycopg.errors.DeadlockDetected()
+    (line,) = told_of(error)
+    assert (line["event"], line["status"]) == ("crashed", 503)
+    assert "deadlock detected" in line["exception"]
