@@ -21,7 +21,7 @@ from saml.presets import ALIASES, NAMES
 from saml.snapshot import SKEW_SECONDS_MAX
 
 _SIGNED = ("assertion", "response", "either", "both")
-_BINDINGS = ("redirect", "post")
+BINDINGS = ("redirect", "post")
 METADATA_CHARACTERS_MAX = 2 * 1024 * 1024
 
 
@@ -51,8 +51,8 @@ class ConnectionFields(Strict):
     certificates = serializers.ListField(
         child=Text(max_length=20_000), required=False, max_length=policy.CERTIFICATES_MAX
     )
-    sso_binding = serializers.ChoiceField(choices=_BINDINGS, required=False)
-    slo_binding = serializers.ChoiceField(choices=_BINDINGS, required=False)
+    sso_binding = serializers.ChoiceField(choices=BINDINGS, required=False)
+    slo_binding = serializers.ChoiceField(choices=BINDINGS, required=False)
     signed = serializers.ChoiceField(choices=_SIGNED, required=False)
     encryption = Encryption(choices=("off", "optional", "required"), required=False)
     allow_cbc = Flag(required=False)

@@ -11,7 +11,7 @@ from identity.api.organization import OrganizationView
 from identity.api.shapes import Strict, Text
 from identity.api.view import describe
 from saml import fetches, policy
-from saml.api import METADATA_CHARACTERS_MAX
+from saml.api import BINDINGS, METADATA_CHARACTERS_MAX
 from saml.examine import examine
 from saml.presets import ALIASES, NAMES
 
@@ -25,6 +25,8 @@ class Examined(Strict):
     idp_entity_id = Text(max_length=policy.TEXT_CHARACTERS_MAX, required=False, allow_blank=True)
     sso_url = Text(max_length=2000, required=False, allow_blank=True)
     slo_url = Text(max_length=2000, required=False, allow_blank=True)
+    sso_binding = serializers.ChoiceField(choices=BINDINGS, required=False)
+    slo_binding = serializers.ChoiceField(choices=BINDINGS, required=False)
     certificates = serializers.ListField(
         child=Text(max_length=20_000), required=False, max_length=policy.CERTIFICATES_MAX
     )

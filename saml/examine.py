@@ -9,6 +9,7 @@ from cryptography import x509
 
 from saml import certificates, metadata
 from saml.metadata import IdpMetadata
+from saml.policy import wanted_binding
 from saml.presets import PRESETS, preset
 from saml.presets.preset import Preset
 from saml.refusals import Refused
@@ -71,7 +72,9 @@ def examine(values: Mapping[str, Any], load: Callable[[str], bytes]) -> Findings
         raw = document.encode("utf-8", "replace") if isinstance(document, str) else document
         where = "idp_metadata_xml" if values.get("idp_metadata_xml") else "idp_metadata_url"
         try:
-            _take(metadata.read(raw, wanted=str(values.get("idp_entity_id") or "")), findings)
+            wanted = str(values.get("idp_entity_id") or "")
+            sso, slo = (wanted_binding(values, name) for name in ("sso", "slo"))
+            _take(metadata.read(raw, wanted=wanted, sso_binding=sso, slo_binding=slo), findings)
         except Refused as refused:
             findings.problems.append(_problem(where, refused))
     _take_by_hand(values, findings)

@@ -26,7 +26,8 @@ KEYS_MAX = 20
 PAGE_BYTES = 1024
 # A host and perhaps a port, without a user: it also stands in the Content-Security-Policy of the page that posts there.
 _PLACE = re.compile(r"(?:[^\x00-,/:-@\[-^`{-\x7f\s]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_BINDINGS: dict[str, Literal["redirect", "post"]] = {
+Binding = Literal["redirect", "post"]
+_BINDINGS: dict[str, Binding] = {
     names.BINDING_REDIRECT: "redirect",
     names.BINDING_POST: "post",
 }
@@ -46,19 +47,27 @@ class IdpMetadata:
 
     entity_id: str
     sso_url: str
-    sso_binding: Literal["redirect", "post"]
+    sso_binding: Binding
     certificates: tuple[IdpCertificate, ...]
     slo_url: str = ""
-    slo_binding: Literal["redirect", "post"] = "redirect"
+    slo_binding: Binding = "redirect"
     slo_response_url: str = ""
     wants_signed_requests: bool = False
     warnings: tuple[str, ...] = ()
 
 
-def read(document: bytes, now: datetime | None = None, wanted: str = "") -> IdpMetadata:
+def read(
+    document: bytes,
+    now: datetime | None = None,
+    wanted: str = "",
+    *,
+    sso_binding: str = "",
+    slo_binding: str = "",
+) -> IdpMetadata:
     """Read one identity provider's metadata (SAML metadata 2.4.3).
 
-    Where the document describes several, as a federation's does, `wanted` is the entity ID of the one that is meant.
+    Where the document describes several, as a federation's does, `wanted` is the entity ID of the one that is meant. A
+    binding that is given chooses among its addresses; else it is HTTP-Redirect, where that is offered.
     Comments are allowed here, as files written by hand have them; DOCTYPE and entities are not. Refuses
     (`Refused`): metadata_large, metadata_encoding, xml_policy, metadata_page, metadata_xml, metadata_kind, metadata_many, metadata_expired,
     metadata_no_key, metadata_bare_key, metadata_many_keys, weak_key, metadata_endpoint.
@@ -77,16 +86,15 @@ def read(document: bytes, now: datetime | None = None, wanted: str = "") -> IdpM
     if not sso:
         raise Refused("metadata_endpoint", "no sign-on address with HTTP-Redirect or HTTP-POST")
     slo = _endpoints(descriptor, "SingleLogoutService")
-    sso_binding: Literal["redirect", "post"] = "redirect" if "redirect" in sso else "post"
-    slo_binding: Literal["redirect", "post"] = "redirect" if "redirect" in slo or not slo else "post"
-    slo_url, slo_response_url = slo.get(slo_binding, ("", ""))
+    sso_chosen, slo_chosen = _binding(sso, sso_binding), _binding(slo, slo_binding)
+    slo_url, slo_response_url = slo.get(slo_chosen, ("", ""))
     return IdpMetadata(
         entity_id=entity_id,
-        sso_url=sso[sso_binding][0],
-        sso_binding=sso_binding,
+        sso_url=sso[sso_chosen][0],
+        sso_binding=sso_chosen,
         certificates=found,
         slo_url=slo_url,
-        slo_binding=slo_binding,
+        slo_binding=slo_chosen,
         slo_response_url=slo_response_url,
         wants_signed_requests=descriptor.get("WantAuthnRequestsSigned") in {"true", "1"},
         warnings=warnings,
@@ -203,15 +211,23 @@ def _certificates(descriptor: Any) -> tuple[tuple[IdpCertificate, ...], tuple[st
     return tuple(found), tuple(warnings)
 
 
-def _endpoints(descriptor: Any, name: str) -> dict[str, tuple[str, str]]:
+def _endpoints(descriptor: Any, name: str) -> dict[Binding, tuple[str, str]]:
     """Return {binding: (location, response location)}; the first of each binding that we speak."""
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[Binding, tuple[str, str]] = {}
     for element in descriptor.findall(f"{{{MD}}}{name}"):
         binding = _BINDINGS.get(element.get("Binding", ""))
         if binding and binding not in found:
             response = element.get("ResponseLocation")
             found[binding] = (check_url(element.get("Location", "")), check_url(response) if response else "")
     return found
+
+
+def _binding(offered: dict[Binding, tuple[str, str]], wanted: str) -> Binding:
+    if wanted and offered and wanted not in offered:
+        raise Refused("metadata_endpoint", f"no address with the binding {wanted}")
+    if wanted == "post" or (offered and "redirect" not in offered):
+        return "post"
+    return "redirect"
 
 
 def service_provider(

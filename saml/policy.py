@@ -97,7 +97,12 @@ def _read_idp(values: Mapping[str, Any], settings: Settings, load: Callable[[str
         raw = document.encode("utf-8", "replace") if isinstance(document, str) else document
         wanted = str(values.get("idp_entity_id") or "")
         where = "idp_metadata_url" if url else "idp_metadata_xml"
-        found = _read(where, lambda given: metadata.read(given, wanted=wanted), raw)
+        sso, slo = (wanted_binding(values, name) for name in ("sso", "slo"))
+        found = _read(
+            where,
+            lambda given: metadata.read(given, wanted=wanted, sso_binding=sso, slo_binding=slo),
+            raw,
+        )
         settings.columns |= {
             "idp_entity_id": found.entity_id,
             "sso_url": found.sso_url,
@@ -105,7 +110,7 @@ def _read_idp(values: Mapping[str, Any], settings: Settings, load: Callable[[str
             "slo_url": found.slo_url,
             "slo_binding": found.slo_binding,
             "slo_response_url": found.slo_response_url,
-        }
+        } | {name: values[name] for name in ("sso_binding", "slo_binding") if values.get(name)}
         if found.wants_signed_requests:
             settings.columns.setdefault("sign_requests", True)
         settings.certificates = found.certificates
@@ -115,6 +120,11 @@ def _read_idp(values: Mapping[str, Any], settings: Settings, load: Callable[[str
             settings.columns[name] = _read(name, reader, values[name])
     if values.get("certificates") is not None:
         settings.certificates = _read("certificates", _certificates, values["certificates"])
+
+
+def wanted_binding(values: Mapping[str, Any], name: str) -> str:
+    """Return by which binding metadata is to offer `sso` or `slo`; an address that is given beside it needs none there."""
+    return "" if values.get(f"{name}_url") else str(values.get(f"{name}_binding") or "")
 
 
 def _certificates(value: Any) -> tuple[IdpCertificate, ...]:

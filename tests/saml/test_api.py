@@ -105,6 +105,19 @@ def test_a_connection_is_made_from_metadata(api):
     )
 
 
+def test_what_is_said_beside_metadata_says_it_better(api):
+    document = idp_metadata(IDP).decode()
+    asked = {"idp_metadata_xml": document, "sso_binding": "post"}
+    refused = api.post(PATH, {"name": "IdP", **asked})
+    assert (refused.status_code, refused.json()["field"]) == (400, "idp_metadata_xml")
+    assert "no address with the binding post" in refused.json()["detail"]
+    [problem] = api.post(f"{PATH}/verify", asked).json()["problems"]
+    assert problem["code"] == "metadata_endpoint"
+    by_hand = {**asked, "sso_url": f"{IDP.sso_url}/post"}
+    made = api.post(PATH, {"name": "IdP", **by_hand}).json()
+    assert (made["sso_binding"], made["sso_url"]) == ("post", f"{IDP.sso_url}/post")
+
+
 def test_a_connection_is_not_switched_on_without_defaults_chosen(acme, api):
     document = idp_metadata(IDP).decode()
     made = api.post(PATH, {"name": "Entra", "idp_metadata_xml": document}).json()

@@ -44,6 +44,22 @@ def test_the_post_binding_alone_will_do_and_soap_is_never_chosen():
     assert metadata.read(idp_metadata(IDP, slo=False)).slo_url == ""
 
 
+def test_a_binding_that_is_asked_for_chooses_its_own_addresses():
+    elsewhere = TestIdp(sso_url=f"{IDP.sso_url}/post", slo_url=f"{IDP.slo_url}/post")
+    offered = (
+        idp_metadata(elsewhere, binding="HTTP-POST").partition(b"<md:Single")[2].rpartition(b"</md:IDP")[0]
+    )
+    both = GOOD.replace(b"</md:IDPSSODescriptor>", b"<md:Single" + offered + b"</md:IDPSSODescriptor>")
+    found = metadata.read(both, sso_binding="post", slo_binding="post")
+    assert (found.sso_binding, found.sso_url) == ("post", elsewhere.sso_url)
+    assert (found.slo_binding, found.slo_url) == ("post", elsewhere.slo_url)
+    assert metadata.read(both) == metadata.read(GOOD)
+    for asked in ({"sso_binding": "post"}, {"slo_binding": "post"}):
+        with pytest.raises(Refused, match="metadata_endpoint"):
+            metadata.read(GOOD, **asked)
+    assert metadata.read(idp_metadata(IDP, slo=False), slo_binding="post").slo_url == ""
+
+
 def test_comments_and_an_enclosing_element_are_allowed():
     wrapped = (
         b'<?xml version="1.0"?><!-- by hand --><md:EntitiesDescriptor '
