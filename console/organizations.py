@@ -144,7 +144,7 @@ def create(visit: Visit) -> HttpResponse:
         actor = Actor("operator", str(visit.member.pk), visit.member.user_name)
         with refusals_in(form):
             made = organizations.create(**form.cleaned_data, actor=actor)
-            messages.success(visit.request, f"{made.name} is there. Connect its identity provider next.")
+            messages.success(visit.request, f"{made.name} is there. Its first steps stand below.")
             return SeeOther(reverse("overview", args=[made.slug]))
     return page(visit, "organization_create.html", {"form": form}, status=400 if form.is_bound else 200)
 

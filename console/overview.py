@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from audit.sign_ins import by_day
-from console import bursts, directories, members, reading
+from console import bursts, directories, first_steps, members, reading
 from console.access import Visit
 from console.answers import page
 from identity.models import Member
@@ -35,7 +35,7 @@ class Day:
 
 def show(visit: Visit) -> HttpResponse:
     """Show what this visitor may see of the organization's state."""
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"steps": first_steps.of(visit)}
     if visit.may("members"):
         values["counts"] = members.states(visit)
         values["ending"] = list(
