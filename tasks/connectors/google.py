@@ -15,12 +15,11 @@ from identity.outbound import Answer, Caller
 from tasks.connectors.faults import (
     Fault,
     Misconfigured,
-    NotUnderstood,
     RateLimited,
     ResyncNeeded,
     Unauthorized,
 )
-from tasks.connectors.http import Api, Onward, behind, caller, retry_after
+from tasks.connectors.http import Api, Onward, behind, caller, objects, retry_after
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.mapping import TARGETS
 from tasks.connectors.oauth import JWT_GRANT, Tokens, assertion
@@ -84,23 +83,21 @@ class GoogleConnector(Connector):
         """Read the administrator, the first people and the first groups. May raise Fault."""
         with caller() as calls:
             api = self._api(calls)
-            admin = self._get(api, f"/admin/directory/v1/users/{self.settings['admin_email']}", {})
+            admin = api.get_object(f"/admin/directory/v1/users/{self.settings['admin_email']}", {})
             if str(admin.get("primaryEmail", "")).casefold() != self.settings["admin_email"].casefold():
                 raise Misconfigured(
                     f"The administrator's primary address is {admin.get('primaryEmail')}: set that."
                 )
-            users = self._get(api, "/admin/directory/v1/users", self._user_query() | {"maxResults": "5"})
+            users = api.get_object("/admin/directory/v1/users", self._user_query() | {"maxResults": "5"})
             groups = None
             if self.settings["groups"]:
-                listed = self._get(
-                    api,
+                listed = api.get_object(
                     "/admin/directory/v1/groups",
                     {"customer": self.settings["customer"], "maxResults": "5"},
                 )
                 groups = len(_items(listed, "groups"))
                 if groups:
-                    self._get(
-                        api,
+                    api.get_object(
                         f"/admin/directory/v1/groups/{listed['groups'][0]['id']}/members",
                         {"maxResults": "1"},
                     )
@@ -124,10 +121,8 @@ class GoogleConnector(Connector):
 
     def _users(self, api: Api, state: Json) -> Iterator[Page]:
         for listed, here in self._pages(api, "/admin/directory/v1/users", self._user_query(), state["token"]):
-            people = [self._person(user) for user in _items(listed, "users")]
-            yield Page(
-                people=[one for one in people if isinstance(one, Person)],
-                unreadable=[one for one in people if isinstance(one, Unreadable)],
+            yield Page.of(
+                map(self._person, _items(listed, "users")),
                 checkpoint={"stage": "users", "token": here} if here else {"stage": "deleted", "token": ""},
             )
 
@@ -185,7 +180,7 @@ class GoogleConnector(Connector):
         onward = Onward()
         while True:
             try:
-                listed = self._get(api, path, query | ({"pageToken": onward(token)} if token else {}))
+                listed = api.get_object(path, query | ({"pageToken": onward(token)} if token else {}))
             except ResyncNeeded as fault:
                 if token:
                     raise
@@ -212,12 +207,6 @@ class GoogleConnector(Connector):
     @property
     def _mapping(self) -> Any:
         return checked(self.settings["mapping"])
-
-    def _get(self, api: Api, path: str, query: dict[str, str]) -> dict[str, Any]:
-        body, _ = api.get(path, query)
-        if not isinstance(body, dict):
-            raise NotUnderstood("Google's answer is no object.")
-        return body
 
     def _api(self, calls: Caller) -> Api:
         try:
@@ -255,10 +244,7 @@ _AFTER: Final = {"users": "deleted", "deleted": "groups", "groups": "end"}
 
 
 def _items(listed: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    items = listed.get(name, [])  # Google leaves an empty list out
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise NotUnderstood(f"Google's answer has no list of {name}.")
-    return items
+    return objects(listed.get(name, []), name)  # Google leaves an empty list out
 
 
 def _explain(answer: Answer) -> Exception | None:

@@ -13,7 +13,7 @@ from identity.directory_kinds import Field, Missing, Verdict
 from identity.outbound import Answer, Caller
 from tasks.connectors.faults import Fault, Misconfigured, NotUnderstood, ResyncNeeded, Unauthorized
 from tasks.connectors.graph_certificate import thumbprint
-from tasks.connectors.http import Api, Onward, caller
+from tasks.connectors.http import Api, Onward, caller, objects
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.mapping import TARGETS
 from tasks.connectors.oauth import JWT_BEARER, Tokens, assertion
@@ -59,10 +59,10 @@ class GraphConnector(Connector):
         """Read the first users and groups. May raise Fault."""
         with caller() as calls:
             api = self._api(calls)
-            users = self._get(api, "/v1.0/users", {"$top": "5", "$select": self._selected()})
+            users = api.get_object("/v1.0/users", {"$top": "5", "$select": self._selected()})
             groups = None
             if self.settings["groups"]:
-                groups = len(_values(self._get(api, "/v1.0/groups", {"$top": "5", "$select": "id"})))
+                groups = len(_values(api.get_object("/v1.0/groups", {"$top": "5", "$select": "id"})))
         names = [str(user.get("userPrincipalName")) for user in _values(users)]
         return Verdict(
             ok=bool(names), people=len(names), groups=groups, sample=names, code="" if names else "nobody",
@@ -96,7 +96,7 @@ class GraphConnector(Connector):
         query: dict[str, str] | None = None if link else {"$select": selected}
         onward = Onward()
         while True:
-            listed = self._get(api, onward(link) or path, query)
+            listed = api.get_object(onward(link) or path, query)
             query = None
             following = listed.get("@odata.nextLink")
             link = str(following or listed.get("@odata.deltaLink") or "")
@@ -154,12 +154,6 @@ class GraphConnector(Connector):
         paths = (path.partition(".")[0] for path in self.settings["mapping"].values())
         return ",".join(dict.fromkeys((*_NEEDED, *paths)))
 
-    def _get(self, api: Api, path: str, query: dict[str, str] | None) -> dict[str, Any]:
-        body, _ = api.get(path, query)
-        if not isinstance(body, dict):
-            raise NotUnderstood("Graph's answer is no object.")
-        return body
-
     def _api(self, calls: Caller) -> Api:
         url = f"{self.settings['token_url'].rstrip('/')}/{self.settings['tenant_id']}/oauth2/v2.0/token"
         client_id, api_url = self.settings["client_id"], self.settings["api_url"].rstrip("/")
@@ -196,10 +190,7 @@ _USER: Final = "#microsoft.graph.user"
 
 
 def _values(listed: dict[str, Any]) -> list[dict[str, Any]]:
-    values = listed.get("value")
-    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise NotUnderstood("Graph's answer has no list of values.")
-    return values
+    return objects(listed.get("value"), "values")
 
 
 def _explain(answer: Answer) -> Exception | None:

@@ -55,6 +55,13 @@ class Api:
             raise problem
         return json_of(answer), answer.headers
 
+    def get_object(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return the JSON object behind a path. Raises Fault, NotUnderstood where it is none."""
+        body, _ = self.get(path, parameters)
+        if not isinstance(body, dict):
+            raise NotUnderstood("The directory's answer is no object.")
+        return body
+
     def _call(self, url: str, *, renew: bool) -> Answer:
         headers = {"Accept": "application/json", **self._headers}
         value = self._authorization(renew)
@@ -80,6 +87,13 @@ def json_of(answer: Answer) -> Any:
         return orjson.loads(answer.body)
     except orjson.JSONDecodeError as error:
         raise Unreachable("The directory's answer is no JSON: is the address the API's?") from error
+
+
+def objects(listed: Any, name: str) -> list[dict[str, Any]]:
+    """Return a list of objects out of an answer. Raises NotUnderstood where it is none; `name` is what the directory calls it."""
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise NotUnderstood(f"The directory's answer has no list of {name}.")
+    return listed
 
 
 def fault_of(answer: Answer) -> Exception | None:

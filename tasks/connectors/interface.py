@@ -4,7 +4,7 @@ The engine (tasks/sync) stages what a connector says, plans and applies. A new c
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, ClassVar, Literal
 
@@ -93,6 +93,16 @@ class Page:
     unreadable: Sequence[Unreadable] = ()
     checkpoint: Json | None = None
     end: End | None = None
+
+    @classmethod
+    def of(cls, people: Iterable[Person | Unreadable], **more: Any) -> "Page":
+        """Return the page of these people, of whom some could not be read."""
+        found = list(people)
+        return cls(
+            people=[one for one in found if isinstance(one, Person)],
+            unreadable=[one for one in found if isinstance(one, Unreadable)],
+            **more,
+        )
 
 
 class Connector(ABC):

@@ -140,10 +140,7 @@ class LdapConnector(Connector):
         for (dn, attributes), (_, one) in zip(entries, found, strict=True):
             if known is not None and isinstance(one, Person):
                 known.add(dn, one.external_id, one.user_name, self.reader.primary_group(attributes))
-        return Page(
-            people=[one for _, one in found if isinstance(one, Person)],
-            unreadable=[one for _, one in found if isinstance(one, Unreadable)],
-        )
+        return Page.of(one for _, one in found)
 
     def groups(self, opened: "Session", search_filter: str, known: People) -> Iterator[Page]:
         """Give the groups that a filter finds, each with all of its members."""

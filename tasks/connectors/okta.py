@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, ClassVar, Final
 
 from identity.directory_kinds import Field, Missing, Verdict
 from identity.outbound import Answer, Caller
-from tasks.connectors.faults import Fault, Misconfigured, NotUnderstood, RateLimited, Unauthorized
-from tasks.connectors.http import Api, Onward, behind, caller, clock_of, next_link, retry_after
+from tasks.connectors.faults import Fault, Misconfigured, RateLimited, Unauthorized
+from tasks.connectors.http import Api, Onward, behind, caller, clock_of, next_link, objects, retry_after
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.mapping import TARGETS
 from tasks.connectors.oauth import JWT_BEARER, Tokens, assertion
@@ -120,12 +120,7 @@ class OktaConnector(Connector):
             # By Okta's clock, as lastUpdated is: ours may be ahead by more than the overlap.
             state["began"] = state["began"] or _text(datetime.fromtimestamp(clock_of(self._said), UTC))
             state |= {"link": link} if link else {"stage": following, "link": ""}
-            people = [self._person(user) for user in users]
-            yield Page(
-                people=[one for one in people if isinstance(one, Person)],
-                unreadable=[one for one in people if isinstance(one, Unreadable)],
-                checkpoint=dict(state),
-            )
+            yield Page.of(map(self._person, users), checkpoint=dict(state))
             if not link:
                 return
         state |= {"stage": following, "link": ""}
@@ -200,9 +195,7 @@ class OktaConnector(Connector):
             self._spare()
         body, self._said = api.get(path, query)
         self._answers += 1
-        if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
-            raise NotUnderstood("Okta's answer is no list.")
-        return body, next_link(self._said)
+        return objects(body, "objects"), next_link(self._said)
 
     def _spare(self) -> None:
         """Pause where more than our share of the minute's calls is used (X-Rate-Limit-*), before a call: what was answered is kept."""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from identity.directory_kinds import Field, Missing, Verdict
 from identity.outbound import Answer, Caller
 from tasks.connectors.faults import Misconfigured, NotUnderstood, ResyncNeeded, Unauthorized
-from tasks.connectors.http import Api, Onward, behind, caller
+from tasks.connectors.http import Api, Onward, behind, caller, objects
 from tasks.connectors.interface import Connector, End, Group, Json, Membership, Page, Person, Unreadable
 from tasks.connectors.mapping import ENTERPRISE
 
@@ -43,10 +43,10 @@ class ScimConnector(Connector):
         """Read the first users and groups. May raise Fault."""
         with caller() as calls:
             api = self._api(calls)
-            users = self._get(api, "/Users", self._query("Users") | {"startIndex": "1", "count": "5"})
+            users = api.get_object("/Users", self._query("Users") | {"startIndex": "1", "count": "5"})
             groups = None
             if self.settings["groups"]:
-                groups = _total(self._get(api, "/Groups", {"startIndex": "1", "count": "1"}))
+                groups = _total(api.get_object("/Groups", {"startIndex": "1", "count": "1"}))
         names = [str(user.get("userName")) for user in _resources(users)]
         return Verdict(
             ok=bool(names), people=_total(users), groups=groups, sample=names, code="" if names else "nobody",
@@ -66,7 +66,7 @@ class ScimConnector(Connector):
     def _start(self, api: Api) -> dict[str, Any]:
         """Return the state at the beginning of a listing; by cursor where the server says that it can (RFC 9865 section 4)."""
         if self.settings["cursors"] == "auto":
-            offered = self._get(api, "/ServiceProviderConfig", {}).get("pagination")
+            offered = api.get_object("/ServiceProviderConfig", {}).get("pagination")
             if isinstance(offered, dict) and offered.get("cursor") is True:
                 return {"by_cursor": True, "cursor": "", "seen": 0}
         return {"by_cursor": False, "index": 1, "seen": 0}
@@ -82,7 +82,7 @@ class ScimConnector(Connector):
             self._check_moved(stage, found, state)
             last = _advance(stage, listed, len(found), state)
             if stage == "Users":
-                yield self._people(found, dict(state))
+                yield Page.of(map(_person, found), checkpoint=dict(state))
             else:
                 yield from self._teams(api, behind(found, past), before, dict(state))
             if last:
@@ -92,10 +92,10 @@ class ScimConnector(Connector):
     def _page(self, api: Api, stage: str, state: dict[str, Any]) -> dict[str, Any]:
         query = self._query(stage)
         if not state["by_cursor"]:
-            return self._get(api, f"/{stage}", query | {"startIndex": str(state["index"])})
+            return api.get_object(f"/{stage}", query | {"startIndex": str(state["index"])})
         try:
             # An empty cursor asks for the first page (RFC 9865 section 2.1).
-            return self._get(api, f"/{stage}", query | {"cursor": state["cursor"]})
+            return api.get_object(f"/{stage}", query | {"cursor": state["cursor"]})
         except Misconfigured as fault:
             if state["cursor"]:
                 raise ResyncNeeded("The server no longer knows the cursor.") from fault
@@ -110,21 +110,6 @@ class ScimConnector(Connector):
                 f"The server gives the same {stage} at startIndex {state['index']} as before: it cannot be read by pages."
             )
         state["first"] = first
-
-    @staticmethod
-    def _people(users: list[dict[str, Any]], checkpoint: Json) -> Page:
-        people: list[Person] = []
-        bad: list[Unreadable] = []
-        for user in users:
-            key, name, active = _key(user), user.get("userName"), user.get("active")
-            if not isinstance(name, str) or not key or not name:
-                bad.append(Unreadable(f"user {key or name}", "It has no id or no userName."))
-                continue
-            profile = {attribute: user[attribute] for attribute in _PROFILE if user.get(attribute)}
-            # "active" is optional in RFC 7643: a server that never says it means that whom it lists is in.
-            flag = True if "active" not in user else _truth(active)
-            people.append(Person(key, name, profile, flag, _version(user)))
-        return Page(people=people, unreadable=bad, checkpoint=checkpoint)
 
     def _teams(
         self, api: Api, groups: Sequence[Json], before: dict[str, Any], checkpoint: Json
@@ -167,7 +152,7 @@ class ScimConnector(Connector):
     def _members(self, api: Api, key: str) -> Any:
         """Return the members of a group of which a list did not tell: it is empty, or they are left out there. None: nobody tells."""
         try:
-            return self._get(api, f"/Groups/{quote(key, safe='')}", {}).get("members") or []
+            return api.get_object(f"/Groups/{quote(key, safe='')}", {}).get("members") or []
         except Misconfigured:
             return None
 
@@ -176,12 +161,6 @@ class ScimConnector(Connector):
         return query | (
             {"filter": self.settings["filter"]} if stage == "Users" and self.settings["filter"] else {}
         )
-
-    def _get(self, api: Api, path: str, query: dict[str, str]) -> dict[str, Any]:
-        body, _ = api.get(path, query)
-        if not isinstance(body, dict):
-            raise NotUnderstood("The server's answer is no object.")
-        return body
 
     def _api(self, calls: Caller) -> Api:
         token = self.credentials["token"]
@@ -225,10 +204,19 @@ def _advance(stage: str, listed: dict[str, Any], number: int, state: dict[str, A
 
 
 def _resources(listed: dict[str, Any]) -> list[dict[str, Any]]:
-    found = listed.get("Resources", [])  # absent where there are none (RFC 7644 section 3.4.2)
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise NotUnderstood("The server's list has no Resources.")
-    return found
+    return objects(
+        listed.get("Resources", []), "Resources"
+    )  # absent where there are none (RFC 7644 section 3.4.2)
+
+
+def _person(user: Json) -> Person | Unreadable:
+    key, name = _key(user), user.get("userName")
+    if not isinstance(name, str) or not key or not name:
+        return Unreadable(f"user {key or name}", "It has no id or no userName.")
+    profile = {attribute: user[attribute] for attribute in _PROFILE if user.get(attribute)}
+    # "active" is optional in RFC 7643: a server that never says it means that whom it lists is in.
+    flag = True if "active" not in user else _truth(user["active"])
+    return Person(key, name, profile, flag, _version(user))
 
 
 def _key(resource: Json) -> str:
