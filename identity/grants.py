@@ -67,6 +67,19 @@ def resolve(organization_id: UUID, specs: Iterable[GrantSpec]) -> Resolved:
     return Resolved(found, unknown)
 
 
+def named(organization_id: UUID, specs: Iterable[GrantSpec]) -> dict[GrantSpec, Resource]:
+    """Return what the specs name. Raises UnknownResource where one names nothing of the organization's."""
+    resolved = resolve(organization_id, specs)
+    for spec, reason in resolved.unknown.items():
+        message = {
+            "unknown_kind": f"The organization has no kind {spec.kind}.",
+            "unknown_permission": f"A {spec.kind} has no permission {spec.permission}.",
+            "unknown_resource": f"No {spec.kind} {spec.key} is registered for this organization.",
+        }[reason]
+        raise UnknownResource(message, field="grants")
+    return resolved.found
+
+
 def replace(member: Member, specs: list[GrantSpec], *, actor: Actor, seen: str = "") -> None:
     """Give the member exactly these grants, as an administrator's edit: no machine path touches any of them afterwards.
 
@@ -74,10 +87,9 @@ def replace(member: Member, specs: list[GrantSpec], *, actor: Actor, seen: str =
     UnknownResource, Invalid or Conflict; then nothing is changed.
     """
     with tenancy.change(member.organization_id):
-        resolved = resolve(member.organization_id, specs)
-        _refuse_unknown(resolved.unknown)
+        found = named(member.organization_id, specs)
         member = _locked(member)
-        wanted = {(resource.pk, spec.permission): resource for spec, resource in resolved.found.items()}
+        wanted = {(resource.pk, spec.permission): resource for spec, resource in found.items()}
         current = {(grant.resource_id, grant.permission): grant for grant in open_grants(member)}
         refuse_other(seen, (grant.pk for grant in current.values()))
         end(member, [grant for key, grant in current.items() if key not in wanted], actor=actor, held=True)
@@ -107,16 +119,13 @@ def edit(
     if ending & set(giving):
         raise Invalid("A grant is either given or ended.", field="ending")
     with tenancy.change(member.organization_id):
-        resolved = resolve(member.organization_id, giving)
-        _refuse_unknown(resolved.unknown)
+        found = named(member.organization_id, giving)
         member = _locked(member)
         current = held_among(member, [*giving, *ending])
         refuse_other(seen, (grant.pk for grant in current.values()))
         end(member, [grant for spec, grant in current.items() if spec in ending], actor=actor, held=True)
-        confirm_all([grant for spec, grant in current.items() if spec in resolved.found], actor=actor)
-        lacking = [
-            (resource, spec.permission) for spec, resource in resolved.found.items() if spec not in current
-        ]
+        confirm_all([grant for spec, grant in current.items() if spec in found], actor=actor)
+        lacking = [(resource, spec.permission) for spec, resource in found.items() if spec not in current]
         give(member, lacking, Origin.ADMIN, actor=actor)
 
 
@@ -195,16 +204,6 @@ def _locked(member: Member) -> Member:
         message = "This member is offboarded: reinstate them before giving access."
         raise Invalid(message)
     return locked
-
-
-def _refuse_unknown(unknown: dict[GrantSpec, str]) -> None:
-    for spec, reason in unknown.items():
-        message = {
-            "unknown_kind": f"The organization has no kind {spec.kind}.",
-            "unknown_permission": f"A {spec.kind} has no permission {spec.permission}.",
-            "unknown_resource": f"No {spec.kind} {spec.key} is registered for this organization.",
-        }[reason]
-        raise UnknownResource(message, field="grants")
 
 
 def _line(event: Event, grant: Grant, actor: Actor, change: list[str | None]) -> Line:

@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, record_all
-from identity import access, grants, groups, memberships, tenancy
+from identity import access, grants, groups, memberships, roles, tenancy
 from identity.access import Question
 from identity.access_sql import IN_GROUP, ROLES_BROUGHT
-from identity.errors import TooMany, UnknownResource, UnknownRole
+from identity.errors import TooMany
 from identity.grants import GrantSpec
 from identity.models import Group, GroupGrant, GroupRole, Resource, Role, RoleAssignment
 from identity.seen import refuse_other
@@ -90,12 +90,12 @@ def of_organization(organization_id: UUID) -> dict[UUID, Mapping]:
         return _by_group(GroupGrant.objects.filter(**living), GroupRole.objects.filter(**living))
 
 
-def _by_group(grants_: "QuerySet[GroupGrant]", roles: "QuerySet[GroupRole]") -> dict[UUID, Mapping]:
+def _by_group(granted: "QuerySet[GroupGrant]", assigned: "QuerySet[GroupRole]") -> dict[UUID, Mapping]:
     brought: dict[UUID, tuple[list[GrantSpec], list[str]]] = {}
     named = ("group_id", "resource__kind__name", "resource__key", "permission")
-    for group_id, *spec in grants_.order_by(*named[1:3]).values_list(*named):
+    for group_id, *spec in granted.order_by(*named[1:3]).values_list(*named):
         brought.setdefault(group_id, ([], []))[0].append(GrantSpec(*spec))
-    for group_id, name in roles.order_by("role__name").values_list("group_id", "role__name"):
+    for group_id, name in assigned.order_by("role__name").values_list("group_id", "role__name"):
         brought.setdefault(group_id, ([], []))[1].append(name)
     return {group_id: Mapping(tuple(specs), tuple(names)) for group_id, (specs, names) in brought.items()}
 
@@ -108,10 +108,12 @@ def replace(group: Group, wanted: Mapping, *, actor: Actor, seen: str = "") -> N
     if len(wanted.grants) > GRANTS_MAX or len(wanted.roles) > ROLES_MAX:
         raise TooMany(f"A group brings at most {GRANTS_MAX} grants and {ROLES_MAX} roles.", field="grants")
     with tenancy.change(group.organization_id):
-        found, roles = _resolve(group.organization_id, wanted)
+        found = grants.named(group.organization_id, wanted.grants)
+        given = {(resource.pk, spec.permission): resource for spec, resource in found.items()}
+        named = roles.named(group.organization_id, set(wanted.roles))
         locked = groups.lock(group)
         refuse_other(seen, parts(of_group(locked)) if seen else ())
-        lines = [*_replace_grants(locked, found, actor), *_replace_roles(locked, roles, actor)]
+        lines = [*_replace_grants(locked, given, actor), *_replace_roles(locked, named, actor)]
         record_all(lines)
 
 
@@ -182,22 +184,6 @@ def _replace_roles(group: Group, wanted: dict[str, Role], actor: Actor) -> Itera
     for event, rows in ((Event.MAPPING_END, ended), (Event.MAPPING_GIVE, made)):
         for row in rows:
             yield _line(event, group, actor, "role", row.role.name, {"mapping": str(row.pk)})
-
-
-def _resolve(
-    organization_id: UUID, wanted: Mapping
-) -> tuple[dict[tuple[UUID, str], Resource], dict[str, Role]]:
-    resolved = grants.resolve(organization_id, wanted.grants)
-    for spec, reason in resolved.unknown.items():
-        message = f"{spec.kind} {spec.key}, {spec.permission}: {reason.replace('_', ' ')}."
-        raise UnknownResource(message, field="grants")
-    roles = {
-        role.name: role for role in Role.objects.filter(organization=organization_id, name__in=wanted.roles)
-    }
-    missing = sorted(set(wanted.roles) - set(roles))
-    if missing:
-        raise UnknownRole(f"The organization has no role {missing[0]}.", field="roles")
-    return {(resource.pk, spec.permission): resource for spec, resource in resolved.found.items()}, roles
 
 
 def _held(

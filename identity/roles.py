@@ -99,7 +99,7 @@ def replace(member: Member, names: list[str], *, actor: Actor, seen: str = "") -
     Invalid for an offboarded member.
     """
     with tenancy.change(member.organization_id):
-        roles = _named(member.organization_id, set(names))
+        roles = named(member.organization_id, set(names))
         member = _locked(member)
         current = {held.role.name: held for held in open_roles(member)}
         refuse_other(seen, (held.pk for held in current.values()))
@@ -119,7 +119,7 @@ def edit(member: Member, *, giving: Iterable[str] = (), ending: Iterable[str] = 
     if given & ended:
         raise Invalid("A role is either given or ended.", field="ending")
     with tenancy.change(member.organization_id):
-        roles = _named(member.organization_id, given | ended)
+        roles = named(member.organization_id, given | ended)
         member = _locked(member)
         current = {held.role.name: held for held in open_roles(member)}
         if ADMINISTRATOR in current and ADMINISTRATOR in ended:
@@ -229,7 +229,8 @@ def open_roles(member: Member) -> "QuerySet[RoleAssignment]":
     ).select_related("role", "member")
 
 
-def _named(organization_id: UUID, names: set[str]) -> dict[str, Role]:
+def named(organization_id: UUID, names: set[str]) -> dict[str, Role]:
+    """Return the roles of these names. Raises UnknownRole where the organization lacks one."""
     roles = {role.name: role for role in Role.objects.filter(organization=organization_id, name__in=names)}
     missing = sorted(names - set(roles))
     if missing:
