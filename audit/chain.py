@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit.json_text import canonical, commitment
+from audit.json_text import canonical, commitment, instant
 
 START: Final = bytes(32)
 _COLUMNS: Final = (
@@ -52,7 +52,7 @@ def entry_of(organization_id: UUID, row: Sequence[Any]) -> dict[str, Any]:
         "organization": str(organization_id),
         "seq": seq,
         **{name: str(value) for name, value in zip(_COLUMNS, values, strict=True)},
-        "happened_at": happened_at.isoformat().replace("+00:00", "Z"),
+        "happened_at": instant(happened_at),
         "commitment": bytes(committed).hex(),
     }
 

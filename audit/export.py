@@ -15,6 +15,7 @@ from django.db import connection
 
 from audit import stretch
 from audit.events import Event
+from audit.json_text import instant
 
 OUTCOMES: Final = ("success", "refused")
 COLUMNS: Final = (
@@ -163,7 +164,7 @@ def shown(line: Line) -> dict[str, Any]:
         "changes": detail.get("changes", {}),
         "data": detail.get("data", {}),
         "request_id": line.request_id,
-        "happened_at": line.happened_at.isoformat().replace("+00:00", "Z"),
+        "happened_at": instant(line.happened_at),
         "ip": detail.get("ip", ""),
         "user_agent": detail.get("user_agent", ""),
     }

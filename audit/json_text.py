@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final
 
@@ -47,6 +47,11 @@ def written(body: dict[str, Any]) -> bytes:
     except TypeError:
         # A whole number past 64 bits.
         return canonical(body)
+
+
+def instant(moment: datetime) -> str:
+    """Return a time of UTC as our JSON has it, as 2027-03-31T18:00:00.123456Z."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def plain(value: object) -> Any:

@@ -12,6 +12,7 @@ from typing import Final
 import orjson
 from django.conf import settings
 
+from audit.json_text import instant
 from config.logs import clean
 
 LOGGER: Final = "rollcall.request"
@@ -33,7 +34,7 @@ def write(method: str, route: str, status: int, seconds: float, *, request_id: s
         "request_id": clean(request_id),
         "source": source,
     }
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    now = instant(datetime.now(UTC))
     line = (
         orjson.dumps(
             {**fields, "event": "request", "level": "info", "logger": LOGGER, "timestamp": now}

@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from audit.chain import Place
+from audit.json_text import instant
 from identity import bundle_contents
 from identity.bundle_snapshot import Snapshot
 from identity.models import Organization
@@ -141,7 +142,7 @@ def write(
                 "name": organization.name,
             },
             "asked": asked,
-            "begun_at": at.isoformat().replace("+00:00", "Z"),
+            "begun_at": instant(at),
             "record": {
                 "seq": writer.place.seq,
                 "hash": writer.place.hash.hex(),

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from audit import chain, ending, export, sequencer
 from audit.events import Event
-from audit.json_text import canonical
+from audit.json_text import canonical, instant
 from audit.record import Actor, record
 from identity import deletions, secrets, tenancy
 from identity.models import Deletion
@@ -215,9 +215,6 @@ def digest(proof: dict[str, Any]) -> str:
 
 
 def _proof(deletion: Deletion) -> dict[str, Any]:
-    def written(moment: Any) -> str:
-        return str(moment.isoformat().replace("+00:00", "Z"))
-
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -228,10 +225,10 @@ def _proof(deletion: Deletion) -> dict[str, Any]:
             "slug": deletion.slug,
         },
         "asked_by": deletion.asked_by,
-        "asked_at": written(deletion.asked_at),
-        "delete_after": written(deletion.delete_after),
-        "begun_at": written(deletion.begun_at),
-        "ended_at": written(deletion.ended_at),
+        **{
+            name: instant(getattr(deletion, name))
+            for name in ("asked_at", "delete_after", "begun_at", "ended_at")
+        },
         "rows": deletion.rows,
         "record": {"seq": deletion.record_seq, "hash": deletion.record_hash},
         "bundle": deletion.bundle,

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from audit.events import Event
+from audit.json_text import instant
 from audit.record import Actor, Subject, record
 from identity import alarms, bundles, mail, organizations, tenancy
 from identity.errors import Conflict, Forbidden, Invalid, NotFound, NotSuspended
@@ -196,7 +197,7 @@ def _last_bundle(organization: Organization) -> dict[str, Any] | None:
         return None
     return {
         "id": str(found.pk),
-        "ended_at": found.ended_at.isoformat().replace("+00:00", "Z"),
+        "ended_at": instant(found.ended_at),
         "sha256": found.sha256,
         "size": found.size,
         "record": {"seq": found.record_seq, "hash": found.record_hash},

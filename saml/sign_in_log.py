@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from audit.events import Event
 from audit.files import csv_file, jsonl_file
 from audit.ids import earliest
+from audit.json_text import instant
 from audit.record import Actor
 from identity import looking, tenancy
 from identity.api.paging import page
@@ -103,7 +104,7 @@ def download(
     Attributes received are not in it: they are sealed, and read one attempt at a time.
     """
     now = datetime.now(UTC)
-    about = {"filters": wanted.described(), "upto": _written(now)}
+    about = {"filters": wanted.described(), "upto": instant(now)}
     with tenancy.change(organization):
         finished = begun(
             organization, Event.SIGN_IN_DOWNLOAD, Event.SIGN_IN_DOWNLOAD_FINISH, form, about, actor=actor
@@ -124,8 +125,8 @@ def shown(attempt: Attempt) -> dict[str, Any]:
     advice = CATALOGUE.get(attempt.code)
     return {
         "id": str(attempt.pk),
-        "started_at": _written(attempt.started_at),
-        "finished_at": _written(attempt.finished_at),
+        "started_at": instant(attempt.started_at),
+        "finished_at": instant(attempt.finished_at) if attempt.finished_at else "",
         "purpose": attempt.purpose,
         "outcome": attempt.outcome,
         "code": attempt.code,
@@ -172,7 +173,3 @@ def _cells(line: dict[str, Any]) -> list[str]:
     steps = " · ".join(step["step"] for step in line["steps"])
     cells = line | {"steps": steps, "member": line["member"] or ""}
     return [str(cells[column]) for column in COLUMNS]
-
-
-def _written(moment: datetime | None) -> str:
-    return moment.isoformat().replace("+00:00", "Z") if moment else ""

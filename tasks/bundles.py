@@ -12,6 +12,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from audit import context
+from audit.json_text import instant
 from audit.record import Actor
 from identity import bundle_archive, bundle_snapshot, bundles, secrets, tenancy
 from identity.bundle_archive import Sink
@@ -140,7 +141,7 @@ def claim(organization_id: UUID, bundle_id: UUID) -> Claim | None:
 
 def _write(mine: Claim) -> bool:
     bundle = mine.bundle
-    asked = {"by": bundle.asked_by, "at": bundle.asked_at.isoformat().replace("+00:00", "Z")}
+    asked = {"by": bundle.asked_by, "at": instant(bundle.asked_at)}
     with bundle_snapshot.take(bundle.organization_id) as snapshot:
         with tenancy.of(bundle.organization_id):
             mine.hold()

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
+from audit.json_text import instant
 from audit.record import Actor
 from config.rollcall import named, passing
 from identity import bundle_archive, bundle_snapshot, bundles
@@ -60,7 +61,7 @@ def _write(out: OutputWrapper, organization: Organization, actor: Actor, file: B
         file.write(piece)
 
     with bundle_snapshot.take(organization.pk) as snapshot:
-        asked = {"by": bundles.named(actor), "at": now.isoformat().replace("+00:00", "Z")}
+        asked = {"by": bundles.named(actor), "at": instant(now)}
         written = bundle_archive.write(organization, snapshot, Sink(take), asked=asked, at=now, tell=tell)
     file.flush()
     os.fsync(file.fileno())

@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from audit.json_text import instant
 from identity.api.shapes import Strict, Text, several
 
 GRANTS_MAX = 2000
@@ -87,7 +88,7 @@ class EffectiveGrant(serializers.Serializer[Any]):
             "name": instance.name,
             "permission": instance.permission,
             "origin": instance.origin,
-            "since": instance.since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "since": instant(instance.since.astimezone(UTC)),
             "inherited_from": self.get_inherited_from(instance),
             "group": instance.group,
         }
