@@ -15,9 +15,9 @@ from console.answers import done, page, refusals_in
 from console.forms import EditForm
 from console.numbers import Number, together, up_to
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
-from identity import member_row, members, roles, tenancy
+from identity import links, member_row, members, roles, tenancy
 from identity.handing_out import refuse_stronger_roles
-from identity.models import Directory, Link, Member, Role
+from identity.models import Directory, Member, Role
 
 _SEARCH_LENGTH_MAX: Final = 200
 STATES: Final = ("active", "suspended", "offboarded")
@@ -79,7 +79,7 @@ def index(visit: Visit) -> HttpResponse:
     directory = _directory(visit, query.get("directory", ""))
     everybody = Member.objects.filter(organization=visit.organization)
     if directory is not None:
-        everybody = everybody.filter(Exists(_live(directory).filter(member=OuterRef("pk"))))
+        everybody = everybody.filter(Exists(links.of_directory(directory).filter(member=OuterRef("pk"))))
     counts = states(visit)
     total = together(number for _, number in counts)
     rows = (
@@ -108,12 +108,6 @@ def _directory(visit: Visit, text: str) -> Directory | None:
     if found is None:
         raise Http404
     return found
-
-
-def _live(directory: Directory) -> "QuerySet[Link]":
-    return Link.objects.filter(
-        organization=directory.organization_id, directory=directory, tombstoned_at__isnull=True
-    )
 
 
 def states(visit: Visit) -> list[tuple[str, Number]]:
@@ -185,8 +179,7 @@ def change_profile(visit: Visit, member: UUID) -> HttpResponse:
 
 def _directories_of(member: Member) -> list[str]:
     """Name the directories that feed the member."""
-    live = Link.objects.filter(organization=member.organization_id, member=member, tombstoned_at__isnull=True)
-    return list(live.order_by("linked_at").values_list("directory__name", flat=True))
+    return list(links.of_member(member).order_by("linked_at").values_list("directory__name", flat=True))
 
 
 def in_state(everybody: "QuerySet[Member]", state: str) -> "QuerySet[Member]":

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from identity import tenancy
@@ -13,6 +14,18 @@ from identity.profile import check_length
 def count_many() -> None:
     """Have the statements to come in this transaction count whom they change at their end (migration 0038), and not one by one."""
     tenancy.connection.ahead("SELECT set_config('rollcall.many', 'on', true)")
+
+
+def of_member(member: Member) -> "QuerySet[Link]":
+    """Return the directories that the member is of, as links: whom one of them deleted, or who was moved away, is not of it any more."""
+    return Link.objects.filter(organization=member.organization_id, member=member, tombstoned_at__isnull=True)
+
+
+def of_directory(directory: Directory) -> "QuerySet[Link]":
+    """Return who is of the directory, as links."""
+    return Link.objects.filter(
+        organization=directory.organization_id, directory=directory, tombstoned_at__isnull=True
+    )
 
 
 def make(member: Member, directory: Directory, external_id: str | None) -> None:

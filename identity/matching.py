@@ -17,7 +17,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
-from identity import domains, tenancy
+from identity import domains, links, tenancy
 from identity.errors import EmailTaken, ExternalIdTaken, MovedAway, Offboarded, UserNameTaken
 from identity.models import Directory, Link, Member, Organization
 from identity.postgresql.flush import Rows, Statement
@@ -148,7 +148,7 @@ def find(
     if directory is not None:
         if external_id:
             _refuse_moved_away(organization, directory, external_id)
-        linked = _linked(organization, directory, external_id, user_name)
+        linked = _linked(directory, external_id, user_name)
         if linked is not None:
             return linked
     member = (
@@ -167,8 +167,7 @@ def find(
 
 def _refuse_unadoptable(member: Member, user_name: str, email: str) -> None:
     """Raise UserNameTaken where a directory may not take over the member who has this user name, and say what would let it."""
-    live = Link.objects.filter(organization=member.organization_id, member=member, tombstoned_at__isnull=True)
-    owner = live.values_list("directory__name", flat=True).first()
+    owner = links.of_member(member).values_list("directory__name", flat=True).first()
     is_theirs = is_same(email, member.email) or is_same(email, member.user_name)
     whose = "Somebody here, of no directory, has this user name"
     if owner is not None:
@@ -247,13 +246,11 @@ def _refuse_moved_away(organization: Organization, directory: Directory, externa
         )
 
 
-def _linked(
-    organization: Organization, directory: Directory, external_id: str | None, user_name: str
-) -> Known | None:
-    links = Link.objects.filter(organization=organization, directory=directory, tombstoned_at__isnull=True)
-    row = links.filter(external_id=external_id).first() if external_id else None
+def _linked(directory: Directory, external_id: str | None, user_name: str) -> Known | None:
+    live = links.of_directory(directory)
+    row = live.filter(external_id=external_id).first() if external_id else None
     if row is None:
-        row = _of_same_name(links, user_name)
+        row = _of_same_name(live, user_name)
         if row is not None and row.external_id and external_id:
             # The name is the same, the directory's own id is not: another person.
             if row.member.state == Member.State.OFFBOARDED:
@@ -263,9 +260,9 @@ def _linked(
         return None
     member = Member.objects.select_for_update(no_key=True).get(pk=row.member_id)
     if member.state == Member.State.OFFBOARDED:
-        if not links.filter(pk=row.pk).exists():
+        if not live.filter(pk=row.pk).exists():
             # The directory itself deleted them while we waited for their row: whoever it means now is somebody else.
-            return _linked(organization, directory, external_id, user_name)
+            return _linked(directory, external_id, user_name)
         message = "This person is offboarded: only an administrator can reinstate them, in the console or by the API."
         raise Offboarded(message)
     if row.moved_at is not None:
@@ -288,9 +285,9 @@ def _of_another_id(member: Member) -> str:
     return f"{whose} has this user name, under another external id: {remedy}."
 
 
-def _of_same_name(links: QuerySet[Link], user_name: str) -> Link | None:
+def _of_same_name(live: QuerySet[Link], user_name: str) -> Link | None:
     """Return the link by user name; of an offboarded one and whoever has their name now, it is the latter's."""
-    found = links.filter(member__user_name_key=key_of(user_name)).select_related("member")
+    found = live.filter(member__user_name_key=key_of(user_name)).select_related("member")
     return min(
         found.order_by("-linked_at"),
         key=lambda link: link.member.state == Member.State.OFFBOARDED,

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from identity import tenancy
-from identity.models import Directory, Link
+from identity import links, tenancy
+from identity.models import Directory
 from identity.profile import key_of
 
 
@@ -25,10 +25,13 @@ def find(directory: Directory, names: Sequence[str]) -> Named:
     keys = {key_of(name) for name in names}
     ids = {name for name in names if _is_uuid(name)}
     with tenancy.of(directory.organization_id):
-        rows = Link.objects.filter(
-            Q(member__user_name_key__in=keys) | Q(member__email_key__in=keys - {""}) | Q(member__in=ids),
-            organization=directory.organization_id, directory=directory, tombstoned_at__isnull=True,
-        ).values_list("member_id", "member__user_name_key", "member__email_key")  # fmt: skip
+        rows = (
+            links.of_directory(directory)
+            .filter(
+                Q(member__user_name_key__in=keys) | Q(member__email_key__in=keys - {""}) | Q(member__in=ids)
+            )
+            .values_list("member_id", "member__user_name_key", "member__email_key")
+        )
         found = list(rows)
     by_name: dict[str, list[UUID]] = {}
     by_email: dict[str, list[UUID]] = {}

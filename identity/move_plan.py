@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from identity import group_moves
+from identity import group_moves, links
 from identity.errors import Invalid, Refusal, TooMany
 from identity.handing_out import STRONGER, Holder, stronger_people
 from identity.models import Directory, Group, Link, Member
@@ -91,17 +91,17 @@ def check(source: Directory, target: Directory, wanted: Wanted) -> None:
 
 def make(source: Directory, target: Directory, wanted: Wanted, holder: Holder | None, *, lock: bool) -> Moves:
     """Return what the move comes to; the tenancy must be set. `lock` locks the members, then the groups."""
-    links, following = _links(source, wanted, lock=lock)
+    chosen, following = _links(source, wanted, lock=lock)
     found = Moves(next=following)
     if wanted.members is not None:
-        found.problems += _not_linked(source, set(wanted.members) - {link.member_id for link in links})
+        found.problems += _not_linked(source, set(wanted.members) - {link.member_id for link in chosen})
     organization_id = source.organization_id
     stronger = (
-        stronger_people(holder, organization_id, [link.member_id for link in links]) if holder else set()
+        stronger_people(holder, organization_id, [link.member_id for link in chosen]) if holder else set()
     )
-    asked = {link.member_id: _external_id(wanted, link) for link in links}
+    asked = {link.member_id: _external_id(wanted, link) for link in chosen}
     taken = _taken(target, asked)
-    for link in links:
+    for link in chosen:
         member, external_id = link.member, asked[link.member_id]
         try:
             if external_id is not None:
@@ -123,9 +123,7 @@ def make(source: Directory, target: Directory, wanted: Wanted, holder: Holder | 
 
 def _links(source: Directory, wanted: Wanted, *, lock: bool) -> tuple[list[Link], UUID | None]:
     """Return the live links with their members, and where the next call goes on."""
-    live = Link.objects.filter(
-        organization=source.organization_id, directory=source, tombstoned_at__isnull=True
-    )
+    live = links.of_directory(source)
     if wanted.members is not None:
         live = live.filter(member__in=list(wanted.members))
     elif wanted.after is not None:
@@ -168,9 +166,7 @@ def _taken(target: Directory, asked: Mapping[UUID, str | None]) -> dict[str | No
     for member_id, external_id in asked.items():
         if external_id is not None:
             taken[external_id] = None if external_id in taken else member_id
-    here = Link.objects.filter(
-        organization=target.organization_id, directory=target, external_id__in=list(taken), tombstoned_at__isnull=True
-    )  # fmt: skip
+    here = links.of_directory(target).filter(external_id__in=list(taken))
     for external_id, member_id in here.values_list("external_id", "member_id"):
         taken[external_id] = member_id if taken[external_id] == member_id else None
     return taken

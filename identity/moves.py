@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, record_all
-from identity import directories, group_batches, group_moves, tenancy
+from identity import directories, group_batches, group_moves, links, tenancy
 from identity.group_batches import Move
 from identity.handing_out import Holder
 from identity.member_row import subject_of
-from identity.models import Directory, Link, Membership, Organization, Pull
+from identity.models import Directory, Membership, Organization, Pull
 from identity.move_plan import Groups, Mover, Moves, Wanted, check, make
 
 # The former link remains as a tombstone that remembers the move, so that its directory cannot bring the same person in anew. Moved back,
@@ -116,17 +116,13 @@ def move(
 
 def has_come(directory: Directory, since: datetime) -> bool:
     """Tell whether somebody was moved to the directory since then whom it has not told of; the tenancy must be set."""
-    return Link.objects.filter(
-        organization=directory.organization_id, directory=directory, tombstoned_at__isnull=True, moved_at__gte=since
-    ).exists()  # fmt: skip
+    return links.of_directory(directory).filter(moved_at__gte=since).exists()
 
 
 def awaited(directory: Directory, *, after: UUID | None = None, limit: int = 100) -> list[Awaited]:
     """Return whom the directory was given and has not told of since: only an administrator lets them go."""
     with tenancy.of(directory.organization_id):
-        rows = Link.objects.filter(
-            organization=directory.organization_id, directory=directory, tombstoned_at__isnull=True, moved_at__isnull=False
-        ).select_related("member")  # fmt: skip
+        rows = links.of_directory(directory).filter(moved_at__isnull=False).select_related("member")
         if after is not None:
             rows = rows.filter(pk__gt=after)
         return [

@@ -12,9 +12,9 @@ from audit.events import Event
 from audit.ids import uuid7
 from audit.models import Entry
 from audit.record import Actor, Line, record_with, with_entries
-from identity import grants, groups, roles
+from identity import grants, groups, links, roles
 from identity.member_row import subject_of
-from identity.models import Grant, Link, Member, Receipt, RoleAssignment
+from identity.models import Grant, Member, Receipt, RoleAssignment
 
 # Who speaks for the organization, by kind of actor; a token is a member's own program.
 PEOPLE: Final = frozenset({"member", "token", "operator"})
@@ -80,8 +80,7 @@ def reinstate_locked(member: Member, *, actor: Actor, with_access: bool, reason:
     """
     lost_grants, lost_roles = former_access(member)
     let_in_locked(member, actor=actor, event=Event.MEMBER_REINSTATE, reason=reason)
-    live = Link.objects.filter(organization=member.organization_id, member=member, tombstoned_at__isnull=True)
-    for link in live.select_related("directory"):
+    for link in links.of_member(member).select_related("directory"):
         named = [str(member.pk), link.external_id or ""]
         groups.join_pending(member, link.directory, named, actor=actor)
     if not with_access:

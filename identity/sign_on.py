@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import domains, rows, tenancy
+from identity import domains, links, rows, tenancy
 from identity.errors import Invalid, NameTaken, constraint_of
-from identity.models import Domain, Link, Member, Organization, RoleAssignment
+from identity.models import Domain, Member, Organization, RoleAssignment
 from identity.organizations import lock, subject_of
 from identity.roles import ADMINISTRATOR
 
@@ -79,9 +79,7 @@ def unfit(member: Member) -> str:
         return f"The break-glass administrator needs the role {ADMINISTRATOR}."
     if not is_password_usable(member.password):
         return "The break-glass administrator has no password."
-    if Link.objects.filter(
-        organization=member.organization_id, member=member, tombstoned_at__isnull=True
-    ).exists():
+    if links.of_member(member).exists():
         return "The break-glass administrator comes from a directory, which could shut them out: name a local one."
     return ""
 

@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
-from identity import domains, tenancy
+from identity import domains, links, tenancy
 from identity.errors import Conflict, Invalid
-from identity.models import Link, Member
+from identity.models import Member
 from identity.profile import is_same
 from saml import connections
 from saml.attributes import Person
@@ -100,9 +100,7 @@ def _vouched(connection: Connection, member: Member, person: Person) -> bool:
     came = {text for text in (person.user_name, person.email) if any(is_same(text, name) for name in own)}
     if any(domains.has_proved(connection.organization_id, address) for address in came):
         return True
-    return Link.objects.filter(
-        organization=connection.organization_id, member=member, tombstoned_at__isnull=True
-    ).exists()
+    return links.of_member(member).exists()
 
 
 def _bound(connection: Connection) -> QuerySet[SubjectLink]:

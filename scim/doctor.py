@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.ids import earliest
-from identity import looking, sessions
+from identity import links, looking, sessions
 from identity.models import Directory, Link, Member, Session, Token
 from identity.profile import key_of
 from scim import advice, bursts
@@ -242,9 +242,7 @@ def _names(directory: Directory, apart: list[NameApart], idp: str) -> list[Findi
 
 def _doubles(directory: Directory) -> list[str]:
     """Return the addresses that a person of the directory shares with a member who has no directory and has signed in by SAML."""
-    mine = Link.objects.filter(
-        organization=directory.organization_id, directory=directory, tombstoned_at__isnull=True
-    )
+    mine = links.of_directory(directory)
     others = Member.objects.filter(
         organization=directory.organization_id, links__isnull=True, sessions__name_id__isnull=False
     ).exclude(email_key="")

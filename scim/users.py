@@ -5,10 +5,9 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from identity import members, tenancy
+from identity import links, members, tenancy
 from identity.errors import ExternalIdTaken
 from identity.matching import Prospect
-from identity.models import Link
 from identity.postgresql.flush import Statement
 from scim import (
     asserted,
@@ -171,10 +170,7 @@ def _provisioned(call: Call, wanted: Resource, fields: MemberFields, seen: Prosp
 def created_again(call: Call) -> HttpResponse:
     """Bring somebody who is here under the externalId to what a repeated creation says, and answer as it was answered."""
     wanted = normaliser.resource(call.body, call.who.schemas.users)
-    known = Link.objects.filter(
-        organization=call.who.organization, directory=call.who.directory, tombstoned_at__isnull=True,
-        external_id=wanted.attributes.get("externalId"),
-    )  # fmt: skip
+    known = links.of_directory(call.who.directory).filter(external_id=wanted.attributes.get("externalId"))
     with tenancy.of(call.who.organization):
         member_id = known.values_list("member_id", flat=True).first()
     call.understood.clear()

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import grants, member_row, members, roles, tenancy
+from identity import grants, links, member_row, members, roles, tenancy
 from identity.api.access_shapes import GRANTS_MAX, ROLES_MAX, Grant
 from identity.api.organization import OrganizationView
 from identity.api.paging import Page
@@ -60,9 +60,7 @@ class ShownOneMember(ShownMember):
     def get_directories(self, member: Member) -> Any:
         """Return the directories; whom one of them deleted, or who was moved away, is not of it any more."""
         with tenancy.of(member.organization_id):
-            live = Link.objects.filter(
-                organization=member.organization_id, member=member, tombstoned_at__isnull=True
-            )
+            live = links.of_member(member)
             return MemberDirectory(live.select_related("directory").order_by("linked_at"), many=True).data
 
 
