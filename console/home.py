@@ -7,7 +7,6 @@ from django.contrib.auth.hashers import is_password_usable
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils import timezone
 
 from console import links, member_page, passwords
 from console.access import Visit
@@ -17,8 +16,8 @@ from console.sign_in import LOCKED
 from identity import members, reviews, second_factors, sessions, tenancy
 from identity.browser import forget
 from identity.errors import Refusal
-from identity.models import Member, Review, RoleAssignment, Session
-from identity.roles import ADMINISTRATOR
+from identity.models import Member, Review, Session
+from identity.roles import administrators
 
 
 class PasswordForm(Form):
@@ -98,15 +97,5 @@ def _reviews(visit: Visit) -> list[Review]:
 def _administrators(visit: Visit) -> list[Member]:
     """Return whom somebody with access to nothing can ask, at most five."""
     with tenancy.of(visit.member.organization_id):
-        return [
-            held.member
-            for held in RoleAssignment.objects.filter(
-                organization=visit.member.organization_id,
-                role__name=ADMINISTRATOR,
-                ended_at__isnull=True,
-                started_at__lte=timezone.now(),
-                member__state=Member.State.ACTIVE,
-            )
-            .select_related("member")
-            .order_by("pk")[:5]
-        ]
+        found = administrators(visit.member.organization_id).select_related("member").order_by("pk")
+        return [held.member for held in found[:5]]

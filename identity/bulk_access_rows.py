@@ -12,7 +12,7 @@ from identity.errors import UnknownResource, UnknownRole
 from identity.grants import GrantSpec, Resolved
 from identity.models import Grant, Member, Role, RoleAssignment
 from identity.profile import key_of
-from identity.roles import ADMINISTRATOR, hold_administrators
+from identity.roles import ADMINISTRATOR, administrators, hold_administrators
 
 _WHY: Final = {
     "unknown_kind": ("kind", "The organization has no kind {0.kind}."),
@@ -60,9 +60,6 @@ class Rows:
         held_roles = RoleAssignment.objects.filter(mine, member__in=members, role__name__in=role_names)
         if lock and ADMINISTRATOR in role_names:
             hold_administrators(organization_id)
-        administrators = RoleAssignment.objects.filter(
-            mine, role__name=ADMINISTRATOR, member__state=Member.State.ACTIVE
-        )
         return cls(
             members,
             {member.user_name_key: member.pk for member in members.values()},
@@ -79,7 +76,9 @@ class Rows:
                 for role in Role.objects.filter(organization=organization_id, name__in=role_names)
             },
             {(held.member_id, held.role.name): held for held in held_roles.select_related("role", "member")},
-            set(administrators.values_list("member_id", flat=True)) if ADMINISTRATOR in role_names else set(),
+            set(administrators(organization_id).values_list("member_id", flat=True))
+            if ADMINISTRATOR in role_names
+            else set(),
         )
 
     def member(self, who: str | UUID) -> Member | None:

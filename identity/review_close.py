@@ -126,12 +126,7 @@ def _spared(organization_id: UUID, going: Sequence[ReviewItem]) -> ReviewItem | 
     if not losing:
         return None
     roles.hold_administrators(organization_id)
-    remaining = RoleAssignment.objects.filter(
-        organization=organization_id,
-        role__name=roles.ADMINISTRATOR,
-        ended_at__isnull=True,
-        member__state=Member.State.ACTIVE,
-    ).exclude(pk__in=[item.assignment_id for item in losing])
+    remaining = roles.administrators(organization_id).exclude(pk__in=[item.assignment_id for item in losing])
     if remaining.exists():
         return None
     return next((item for item in losing if not item.decision), losing[0])

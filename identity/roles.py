@@ -182,6 +182,16 @@ def confirm_all(named: list[RoleAssignment], *, actor: Actor) -> None:
     record_all(_line(Event.ROLE_CONFIRM, held, actor, [held.role.name, held.role.name]) for held in confirmed)
 
 
+def administrators(organization_id: UUID) -> "QuerySet[RoleAssignment]":
+    """Return who is administrator by name and active, as the assignments of that role."""
+    return RoleAssignment.objects.filter(
+        organization=organization_id,
+        role__name=ADMINISTRATOR,
+        ended_at__isnull=True,
+        member__state=Member.State.ACTIVE,
+    )
+
+
 def hold_administrators(organization_id: UUID) -> None:
     """Have everybody else who takes an administrator away wait for this transaction: two at once would each see the other's left."""
     with connection.cursor() as cursor:
@@ -197,13 +207,7 @@ def hold_administrators_among(organization_id: UUID, member_ids: Iterable[UUID])
 def refuse_no_administrator(organization_id: UUID) -> None:
     """Raise LastAdministrator where nobody active is administrator by name any more: after many roles were taken at once."""
     hold_administrators(organization_id)
-    holders = RoleAssignment.objects.filter(
-        organization=organization_id,
-        role__name=ADMINISTRATOR,
-        ended_at__isnull=True,
-        member__state=Member.State.ACTIVE,
-    )
-    if not holders.exists():
+    if not administrators(organization_id).exists():
         raise LastAdministrator("The organization would be left without an administrator.", field="roles")
 
 
@@ -257,12 +261,7 @@ def check_last_administrator(member: Member) -> None:
 
 def others_administer(*members: Member, at: datetime | None = None) -> bool:
     """Tell whether anybody active but these members of one organization is administrator by name, and still will be `at` that time."""
-    others = RoleAssignment.objects.filter(
-        organization=members[0].organization_id,
-        role__name=ADMINISTRATOR,
-        ended_at__isnull=True,
-        member__state=Member.State.ACTIVE,
-    )
+    others = administrators(members[0].organization_id)
     if at is not None:
         others = others.exclude(member__ends_at__lte=at)
     return others.exclude(member__in=members).exists()

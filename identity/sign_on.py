@@ -4,15 +4,14 @@ from typing import Any
 
 from django.contrib.auth.hashers import is_password_usable
 from django.db import IntegrityError
-from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, record
 from identity import domains, links, rows, tenancy
 from identity.errors import Invalid, NameTaken, constraint_of
-from identity.models import Domain, Member, Organization, RoleAssignment
+from identity.models import Domain, Member, Organization
 from identity.organizations import lock, subject_of
-from identity.roles import ADMINISTRATOR
+from identity.roles import ADMINISTRATOR, administrators
 
 _FIELDS = ("sign_on", "break_glass_id", "sso_identifier", "start_here")
 
@@ -55,12 +54,8 @@ def is_break_glass(member: Member) -> bool:
 
 def candidates(organization: Organization) -> list[Member]:
     """Return the members who could be the break-glass administrator, by user name; the tenancy must be set."""
-    holders = RoleAssignment.objects.filter(
-        organization=organization, role__name=ADMINISTRATOR, ended_at__isnull=True
-    )
-    found = Member.objects.filter(
-        organization=organization, pk__in=holders.values("member_id"), state=Member.State.ACTIVE
-    ).order_by("user_name_key")
+    holders = administrators(organization.pk).values("member_id")
+    found = Member.objects.filter(organization=organization, pk__in=holders).order_by("user_name_key")
     return [member for member in found if not unfit(member)]
 
 
@@ -68,14 +63,7 @@ def unfit(member: Member) -> str:
     """Return in a sentence why the member cannot be the break-glass administrator, or an empty text; the tenancy must be set."""
     if not member.is_active:
         return "The break-glass administrator is not active."
-    held = RoleAssignment.objects.filter(
-        organization=member.organization_id,
-        member=member,
-        role__name=ADMINISTRATOR,
-        ended_at__isnull=True,
-        started_at__lte=timezone.now(),
-    )
-    if not held.exists():
+    if not administrators(member.organization_id).filter(member=member).exists():
         return f"The break-glass administrator needs the role {ADMINISTRATOR}."
     if not is_password_usable(member.password):
         return "The break-glass administrator has no password."
