@@ -1,6 +1,5 @@
 """The organization's groups, and who is in one."""
 
-from typing import Final
 from uuid import UUID
 
 from django.db.models import OuterRef, Q
@@ -10,17 +9,15 @@ from django.shortcuts import get_object_or_404
 from console.access import Visit
 from console.answers import page
 from console.numbers import UpTo, up_to
-from console.paging import PAGE_ROWS, cut, decode, is_uuid, shorten
+from console.paging import PAGE_ROWS, cut, decode, is_uuid, searched, shorten
 from identity import mappings
 from identity.models import Group, Membership, Nesting, PendingMembership
-
-_SEARCH_LENGTH_MAX: Final = 200
 
 
 def index(visit: Visit) -> HttpResponse:
     """List the groups by name, with their directory and number of members."""
     query = visit.request.GET
-    text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
+    text = searched(query)
     rows = Group.objects.filter(organization=visit.organization, ended_at__isnull=True).select_related(
         "directory"
     )

@@ -14,12 +14,11 @@ from console.access import Visit
 from console.answers import done, page, refusals_in
 from console.forms import EditForm
 from console.numbers import Number, together, up_to
-from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
+from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid, searched
 from identity import links, member_row, members, roles, tenancy
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Directory, Member, Role
 
-_SEARCH_LENGTH_MAX: Final = 200
 STATES: Final = ("active", "suspended", "offboarded")
 
 
@@ -75,7 +74,7 @@ def index(visit: Visit) -> HttpResponse:
     """List members by display name: search, state, those of a directory, pages by key."""
     query = visit.request.GET
     state = query.get("state", "")
-    text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
+    text = searched(query)
     directory = _directory(visit, query.get("directory", ""))
     everybody = Member.objects.filter(organization=visit.organization)
     if directory is not None:

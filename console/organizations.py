@@ -15,14 +15,13 @@ from console.answers import SeeOther, done, page, refusals_in
 from console.forms import EditForm, Form
 from console.members import in_state
 from console.numbers import UpTo
-from console.paging import PAGE_ROWS, cut, decode
+from console.paging import PAGE_ROWS, cut, decode, searched
 from identity import organizations, tenancy
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Domain, Member, Organization, Resource, Role
 from identity.profile import key_of
 from scim import bursts
 
-_SEARCH_LENGTH_MAX: Final = 200
 _GRANTS_MAX: Final = 300
 _COUNTED: Final = (Member.State.ACTIVE, Member.State.SUSPENDED)
 _PLAIN: Final = (
@@ -105,7 +104,7 @@ class SettingsForm(EditForm):
 def index(visit: Visit) -> HttpResponse:
     """List every organization with the numbers of its people."""
     query = visit.request.GET
-    text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
+    text = searched(query)
     key = decode(query.get("after", ""), 1)
     with tenancy.everywhere("an operator's list of organizations"):
         rows = Organization.objects.order_by("slug")

@@ -12,6 +12,7 @@ from django.http import QueryDict
 
 PAGE_ROWS: Final = 50
 _CURSOR_LENGTH_MAX: Final = 4000
+_SEARCH_LENGTH_MAX: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,11 @@ def decode(cursor: str, parts: int) -> list[str] | None:
         return None
     # PostgreSQL takes no NUL for a text, and orjson no half of a surrogate pair.
     return value if all(isinstance(part, str) and "\0" not in part for part in value) else None
+
+
+def searched(query: QueryDict) -> str:
+    """Return what a list is searched for; PostgreSQL takes no NUL for a text."""
+    return query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
 
 
 def is_uuid(text: str) -> bool:

@@ -1,7 +1,6 @@
 """The organization's resources and their kinds, as the product registered them."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from django.db.models import OuterRef
 from django.http import HttpResponse
@@ -10,15 +9,14 @@ from console import resource_search
 from console.access import Visit
 from console.answers import page
 from console.numbers import UpTo, up_to
+from console.paging import searched
 from identity.models import Grant, Kind, Resource
-
-_SEARCH_LENGTH_MAX: Final = 200
 
 
 def index(visit: Visit) -> HttpResponse:
     """List kinds with their permissions, and resources with their parents."""
     query = visit.request.GET
-    text = query.get("q", "").strip()[:_SEARCH_LENGTH_MAX].replace("\0", "")
+    text = searched(query)
     kind = query.get("kind", "")
     here = Resource.objects.filter(organization=visit.organization)
     of_kind = here.filter(kind=OuterRef("pk"), retired_at__isnull=True).order_by("key")

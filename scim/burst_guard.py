@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.ids import uuid7
-from audit.record import Actor, Subject, record
-from identity import directory_settings, tenancy
+from audit.record import Actor, record
+from identity import directories, directory_settings, tenancy
 from identity.models import Directory, DirectorySize
 from scim.models import Burst, Departure
 
@@ -248,7 +248,7 @@ def _hold(directory: Directory, family: str, budget: Budget, actor: Actor, total
                 Event.SYNC_HOLD,
                 organization_id=directory.organization_id,
                 actor=actor,
-                subject=Subject("directory", str(directory.pk), directory.name),
+                subject=directories.subject_of(directory),
                 data={"burst": str(burst.pk), "kind": family, "people": total, "budget": burst.budget},
             )
         cursor.execute(_GATHER, _values(directory, family, budget) | {"burst": burst.pk})

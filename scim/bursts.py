@@ -10,8 +10,8 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from audit.events import Event
-from audit.record import Actor, Subject, record
-from identity import tenancy
+from audit.record import Actor, record
+from identity import directories, tenancy
 from identity.errors import Conflict
 from identity.models import Directory
 from scim import burst_work
@@ -38,7 +38,7 @@ def decide(burst: Burst, decision: Burst.Decision, *, actor: Actor) -> Burst:
                 _EVENTS[decision],
                 organization_id=locked.organization_id,
                 actor=actor,
-                subject=Subject("directory", str(locked.directory_id), locked.directory.name),
+                subject=directories.subject_of(locked.directory),
                 data={"burst": str(locked.pk), "departures": summary(locked)},
             )
     carry_out(locked, most=AT_ONCE_MAX)
