@@ -89,10 +89,14 @@ class Span(models.Model):
 
 
 class Head(models.Model):
-    """The highest `seq` given in an organization; its row lock lets one sequencer at a time number that organization."""
+    """The highest `seq` given in an organization; its row lock lets one sequencer at a time number that organization.
+
+    `counted` is the one of when PostgreSQL's statistics were last made for its sake (identity.arrivals).
+    """
 
     organization_id = models.UUIDField(primary_key=True)
     seq = models.BigIntegerField(default=0)
+    counted = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
         return str(self.seq)

@@ -22,6 +22,7 @@ class Every:
 TIMETABLE: Final = (
     Every(5, "tasks.wake.sequence"),
     Every(10, "tasks.jobs.record.measure"),
+    Every(20, "tasks.jobs.statistics.count_newcomers"),
     Every(60, "tasks.jobs.leavers.scheduled_ends"),
     Every(300, "tasks.jobs.leavers.grace_ends"),
     Every(3600, "tasks.jobs.leavers.retention_ends"),

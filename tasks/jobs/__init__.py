@@ -13,6 +13,7 @@ from tasks.jobs import (
     reviews,
     scim,
     sign_ins,
+    statistics,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "reviews",
     "scim",
     "sign_ins",
+    "statistics",
 ]

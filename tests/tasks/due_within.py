@@ -6,9 +6,10 @@ from typing import Any
 from django.utils import timezone
 
 from audit import sequencer, stretch
-from audit.models import Detail, Entry, Position, Span
+from audit.models import Detail, Entry, Head, Position, Span
 from audit.record import Actor
 from identity import (
+    arrivals,
     bundles,
     deadlines,
     deletions,
@@ -50,6 +51,16 @@ def measure(world: World) -> Due:
     world.eraser.execute(MANY, {"organization": world.acme.pk, "entries": 2 * stretch.ENTRIES})
     sequencer.run()
     return Due(TABLE.format("audit_span"), lambda: world.number(Span), 2)
+
+
+def count_newcomers(world: World) -> Due:
+    world.eraser.execute(MANY, {"organization": world.acme.pk, "entries": arrivals.KNOWN_LEAST})
+    sequencer.run()
+
+    def look() -> Any:
+        return world.number(Head, counted__gte=arrivals.KNOWN_LEAST)
+
+    return Due(TABLE.format("audit_head"), look, 1)
 
 
 def _two(world: World) -> list[Any]:
@@ -238,6 +249,7 @@ def expiring_tokens(world: World) -> Due:
 CASES = {
     "tasks.wake.sequence": sequence,
     "tasks.jobs.record.measure": measure,
+    "tasks.jobs.statistics.count_newcomers": count_newcomers,
     "tasks.jobs.leavers.scheduled_ends": scheduled_ends,
     "tasks.jobs.leavers.grace_ends": grace_ends,
     "tasks.jobs.leavers.retention_ends": retention_ends,
