@@ -20,6 +20,7 @@ from identity import csv_import, invitations
 from identity.errors import Refusal
 from identity.handing_out import refuse_more_than_own, refuse_stronger_roles
 from identity.models import Invitation, OutgoingMail
+from saml.models import Connection
 
 ADDRESSES_MAX: Final = 500
 _DAYS_DEFAULT: Final = 14
@@ -125,6 +126,7 @@ def create(visit: Visit) -> HttpResponse:
         "refused": refused,
         "invited": invited,
         "may_give": may_give,
+        "connected": Connection.objects.filter(organization=visit.organization, active=True).exists(),
     }
     bad = form.is_bound and not invited
     return page(visit, "invitation_create.html", {**shown, "multipart": True}, status=400 if bad else 200)

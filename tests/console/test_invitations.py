@@ -10,6 +10,7 @@ from identity import invitations, mail, tenancy
 from identity.models import Invitation, OutgoingMail
 from tests.conftest import SETUP, join
 from tests.console.conftest import entries, visit
+from tests.saml.door import connect
 
 PATH = "/o/acme/invitations/"
 
@@ -76,6 +77,14 @@ def test_what_is_wrong_is_said_beside_its_field(acme, ada, values, field):
     assert answer.status_code == 400
     assert answer.context["form"].errors.keys() == {field}
     assert all_of(Invitation, acme) == []
+
+
+def test_who_invites_before_a_connection_is_on_is_told_that_nobody_can_come(acme, ada):
+    client = visit(ada)
+    warned = b"Nobody who is invited can come in yet"
+    assert warned in client.get(f"{PATH}new").content
+    connect(acme)
+    assert warned not in client.get(f"{PATH}new").content
 
 
 def test_nobody_invites_with_a_role_beyond_their_own(acme):
