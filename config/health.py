@@ -16,6 +16,7 @@ from audit import sequencer
 from config import metrics as counters
 from config import servers
 from config.middleware import client_address
+from identity import secrets
 
 LAG_SECONDS_MAX: Final = 60.0
 
@@ -75,12 +76,14 @@ def migrations_waiting() -> int:
 
 
 def _prepared() -> dict[str, str]:
-    """Say how far migrations and sequencer are. Raises DatabaseError."""
+    """Say how migrations, keys and sequencer are. Raises DatabaseError."""
     if waiting := migrations_waiting():
         return {"migrations": f"{waiting} waiting"}
     lag = sequencer.lag_seconds()
     behind = f"{lag:.0f} seconds behind" if lag > LAG_SECONDS_MAX else servers.OK
-    return {"migrations": servers.OK, "sequencer": behind}
+    closed = secrets.unopened()
+    keys = f"{closed} organizations' keys do not open" if closed else servers.OK
+    return {"migrations": servers.OK, "keys": keys, "sequencer": behind}
 
 
 def _has_token(request: HttpRequest) -> bool:

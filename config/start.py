@@ -14,7 +14,9 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from audit.schema import EVERYWHERE_SETTING
 from config import clients, roles, suited
+from identity.master_keys import masters
 
 WAIT_SECONDS: Final = 30.0
 # For the headers of a request, and between two requests of a connection.
@@ -76,6 +78,7 @@ def check_database() -> None:
     try:
         when_it_answers("DATABASE_URL", partial(suited.refuse_unsuited, settings.DATABASE_URL))
         roles.refuse_powerful(settings.DATABASE_URL)
+        _refuse_other_keys(settings.DATABASE_URL)
     except (suited.UnsuitedError, roles.RoleError) as error:
         raise CommandError(str(error)) from error
 
@@ -124,6 +127,23 @@ def when_it_answers(setting: str, ask: Callable[[], None]) -> None:
 def become(command: list[str]) -> NoReturn:
     """Turn this process into another program."""
     os.execv(command[0], command)  # noqa: S606 - our own programs
+
+
+def _refuse_other_keys(url: str) -> None:
+    """Raise CommandError where our master keys open nothing of what is sealed there: they would seal what comes, beside it."""
+    with psycopg.connect(url, connect_timeout=suited.CONNECT_SECONDS) as connection:
+        connection.execute("SELECT set_config(%s, 'on', true)", [EVERYWHERE_SETTING])
+        try:
+            rows = connection.execute("SELECT DISTINCT master_key_id FROM identity_datakey").fetchall()
+        except psycopg.errors.UndefinedTable:
+            return  # not prepared: no news of ours
+    wrapped, known = {str(row[0]) for row in rows}, {master_id for master_id, _ in masters()}
+    if wrapped and not wrapped & known:
+        message = (
+            f"ROLLCALL_MASTER_KEY opens nothing of what is sealed in this database, which is under the master key {min(wrapped)}"
+            " (the first 16 digits of its SHA-256). Give that one, or if it was changed, name it in ROLLCALL_MASTER_KEYS_OLD."
+        )
+        raise CommandError(message)
 
 
 def _celery(app: str, part: str) -> list[str]:

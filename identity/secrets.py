@@ -4,8 +4,6 @@ AES-256-GCM (NIST SP 800-38D). The additional data names organization and place 
 moved elsewhere does not open. Layout: version byte ‖ 12-byte nonce ‖ ciphertext with tag.
 """
 
-import base64
-import hashlib
 import hmac
 import os
 import time
@@ -13,12 +11,12 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 from django.db import transaction
 
 from audit.events import Event
 from audit.record import Actor, Subject, record
 from identity import tenancy
+from identity.master_keys import masters
 from identity.models import DataKey
 
 _VERSION = b"\x01"
@@ -55,7 +53,7 @@ def rewrap(organization_id: UUID, *, actor: Actor) -> bool:
 
     What is sealed stays as it is: it is the data key that sealed it. Raises UnsealError if no known master key opens the data key.
     """
-    master_id, master = _masters()[0]
+    master_id, master = masters()[0]
     with tenancy.change(organization_id):
         row = DataKey.objects.select_for_update().filter(organization_id=organization_id).first()
         if row is None or row.master_key_id == master_id:
@@ -71,6 +69,13 @@ def rewrap(organization_id: UUID, *, actor: Actor) -> bool:
             changes={"master_key_id": [before, master_id]},
         )
     return True
+
+
+def unopened() -> int:
+    """Return how many organizations have a data key that is wrapped by a master key which nobody gave us."""
+    known = [master_id for master_id, _ in masters()]
+    with tenancy.everywhere("how many data keys do not open"):
+        return DataKey.objects.exclude(master_key_id__in=known).count()
 
 
 def forget() -> None:
@@ -93,7 +98,7 @@ def _read_data_key(organization_id: UUID) -> bytes:
     with tenancy.of(organization_id):
         row = DataKey.objects.filter(organization_id=organization_id).first()
         if row is None:
-            master_id, master = _masters()[0]
+            master_id, master = masters()[0]
             wrapped = _encrypt(master, organization_id.bytes, os.urandom(32))
             DataKey.objects.bulk_create(
                 [DataKey(organization_id=organization_id, master_key_id=master_id, wrapped=wrapped)],
@@ -106,21 +111,15 @@ def _read_data_key(organization_id: UUID) -> bytes:
 def _unwrap(row: DataKey) -> bytes:
     cached = (row.organization_id, bytes(row.wrapped))
     if cached not in _unwrapped:
-        masters = dict(_masters())
-        if row.master_key_id not in masters:
+        known = dict(masters())
+        if row.master_key_id not in known:
             message = (
                 f"The data key of organization {row.organization_id} is wrapped by master key {row.master_key_id},"
                 " which is neither ROLLCALL_MASTER_KEY nor among ROLLCALL_MASTER_KEYS_OLD."
             )
             raise UnsealError(message)
-        _unwrapped[cached] = _decrypt(masters[row.master_key_id], row.organization_id.bytes, cached[1])
+        _unwrapped[cached] = _decrypt(known[row.master_key_id], row.organization_id.bytes, cached[1])
     return _unwrapped[cached]
-
-
-def _masters() -> list[tuple[str, bytes]]:
-    keys = [settings.ROLLCALL_MASTER_KEY, *settings.ROLLCALL_MASTER_KEYS_OLD]
-    decoded = [key if isinstance(key, bytes) else base64.b64decode(key) for key in keys]
-    return [(hashlib.sha256(key).hexdigest()[:16], key) for key in decoded]
 
 
 def _encrypt(key: bytes, additional: bytes, plaintext: bytes) -> bytes:

@@ -1,11 +1,14 @@
 """Liveness, readiness and metrics say what is true."""
 
+import base64
+
 import pytest
 import redis
 from django.db import connection, connections
 
 from config.embedded import valkey
 from config.embedded.state import load_secrets
+from identity import secrets
 from identity.errors import UserNameTaken
 from tasks import broker
 from tests.conftest import join
@@ -24,7 +27,7 @@ def test_everything_is_ready(client):
     assert response.status_code == 200
     assert response.json() == {
         "ready": True,
-        "checks": {"database": "ok", "migrations": "ok", "sequencer": "ok", "broker": "ok"},
+        "checks": {"database": "ok", "migrations": "ok", "keys": "ok", "sequencer": "ok", "broker": "ok"},
     }
 
 
@@ -65,7 +68,13 @@ def test_a_database_that_takes_no_changes_is_not_ready_and_looked_for_anew(clien
         if path == "/metrics":
             assert b'rollcall_reachable{server="database"} 0.0' in response.content
         else:
-            checks = {"database": "takes no changes", "migrations": "ok", "sequencer": "ok", "broker": "ok"}
+            checks = {
+                "database": "takes no changes",
+                "migrations": "ok",
+                "keys": "ok",
+                "sequencer": "ok",
+                "broker": "ok",
+            }
             assert (response.status_code, response.json()["checks"]) == (503, checks)
         assert client.get("/readyz").status_code == 200  # on another connection
 
@@ -81,6 +90,18 @@ def test_a_dead_database_is_not_ready_but_alive(client):
         settings["PORT"] = port
     assert response.status_code == 503
     assert response.json()["checks"]["database"] == "unreachable"
+
+
+def test_keys_that_do_not_open_are_not_ready(client, acme, settings):
+    """With a master key that was lost on the way nobody signed in, and all probes said that it was well."""
+    secrets.seal(acme.pk, "here", b"something")
+    settings.ROLLCALL_MASTER_KEY = base64.b64encode(b"n" * 32).decode()
+    settings.ROLLCALL_MASTER_KEYS_OLD = []
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["checks"]["keys"]) == (
+        503,
+        "1 organizations' keys do not open",
+    )
 
 
 def test_a_waiting_migration_is_not_ready(client, eraser):
