@@ -18,7 +18,7 @@ from tests.console.conftest import entries, visit
 from tests.sync.test_plan_cost import gone_through
 
 PEOPLE = 3000
-SOME = 40
+SOME = 80
 # What a page shows, looks through and counts, and a few of everything else that there is.
 MOST = 10 * SOME
 THEM = """
@@ -58,7 +58,7 @@ TABLES = (
 
 @pytest.fixture
 def crowd(acme, ada, jane, eraser, monkeypatch):
-    """Give an organization of so many people, in one group, and a member with so many grants; a page may look through a fortieth."""
+    """Give an organization of so many people, in one group, and a member with so many grants; a page may look through few of them."""
     group = groups.create(acme, actor=SETUP, display_name="All")
     groups.create(acme, actor=SETUP, display_name="Nobody")
     client = visit(ada)
@@ -125,11 +125,11 @@ def most_gone_through(act):
 
 PAGES = [
     ("", "Overview"),
-    ("members/", "40+"),
+    ("members/", f"{SOME}+"),
     ("members/?state=suspended", "Person 100"),
     ("members/?q=p2999%40", "Begins with"),
     ("members/?q=%402999", "Nothing found so far"),
-    ("groups/", "40+"),
+    ("groups/", f"{SOME}+"),
     ("resources/", "a0050"),
     ("resources/?kind=asset", "a0050"),
     ("resources/?q=A2999", "Nothing found so far"),
@@ -147,9 +147,9 @@ def test_a_page_of_very_many_goes_through_few(crowd, jane):
     went = {}
     for address, says in (
         *PAGES,
-        (f"groups/{group.pk}/", "40+ members"),
-        (f"members/{jane.pk}/", "The first 20 of more than 40."),
-        (f"members/{jane.pk}/access", "40 are shown"),
+        (f"groups/{group.pk}/", f"{SOME}+ members"),
+        (f"members/{jane.pk}/", f"The first {SOME // 2} of more than {SOME}."),
+        (f"members/{jane.pk}/access", f"{SOME} are shown"),
         (f"members/{jane.pk}/timeline", "jane"),
     ):
         answer, most = most_gone_through(lambda address=address: client.get(f"/o/acme/{address}"))
@@ -162,7 +162,7 @@ def test_operators_see_how_many_are_in_a_large_organization_without_going_throug
     client = visit(opal)
     answer, most = most_gone_through(lambda: client.get("/organizations/?q=acme"))
     html = answer.content.decode()
-    assert re.findall(r'<td class="rc-number[^>]*>([^<]*)<', html) == ["40+", "40+"]
+    assert re.findall(r'<td class="rc-number[^>]*>([^<]*)<', html) == [f"{SOME}+", f"{SOME}+"]
     # Beside it, a small one is counted without looking for its people among those of the large one.
     _, beside = most_gone_through(lambda: client.get("/organizations/"))
     assert max(most, beside) <= MOST
