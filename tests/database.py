@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
@@ -125,38 +125,41 @@ def emptying(database) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-class Kept:
-    """What the tables hold at a moment, to be brought back into empty ones."""
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
-
-    def take(self) -> None:
-        """Keep every row that there is now, in temporary tables beside `empty_tables()`."""
-        inserts = []
-        for (table,) in self._connection.execute(_TABLES).fetchall():
-            names = {"table": sql.Identifier(table), "kept": sql.Identifier("pg_temp", f"kept_{table}")}
-            self._connection.execute(
-                sql.SQL("DROP TABLE IF EXISTS {kept}; CREATE TABLE {kept} AS TABLE {table}").format(**names)
-            )
-            if self._connection.execute(sql.SQL("SELECT 1 FROM {kept} LIMIT 1").format(**names)).fetchone():
-                inserts.append(
-                    sql.SQL("INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE {kept};").format(**names)
-                )
-        function = sql.SQL(
-            "CREATE OR REPLACE FUNCTION pg_temp.bring_back() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {} END $$"
-        )
-        self._connection.execute(function.format(sql.SQL(" ").join(inserts)))
-
-    def bring_back(self) -> None:
-        """Have these rows there again; no trigger fires."""
-        self._connection.execute("SELECT pg_temp.bring_back()")
-
-
 @pytest.fixture(scope="module")
-def kept(emptying) -> Kept:
-    """Keep, within a file, what a test has made, for the tests after it."""
-    return Kept(emptying)
+def keep(emptying) -> Iterator[Callable[[], Callable[[], None]]]:
+    """Give an act that keeps every row that there is, and returns the act that brings these back into empty tables, past every trigger.
+
+    For what many tests of a file begin with: the verbs that make it take a hundred times as long.
+    """
+    made: list[sql.Identifier] = []
+
+    def kept() -> Callable[[], None]:
+        turn, inserts = len(made), []
+        for (table,) in emptying.execute(_TABLES).fetchall():
+            if not emptying.execute(
+                sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))
+            ).fetchone()[0]:
+                continue
+            names = {
+                "table": sql.Identifier(table),
+                "copy": sql.Identifier("pg_temp", f"kept_{turn}_{table}"),
+            }
+            emptying.execute(sql.SQL("CREATE TABLE {copy} AS TABLE {table}").format(**names))
+            inserts.append(
+                sql.SQL("INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE {copy};").format(**names)
+            )
+            made.append(names["copy"])
+        act = sql.Identifier("pg_temp", f"bring_back_{turn}")
+        emptying.execute(
+            sql.SQL(
+                "CREATE OR REPLACE FUNCTION {}() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {} END $$"
+            ).format(act, sql.SQL(" ").join(inserts))
+        )
+        return lambda: emptying.execute(sql.SQL("SELECT {}()").format(act))
+
+    yield kept
+    for copy in made:
+        emptying.execute(sql.SQL("DROP TABLE {}").format(copy))
 
 
 @pytest.fixture(scope="session")

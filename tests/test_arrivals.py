@@ -1,5 +1,7 @@
 """Every order in which a person can arrive × both access models, through the real doors: one member, first permissions once."""
 
+from copy import deepcopy
+
 import pytest
 
 from audit.record import Actor
@@ -32,8 +34,9 @@ FIRST, _ = MODELS
 class Customer:
     """An organization with a source of first permissions at every door."""
 
-    def __init__(self, model, api, console):
-        self.api, self.console = api, console
+    api = console = None
+
+    def __init__(self, model):
         self.model = MODELS[model]
         self.organization = organizations.create(
             name="Customer", slug="customer", access_model=model, actor=SETUP
@@ -203,14 +206,30 @@ def _assertions(model, order):
     return [True] if model != FIRST and len(order) > 1 else [False, True]
 
 
+@pytest.fixture(scope="module")
+def customers():
+    """Give what the first test of each model has made, and how its rows come back."""
+    return {}
+
+
+@pytest.fixture
+def customer(db, keep, customers, model):
+    """Give a customer whom nobody has come to yet."""
+    if model in customers:
+        customers[model][0]()
+    else:
+        made = Customer(model)
+        customers[model] = keep(), made
+    return deepcopy(customers[model][1])
+
+
 @pytest.mark.parametrize(("model", "order", "asserting"), list(_cases()))
 def test_whatever_the_order_it_is_one_person_with_first_permissions_once(
-    db, request, settings, model, order, asserting
+    request, settings, customer, order, asserting
 ):
-    by_hand = any(door.startswith("hand") for door in order)
-    customer = Customer(
-        model, operator(settings), visit(request.getfixturevalue("opal")) if by_hand else None
-    )
+    customer.api = operator(settings)
+    if any(door.startswith("hand") for door in order):
+        customer.console = visit(request.getfixturevalue("opal"))
     customer.asserts = customer.model["assert"] if asserting else {}
     for door in order:
         getattr(customer, f"by_{door}")()

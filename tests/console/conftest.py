@@ -1,5 +1,6 @@
 """Visitors of the console, and one of everything to visit."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
@@ -215,23 +216,23 @@ def furnish(organization: Organization, prefix: str) -> Things:
 
 
 @pytest.fixture(scope="module")
-def made_before() -> list[tuple[Organization, Member, Things]]:
-    """Give what the first test of the file has made of the fixtures below."""
+def made_before() -> list[tuple[Callable[[], None], Organization, Member, Things]]:
+    """Give what the first test of the file has made of the fixtures below, and how its rows come back."""
     return []
 
 
 @pytest.fixture
-def furnished(request, db, kept, made_before) -> tuple[Organization, Member, Things] | None:
+def furnished(request, db, keep, made_before) -> tuple[Organization, Member, Things] | None:
     """Give acme, Ada and one of everything if the test asks for that: made once for a file, and brought back row by row."""
     if "things" not in request.fixturenames:
         return None
     if made_before:
-        kept.bring_back()
+        made_before[0][0]()
     else:
         acme = make_acme()
-        made_before.append((acme, make_ada(acme), furnish(acme, "acme")))
-        kept.take()
-    return deepcopy(made_before[0])
+        made = acme, make_ada(acme), furnish(acme, "acme")
+        made_before.append((keep(), *made))
+    return deepcopy(made_before[0][1:])
 
 
 @pytest.fixture
