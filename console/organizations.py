@@ -1,11 +1,12 @@
 """The organizations of this server, for operators, and the settings of one."""
 
 from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.db.models import Exists, OuterRef, Q
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from audit.record import Actor
@@ -15,11 +16,12 @@ from console.answers import SeeOther, done, page, refusals_in
 from console.forms import EditForm, Form
 from console.members import in_state
 from console.numbers import UpTo
-from console.paging import PAGE_ROWS, cut, decode, searched
+from console.paging import PAGE_ROWS, cut, decode, is_uuid, searched
 from identity import organizations, tenancy
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Domain, Member, Organization, Resource, Role
 from identity.profile import key_of
+from saml.models import Attempt
 from scim import bursts
 
 _GRANTS_MAX: Final = 300
@@ -107,6 +109,10 @@ def index(visit: Visit) -> HttpResponse:
     text = searched(query)
     key = decode(query.get("after", ""), 1)
     with tenancy.everywhere("an operator's list of organizations"):
+        if is_uuid(text) and (attempt := _referred_to(UUID(text))) is not None:
+            return HttpResponseRedirect(
+                reverse("sign_in_attempt", args=[attempt.organization.slug, attempt.pk])
+            )
         rows = Organization.objects.order_by("slug")
         if text:
             rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text) | _reached_by(text))
@@ -120,6 +126,11 @@ def index(visit: Visit) -> HttpResponse:
         with_people_held = set(held.values_list("organization_id", flat=True))
     listed = cut(query, found, lambda row: (row.slug,), begun=key is not None)
     return page(visit, "organizations.html", {"page": listed, "held": with_people_held, "q": text})
+
+
+def _referred_to(reference: UUID) -> Attempt | None:
+    """Return the sign-in whose reference somebody was shown when it was refused."""
+    return Attempt.objects.select_related("organization").filter(pk=reference).first()
 
 
 def _reached_by(text: str) -> Q:

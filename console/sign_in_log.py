@@ -6,12 +6,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from console.access import Visit
-from console.answers import page
+from console.answers import address, page
 from console.forms import Form
 from console.numbers import together, up_to
 from console.paging import PAGE_ROWS, decode, is_uuid, part
@@ -33,7 +33,7 @@ class FilterForm(Form):
         label="Person",
         required=False,
         max_length=sign_in_log.PERSON_CHARACTERS_MAX,
-        widget=forms.TextInput(attrs={"placeholder": "Part of the user name"}),
+        widget=forms.TextInput(attrs={"placeholder": "Part of the user name, or a reference"}),
     )
     connection = forms.ChoiceField(label="Through", required=False)
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
@@ -65,11 +65,13 @@ class FilterForm(Form):
 
 
 def index(visit: Visit) -> HttpResponse:
-    """List attempts, newest first; failed ones with the sentence that helps."""
+    """List attempts, newest first; failed ones with the sentence that helps. The reference that somebody was shown leads to the one."""
     query = visit.request.GET
     form = FilterForm(query, visit=visit)
     wanted = form.wanted()
     everything = Attempt.objects.filter(organization=visit.organization)
+    if is_uuid(wanted.person) and everything.filter(pk=UUID(wanted.person)).exists():
+        return HttpResponseRedirect(address(visit, "sign_in_attempt", attempt=UUID(wanted.person)))
     counts = [(name, up_to(everything.filter(outcome=name))) for name in OUTCOMES]
     place = _place(query.get("after", ""))
     found, following = sign_in_log.latest(visit.organization, wanted, PAGE_ROWS, place)

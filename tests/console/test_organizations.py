@@ -157,3 +157,14 @@ def test_operators_find_an_organization_by_what_somebody_knows_who_cannot_get_in
     html = visit(opal).get("/organizations/", {"q": known}).content.decode()
     assert "/acme<" in html
     assert "/globex<" not in html
+
+
+def test_the_reference_of_a_refused_sign_in_leads_to_it(things, ada, opal, gus):
+    reference = str(things.ids["attempt"])
+    there = address("sign_in_attempt", things)
+    for member, path, name in ((opal, "/organizations/", "q"), (ada, "/o/acme/sign-ins/", "person")):
+        client = visit(member)
+        assert client.get(path, {name: f" {reference} "})["Location"] == there
+        assert client.get(there).status_code == 200
+        assert client.get(path, {name: str(things.member.pk)}).status_code == 200
+    assert visit(gus).get("/o/globex/sign-ins/", {"person": reference}).status_code == 200
