@@ -13,6 +13,9 @@ from identity.two_times import DEPTH_MAX
 
 COLUMNS: Final = ("user_name", "display_name", "state", "kind", "id", "name", "permission", "origin", "since", "group")  # fmt: skip
 _PEOPLE_A_PAGE: Final = 500
+# Everybody who is given something is among the people: a full join finds no more than a left one, and is the one that PostgreSQL cannot do
+# by finding out for each of them anew what all of them are given, as it did where it expected one of them (docs/decisions/newcomers.md).
+# OFFSET is a fence: what somebody is given is looked up by their own key.
 _PAGE: Final = """
 WITH RECURSIVE people AS (
   SELECT id, user_name, display_name, state FROM identity_member
@@ -31,8 +34,9 @@ WITH RECURSIVE people AS (
   SELECT member_id, group_id, min(started_at) AS started_at FROM way GROUP BY member_id, group_id
 ), given AS (
   SELECT given.member_id, given.resource_id, given.permission, given.origin, given.started_at, '' AS through
-    FROM identity_grant given JOIN people ON people.id = given.member_id
-   WHERE given.organization_id = %(organization)s AND given.ended_at IS NULL
+    FROM people CROSS JOIN LATERAL (
+      SELECT * FROM identity_grant
+       WHERE organization_id = %(organization)s AND member_id = people.id AND ended_at IS NULL OFFSET 0) AS given
   UNION ALL
   SELECT within.member_id, mapped.resource_id, mapped.permission, 'group', GREATEST(mapped.started_at, within.started_at),
          grouping.display_name
@@ -44,7 +48,7 @@ WITH RECURSIVE people AS (
 SELECT people.id, people.user_name, people.display_name, people.state, kind.name, resource.key, resource.name, given.permission,
        given.origin, given.started_at, given.through
   FROM people
-  LEFT JOIN given ON given.member_id = people.id
+  FULL JOIN given ON given.member_id = people.id
   LEFT JOIN identity_resource resource ON resource.organization_id = %(organization)s AND resource.id = given.resource_id
   LEFT JOIN identity_kind kind ON kind.organization_id = %(organization)s AND kind.id = resource.kind_id
  ORDER BY people.id, kind.name, resource.key, given.permission, given.through
