@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Run one of Rollcall's commands: `python manage.py up` starts everything."""
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -21,6 +22,7 @@ WITHOUT_MODELS: Final = frozenset({"up", "serve", "work", "clock"})
 def main(arguments: list[str]) -> None:
     """Run the command, on the embedded servers when the environment names none."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    _write_utf8()
     from config import local
     from config.embedded import EmbeddedError
     from config.environment import SettingError
@@ -44,6 +46,14 @@ def main(arguments: list[str]) -> None:
         import_module(f"config.management.commands.{command}").Command().run_from_argv(arguments)
     else:
         execute_from_command_line(arguments)
+
+
+def _write_utf8() -> None:
+    """Write UTF-8 whatever the locale: in one of Latin letters an ellipsis would end us, and an export would not be read anywhere else."""
+    os.environ.setdefault("PYTHONUTF8", "1")  # for the processes that we start or become
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from config.environment import ROOT
 from tests.operations.machine import bare_environment
 
 
-def manage(data, *arguments):
+def manage(data, *arguments, **environment):
     return subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), *arguments],
-        env=bare_environment() | {"ROLLCALL_DATA": str(data)}, capture_output=True, text=True, check=False,
+        env=bare_environment() | {"ROLLCALL_DATA": str(data)} | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -29,3 +29,19 @@ def test_a_database_without_tables_is_no_traceback(tmp_path):
     assert ended.returncode == 1
     assert ended.stderr.startswith("CommandError: This database is not prepared")
     assert "manage.py up" in ended.stderr
+
+
+def test_what_a_locale_has_no_letters_for_is_written_all_the_same(tmp_path):
+    """`up` ended with its first line, which has an ellipsis, where the locale is ISO-8859-1."""
+    empty = tmp_path / "Łódź….jsonl"
+    empty.touch()
+    # As Python sets itself up in such a locale; it need not be installed.
+    ended = manage(
+        tmp_path, "rollcall", "verify", empty.with_suffix(".zip"), PYTHONIOENCODING="iso8859-1:strict"
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("CommandError: file: ")
+    empty.write_text("broken")
+    ended = manage(tmp_path, "rollcall", "verify", empty, PYTHONIOENCODING="iso8859-1:strict")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert f"{empty} is not in order." in ended.stdout
