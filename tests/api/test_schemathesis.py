@@ -8,7 +8,7 @@ from django.test import RequestFactory
 
 from identity import domains, sessions, tokens
 from identity.api.schema import Schema
-from tests.conftest import SETUP
+from tests.conftest import SETUP, join, make_acme, make_ada, scim_client
 
 OPENAPI = json.loads(Schema.as_view()(RequestFactory().get("/api/v1/schema")).render().content)
 OPERATIONS = [(method, path) for path, methods in OPENAPI["paths"].items() for method in methods]
@@ -20,9 +20,11 @@ def schema(made_up):
     return made_up.schema_of(OPENAPI)
 
 
-@pytest.fixture
-def there(acme, ada, jane, okta):
-    """Give the ids of what is there, as the addresses name them."""
+def make_ids():
+    """Make one of everything that an address names, and return the ids: by the names of parameters, and the tokens by whose they are."""
+    acme = make_acme()
+    make_ada(acme)
+    jane, okta = join(acme, "jane@acme.example", displayName="Jane Jones"), scim_client(acme, "okta")
     owned_by = {
         "directory": tokens.issue(okta.directory, actor=SETUP)[0].pk,
         "member": tokens.issue(jane, actor=SETUP, scopes=[])[0].pk,
@@ -34,6 +36,24 @@ def there(acme, ada, jane, okta):
         "session": sessions.start(jane, actor=SETUP)[0].pk,
         "domain": domains.claim(acme, "acme.example", actor=SETUP).pk,
     }
+    return owned_by, known
+
+
+@pytest.fixture(scope="module")
+def made_before():
+    """Give the ids that were made for the first operation, and how their rows come back."""
+    return []
+
+
+@pytest.fixture
+def there(db, keep, made_before):
+    """Give the ids of what is there, as the addresses name them."""
+    if made_before:
+        made_before[0]()
+    else:
+        ids = make_ids()
+        made_before.extend((keep(), *ids))
+    _, owned_by, known = made_before
 
     def named(parameters):
         token = next((owned_by[owner] for owner in owned_by if owner in parameters), None)
