@@ -99,9 +99,15 @@ def wheel_path(package: str) -> Path:
 
 
 def free_port() -> int:
-    """Ask the system for a loopback port that nobody listens on."""
+    """Ask the system for a loopback port that nobody listens on. Raises EmbeddedError where there is no such address."""
     with socket.socket() as probe:
-        probe.bind((LOCALHOST, 0))
+        try:
+            probe.bind((LOCALHOST, 0))
+        except OSError as error:
+            message = f"PostgreSQL and Valkey would listen on {LOCALHOST}, which this machine does not have: {error}."
+            raise EmbeddedError(
+                f"{message} Name servers of your own in DATABASE_URL and REDIS_URL."
+            ) from None
         port: int = probe.getsockname()[1]
         return port
 

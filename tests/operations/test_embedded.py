@@ -19,7 +19,7 @@ import pytest
 import redis
 
 from config import embedded
-from config.embedded import postgres, valkey
+from config.embedded import postgres, state, valkey
 from config.environment import ROOT
 from tests.waiting import eventually
 
@@ -130,6 +130,14 @@ def test_damaged_ports_are_chosen_anew(tmp_path, servers):
     (tmp_path / "ports.json").write_text("{")
     again = embedded.ensure(tmp_path, durable=False)
     write(again.superuser_url)
+
+
+def test_a_machine_without_the_loopback_address_is_told(tmp_path, monkeypatch):
+    """As one that knows IPv6 alone."""
+    monkeypatch.setattr(state, "LOCALHOST", "203.0.113.9")
+    with pytest.raises(embedded.EmbeddedError, match=r"does not have: .* DATABASE_URL and REDIS_URL"):
+        embedded.ensure(tmp_path, durable=False)
+    embedded.release(tmp_path)
 
 
 def test_the_last_process_that_leaves_stops_the_servers(tmp_path, servers):
