@@ -1,5 +1,7 @@
 """What only a browser can see: words that stay in their boxes, and links that are told from the words around them without their colour."""
 
+import re
+
 import pytest
 
 from tests.browser.conftest import signed_in
@@ -30,3 +32,18 @@ def test_a_link_among_the_words_of_a_receipt_is_underlined(chromium, server, acm
     )
     assert lines
     assert set(lines) == {"underline"}
+
+
+@pytest.mark.parametrize("path", ["record", "sign_ins", "overview"])
+def test_on_paper_times_are_written_in_full(chromium, server, acme, ada, path):
+    things = furnish(acme, "acme")
+    page = signed_in(chromium, server, ada).new_page()
+    page.goto(server + address(path, things))
+    page.emulate_media(media="print")
+    times = page.locator("main time[title]").evaluate_all(
+        "times => times.map(each => [getComputedStyle(each).fontSize, getComputedStyle(each, '::after').content])"
+    )
+    assert times
+    for size, printed in times:
+        assert size == "0px"
+        assert re.fullmatch(r'"\d+ \w{3} \d{4}, [\d:]{8} UTC"', printed)
