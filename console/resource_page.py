@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 
 from console.access import Visit
-from console.answers import page, refusals_in
+from console.answers import page
 from console.paging import PAGE_ROWS, cut, decode, is_uuid
 from console.then import time_form
 from identity import access
@@ -26,11 +26,10 @@ def one(visit: Visit, resource: UUID) -> HttpResponse:
     begun = is_uuid(after)
     holders: list[Holder] = []
     if not form.errors:
-        with refusals_in(form):
-            holders = access.who_has(
-                visit.organization, found.kind.name, found.key, at,
-                after=UUID(after) if begun else None, limit=PAGE_ROWS + 1,
-            )  # fmt: skip
+        holders = access.who_has(
+            visit.organization, found.kind.name, found.key, at,
+            after=UUID(after) if begun else None, limit=PAGE_ROWS + 1,
+        )  # fmt: skip
     # The ways of one person stand together, the shortest first (identity.access_sql.WHO).
     people = [list(ways) for _, ways in groupby(holders, key=lambda holder: holder.member_id)]
     values = {

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from django import forms
 from django.http import HttpResponse, QueryDict
+from django.utils import timezone
 
 from console.access import Visit
-from console.answers import page, refusals_in
+from console.answers import page
 from console.forms import Form
 from console.member_page import ROWS_MAX, ordered
 from console.members import find
@@ -26,10 +27,17 @@ class TimeForm(Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_FORMATS[0]),
     )  # fmt: skip
 
+    def clean_at(self) -> datetime | None:
+        """Refuse a time to come, in the page's own words."""
+        at: datetime | None = self.cleaned_data["at"]
+        at = at and at.replace(tzinfo=UTC)
+        if at is not None and at > timezone.now():
+            raise forms.ValidationError("This time has not come yet: choose one that has passed, in UTC.")
+        return at
+
     def asked(self) -> datetime | None:
         """Return the time, None for now."""
-        at: datetime | None = self.cleaned_data.get("at") if self.is_valid() else None
-        return at and at.replace(tzinfo=UTC)
+        return self.cleaned_data.get("at") if self.is_valid() else None
 
 
 def time_form(query: QueryDict) -> TimeForm:
@@ -41,10 +49,8 @@ def show(visit: Visit, member: UUID) -> HttpResponse:
     """Show what the person could touch at a time: nothing before one is chosen, since their own page tells about now."""
     found = find(visit, member)
     form = time_form(visit.request.GET)
-    at, had = form.asked(), None
-    if at is not None:
-        with refusals_in(form):
-            had = access.what_had(found, at)
+    at = form.asked()
+    had = access.what_had(found, at) if at is not None else None
     values = {
         "member": found,
         "form": form,

@@ -90,6 +90,7 @@ def test_a_time_that_cannot_be_asked_about_is_refused_beside_its_field(ada, jane
         answer = client.get(path, {"at": at})
         assert answer.status_code == 400
         assert answer.context["form"].errors["at"]
+        assert "`at`" not in answer.content.decode()
         assert "Nobody" not in answer.content.decode()
 
 
