@@ -40,8 +40,11 @@ class Turn:
 
     @property
     def kind(self) -> Kind:
-        """What it has in common with others; found out when somebody wants to know."""
-        if self._kind is None:
+        """What it has in common with others; found out when somebody wants to know, and anew until it is known whose it is.
+
+        After the start nobody is known: the first ones are, once they have a place and have shown their token.
+        """
+        if self._kind is None or self._kind[0] is None:
             self._kind = kind_of(self.environ, self._organization_of(self.environ))
         return self._kind
 
@@ -87,9 +90,7 @@ class Places:
             self._free.append(place)
             if held > SLOW_SECONDS or not self.pace.knows_none:
                 self.pace.held(turn.kind, held)
-            while self._waiting and self._free and (following := self._following(self._waiting)) is not None:
-                self._lend(following)
-                self._wake(following)
+            self._lend_on()
 
     def longer_than(self, seconds: float) -> int:
         """Return how many have had their place for longer."""
@@ -105,6 +106,8 @@ class Places:
         if not self._holding:
             return 0
         with self._lock:
+            # By now it may be known whose the others are that have the places.
+            self._lend_on()
             now = time.monotonic()
             late = [turn for turn in self._holding if now - turn.since > SLOW_SECONDS]
             for turn in late:
@@ -115,6 +118,11 @@ class Places:
             if len(late) >= self.number:
                 return sum(map(self._is_slow, self._holding)) + len(self._waiting)
             return sum(map(self._is_slow, (*self._holding, *self._waiting)))
+
+    def _lend_on(self) -> None:
+        while self._waiting and self._free and (following := self._following(self._waiting)) is not None:
+            self._lend(following)
+            self._wake(following)
 
     def _is_quiet(self) -> bool:
         """Tell whether everybody may have a place, so that nobody need be looked at."""

@@ -154,6 +154,24 @@ def test_nobody_waits_for_what_another_organization_asks_for_the_first_time():
         assert eventually(lambda: made.served[3:] == ["another of globex"])
 
 
+def test_whose_a_request_is_may_be_learnt_while_it_has_its_place():
+    """A process has just started, and knows nobody's token: who came first had all places, and whoever came then was one of them."""
+    genuine: dict[str, str] = {}
+    nobody_asks_anything: Any = [object() for _ in range(2)]
+    made = Places(nobody_asks_anything)
+    first, second = (
+        Turn({"token": token}, lambda environ: genuine.get(environ["token"])) for token in ("a", "b")
+    )
+    made.take(first)
+    with ThreadPoolExecutor() as pool:
+        taken = pool.submit(made.take, second)
+        assert eventually(lambda: second in made._waiting)
+        genuine["a"] = "acme"
+        # Whoever looks round for threads that are stuck sees it.
+        made.stuck()
+        assert taken.result(PATIENCE)
+
+
 def test_what_is_slow_waits_also_where_its_organization_has_no_place():
     with office(2) as made:
         made.is_slow(query="filter=slow", organization="globex")
