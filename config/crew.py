@@ -3,6 +3,13 @@
 granian makes threads as requests come faster than they are answered, and hands each request to any of them. Python runs one at a time;
 several that are quick spend a fifth of the processor on handing its lock and the caches to each other. So a thread that is one too many
 is held back once it has answered, and let go when it is needed. Why: docs/decisions/one-thread-at-work.md.
+
+Beside the one at work a thread is wanted (`Crew.spare`) for each that
+
+- waits for PostgreSQL for longer than a moment, or is about no request of a machine: `away` (`waits`, `at_work`)
+- waits for a body, the disk, or a lot that another one carries out: `resting` (`rests`), and for a while as many as rested at once
+- waits for a client for long, or is known as slow: `slow`, by the next look
+- has had its place for long: `long`, by the next look, as many as there are places
 """
 
 import threading

@@ -5,6 +5,10 @@ travels with the look-up of the token, and its answer waits in the `Caller`. The
 (`Caller.read`): exactly that statement is answered from there, any other one goes to PostgreSQL. Nothing but time depends on it: a view
 that foresees nothing is right as well. By the methods of `holds` the foreseen statement also locks its row, in a transaction that is
 opened before it.
+
+In this order: `dispatch` asks `shares` whether the request may go with others of its moment (`_together`, whose lot calls `_carried_out_by`
+for each, or `_alone` where that comes to nothing); alone it opens its `transaction`, `authenticate`s with what is `foreseen`, is `count`ed,
+and goes to `handler`, the method of its verb. `_answered` stands around either way and makes SCIM's errors of refusals.
 Why: docs/decisions/scim-door.md, docs/decisions/round-trips.md.
 """
 

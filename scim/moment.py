@@ -122,7 +122,7 @@ def _carry_out_as_one(lot: Sequence[Part]) -> None:
             except (ScimError, Refusal, ApartError) as refusal:
                 if done() != before:
                     raise
-                # Nothing was done for it, so nothing is to be taken back.
+                # Nothing was asked for it, nor is anybody to be let in or shut out for it: there is nothing to take back.
                 tenancy.connection.needs_rollback = False
                 part.refusal = None if isinstance(refusal, ApartError) else refusal
         if arriving:
