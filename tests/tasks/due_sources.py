@@ -79,7 +79,9 @@ def forget_plans(world: World) -> Due:
 
 
 def refresh_metadata(world: World) -> Due:
-    connections.create(world.acme, actor=SETUP, name="By address", idp_metadata_url=world.site.url)
+    connections.create(
+        world.acme, actor=SETUP, name="By address", idp_metadata_url=f"{world.site.root}/metadata"
+    )
     world.site.document = idp_metadata(IDP, more_signing=(key_pair("next"),))
     later = "UPDATE saml_metadatawatch SET due_at = now() - interval '1 second'"
     return Due(TABLE.format("saml_idpcertificate"), lambda: world.number(IdpCertificate), 2, later)
@@ -90,7 +92,10 @@ def _wanted(world: World, minutes: int) -> None:
         for _ in range(2):
             asked_at = timezone.now() - timedelta(minutes=minutes)
             MetadataFetch(
-                organization=world.acme, url=world.site.url, asked_at=asked_at, asked_by="member Ada"
+                organization=world.acme,
+                url=f"{world.site.root}/metadata",
+                asked_at=asked_at,
+                asked_by="member Ada",
             ).save(force_insert=True)
 
 
