@@ -26,6 +26,8 @@ _TYPES = {
     "own_time": "timestamptz",
     "number": "numeric",
 }
+# Nobody is without such a value.
+_OF_EVERYBODY = frozenset({"key", "own_time"})
 # Of the longest sorted text (scim.coercion.TEXT_CHARACTERS_MAX), each character written as six in JSON, in base64; and the rest.
 _CURSOR_CHARACTERS_MAX = 8 * 4096 + 1024
 _PARTS = 5
@@ -75,6 +77,13 @@ class Order:
             rest = f" OR {sql} IS NOT NULL" if self.descending else ""
             return f"(({sql} IS NULL AND {self.last} {than} %s){rest})", [key.id]
         given = f"%s::{_TYPES[self.column.held]}"
+        if self.column.held in _OF_EVERYBODY:
+            # An index can begin there.
+            return f"{sql} {than}= {given} AND ({sql} {than} {given} OR {self.last} {than} %s)", [
+                key.value,
+                key.value,
+                key.id,
+            ]
         rest = "" if self.descending else f" OR {sql} IS NULL"
         condition = f"({sql} {than} {given} OR ({sql} = {given} AND {self.last} {than} %s){rest})"
         return condition, [key.value, key.value, key.id]

@@ -7,7 +7,7 @@ Why: docs/decisions/scim-pages.md.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, TypeGuard
 from uuid import UUID
@@ -80,6 +80,9 @@ SELECT counted.total, page.place, page.value, page.last, {selected}
 # Of a filter that names one: nobody comes behind them, and their number is the total.
 _ALONE: Final = "SELECT NULL::bigint, 1::bigint, NULL::text, {last}, {alone}{source}"
 
+# Behind more rows than this the whole is sorted sooner than walked through.
+_LED_OFFSET_MAX: Final = 200_000
+
 # A page that is counted, and not full, tells the total by itself.
 _UNKNOWN: Final = "(SELECT count(*) FROM page) IN (0, {0})"
 
@@ -91,7 +94,8 @@ class Listing:
     `source` is FROM and WHERE, of organization and directory; `narrow` as much of it as gives the rows' `keys`, without the alias `wide`.
     `selected` is read of `joined`, beside which `page.row` and `page.external_id` are those keys. `kept` gives the SQL of a total that need
     not be counted, "" where it must be. `whole` is the source of the whole list in its own order, and `stretches` and `steps` are FROM and
-    WHERE of how that is divided; "" where the one is read like any other, and not divided. `alone` is `selected`, of `source` itself.
+    WHERE of how that is divided; "" where the one is read like any other, and not divided. `alone` is `selected`, of `source` itself. `led`
+    gives `source` such that an index leads to all rows in an order; "" where none does.
     """
 
     words: Vocabulary
@@ -106,6 +110,7 @@ class Listing:
     stretches: str = ""
     steps: str = ""
     alone: str = ""
+    led: Callable[[Order], str] = lambda _: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +167,14 @@ def _asked_of(listing: Listing, order: Order, wish: Wish, place: _Place) -> Stat
         condition, chosen = compiled(wish.tree, listing.words)
         sql = _ALONE.format(last=order.last, alone=listing.alone, source=f"{listing.source} AND {condition}")
         return Statement(sql, chosen, GENERIC)
-    source, chosen = _source(listing, wish, order.sql)
+    source, condition, chosen = _source(listing, wish, order.sql)
     if listing.whole and wish.tree is None and order.column is None:
         source = listing.whole
-    total, counted = _total(listing, wish, source, chosen, place)
+    total, counted = _total(listing, wish, source + condition, chosen, place)
+    if led := _led(listing, order, wish, place):
+        # The same id, of the table in whose order they come.
+        source, order = led, replace(order, last=f"{listing.wide}.id")
+    source += condition
     after, key = _behind(order, place)
     end = place.offset + wish.count
     remember, kept = "", []
@@ -200,14 +209,22 @@ def _names_one(tree: Filter | None) -> TypeGuard[Comparison]:
     return str(tree.path).lower() in _NAMES_OF_ONE
 
 
-def _source(listing: Listing, wish: Wish, order: str = "") -> tuple[str, list[Any]]:
+def _led(listing: Listing, order: Order, wish: Wish, place: _Place) -> str:
+    """Return the source along an index in the order that is wanted; "" where there is none, or the filter may have its own."""
+    is_about_it = isinstance(wish.tree, Comparison) and str(wish.tree.path).lower() == wish.sort_by.lower()
+    is_free = wish.tree is None or is_about_it
+    return listing.led(order) if is_free and place.offset <= _LED_OFFSET_MAX else ""
+
+
+def _source(listing: Listing, wish: Wish, order: str = "") -> tuple[str, str, list[Any]]:
+    """Return FROM and WHERE, what is added to them for the filter, and its parameters."""
     condition = ""
     chosen: list[Any] = []
     if wish.tree is not None:
         written, chosen = compiled(wish.tree, listing.words)
         condition = f" AND {written}"
     is_narrow = f"{listing.wide}." not in condition + order
-    return (listing.narrow if is_narrow else listing.source) + condition, chosen
+    return listing.narrow if is_narrow else listing.source, condition, chosen
 
 
 def _total(
@@ -223,7 +240,8 @@ def _total(
 
 
 def _counting(listing: Listing, wish: Wish) -> Statement:
-    return Statement(*_total(listing, wish, *_source(listing, wish), _Place()))
+    source, condition, chosen = _source(listing, wish)
+    return Statement(*_total(listing, wish, source + condition, chosen, _Place()))
 
 
 def question_of(kind: ResourceType, wish: Wish) -> str:

@@ -94,6 +94,47 @@ def test_what_clients_look_for_is_led_by_an_index(idp):
         }
 
 
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(
+    "asked",
+    ["sortBy=userName", "sortBy=meta.lastModified", 'sortBy=userName&filter=userName ge "p"',
+     'sortBy=meta.lastModified&filter=meta.lastModified gt "2020-01-01T00:00:00Z"'],
+)  # fmt: skip
+def test_a_page_of_a_sorted_list_looks_each_link_up(idp, asked, descending):
+    """Along the index of the order, and never through all links for each person, as for an organization that PostgreSQL did not know."""
+
+    def place(shown):
+        return (
+            shown["userName"] if "sortBy=userName" in asked else (shown["meta"]["lastModified"], shown["id"])
+        )
+
+    query = f"{asked}&sortOrder={'descending' if descending else 'ascending'}"
+    pages = [
+        idp.get(f"/Users?count=500&startIndex={start}").body["Resources"] for start in range(1, PEOPLE, 500)
+    ]
+    everybody = sorted((place(each) for page in pages for each in page), reverse=descending)
+    shown, cursor = [], ""
+    for _ in range(3):
+        nodes, _ = plan_of(idp, f"count=10&{query}&cursor={cursor}")
+        (link,) = [
+            node
+            for node in nodes
+            if node.get("Index Name", "").startswith("link_") and node["Plan Rows"] == 1
+        ]
+        assert link["Node Type"] in {"Index Scan", "Index Only Scan"}
+        assert "Materialize" not in {node["Node Type"] for node in nodes}
+        page = idp.get(f"/Users?count=10&{query}&cursor={cursor}").body
+        shown += page["Resources"]
+        cursor = page["nextCursor"]
+    assert [*map(place, shown)] == everybody[:30]
+    for start in (11, 1991):
+        page = idp.get(f"/Users?count=10&{query}&startIndex={start}").body
+        assert (page["totalResults"], [*map(place, page["Resources"])]) == (
+            PEOPLE,
+            everybody[start - 1 : start + 9],
+        )
+
+
 def test_people_of_a_bulk_are_found_one_by_one(idp):
     """Whom fifty newcomers mean, and the rows of fifty who are to be changed."""
     token = tokens.find(idp.secret).token
