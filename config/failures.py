@@ -1,5 +1,6 @@
 """What fails before or beside every view is answered in the words of whoever asked: SCIM's clients read no pages."""
 
+import re
 import sys
 from typing import Final
 
@@ -10,10 +11,15 @@ from django.views import defaults
 
 from config.middleware import source
 from identity.api.problems import CONTENT_TYPE, Answer
+from scim.address import base_url
 from scim.door import reply
 from scim.errors import Code, ScimError, of_crash
 
 _SCIM = "/scim/v2"
+# Where a client of SCIM goes whose base address has something wrong about it: /scim, /SCIM/V2, none of it, or no slash at its end.
+_MEANS_SCIM: Final = re.compile(
+    r"^(?i:/scim(?![^/]))|(?:Users|Groups|Bulk|Schemas|ResourceTypes|ServiceProviderConfigs?)(?:/|$)"
+)
 log = structlog.get_logger("rollcall.failures")
 # What PostgreSQL says where it is away, full or without connections, or takes no changes; without a code it was not reached.
 _AWAY: Final = ("", "08", "25", "53", "57")
@@ -29,6 +35,13 @@ def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(_SCIM):
         return _scim(ScimError(Code.MALFORMED))
     return defaults.bad_request(request, exception)
+
+
+def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer where nothing is: 404, with the base address to whoever means SCIM. Their product shows our sentence, and no page."""
+    if _MEANS_SCIM.search(request.path):
+        return _scim(ScimError(Code.NO_ENDPOINT, base=base_url()))
+    return defaults.page_not_found(request, exception)
 
 
 def crashed(request: HttpRequest) -> HttpResponse:

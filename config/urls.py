@@ -5,6 +5,7 @@ from django.urls import include, path
 from scim.discovery import Nowhere
 
 handler400 = "config.failures.malformed"
+handler404 = "config.failures.missing"
 handler500 = "config.failures.crashed"
 
 urlpatterns = [

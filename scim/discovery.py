@@ -61,7 +61,7 @@ class Nowhere(Door):
 
     def handler(self, request: HttpRequest) -> Any:  # noqa: ARG002 - as every Door's
         """Refuse any method alike."""
-        raise ScimError(Code.NO_ENDPOINT)
+        raise ScimError(Code.NO_ENDPOINT, base=base_url())
 
 
 def service_provider_config(base: str) -> dict[str, Any]:

@@ -184,7 +184,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.CURSOR_WRONG: Kind(400, "invalidCursor", "The cursor cannot be read; start again without one."),
     # What is there
     Code.NOT_FOUND: Kind(404, None, "No such {what} in this directory."),
-    Code.NO_ENDPOINT: Kind(404, None, "There is nothing at this address; the base address ends with /scim/v2."),
+    Code.NO_ENDPOINT: Kind(404, None, "There is nothing at this address; the base address is {base}, with nothing behind it."),
     Code.METHOD: Kind(405, None, "{method} is not possible here."),
     Code.VERSION_CHANGED: Kind(412, None, "The resource has changed meanwhile; read it again."),
     Code.USER_NAME_TAKEN: Kind(409, "uniqueness", "Another person here already has this userName."),

@@ -6,7 +6,8 @@ from scim import bulk, discovery, documentation, governance, group_members, grou
 
 app_name = "scim"
 
-_ID = r"(?P<resource_id>[^/]+)"
+# No id is called so: it is a base address that was given with /Users behind it.
+_ID = r"(?P<resource_id>(?!(?:Users|Groups|Bulk|Schemas|ResourceTypes|ServiceProviderConfig)(?:/|$))[^/]+)"
 _NAME = r"(?P<name>[^/]+)"
 
 urlpatterns = [

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client, RequestFactory
 
 from config.scim_wsgi import ScimFirst
+from scim.address import base_url
 from tests.scim.talk import Scim
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -28,6 +29,24 @@ def test_scim_answers_have_what_machines_need_and_nothing_of_pages(okta):
 @pytest.mark.parametrize("path", ["/scim/v3/Users", "/sign-in"])
 def test_every_other_address_goes_the_way_of_pages(acme, path):
     assert "Content-Security-Policy" in Client().get(path).headers
+
+
+def test_a_wrong_base_address_is_told_the_right_one_in_words_that_its_client_reads():
+    client = Client(enforce_csrf_checks=True)
+    said = f"There is nothing at this address; the base address is {base_url()}, with nothing behind it. [no_endpoint]"
+    for path in (
+        "/Users",
+        "/Groups/x",
+        "/scim",
+        "/scim/ServiceProviderConfig",
+        "/SCIM/V2/users",
+        "/scim/v2Users",
+    ):
+        for answer in (client.get(path), client.post(path)):
+            assert (answer.status_code, answer.json()["detail"]) == (404, said)
+            assert answer.headers["Content-Type"] == "application/scim+json"
+    for path in ("/users", "/o/acme/groups/0/", "/scimitar"):
+        assert client.get(path).headers["Content-Type"] == "text/html; charset=utf-8"
 
 
 def test_transport_security_is_said_where_the_transport_is_secure(okta, settings):

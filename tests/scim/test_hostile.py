@@ -251,7 +251,9 @@ def test_what_django_refuses_and_what_crashes_is_answered_in_scims_form(idp, mon
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", ["/nothing", "/Users/x/y", "/userss", "/Bulk/x"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/Users/x/y", "/userss", "/Bulk/x", "/Users/Users", "/Groups/Users/x"]
+)
 def test_other_addresses_answer_in_scims_form(idp, method, path):
     answer = idp.send(method, path)
     assert (answer.status, answer.code) == (404, "no_endpoint")
