@@ -1,6 +1,7 @@
 """Bearer tokens: shown once, kept as a prefix to find them by and a digest to compare."""
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ from identity.roles import CAPABILITIES
 _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32
 _LENGTH_MAX = 200
+# As `issue` makes them: whose, the part it is found by, and the secret in URL-safe base64.
+_SHAPE = re.compile(rf"rc[dm]_[0-9a-f]{{{_PREFIX_LENGTH}}}_[A-Za-z0-9_-]{{43}}")
 _AGE_DAYS_DEFAULT = 365
 _OVERLAP_MAX = timedelta(days=30)
 _USE_NOTED_EVERY = timedelta(minutes=1)
@@ -231,6 +234,11 @@ def find(secret: str, asking: Statement | None = None) -> Found | None:
             _organizations.clear()
         _organizations[head] = token.organization_id
     return Found(token, token.organization, _refusal(token), answer)
+
+
+def is_whole(secret: str) -> bool:
+    """Tell whether a secret looks like one that we issue, with nothing cut off and nothing added when it was copied."""
+    return _SHAPE.fullmatch(secret) is not None
 
 
 def organization_of(secret: str) -> UUID | None:

@@ -86,7 +86,7 @@ class RefusedTokenError(ScimError):
 def directory(request: HttpRequest, asking: Statement | None = None) -> Caller:
     """Return the directory whose token was sent, with the answer to what is asked with it.
 
-    ScimError token_missing, token_unknown; RefusedTokenError where the token is known.
+    ScimError token_missing, token_shape, token_unknown; RefusedTokenError where the token is known.
     """
     found = _found(request, asking)
     if found.token.directory is None or tokens.SCIM_SCOPE not in found.token.scopes:
@@ -110,13 +110,16 @@ def person(request: HttpRequest) -> Person:
 
 
 def _found(request: HttpRequest, asking: Statement | None = None) -> tokens.Found:
-    """Return the token that was sent. ScimError token_missing, token_unknown; RefusedTokenError for one that is good no longer."""
+    """Return the token that was sent.
+
+    ScimError token_missing, token_shape, token_unknown; RefusedTokenError for one that is good no longer.
+    """
     secret = credential.sent(request)
     if not secret:
         raise ScimError(Code.TOKEN_MISSING, _CHALLENGE)
     found = tokens.find(secret, asking)
     if found is None:
-        raise ScimError(Code.TOKEN_UNKNOWN, _REJECTED)
+        raise ScimError(Code.TOKEN_UNKNOWN if tokens.is_whole(secret) else Code.TOKEN_SHAPE, _REJECTED)
     if found.refusal:
         raise RefusedTokenError(_CODES[found.refusal], found)
     return found

@@ -79,7 +79,7 @@ class Door(View):
             return answered.response
 
     def authenticate(self, request: HttpRequest, named: dict[str, Any]) -> Caller | Person:
-        """Return who calls. ScimError token_missing, token_unknown; RefusedTokenError."""
+        """Return who calls. ScimError token_missing, token_shape, token_unknown; RefusedTokenError."""
         if self.shared is not None:
             return authentication.directory(request, self.shared.asked)
         asking = None

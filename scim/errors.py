@@ -37,6 +37,7 @@ class Code(StrEnum):
     """The stable codes, as clients and the record see them."""
 
     TOKEN_MISSING = "token_missing"  # noqa: S105 - a code
+    TOKEN_SHAPE = "token_shape"  # noqa: S105 - a code
     TOKEN_UNKNOWN = "token_unknown"  # noqa: S105 - a code
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a code
@@ -123,6 +124,7 @@ class Code(StrEnum):
 CATALOGUE: dict[Code, Kind] = {
     # Who is asking
     Code.TOKEN_MISSING: Kind(401, None, "Send the directory's token as “Authorization: Bearer …”, or as the password of HTTP Basic."),
+    Code.TOKEN_SHAPE: Kind(401, None, "This is no whole token: it begins with rcd_ and has 60 characters, no word before; paste it again."),
     Code.TOKEN_UNKNOWN: Kind(401, None, "This token is not known here; make a new one in Rollcall and paste it again."),
     Code.TOKEN_EXPIRED: Kind(401, None, "This token has expired; make a new one in Rollcall and paste it again."),
     Code.TOKEN_REVOKED: Kind(401, None, "This token was revoked; make a new one in Rollcall and paste it again."),

@@ -29,8 +29,9 @@ ADDRESSES = [
 @pytest.mark.parametrize("path", ADDRESSES)
 @pytest.mark.parametrize(
     ("header", "code"),
-    [("", "token_missing"), ("Token x", "token_missing"), ("Bearer ", "token_missing"), ("Bearer rcd_0123456789ab_x", "token_unknown"),
-     ("Bearer é" + "x" * 5000, "token_unknown"), ("Basic eDp5", "token_unknown"), ("Basic eDo=", "token_missing"),
+    [("", "token_missing"), ("Token x", "token_missing"), ("Bearer ", "token_missing"),
+     ("Bearer rcd_0123456789ab_" + "x" * 43, "token_unknown"), ("Bearer é" + "x" * 5000, "token_shape"), ("Basic eDp5", "token_shape"),
+     ("Basic eDo=", "token_missing"),
      ("Basic eA==", "token_missing"), ("Basic !", "token_missing"), ("Basic /w==", "token_missing"),
      ("Basic eDpyY2RfAABhYmNkZWZnaGlqX3g=", "token_missing")],
 )  # fmt: skip
@@ -93,9 +94,18 @@ def test_a_password_is_refused_as_the_token_would_be(acme, okta, ada):
     _, own = tokens.issue(ada, actor=SETUP, scopes=["members.read"])
     assert Scim("").get("/Users", Authorization=basic(own)).code == "token_scope"
     stranger = Scim("").get("/Users", Authorization=basic(okta.secret + "x"))
-    assert (stranger.status, stranger.code) == (401, "token_unknown")
+    assert (stranger.status, stranger.code) == (401, "token_shape")
     # A browser that were asked would keep the password, and send it for anybody's page.
     assert stranger.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_token_that_was_not_copied_as_it_is_says_so(okta):
+    said = "This is no whole token: it begins with rcd_ and has 60 characters,"
+    assert (okta.secret[:4], len(okta.secret)) == ("rcd_", 60)
+    for pasted in (okta.secret[:-1], okta.secret[4:], f"Bearer {okta.secret}", f'"{okta.secret}"'):
+        answer = Scim(pasted).get("/Users")
+        assert (answer.status, answer.code) == (401, "token_shape")
+        assert answer.body["detail"].startswith(said)
 
 
 def test_a_members_own_token_is_not_a_directory(acme, ada):

@@ -229,6 +229,7 @@ def test_advice_is_given_for_codes_and_products_that_exist(code):
 SAYS_ALL = {
     *(
         "token_missing",
+        "token_shape",
         "token_unknown",
         "token_scope",
         "organization_suspended",
