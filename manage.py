@@ -9,11 +9,11 @@ from typing import Final
 
 # These never speak to a database, or (up) start it themselves when they are sure to run.
 WITHOUT_DATABASE: Final = frozenset(
-    {"help", "--help", "--version", "check", "collectstatic", "makemigrations", "spectacular", "up"}
+    {"--version", "check", "collectstatic", "makemigrations", "spectacular", "up"}
     | {"serve", "work", "clock"}
 )
-# The same of single subcommands.
-SUBCOMMANDS_WITHOUT_DATABASE: Final = (["rollcall", "verify"], ["rollcall", "schema"])
+# Neither do these, and no setting changes what they do: whoever runs them may have none.
+SUBCOMMANDS_WITHOUT_SETTINGS: Final = (["rollcall", "verify"], ["rollcall", "schema"])
 HELP: Final = frozenset({"-h", "--help"})
 # These need settings and no models; leaving Django's second of loading out makes every start shorter.
 WITHOUT_MODELS: Final = frozenset({"up", "serve", "work", "clock"})
@@ -29,13 +29,12 @@ def main(arguments: list[str]) -> None:
     from config.roles import RoleError
 
     command = arguments[1] if len(arguments) > 1 else "help"
+    asks_help = command == "help" or not HELP.isdisjoint(arguments)
     try:
-        without = (
-            command in WITHOUT_DATABASE
-            or arguments[1:3] in SUBCOMMANDS_WITHOUT_DATABASE
-            or not HELP.isdisjoint(arguments)
-        )
-        local.use(command, arguments[2:], start_servers=not without)
+        if asks_help or arguments[1:3] in SUBCOMMANDS_WITHOUT_SETTINGS:
+            local.use_nothing()
+        else:
+            local.use(command, arguments[2:], start_servers=command not in WITHOUT_DATABASE)
         from django.conf import settings
         from django.core.management import execute_from_command_line
 

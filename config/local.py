@@ -6,6 +6,7 @@ themselves: started without their settings they stop, unless the supervisor hand
 """
 
 import argparse
+import base64
 import os
 from typing import Final
 
@@ -13,11 +14,21 @@ import psycopg
 
 from config import embedded, roles
 from config.embedded.state import load_secrets
-from config.environment import SettingError, data_directory
+from config.environment import MASTER_KEY_BYTES, SettingError, data_directory
 
 _PORT_MAX: Final = 65_535
 # What compose.yml runs: a forgotten DATABASE_URL must stop these, and not turn them into a developer's machine.
 PRODUCTION: Final = frozenset({"prepare_database", "serve", "work", "clock"})
+
+# Nothing is made, kept or called with them.
+_NOTHING: Final = {
+    "ROLLCALL_PUBLIC_URL": "https://nothing.invalid",
+    "ROLLCALL_SECRET_KEY": "of-commands-that-need-no-settings",
+    "ROLLCALL_MASTER_KEY": base64.b64encode(bytes(MASTER_KEY_BYTES)).decode(),
+    "DATABASE_URL": "postgresql://nobody:nothing@nothing.invalid/nothing",
+    "DATABASE_OWNER_URL": "postgresql://nobody:nothing@nothing.invalid/nothing",
+    "REDIS_URL": "redis://nothing.invalid",
+}
 
 
 def use(command: str, arguments: list[str], *, start_servers: bool) -> None:
@@ -34,6 +45,14 @@ def use(command: str, arguments: list[str], *, start_servers: bool) -> None:
         embedded.ensure(data_directory())
     if command in {"up", "prepare_database"}:
         split_roles()
+
+
+def use_nothing() -> None:
+    """Give the settings values that name nothing: whoever reads a command's help, or checks a file, may have none or wrong ones."""
+    for name in list(os.environ):
+        if name.startswith(("DATABASE_", "REDIS_", "EMAIL_", "ROLLCALL_")):
+            del os.environ[name]
+    os.environ.update(_NOTHING)
 
 
 def split_roles() -> None:

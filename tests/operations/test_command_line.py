@@ -16,12 +16,20 @@ def manage(data, *arguments, **environment):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", [("rollcall", "export", "--help"), ("rollcall", "schema")])
-def test_what_needs_no_database_starts_none(tmp_path, arguments):
-    ended = manage(tmp_path, *arguments)
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("serve", "--help"), "--bind"),
+        (("rollcall", "export", "-h"), "file"),
+        (("rollcall", "schema"), "https://json-schema.org/"),
+    ],
+)
+def test_what_needs_no_settings_reads_none_and_starts_nothing(tmp_path, arguments, said):
+    """`serve --help` wanted five settings first, and an image for production said to none of its commands what it takes."""
+    ended = manage(tmp_path / "none", *arguments, ROLLCALL_DEBUG="wrong", DATABASE_URL="postgresql://wrong")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout
-    assert not (tmp_path / "postgres").exists()
+    assert said in ended.stdout
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_database_without_tables_is_no_traceback(tmp_path):

@@ -4,14 +4,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import psycopg
 import pytest
 
 from config import embedded
-from config.environment import ROOT
 from tests.operations.machine import Machine, bare_environment, gone, wait_for
 from tests.waiting import PATIENCE
 
@@ -204,11 +202,3 @@ def test_ctrl_c_while_postgresql_is_made_says_so_and_the_next_start_goes_on(tmp_
     )
     assert fresh.process.returncode == 0
     assert not embedded.running(fresh.data)
-
-
-def test_help_names_the_options():
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "up", "--help"],
-        env=bare_environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert all(option in result.stdout for option in ("--port", "--bind", "--empty", "--data"))
