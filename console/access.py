@@ -27,12 +27,12 @@ from django.views.decorators.cache import never_cache
 from audit.record import Actor
 from identity import bundles, conflicts, operators, roles, tenancy
 from identity.browser import awaiting_of, session_of
+from identity.handing_out import OPERATOR
 from identity.models import Member, Organization, Session
 from identity.outside import Outside
 from identity.sessions import EXTENSION_OFFERED
 
 SIGNED_IN: Final = "signed in"
-OPERATOR: Final = "operator"
 ANY_CAPABILITY: Final = "any capability"
 
 # Page (the name of its URL) → capability of identity.roles, several of which all are needed, or one of the three words above.
@@ -195,8 +195,6 @@ class Visit:
     def may(self, page: str) -> bool:
         """Tell whether the page of that name opens for this visit."""
         need = NEEDS[page]
-        if need == OPERATOR:
-            return self.operator
         if isinstance(need, tuple):
             return self.capabilities.issuperset(need)
         return (
@@ -264,7 +262,8 @@ def _visit(request: HttpRequest, session: Session, slug: str) -> Visit:
         organization = _organization(slug)
     else:
         raise Http404
-    capabilities = frozenset(roles.CAPABILITIES) if operator else roles.capabilities_of(member)
+    everything = frozenset({*roles.CAPABILITIES, OPERATOR})
+    capabilities = everything if operator else roles.capabilities_of(member)
     return Visit(request, session, organization, operator, capabilities)
 
 

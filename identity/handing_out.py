@@ -7,11 +7,17 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 from uuid import UUID
 
+from django.db.models import Q
+
 from identity import tenancy
 from identity.access_sql import ROLES_BROUGHT
 from identity.errors import Forbidden
 from identity.models import Member, Organization, Role, RoleAssignment
+from identity.roles import ADMINISTRATOR
 
+# Stands among the capabilities of whoever runs the whole server. No role names it:
+# the administrator's of the operating organization brings it.
+OPERATOR: Final = "operator"
 STRONGER: Final = "This member may do more than you: ask somebody who may do as much to change how they are known or get in."
 
 
@@ -35,10 +41,11 @@ def refuse_stronger_roles(
 ) -> None:
     """Raise Forbidden where one of the roles holds a capability that the holder lacks. Unknown names are the verb's to refuse."""
     with tenancy.of(organization):
-        held = Role.objects.filter(organization=organization, name__in=list(names)).values_list(
-            "capabilities", flat=True
-        )
-        refuse_more_than_own(holder, {capability for row in held for capability in row}, field)
+        held = Role.objects.filter(organization=organization, name__in=list(names))
+        brought = {capability for role in held for capability in role.capabilities}
+        if organization.is_operating and any(role.name == ADMINISTRATOR for role in held):
+            brought.add(OPERATOR)
+        refuse_more_than_own(holder, brought, field)
 
 
 def refuse_stronger_person(holder: Holder, member: Member, field: str = "") -> None:
@@ -54,12 +61,10 @@ def stronger_people(holder: Holder, organization_id: UUID, members: Iterable[UUI
     """Return which of the members have a role of their own or by a group, dormant or not, with a capability that the holder lacks."""
     wanted = list(members)
     with tenancy.of(organization_id):
-        roles = Role.objects.filter(organization=organization_id)
-        names = list(
-            roles.exclude(capabilities__contained_by=sorted(holder.capabilities)).values_list(
-                "name", flat=True
-            )
-        )
+        beyond = ~Q(capabilities__contained_by=sorted(holder.capabilities))
+        if OPERATOR not in holder.capabilities:
+            beyond |= Q(organization__is_operating=True, name=ADMINISTRATOR)
+        names = list(Role.objects.filter(beyond, organization=organization_id).values_list("name", flat=True))
         if not names or not wanted:
             return set()
         own = RoleAssignment.objects.filter(

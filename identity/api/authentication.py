@@ -13,10 +13,9 @@ from rest_framework.request import Request
 
 from audit.record import Actor
 from identity import browser, operators, roles, tokens
+from identity.handing_out import OPERATOR
 from identity.models import Member, Organization, Token
 
-# Stands among the capabilities of whoever runs the whole server.
-OPERATOR: Final = "operator"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _WHY_REFUSED: Final = {
     "revoked": "This token is revoked.",

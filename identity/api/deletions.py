@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import deletions, organizations, tenancy
-from identity.api.authentication import OPERATOR
 from identity.api.organization import OrganizationView
 from identity.api.organizations import ShownOrganization
 from identity.api.shapes import Moment, Reason, Strict, Text
 from identity.api.view import ApiView, describe
 from identity.errors import NotFound
+from identity.handing_out import OPERATOR
 from identity.models import Deletion
 
 

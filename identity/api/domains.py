@@ -8,11 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import domain_proofs, domains, tenancy
-from identity.api.authentication import OPERATOR
 from identity.api.organization import OrganizationView
 from identity.api.shapes import Flag, Strict, Text
 from identity.api.view import describe
 from identity.dns_lookup import Answer
+from identity.handing_out import OPERATOR
 from identity.models import Domain
 from identity.outside import Outcome, Outside
 

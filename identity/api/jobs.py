@@ -7,8 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import jobs
-from identity.api.authentication import OPERATOR
 from identity.api.view import ApiView, describe
+from identity.handing_out import OPERATOR
 
 
 class ShownRun(serializers.Serializer[Any]):

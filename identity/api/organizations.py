@@ -8,12 +8,11 @@ from rest_framework.response import Response
 
 from identity import organizations, tenancy
 from identity.api.access_shapes import FirstPermissions
-from identity.api.authentication import OPERATOR
 from identity.api.organization import OrganizationView
 from identity.api.permissions import ANYBODY
 from identity.api.shapes import Flag, Strict, Text, Whole
 from identity.api.view import ApiView, describe
-from identity.handing_out import refuse_stronger_roles
+from identity.handing_out import OPERATOR, refuse_stronger_roles
 from identity.models import Organization
 
 

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Protocol
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from identity.api.authentication import OPERATOR, Caller, Unauthenticated, caller_of
+from identity.api.authentication import Caller, Unauthenticated, caller_of
 from identity.errors import Forbidden
+from identity.handing_out import OPERATOR
 
 ANYBODY: tuple[str, ...] = ()
 

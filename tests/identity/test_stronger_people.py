@@ -151,3 +151,20 @@ def test_a_directory_names_nobody_it_does_not_own(acme, ada, okta):
     operation = {"op": "replace", "path": "userName", "value": "evil@acme.example"}
     assert scim.patch(f"/Users/{ada.pk}", operation).status == 404
     assert as_it_was(ada)
+
+
+def test_every_capability_without_the_administrators_role_makes_no_operator(opal):
+    """Whoever held them all made themselves one: they gave themselves the role, issued a token as an operator, or took their address."""
+    roles.define(opal.organization, name="everything", capabilities=list(roles.CAPABILITIES), actor=SETUP)
+    near = join(opal.organization, "near@rollcall.example", role="everything")
+    there = "/organizations/operators/members"
+    ways = [
+        ("put", f"{there}/{near.pk}/roles", {"roles": ["organization_admin"]}),
+        ("post", there, {"user_name": "new@rollcall.example", "roles": ["organization_admin"]}),
+        ("post", f"{there}/{opal.pk}/tokens", {"scopes": []}),
+        ("patch", f"{there}/{opal.pk}", {"email": "near@rollcall.example"}),
+        ("delete", f"{there}/{opal.pk}/second-factor"),
+    ]
+    for caller, refused in ((near, True), (opal, False)):
+        answered = [getattr(token_of(caller), method)(*call).status_code for method, *call in ways]
+        assert [status == 403 for status in answered] == [refused] * len(ways)
