@@ -4,21 +4,20 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from console import passwords
 from console.access import Visit
-from console.answers import page, refusals_in
+from console.answers import page, refuse
 from console.forms import Form
 from console.members import find
-from identity import operators, password_links
+from identity import password_links, sign_on
 from identity.errors import Forbidden, Invalid, NotFound
-from identity.handing_out import refuse_stronger_person
+from identity.models import Member
 from identity.passwords import CHARACTERS_MIN
 
 _LENGTH_MAX: Final = 1024
@@ -49,36 +48,44 @@ class NewPasswordForm(Form):
 def make(visit: Visit, member: UUID) -> HttpResponse:
     """Show a new link, this once. Nobody opens the way to more than they may do themselves."""
     found = find(visit, member)
-    if operators.is_operator(found) and not visit.operator:
-        raise PermissionDenied(_STRONGER)
     try:
-        refuse_stronger_person(visit, found)
-        link = password_links.make(found, actor=visit.actor)
+        link = password_links.make(found, actor=visit.actor, holder=visit)
     except Forbidden as refusal:
         raise PermissionDenied(_STRONGER) from refusal
     except Invalid as refusal:
         raise PermissionDenied(refusal.message) from refusal
-    url = f"{settings.ROLLCALL_PUBLIC_URL}{reverse('password_link', args=[link])}"
-    return page(
-        visit, "password_link_made.html", {"member": found, "url": url, "hours": password_links.HOURS}
-    )
+    closed = bool(sign_on.password_refusal(found))
+    values = {"member": found, "url": link.url, "hours": password_links.HOURS, "closed": closed}
+    return page(visit, "password_link_made.html", values)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def follow(request: HttpRequest, link: str) -> HttpResponse:
     """Let whoever has the link set the password, once."""
-    values: dict[str, Any] = {"plain_title": "Set your password"}
-    try:
-        member = password_links.follow(link)
-    except NotFound as refusal:
-        return render(
-            request, "console/password_link_gone.html", {**values, "why": refusal.message}, status=404
-        )
     form = NewPasswordForm(request.POST if request.method == "POST" else None)
-    values |= {"member": member, "form": form}
-    if form.is_valid():
-        with refusals_in(form):
+    values: dict[str, Any] = {"plain_title": "Set your password", "form": form}
+    try:
+        values["member"] = password_links.follow(link)
+        if form.is_valid():
             password_links.use(link, form.cleaned_data["password"])
             return render(request, "console/password_link_done.html", values)
+    except Invalid as refusal:
+        refuse(form, refusal)
+    except password_links.Used as refusal:
+        values |= {"member": refusal.member, "why": refusal.message}
+        is_same = form.is_valid() and _is_set(refusal.member, form.cleaned_data["password"])
+        name, status = ("done", 200) if is_same else ("gone", 404)
+        return render(request, f"console/password_link_{name}.html", values, status=status)
+    except NotFound as refusal:
+        values["why"] = refusal.message
+        return render(request, "console/password_link_gone.html", values, status=404)
     return render(request, "console/password_link.html", values, status=400 if form.is_bound else 200)
+
+
+def _is_set(member: Member, password: str) -> bool:
+    """Tell whether this is the member's password by now: a form that was sent twice did what it says. A try at the door like any other."""
+    try:
+        return passwords.confirm(member, password, at="password_link")
+    except passwords.SignInRefused:
+        return False

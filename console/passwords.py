@@ -55,14 +55,14 @@ def enter(user_name: str, password: str, slug: str = "") -> tuple[Session, str]:
     raise SignInRefused(reason)
 
 
-def confirm(member: Member, password: str) -> bool:
-    """Ask somebody signed in for their password again; counted as a try at the door. Raises SignInRefused when it is locked."""
+def confirm(member: Member, password: str, *, at: str = "settings") -> bool:
+    """Tell whether it is the password of somebody we know; counted as a try at the door. Raises SignInRefused when it is locked."""
     attempt = lock_out.at_member(member)
     with tenancy.of(member.organization_id):
         reason = _reason(attempt, member, password, "")
         if not reason:
             return True
-        lock_out.refuse(attempt, reason, {**_BY, "at": "settings"})
+        lock_out.refuse(attempt, reason, {**_BY, "at": at})
     if reason == lock_out.LOCKED:
         raise SignInRefused(reason)
     return False

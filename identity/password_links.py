@@ -4,17 +4,21 @@ No row keeps it. It is signed, and names the password and the session epoch that
 of being shut out, ends all links that were made before.
 """
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.core import signing
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from audit.events import Event
 from audit.record import Actor, record
 from identity import mail, member_row, members, tenancy
 from identity.errors import Invalid, NotFound
+from identity.handing_out import Holder, refuse_stronger_person
 from identity.models import Member
 
 HOURS: Final = 24
@@ -22,13 +26,34 @@ _SALT: Final = "identity.password_links"
 _LENGTH_MAX: Final = 1000
 
 
-def make(member: Member, *, actor: Actor) -> str:
-    """Return what the link's address ends in. Raises Invalid for somebody who is not active.
+@dataclass(frozen=True, slots=True)
+class PasswordLink:
+    """A link as it is handed over, and until when it is good."""
+
+    url: str
+    expires_at: datetime
+
+
+class Used(NotFound):
+    """The link was good, and is not since its `member` set a password or was shut out for a while."""
+
+    def __init__(self, member: Member) -> None:
+        super().__init__(
+            "Since it was made, your password was set, or your access was closed for a while. If you set the password yourself, sign in"
+            " with it; else ask whoever gave you the link for another."
+        )
+        self.member = member
+
+
+def make(member: Member, *, actor: Actor, holder: Holder | None = None) -> PasswordLink:
+    """Make a link. Raises Invalid for somebody who is not active, and Forbidden where they may do more than the `holder` who asks.
 
     The member is written to: with the link somebody can get in as they.
     """
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
+        if holder is not None:
+            refuse_stronger_person(holder, locked)
         if not locked.is_active:
             raise Invalid("Only somebody who is active can be given a password.")
         record(
@@ -46,13 +71,16 @@ def make(member: Member, *, actor: Actor) -> str:
                 f"and will hand it over to you. It is good for {HOURS} hours.\n\n"
                 "If you did not ask for this, tell your administrator now.\n",
             )  # fmt: skip
-        return signing.dumps(
+        signed = signing.dumps(
             [str(locked.organization_id), str(locked.pk), _mark(locked)], salt=_SALT, compress=False
+        )
+        return PasswordLink(
+            f"{settings.ROLLCALL_PUBLIC_URL}/password/{signed}", timezone.now() + timedelta(hours=HOURS)
         )
 
 
 def follow(link: str) -> Member:
-    """Return whose password can be set by it. Raises NotFound for a link that was used, is too old, or is none."""
+    """Return whose password can be set by it. Raises NotFound for a link that is too old or none, and Used."""
     organization_id, member_id, mark = _read(link)
     with tenancy.of(organization_id):
         found = (
@@ -64,11 +92,13 @@ def follow(link: str) -> Member:
 
 
 def use(link: str, password: str) -> Member:
-    """Set the password, once. Raises NotFound as `follow`, and Invalid for what may be no password (identity.passwords)."""
+    """Set the password, once. Raises what `follow` does, and Invalid for what may be no password (identity.passwords)."""
     mark = _read(link)[2]
     found = follow(link)
     with tenancy.change(found.organization_id):
-        locked = _checked(member_row.lock(found), mark)
+        locked = member_row.lock(found)
+        locked.organization = found.organization
+        _checked(locked, mark)
         members.set_password(locked, password, actor=Actor("member", str(locked.pk), locked.user_name))
     return locked
 
@@ -83,8 +113,10 @@ def _read(link: str) -> tuple[UUID, UUID, str]:
 
 
 def _checked(member: Member | None, mark: str) -> Member:
-    if member is None or not member.is_active or not constant_time_compare(_mark(member), mark):
+    if member is None or not member.is_active:
         raise _gone()
+    if not constant_time_compare(_mark(member), mark):
+        raise Used(member)
     return member
 
 
@@ -96,4 +128,4 @@ def _mark(member: Member) -> str:
 
 
 def _gone() -> NotFound:
-    return NotFound("This link was used already, or is too old. Ask whoever gave it to you for another.")
+    return NotFound("It is too old, or not whole. Ask whoever gave it to you for another.")

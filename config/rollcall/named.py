@@ -3,15 +3,24 @@
 import sys
 from pathlib import Path
 
-from identity import csv_import, organizations, tenancy
+from identity import csv_import, leaving, organizations, tenancy
 from identity.errors import Invalid
-from identity.models import Organization
+from identity.models import Member, Organization
 
 
 def organization(text: str) -> Organization:
     """Return the organization of this slug or id. Raises NotFound."""
     with tenancy.everywhere("an operator names an organization"):
         return organizations.by_slug_or_id(text)
+
+
+def member(organization: Organization, text: str, *, field: str) -> Member:
+    """Return the member of this user name, address or id who has not left. Raises Invalid, naming `field`."""
+    found = leaving.preview(organization, [text])[0]
+    if found.problem or found.member is None:
+        raise Invalid(f"{text}: {found.problem}.", field=field)
+    found.member.organization = organization
+    return found.member
 
 
 def names(file: str) -> list[str]:

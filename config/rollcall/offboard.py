@@ -54,7 +54,7 @@ def run(out: OutputWrapper, actor: Actor, **options: Any) -> int:
         return 0
     at = leaving.moment(organization, options["at"]) if options["at"] else None
     heir = (
-        _heir(leaving.preview(organization, [options["hand_over_to"]])[0])
+        named.member(organization, options["hand_over_to"], field="hand_over_to").pk
         if options["hand_over_to"]
         else None
     )
@@ -83,9 +83,3 @@ def _line(leaver: Leaver) -> str:
     ends = ", ".join(f"{number} {what}" for what, number in leaver.ends.items() if number) or "nothing"
     warning = " (the last administrator!)" if leaver.last_administrator else ""
     return f"{leaver.named}: ends {ends}{warning}"
-
-
-def _heir(leaver: Leaver) -> Any:
-    if leaver.problem or leaver.member is None:
-        raise Invalid(f"{leaver.named}: {leaver.problem}.", field="hand_over_to")
-    return leaver.member.pk

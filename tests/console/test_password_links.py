@@ -2,12 +2,17 @@
 
 import re
 from html import unescape
+from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import CommandError
 from django.test import Client
 
-from identity import members, operators, password_links, roles, tenancy
+from identity import members, operators, password_links, roles, second_factors, sign_on, tenancy
 from identity.models import OutgoingMail
+from tests.api.client import token_of
+from tests.authenticator import code_of
+from tests.command_line import rollcall
 from tests.conftest import SETUP, join, later
 from tests.console.conftest import entries, visit
 
@@ -57,8 +62,38 @@ def test_a_link_works_once_and_ends_the_others(ada, jane):
     first, second = made(visit(ada), jane), made(visit(ada), jane)
     assert typed(first).status_code == 200
     for path in (first, second):
-        assert Client().get(path).status_code == 404
-        assert "was used already" in typed(path, "another four words here").content.decode()
+        for answer in (Client().get(path), typed(path, "another four words here")):
+            assert answer.status_code == 404
+            assert "your password was set" in answer.content.decode()
+            assert 'href="/sign-in"' in answer.content.decode()
+
+
+def test_a_form_that_is_sent_twice_says_twice_that_the_password_is_set(ada, jane, monkeypatch):
+    """A double click was answered by "This link was used already", as if somebody else had set the password."""
+    path = made(visit(ada), jane)
+    follow, answers = password_links.follow, []
+
+    def overtaken(link):
+        found = follow(link)
+        monkeypatch.undo()
+        answers.append(typed(path))
+        return found
+
+    monkeypatch.setattr(password_links, "follow", overtaken)
+    answers += [typed(path), typed(path)]
+    assert len(answers) == 3
+    assert all("Your password is set" in answer.content.decode() for answer in answers)
+    assert len(entries(jane.organization, "member.password")) == 1
+
+
+def test_a_used_link_tries_passwords_no_more_often_than_the_door(ada, jane):
+    path = made(visit(ada), jane)
+    typed(path)
+    for number in range(5):
+        assert typed(path, f"four unrelated words {number}").status_code == 404
+    assert typed(path).status_code == 404
+    refused = entries(jane.organization, "sign_in.refuse")
+    assert [entry.reason for entry in refused] == ["wrong_password"] * 5 + ["too_many_tries"]
 
 
 def test_a_link_is_good_for_a_day(ada, jane):
@@ -136,3 +171,45 @@ def test_a_changed_link_sets_nobody_s_password(ada, jane):
     body, _, signature = path.rpartition(":")
     assert typed(f"{body}:{signature[::-1]}").status_code == 404
     assert password_links.follow(path.rpartition("/")[2]) == jane
+
+
+def test_the_api_makes_one_as_the_console_does(acme, ada, jane):
+    api = token_of(ada)
+    answer = api.post(f"/organizations/acme/members/{jane.pk}/password-link")
+    assert (answer.status_code, answer["Cache-Control"]) == (201, "no-store")
+    path = urlsplit(answer.json()["url"]).path
+    assert "Your password is set" in typed(path).content.decode()
+    (entry,) = entries(acme, "member.password_link")
+    assert (entry.actor_kind, entry.subject_id) == ("token", str(jane.pk))
+    mia = token_of(join(acme, "mia@acme.example", role="member_manager"))
+    members.suspend(jane, actor=SETUP)
+    for caller, member, status in (
+        (mia, ada, 403),
+        (token_of(ada, "members.write"), ada, 403),
+        (api, jane, 400),
+    ):
+        assert caller.post(f"/organizations/acme/members/{member.pk}/password-link").status_code == status
+
+
+def test_a_lone_operator_comes_back_by_the_command_line(opal, ada):
+    offer = second_factors.offer(opal, "Rollcall")
+    second_factors.enrol(opal, offer.sealed, code_of(offer.secret), actor=SETUP)
+    code, told = rollcall("password-link", "operators", opal.email, "--reset-second-factor")
+    assert (code, "second factor is removed" in told) == (0, True)
+    path = urlsplit(told.splitlines()[-1]).path
+    assert "Your password is set" in typed(path).content.decode()
+    answer = Client().post("/sign-in", {"user_name": opal.user_name, "password": PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (303, "/")
+    (entry,) = entries(opal.organization, "member.password_link")
+    assert (entry.actor_kind, entry.source) == ("operator", "command_line")
+    with pytest.raises(CommandError, match="nobody: unknown"):
+        rollcall("password-link", "operators", "nobody")
+
+
+def test_where_a_password_opens_nothing_it_is_said(acme, ada, jane):
+    members.set_password(ada, PASSWORD, actor=SETUP)
+    sign_on.change(acme, sign_on="single_sign_on", break_glass_id=ada.pk, actor=SETUP)
+    for member, is_said in ((jane, True), (ada, False)):
+        page = visit(ada).post(f"/o/acme/members/{member.pk}/password-link").content.decode()
+        told = rollcall("password-link", "acme", member.email)[1]
+        assert ["by single sign-on alone" in text for text in (page, told)] == [is_said] * 2

@@ -26,6 +26,7 @@ SUBCOMMANDS: Final = (
     "sync",
     "bundle",
     "verify",
+    "password-link",
     "delete",
     "rewrap",
 )
@@ -62,4 +63,4 @@ class Command(BaseCommand):
 
 
 def _module(name: str) -> ModuleType:
-    return import_module(f"config.rollcall.{name}")
+    return import_module(f"config.rollcall.{name.replace('-', '_')}")
