@@ -52,7 +52,8 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     "filter_syntax": {"": 'Correct the filter in the client\'s settings; it looks like userName eq "jane@example.com".'},
     "filter_too_slow": {"": "Let the client look people up by userName, externalId or e-mail, and groups by displayName."},
     "not_found": {
-        "okta": "If this goes on, Okta remembers an id that is gone here: unassign whoever it is about, and assign them again.",
+        "okta": "If this goes on, Okta remembers an id that is gone here: unassign whoever it is about and assign them again; "
+        "of a group, Push Groups: unlink it and push it again.",
         "entra": "If this goes on, Entra remembers an id that is gone here. Provisioning › Overview: Restart provisioning.",
         "": "If this goes on, the client remembers an id that is gone here: have it match people and groups anew.",
     },
@@ -93,6 +94,8 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
         "never changes.",
     },
     "name_taken": {
+        "okta": "A creation that came twice needs nothing. Else Push Groups: Refresh App Groups, then push it by name "
+        "with Link Group in place of Create Group.",
         "entra": "A creation that came twice needs nothing. Else two assigned groups have the same displayName: rename one, then Provision "
         "on demand.",
         "": "A creation that came twice needs nothing. Else two groups that are pushed have the same name: rename one of them.",
@@ -113,6 +116,8 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     },
     "value_required": {
         "okta": "Sign On › Application username format: choose one that nobody lacks, as Email.",
+        "entra": "Provisioning › Mappings: map it from something that nobody lacks, as userPrincipalName.",
+        "onelogin": "Parameters › SCIM Username: choose a value that nobody lacks, as Email.",
         "": "Map the attribute named here; people who lack it at the source cannot be created.",
     },
     "required_stays": {

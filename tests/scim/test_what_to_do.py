@@ -102,6 +102,18 @@ def test_a_refusal_names_the_pages_of_the_product_that_calls(acme, idp, told):
     assert said(scim.patch(f"/Users/{made['id']}", only)) == sentence + told
 
 
+def test_what_is_wrong_with_a_group_or_a_mapping_is_looked_for_where_that_is(okta, entra):
+    group = {"displayName": "Ops"}
+    assert Scim(okta).post("/Groups", group).status == 201
+    assert said(Scim(okta).post("/Groups", group)).endswith("with Link Group in place of Create Group.")
+    assert said(Scim(okta).delete(f"/Groups/{UUID(int=1)}")).endswith(
+        "of a group, Push Groups: unlink it and push it again."
+    )
+    assert said(Scim(entra).post("/Users", {"externalId": "1"})) == (
+        "“userName” is required. Provisioning › Mappings: map it from something that nobody lacks, as userPrincipalName."
+    )
+
+
 def test_whom_an_administrator_put_out_is_sent_again_once_they_are_in_again(acme, okta):
     scim = Scim(okta)
     made = scim.create("mei@acme.example")
