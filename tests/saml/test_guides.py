@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from console.forms import exchange
+from console.forms.connection import ConnectionForm
 from saml.attributes import KNOWN_NAMES, PERMISSIONS
 from saml.presets import PRESETS
 from tests.conftest import ROOT
 
 GUIDES = ROOT / "docs/guides"
 PRODUCTS = sorted(set(PRESETS) - {"generic"})
+# Fields that are no settings: who it is, and the boxes of what newcomers get.
+ELSEWHERE = {"name", "sso_url", "slo_url", "roles", "grants"}
 OURS = {"entity_id": "`…/metadata`", "acs_url": "`…/acs`", "sls_url": "`…/sls`", "login_url": "`…/login`"}
 
 
@@ -68,6 +72,21 @@ def test_a_product_without_single_logout_says_so(name):
 def test_links_of_the_guides_lead_somewhere(path: Path):
     for target in re.findall(r"\]\(([^)#]+\.md)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+def test_every_setting_stands_by_the_name_of_the_console_and_by_that_of_the_api():
+    shown = {**ConnectionForm.base_fields, **exchange.fields()}
+    named = [
+        name for name in shown if not name.startswith(("idp_", "certificates")) and name not in ELSEWHERE
+    ]
+    told = {row[1].split("`")[1]: row[0] for row in rows(guide("connection")) if row[1].startswith("`")}
+    for name in named:
+        field = shown[name]
+        assert f"*{field.label}*" in told[name], name
+        words = [str(word) for _, word in getattr(field, "choices", ())]
+        assert name not in {"signed", "join", "encryption"} or all(
+            f"*{word}*" in told[name] for word in words
+        )
 
 
 def test_every_product_is_in_the_list():

@@ -3,16 +3,27 @@
 import pytest
 
 from console.directories import HINTS, HINTS_OTHERS
+from console.directory_settings import SettingsForm
 from console.words import IDPS
 from identity import directories
+from identity.directory_settings import DEFAULTS
 from scim.profiles import PROFILES
-from tests.conftest import SETUP
+from tests.conftest import ROOT, SETUP
 from tests.console.conftest import visit
 
 
 def test_every_profile_can_be_chosen_and_every_choice_has_one():
     assert set(PROFILES) == set(directories.IDPS)
     assert {*PROFILES, *HINTS} <= set(IDPS)
+
+
+def test_the_guides_name_products_and_settings_as_the_pages_do():
+    guides = "".join(path.read_text() for path in sorted((ROOT / "docs/guides").glob("scim-*.md")))
+    for name in PROFILES:
+        assert f"*{IDPS[name]}*" in guides, name
+        assert f"`{name}`" in guides, name
+    for name in DEFAULTS:
+        assert f"*{SettingsForm.base_fields[name].label}* (`{name}`)" in guides, name
 
 
 @pytest.mark.parametrize(
