@@ -41,6 +41,7 @@ PRESET = Preset(
         "assertion_signature": f"{_SSO} › SAML Certificates › App Federation Metadata Url",
         "authn_context": "Ask for no authentication context: people with a second factor do not match Password.",
         "status": "Enterprise applications › this application › Users and groups",
+        "status_request": f"{_SSO} › Basic SAML Configuration",
     },
     traps=(
         "All applications of one tenant share the issuer; use the metadata address of this application (with appid=).",

@@ -26,6 +26,7 @@ PRESET = Preset(
         "response_not_signed": f"{_APP} › Service provider details › tick Signed response",
         "attribute_missing": f"{_APP} › SAML attribute mapping",
         "status": f"{_APP} › User access",
+        "status_request": f"{_APP} › Service provider details",
     },
     traps=(
         "With Signed response ticked the assertion is not signed: let this connection want either.",

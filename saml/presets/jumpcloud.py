@@ -26,6 +26,7 @@ PRESET = Preset(
         "assertion_not_signed": f"{_SSO} › Sign",
         "attribute_missing": f"{_SSO} › Attributes",
         "status": "SSO Applications › this application › User Groups",
+        "status_request": _SSO,
     },
     known_by=("jumpcloud.com",),
 )

@@ -28,7 +28,8 @@ PRESET = Preset(
         "assertion_not_signed": f"{_CLIENT} › Keys or Settings › Sign assertions",
         "response_not_signed": f"{_CLIENT} › Settings › Sign documents",
         "attribute_missing": f"{_CLIENT} › Client scopes › dedicated scope › mappers",
-        "status": f"{_CLIENT} › Keys › Client signature required is on: sign our requests or switch it off",
+        "status": "Events › User events",
+        "status_request": f"{_CLIENT} › Keys › Client signature required is on: sign our requests or switch it off",
     },
     known_by=("/realms/",),
 )

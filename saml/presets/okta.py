@@ -29,6 +29,7 @@ PRESET = Preset(
         "attribute_missing": f"{_SETTINGS} › Attribute Statements",
         "assertion_signature": "Applications › this application › Sign On › SAML Signing Certificates",
         "status": "Applications › this application › Assignments",
+        "status_request": _SETTINGS,
     },
     traps=("Okta sends no attributes until attribute statements are configured.",),
     known_by=("okta.com/",),

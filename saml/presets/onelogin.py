@@ -18,6 +18,7 @@ PRESET = Preset(
         "assertion_signature": "Applications › this application › SSO › X.509 Certificate",
         "response_signature": "Applications › this application › SSO › X.509 Certificate",
         "status": "Users › this person › Applications; Applications › this application › Access",
+        "status_request": _CONFIGURATION,
         "name_id_missing": "Applications › this application › Parameters › NameID",
         "decryption": f"{_CONFIGURATION} › SAML Encryption",
         "audience": f"{_CONFIGURATION} › Audience (EntityID)",

@@ -7,6 +7,11 @@ from typing import Literal
 from saml.snapshot import SignedPolicy
 from saml.statuses import is_theirs
 
+# Where a product says who may come to us, nothing is to be found about what it misses in our requests.
+_OF_OUR_REQUEST = frozenset(
+    {"status_request", "status_authn_context", "status_name_id_policy", "status_passive"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:
@@ -34,5 +39,7 @@ class Preset:
     """Parts of an entity ID by which the product is recognized."""
 
     def place(self, code: str) -> str:
-        """Return where to click for a refusal code, or an empty text; what the product itself refused has one place."""
+        """Return where to click for a refusal code, or an empty text; what the product itself refused has one place, or two."""
+        if code in _OF_OUR_REQUEST and code not in self.where:
+            code = "status_request"
         return self.where.get(code) or (self.where.get("status", "") if is_theirs(code) else "")

@@ -18,6 +18,14 @@ COMMON = {
 }  # fmt: skip
 
 
+def test_a_request_that_was_not_accepted_is_not_looked_for_among_the_people():
+    okta, shibboleth = PRESETS["okta"], PRESETS["shibboleth"]
+    assert okta.place("status_denied") == "Applications › this application › Assignments"
+    for code in ("status_request", "status_authn_context", "status_name_id_policy", "status_passive"):
+        assert okta.place(code) == "Applications › this application › General › SAML Settings › Edit"
+        assert shibboleth.place(code) == "logs/idp-process.log"
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_product_tells_where_to_click_for_what_goes_wrong_at_first(name):
     where = PRESETS[name].where
