@@ -35,6 +35,10 @@ METADATA: dict[str, Advice] = {
         "This is a web page, not metadata.",
         "Open the address in a browser in which nobody is signed in: it must show XML, not a page of settings or a sign-in.",
     ),
+    "metadata_elsewhere": Advice(
+        "This is an address or a certificate, not metadata.",
+        "An address goes into Metadata address; a certificate into Signing certificate, with entity ID and sign-on address beside it.",
+    ),
     "metadata_encoding": Advice(
         "The metadata is UTF-16 text, or no text at all.",
         "Save it as UTF-8, or give its address: Out-File of Windows PowerShell writes UTF-16 unless it is told -Encoding utf8.",

@@ -24,6 +24,10 @@ URL_CHARACTERS_MAX = 2000
 KEYS_MAX = 20
 # So far into a document it shows whether it is a web page.
 PAGE_BYTES = 1024
+# A byte order mark, and blanks.
+_BEFORE_XML = b"\xef\xbb\xbf \t\r\n"
+# An address, and a certificate as PEM or bare base64: what else there is to be pasted from an identity provider's page.
+_NOT_METADATA = (b"http://", b"https://", b"-----BEGIN", b"MII")
 # A host and perhaps a port, without a user: it also stands in the Content-Security-Policy of the page that posts there.
 _PLACE = re.compile(r"(?:[^\x00-,/:-@\[-^`{-\x7f\s]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 Binding = Literal["redirect", "post"]
@@ -69,8 +73,8 @@ def read(
     Where the document describes several, as a federation's does, `wanted` is the entity ID of the one that is meant. A
     binding that is given chooses among its addresses; else it is HTTP-Redirect, where that is offered.
     Comments are allowed here, as files written by hand have them; DOCTYPE and entities are not. Refuses
-    (`Refused`): metadata_large, metadata_encoding, xml_policy, metadata_page, metadata_xml, metadata_kind, metadata_many, metadata_expired,
-    metadata_no_key, metadata_bare_key, metadata_many_keys, weak_key, metadata_endpoint.
+    (`Refused`): metadata_large, metadata_encoding, xml_policy, metadata_elsewhere, metadata_page, metadata_xml, metadata_kind,
+    metadata_many, metadata_expired, metadata_no_key, metadata_bare_key, metadata_many_keys, weak_key, metadata_endpoint.
     """
     now = now or datetime.now(UTC)
     descriptor = _descriptor(_parse(document), wanted.strip())
@@ -151,6 +155,10 @@ def _is_loopback(host: str) -> bool:
 def _parse(document: bytes) -> Any:
     if len(document) > BYTES_MAX:
         raise Refused("metadata_large", f"{len(document)} bytes")
+    # XML takes no line before its declaration; what is copied and pasted often has one.
+    document = document.lstrip(_BEFORE_XML)
+    if document.startswith(_NOT_METADATA):
+        raise Refused("metadata_elsewhere")
     if b"<!DOCTYPE HTML" in document[:PAGE_BYTES].upper() or b"<HTML" in document[:PAGE_BYTES].upper():
         raise Refused("metadata_page")
     if b"\0" in document:

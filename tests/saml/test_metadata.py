@@ -90,8 +90,13 @@ def renewed(days):
 
 OTHER = TestIdp(entity_id="https://other.example/idp", sso_url="https://other.example/sso")
 TWO = ENTITIES + GOOD + idp_metadata(OTHER) + b"</e:EntitiesDescriptor>"
+DECLARED = b'<?xml version="1.0" encoding="UTF-8"?>' + GOOD
 CASES = [
     ("good", GOOD, "accepted"),
+    ("pasted with a line before", b"\r\n\xef\xbb\xbf \n" + DECLARED, "accepted"),
+    ("its address", b" https://idp.example.com/metadata", "metadata_elsewhere"),
+    ("a certificate", IDP.keys.certificate_pem.encode(), "metadata_elsewhere"),
+    ("a bare certificate", b"MIIC", "metadata_elsewhere"),
     (
         "row-63 external entity",
         b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>' + GOOD,
