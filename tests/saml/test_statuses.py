@@ -109,7 +109,7 @@ def test_the_person_learns_that_it_was_the_identity_provider(acme):
     refused(response, acme, "status_authn_failed")
     assert b"Your identity provider did not sign you in" in response.content
     # What a stranger can write into an unsigned message is for the log alone.
-    assert b"555" not in response.content
+    assert b"555 now" not in response.content
     assert "call +1 555 now" in last_attempt(acme).detail
     assert f'href="{browser.path("login")}"'.encode() in response.content
 

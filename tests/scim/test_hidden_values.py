@@ -28,11 +28,11 @@ ATTRIBUTES = [
     {"name": "floor"},
 ]  # fmt: skip
 SECRET = {
-    "pin": "pin-umbra", "codes": ["code-zephyr", "code-quill"], "safe": {"number": 7351427351, "word": "word-abra"},
+    "pin": "pin-umbra", "codes": ["code-zephyr", "code-quill"], "safe": {"number": 7351427351, "word": "word-cadabra"},
     "keys": [{"value": "key-jolly", "type": "desk", "primary": True}], "birth": "birth-young",
 }  # fmt: skip
 # Nothing of them may stand in an id by chance.
-TEXTS = ("umbra", "zephyr", "quill", "7351427351", "abra", "jolly", "young")
+TEXTS = ("umbra", "zephyr", "quill", "7351427351", "cadabra", "jolly", "young")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def writes(person):
     for operation in (
         {"op": "replace", "value": {URN: SECRET}},
         {"op": "add", "path": URN, "value": SECRET},
-        {"op": "replace", "path": f"{URN}:safe.word", "value": "word-abra"},
+        {"op": "replace", "path": f"{URN}:safe.word", "value": "word-cadabra"},
         {"op": "add", "path": f"{URN}:codes", "value": ["code-zephyr"]},
         {"op": "add", "path": f"{URN}:keys", "value": SECRET["keys"]},
         {"op": "replace", "path": f"{URN}:pin", "value": "pin-umbra"},
