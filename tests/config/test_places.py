@@ -1,7 +1,6 @@
 """A place is whose turn it is: in the order of arrival, whoever has none first, and never all of them for what takes long."""
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -60,6 +59,14 @@ class Office:
         self.served.append(name)
         assert self._ends[name].wait(PATIENCE)
         self.places.give_back(turn, place)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch) -> SimpleNamespace:
+    """Have no time pass but what a test says: else whoever stood still for a moment would count as slow."""
+    clock = SimpleNamespace(now=10.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(places, "time", clock)
+    return clock
 
 
 @contextmanager
@@ -129,11 +136,11 @@ def test_a_process_of_one_place_serves_everybody():
         assert made.served == ["slow", "quick", "again"]
 
 
-def test_who_holds_a_place_for_long_counts_as_slow_before_it_is_done():
+def test_who_holds_a_place_for_long_counts_as_slow_before_it_is_done(clock):
     with office(2) as made:
         made.is_slow(query="filter=slow")
         made.come("unknown", query="filter=other")
-        time.sleep(SLOW_SECONDS * 1.2)
+        clock.now += SLOW_SECONDS * 1.2
         made.come("slow", query="filter=slow")
         assert made.served == ["unknown"]
         made.come("quick")
@@ -255,12 +262,12 @@ def test_who_waits_for_a_slow_one_is_not_counted_among_the_threads_at_work(monke
         assert made.places.stuck() == 0
 
 
-def test_who_waits_while_all_are_held_for_long_is_not_counted_either(monkeypatch):
+def test_who_waits_while_all_are_held_for_long_is_not_counted_either(clock):
     """Else nobody would bring the request here for which a place is kept."""
-    monkeypatch.setattr(places, "SLOW_SECONDS", 0.0)
     with office(2) as made:
         for number in range(5):
             made.come(f"acme{number}", query=f"sortBy={'x' * number}")
+        clock.now += SLOW_SECONDS * 1.2
         assert made.places.stuck() == 3
         made.end("acme0")
 

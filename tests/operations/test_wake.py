@@ -78,21 +78,25 @@ def test_a_wake_up_of_another_process_keeps_this_one_quiet_as_long_as_it_waits(b
 
 
 def test_commits_in_the_moment_of_the_run_share_one_question_which_comes_after_them(broker, monkeypatch):
-    asked = []
-    monkeypatch.setattr(wake, "_to_the_sequencer", partial(_noted, asked, wake._to_the_sequencer))
+    held = []
+    monkeypatch.setattr(wake, "Timer", partial(_held, held))
+    monkeypatch.setattr(wake, "PAUSE_SECONDS", 60.0)  # as long as a test may take
     broker.set(wake.KEY, "1", px=wake.KEY_MILLISECONDS - 250)  # its run may begin any moment
-    wake._asked_at = time.monotonic() + 60  # a moment ago, as long as a test may take
+    wake._asked_at = time.monotonic()  # a moment ago
     for _ in range(100):
         wake.wake()
     broker.delete(wake.KEY)  # it has begun, and may have missed the last of them
     assert broker.llen(QUEUE) == 0
-    _asked_by_now()
-    assert broker.llen(QUEUE) == len(asked) == 1
+    (asks,) = held
+    asks.function(*asks.args)
+    assert broker.llen(QUEUE) == 1
 
 
-def _noted(asked, really, broker):
-    asked.append(broker)
-    really(broker)
+def _held(held, *arguments):
+    """Make a timer whose time is over when the test says so."""
+    timer = threading.Timer(*arguments)
+    timer.start = lambda: held.append(timer)
+    return timer
 
 
 def test_a_lost_wake_up_is_not_lost_for_long(broker):
