@@ -17,14 +17,15 @@ from identity.batches import Change
 from identity.models import Directory, Domain, Link, Member, Organization
 from identity.profile import check_length, email_of, is_same, key_of
 
-# Whoever is meant beyond doubt, as identity.matching has it: no directory has them or had their id, nobody of this one has their name,
-# and nobody else has the name or could be meant by the address. Not NOT EXISTS for the external id: of a directory without links when
-# it last looked, PostgreSQL would read all links for each row.
+# Whoever is meant beyond doubt, as identity.matching has it: no directory has them or had their id, single sign-on that fails does not
+# need them, nobody of this one has their name, and nobody else has the name or could be meant by the address. Not NOT EXISTS for the
+# external id: of a directory without links when it last looked, PostgreSQL would read all links for each row.
 _PLAIN: Final = """
 SELECT row.id
   FROM unnest(%(ids)s::uuid[], %(external_ids)s::text[], %(names)s::text[], %(emails)s::text[]) AS row (id, external_id, name, email)
   JOIN identity_member member ON member.organization_id = %(organization)s AND member.id = row.id
  WHERE member.state <> 'offboarded'
+   AND NOT EXISTS (SELECT FROM identity_organization WHERE id = %(organization)s AND sign_on = 'single_sign_on' AND break_glass_id = row.id)
    AND NOT EXISTS (SELECT FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = row.id
                       AND (link.tombstoned_at IS NULL OR link.directory_id = %(directory)s))
    AND (SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.directory_id = %(directory)s

@@ -17,7 +17,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
-from identity import domains, links, tenancy
+from identity import domains, links, sign_on, tenancy
 from identity.errors import EmailTaken, ExternalIdTaken, MovedAway, Offboarded, UserNameTaken
 from identity.models import Directory, Link, Member, Organization
 from identity.postgresql.flush import Rows, Statement
@@ -179,7 +179,12 @@ def _refuse_unadoptable(member: Member, user_name: str, email: str) -> None:
         domain = email.rpartition("@")[2]
         remedy = f"prove the domain {domain} in Rollcall, and this directory may take them over"
     elif is_theirs and is_same(user_name, member.user_name):
-        return
+        if not sign_on.is_break_glass(member):
+            return
+        whose = (
+            "The organization's break-glass administrator, whom no directory may shut out, has this user name"
+        )
+        remedy = "name another one in Rollcall, or unassign them there"
     else:
         whose += " with another e-mail address"
         remedy = "give both the same address if they are one person, else another user name"

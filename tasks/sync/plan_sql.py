@@ -69,7 +69,11 @@ PEOPLE: Final = (
               AND domain.name = split_part(newcomer.email_key, '@', 2))
          AND NOT EXISTS (
            SELECT 1 FROM identity_link link WHERE link.organization_id = %(organization)s AND link.member_id = member.id
-              AND link.tombstoned_at IS NULL) AS adoptable
+              AND link.tombstoned_at IS NULL)
+         -- Whoever comes in when single sign-on fails is no directory's to shut out.
+         AND NOT EXISTS (
+           SELECT 1 FROM identity_organization organization WHERE organization.id = %(organization)s
+              AND organization.sign_on = 'single_sign_on' AND organization.break_glass_id = member.id) AS adoptable
     FROM newcomer
     LEFT JOIN awaited handed ON handed.external_id = newcomer.external_id
     LEFT JOIN expected ON expected.user_name_key = newcomer.user_name_key AND handed.member_id IS NULL

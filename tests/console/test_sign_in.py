@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from audit.models import Detail
 from console import lock_out
-from identity import members, organizations, sessions, tenancy
+from identity import domains, members, organizations, sessions, tenancy
 from identity.models import Member
 from tests.conftest import ROOT, SETUP, join
 from tests.console.conftest import entries, visit
+from tests.scim.talk import Scim
 
 PASSWORD = "correct horse battery"
 WRONG = b"Check user name and password."
@@ -228,3 +229,22 @@ def test_a_form_that_came_after_the_session_is_told_of_and_arrived_at_again(acme
     # What can only be posted is no page to arrive at.
     assert client.post("/me/second-factor/remove")["Location"] == "/sign-in?unsaved=1"
     assert "was not done" not in client.get("/sign-in").content.decode()
+
+
+def test_a_password_follows_what_a_directory_says_of_its_owner(acme, jane, okta):
+    """Whom a directory takes over by name keeps it; it opens nothing while they are shut out, and nothing to whom comes after them."""
+    domains.confirm(domains.claim(acme, "acme.example", actor=SETUP), actor=SETUP)
+    members.set_password(jane, PASSWORD, actor=SETUP)
+    idp, path, renamed = Scim(okta), f"/Users/{jane.pk}", "jd@acme.example"
+    person = {"externalId": "00u1", "emails": [{"value": jane.email, "primary": True}]}
+    acts = [
+        (lambda: idp.post("/Users", person | {"userName": jane.user_name}), jane.user_name, True),
+        (lambda: idp.patch(path, {"op": "replace", "path": "userName", "value": renamed}), renamed, True),
+        (lambda: idp.patch(path, {"op": "replace", "path": "active", "value": False}), renamed, False),
+        (lambda: idp.patch(path, {"op": "replace", "path": "active", "value": True}), renamed, True),
+        (lambda: idp.delete(path), renamed, False),
+        (lambda: idp.post("/Users", person | {"userName": renamed}), renamed, False),
+    ]
+    for number, (act, user_name, opens) in enumerate(acts):
+        assert act().status < 300
+        assert (sign_in(user_name, REMOTE_ADDR=f"192.0.2.{number}").status_code == 303) == opens, number

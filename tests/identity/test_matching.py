@@ -3,7 +3,7 @@
 import pytest
 
 from audit.record import Actor
-from identity import domains, members, tenancy
+from identity import domains, members, sign_on, tenancy
 from identity.errors import EmailTaken, UserNameTaken
 from identity.models import Member
 from tests.conftest import SETUP, join
@@ -103,3 +103,14 @@ def test_whoever_has_a_password_keeps_the_name_that_goes_with_it(acme, okta):
     assert arrive(acme, okta, "jane@acme.example", "jane@acme.example").created
     with tenancy.of(acme):
         assert Member.objects.get(pk=admin.pk).user_name == "break-glass-jane"
+
+
+@pytest.mark.usefixtures("proved")
+def test_no_directory_takes_over_who_comes_in_when_single_sign_on_fails(acme, okta, ada):
+    """By their own user name it took them, and could shut out whom `sign_on` had taken for no directory's."""
+    members.set_password(ada, "correct horse battery staple", actor=SETUP)
+    sign_on.change(acme, sign_on="single_sign_on", break_glass_id=ada.pk, actor=SETUP)
+    with pytest.raises(UserNameTaken, match="break-glass administrator"):
+        arrive(acme, okta, ada.user_name, ada.email)
+    sign_on.change(acme, sign_on="also_password", actor=SETUP)
+    assert arrive(acme, okta, ada.user_name, ada.email).member == ada

@@ -2,7 +2,7 @@
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, assume, given, settings, strategies
+from hypothesis import HealthCheck, assume, example, given, settings, strategies
 
 from audit.models import Detail, Entry
 from identity import adopting, domains, links, matching, members, tenancy
@@ -13,7 +13,7 @@ from tests.conftest import SETUP
 from tests.statements import Statements
 from tests.sync.conftest import ADA
 from tests.sync.scripted import listing, person, pull_of, run, settle, steps
-from tests.sync.test_matching_property import ARRIVES, HERE, put
+from tests.sync.test_matching_property import ARRIVES, GLASS, HERE, put
 
 
 @pytest.fixture
@@ -106,6 +106,7 @@ def _one_by_one(organization, asked, directory):
     meant=strategies.integers(0, 5),
     had_by=strategies.sampled_from(("nobody", "another", "this")),
 )
+@example(here=[GLASS], arrives=(GLASS.user_name, GLASS.email), meant=0, had_by="nobody")
 def test_nobody_is_adopted_whom_the_one_rule_would_not_give(acme, pull, okta, here, arrives, meant, had_by):
     user_name, email = arrives
     with tenancy.of(acme):
