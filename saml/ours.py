@@ -34,12 +34,8 @@ def values(connection: Connection) -> list[OurValue]:
     """Return what an administrator copies into the identity provider; logout is left out where the product knows none."""
     product = preset(connection.idp_preset)
     held = trust.addresses(connection.pk) | {"relay_state": RELAY_STATE}
-    shown, labels = [], set()
-    for name, word in _WORDS.items():
-        label = product.words.get(name, word)
-        # Google has one field for two of them; the address serves both.
-        if label in labels or (name == "sls_url" and not product.signs_out):
-            continue
-        labels.add(label)
-        shown.append(OurValue(name, label, held[name]))
-    return shown
+    return [
+        OurValue(name, product.words.get(name, word), held[name])
+        for name, word in _WORDS.items()
+        if name != "sls_url" or product.signs_out
+    ]

@@ -1,5 +1,6 @@
 """A sign-in begins here: an attempt is written, and the browser is sent to the identity provider with our request."""
 
+from django.conf import settings
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from audit.record import Actor
@@ -55,11 +56,16 @@ def begin(
 
 
 def safe_target(target: str) -> str:
-    """Return the path if it is one of ours, else an empty text: nobody is sent elsewhere from here."""
+    """Return the path if it is one of ours, else an empty text: nobody is sent elsewhere from here, nor to sign in once more.
+
+    Products call their field for it a URL, so it may be ours in full.
+    """
+    target = target.removeprefix(settings.ROLLCALL_PUBLIC_URL)
     if (
         not target
         or len(target) > TARGET_CHARACTERS_MAX
         or not target.startswith("/")
+        or target.startswith("/saml2/")
         or not target.isprintable()
     ):
         return ""

@@ -12,7 +12,6 @@ PRESET = Preset(
     words={
         "entity_id": "Entity ID",
         "acs_url": "ACS URL",
-        "login_url": "Start URL",
         "relay_state": "Start URL",
     },
     where={

@@ -52,6 +52,12 @@ def test_a_new_connection_asks_for_the_name_id_that_its_product_needs_told_to(ac
     assert connect(acme, name="other", idp_preset="okta").name_id_format == ""
 
 
+def test_google_is_told_where_people_come_out_where_it_asks_for_that(acme):
+    held = {each.label: each.value for each in ours.values(connect(acme, idp_preset="google"))}
+    assert held["Start URL"] == "/"
+    assert held["Sign-in address"].endswith("/login")
+
+
 def test_the_api_shows_them_and_the_certificate_is_a_file(acme, ada):
     connection = connect(acme, idp_preset="okta")
     made = token_of(ada).get(f"/organizations/acme/connections/{connection.pk}").json()

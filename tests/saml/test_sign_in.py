@@ -96,6 +96,9 @@ def test_idp_initiated_sign_in_goes_to_a_path_of_ours_only(acme):
     assert browser.post(document, RelayState="/members?x=1")["Location"] == "/members?x=1"
     assert last_attempt(acme).outcome == Attempt.Outcome.SUCCEEDED
     refused(browser.post(document), acme, "replay")
+    whole = f"{settings.ROLLCALL_PUBLIC_URL}/members?x=1"
+    again = browser.post(respond(browser.idp, browser.answer(None)), RelayState=whole)
+    assert again["Location"] == "/members?x=1"
 
 
 @pytest.mark.parametrize(
@@ -109,8 +112,11 @@ def test_idp_initiated_sign_in_goes_to_a_path_of_ours_only(acme):
         "/" + "x" * 10_000,
         "\\/evil.example",
         "///evil.example",
+        f"{settings.ROLLCALL_PUBLIC_URL}.evil.example/",
+        f"{settings.ROLLCALL_PUBLIC_URL}//evil.example",
+        f"{settings.ROLLCALL_PUBLIC_URL}/saml2/0190/login",
     ],
-    ids=lambda value: f"row-56 {value[:20]!r}",
+    ids=lambda value: f"row-56 {value[-20:]!r}",
 )
 def test_a_target_elsewhere_is_ignored(acme, target):
     prove(acme, "acme.example")
