@@ -160,6 +160,11 @@ def test_every_setting_given_is_documented_and_production_lacks_none():
             assert service["environment"]["ROLLCALL_DEBUG"] == "false"
 
 
+def test_what_holds_secrets_stays_out_of_image_and_repository():
+    assert {".env*", "*.dump"} <= set((ROOT / ".dockerignore").read_text().split())
+    assert {".env", "*.dump"} <= set((ROOT / ".gitignore").read_text().split())
+
+
 def test_only_the_preparation_knows_the_owner():
     holders = {
         name for name, service in SERVICES.items() if "DATABASE_OWNER_URL" in service.get("environment", {})
