@@ -106,8 +106,20 @@ SCHEMA = {
 }
 
 
+# What the image or the place where it runs decides.
+OF_THE_IMAGE = {"ROLLCALL_DATA", "PROMETHEUS_MULTIPROC_DIR"}
+
+
 def documented() -> set[str]:
-    return set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
+    return named_in((ROOT / "docs/settings.md").read_text())
+
+
+def named_in(text: str) -> set[str]:
+    return set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
+
+
+def ours() -> dict[str, dict]:
+    return {name: service for name, service in SERVICES.items() if service["image"].startswith("rollcall")}
 
 
 def variables(text: str) -> set[str]:
@@ -135,9 +147,7 @@ def test_every_part_is_there_and_what_it_waits_for_exists():
 
 
 def test_every_process_is_a_command_of_ours():
-    commands = [
-        service["command"] for service in SERVICES.values() if service["image"].startswith("rollcall")
-    ]
+    commands = [service["command"] for service in ours().values()]
     assert len(commands) == 5
     for command in commands:
         assert command[:2] == ["python", "manage.py"]
@@ -145,19 +155,25 @@ def test_every_process_is_a_command_of_ours():
 
 
 def test_every_setting_given_is_documented_and_production_lacks_none():
-    for service in SERVICES.values():
-        if service["image"].startswith("rollcall"):
-            given = set(service["environment"])
-            assert given <= documented()
-            needed = {
-                "ROLLCALL_PUBLIC_URL",
-                "ROLLCALL_SECRET_KEY",
-                "ROLLCALL_MASTER_KEY",
-                "DATABASE_URL",
-                "REDIS_URL",
-            }
-            assert needed <= given
-            assert service["environment"]["ROLLCALL_DEBUG"] == "false"
+    for service in ours().values():
+        given = set(service["environment"])
+        assert given <= documented()
+        needed = {
+            "ROLLCALL_PUBLIC_URL",
+            "ROLLCALL_SECRET_KEY",
+            "ROLLCALL_MASTER_KEY",
+            "DATABASE_URL",
+            "REDIS_URL",
+        }
+        assert needed <= given
+        assert service["environment"]["ROLLCALL_DEBUG"] == "false"
+
+
+def test_every_setting_written_into_env_reaches_a_process():
+    """Compose hands on what compose.yml names, and drops the rest of .env without a word."""
+    of_production = (ROOT / "docs/settings.md").read_text().partition("## For tests")[0]
+    given = {name for service in ours().values() for name in service["environment"]}
+    assert named_in(of_production) - given == OF_THE_IMAGE
 
 
 def test_what_holds_secrets_stays_out_of_image_and_repository():
