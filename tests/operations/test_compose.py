@@ -41,6 +41,7 @@ SCHEMA = {
                 "properties": {
                     "image": {"type": "string"},
                     "build": {"type": "string"},
+                    "pull_policy": {"enum": ["always", "never", "missing", "build"]},
                     "restart": {"enum": ["no", "always", "on-failure", "unless-stopped"]},
                     "read_only": {"type": "boolean"},
                     "tmpfs": _LIST,
@@ -174,6 +175,13 @@ def test_every_setting_written_into_env_reaches_a_process():
     of_production = (ROOT / "docs/settings.md").read_text().partition("## For tests")[0]
     given = {name for service in ours().values() for name in service["environment"]}
     assert named_in(of_production) - given == OF_THE_IMAGE
+
+
+def test_the_image_is_built_once_and_asked_of_no_registry():
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["prepare"]
+    for name, service in ours().items():
+        assert service["pull_policy"] == "never"
+        assert name == "prepare" or "prepare" in service["depends_on"]
 
 
 def test_what_holds_secrets_stays_out_of_image_and_repository():
