@@ -42,6 +42,7 @@ SCHEMA = {
                     "image": {"type": "string"},
                     "build": {"type": "string"},
                     "pull_policy": {"enum": ["always", "never", "missing", "build"]},
+                    "user": {"type": "string"},
                     "restart": {"enum": ["no", "always", "on-failure", "unless-stopped"]},
                     "read_only": {"type": "boolean"},
                     "tmpfs": _LIST,
