@@ -30,8 +30,10 @@ _BY_SAML: Final = {Event.SIGN_IN_REFUSE, Event.SIGN_OUT_REFUSE, Event.CONNECTION
 class FilterForm(Form):
     """Which entries to show."""
 
-    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = forms.DateField(
+        label="From (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = forms.DateField(label="To (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     event = forms.ChoiceField(
         label="Event",
         required=False,

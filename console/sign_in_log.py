@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -36,8 +37,10 @@ class FilterForm(Form):
         widget=forms.TextInput(attrs={"placeholder": "Part of the user name, or a reference"}),
     )
     connection = forms.ChoiceField(label="Through", required=False)
-    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = forms.DateField(
+        label="From (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = forms.DateField(label="To (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     outcome = forms.ChoiceField(
         required=False, choices=[("", ""), *((name, name) for name in OUTCOMES)], widget=forms.HiddenInput
     )
@@ -83,6 +86,9 @@ def index(visit: Visit) -> HttpResponse:
         "form": form,
         "filtered": bool(wanted.described()),
         "filters": filters.urlencode(),
+        "others": urlencode(
+            [(name, value) for name, value in filters.items() if value and name != "outcome"]
+        ),
         "outcome": wanted.outcome,
         "counts": counts,
         "total": together(number for _, number in counts),

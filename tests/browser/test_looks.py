@@ -1,8 +1,11 @@
 """What only a browser can see: words that stay in their boxes, and links that are told from the words around them without their colour."""
 
 import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import signed_in
 from tests.console.addresses import address
@@ -47,3 +50,14 @@ def test_on_paper_times_are_written_in_full(chromium, server, acme, ada, path):
     for size, printed in times:
         assert size == "0px"
         assert re.fullmatch(r'"\d+ \w{3} \d{4}, [\d:]{8} UTC"', printed)
+
+
+def test_a_list_says_times_in_full_in_the_readers_zone_and_names_it(chromium, server, acme, ada):
+    """A mouse alone found the full time behind "2 hours ago", and that in UTC."""
+    context = signed_in(chromium, server, ada, timezone_id="Asia/Kolkata")
+    page = context.new_page()
+    page.goto(f"{server}/o/acme/record/")
+    time = page.locator("time[data-zoned]").first
+    expect(time).to_contain_text("GMT+5:30")
+    moment = datetime.fromisoformat(time.get_attribute("datetime")).astimezone(ZoneInfo("Asia/Kolkata"))
+    assert f" {moment:%Y, %H:%M:%S} GMT+5:30" in time.inner_text()

@@ -106,6 +106,8 @@ def test_the_console_filters_and_hands_out_files(acme, ada, api):
     client = visit(ada)
     page = client.get("/o/acme/sign-ins/?person=jane").content.decode()
     assert page.count("rc-strong") == 1
+    assert 'href="?person=jane&amp;outcome=failed"' in page
+    assert 'href="?person=jane" aria-current="true"' in page
     through = client.get(f"/o/acme/sign-ins/?connection={api.connections[1].pk}").content.decode()
     assert "audience" in through
     assert len(csv_of(client.get("/o/acme/sign-ins.csv?outcome=failed"))) == 1
