@@ -179,6 +179,9 @@ def _model(document: str) -> Any:
     from scim2_models import Extension, User
     from scim2_models import Schema as TheirSchema
 
+    for each in (Extension, User):
+        # Pydantic would look through the source of each module there is for the words beside the attributes of what was made up.
+        each.model_config["use_attribute_docstrings"] = False
     return User[Extension.from_schema(TheirSchema.model_validate_json(document))]
 
 
