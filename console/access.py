@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from audit.record import Actor
-from identity import bundles, conflicts, operators, roles, tenancy
+from identity import bundles, conflicts, operators, organizations, roles, tenancy
 from identity.browser import awaiting_of, session_of
 from identity.handing_out import OPERATOR
 from identity.models import Member, Organization, Session
@@ -268,8 +268,7 @@ def _visit(request: HttpRequest, session: Session, slug: str) -> Visit:
 
 
 def _organization(slug: str) -> Organization:
-    with tenancy.everywhere("an operator opens a customer's organization"):
-        found = Organization.objects.filter(slug=slug).first()
+    found = organizations.by_slug(slug)
     if found is None:
         raise Http404
     return found
