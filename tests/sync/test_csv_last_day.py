@@ -85,9 +85,10 @@ def test_the_day_after_their_last_somebody_is_suspended_without_a_new_file(acme)
     pull = pulls.create(
         acme, kind="csv", name="HR", settings={**LAST_DAY, "dates": "2027-03-31"}, actor=SETUP
     )
-    today = timezone.now().date()
-    read_file(pull, f"No;Login;Austritt\n7;zoe;{today}\n8;bo;\n")
-    assert states(pull) == {"7": "active", "8": "active"}
+    # Neither before nor after a midnight that comes by.
+    with time_machine.travel(timezone.now().replace(hour=12), tick=True):
+        read_file(pull, f"No;Login;Austritt\n7;zoe;{timezone.now().date()}\n8;bo;\n")
+        assert states(pull) == {"7": "active", "8": "active"}
     with later_on(days=1):
         settle(pull, ADA)
         assert states(pull) == {"7": "suspended", "8": "active"}
