@@ -125,7 +125,8 @@ def test_who_is_late_is_cut_off_and_nobody_else():
             assert clients.cut_off({spared[:2]: spared[2]}) == 0
         # However long ago that was: to the others nothing was sent for a second longer.
         assert clients.cut_off({("127.0.0.1", port): time.monotonic() - begun + 1}) == 2
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        # Fewer, where one of another test went meanwhile.
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before
         assert (theirs[0].recv(1), theirs[2].recv(1)) == (b"", b"")
         assert theirs[1].recv(1) == b"x"
         with connection.cursor() as cursor:

@@ -82,7 +82,7 @@ def test_everybodys_grants_and_roles_are_asked_about(acme, people):
     assert len(items(narrow)) == 4
     with tenancy.of(acme):
         letters = list(OutgoingMail.objects.filter(kind="access_review").values_list("to", "subject"))
-    assert letters[0] == ("rita@acme.example", "Spring: 6 decisions wait for you")
+    assert ("rita@acme.example", "Spring: 6 decisions wait for you") in letters
 
 
 def test_decisions_take_effect_at_the_end_and_the_rule_does_the_rest(acme, people):
