@@ -89,6 +89,7 @@ NEEDS: Final[dict[str, str | tuple[str, ...]]] = {
     "member_token_revoke": "members.write",
     "second_factor_reset": "members.write",
     "password_link_make": "members.write",
+    "member_unlink": ("members.write", "connections.write"),
     "member_access": "access.write",
     "member_roles": "access.write",
     "groups": "members.read",

@@ -1,4 +1,4 @@
-"""Ending a member's session, token or second factor from the member's page."""
+"""Ending a member's session, token, second factor or identity at a connection from the member's page."""
 
 from uuid import UUID
 
@@ -13,6 +13,8 @@ from identity import second_factors, sessions, tokens
 from identity.errors import Forbidden
 from identity.handing_out import refuse_stronger_person
 from identity.models import Session, Token
+from saml import subjects
+from saml.models import Connection
 
 
 def end_session(visit: Visit, member: UUID, session: UUID) -> HttpResponse:
@@ -46,5 +48,18 @@ def reset_second_factor(visit: Visit, member: UUID) -> HttpResponse:
     removed = second_factors.remove(found, actor=visit.actor, reason="reset_by_administrator")
     said = (
         "The second factor is removed. Its owner is written to." if removed else "There was none to remove."
+    )
+    return done(visit, said, "member", member=member)
+
+
+def unlink(visit: Visit, member: UUID, connection: UUID) -> HttpResponse:
+    """Forget what an identity provider calls the member, as for somebody who was renamed there: their next sign-in is matched anew."""
+    found = find(visit, member)
+    at = get_object_or_404(Connection, organization=visit.organization, pk=connection)
+    unlinked = subjects.unlink(at, found.pk, actor=visit.actor)
+    said = (
+        f"Unlinked: {at.name} may call this person by another name now."
+        if unlinked
+        else "There was nothing to unlink."
     )
     return done(visit, said, "member", member=member)

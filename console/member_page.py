@@ -10,6 +10,7 @@ from console.paging import Shortened, shorten
 from identity import access, returns, second_factors, sessions, tenancy
 from identity.access import Access
 from identity.models import Link, Member, Membership, Token
+from saml.models import SubjectLink
 
 _HISTORY_ROWS: Final = 12
 ROWS_MAX: Final = 200
@@ -31,6 +32,11 @@ def read(member: Member) -> dict[str, Any]:
             "links": list(
                 Link.objects.filter(organization=member.organization_id, member=member)
                 .select_related("directory")
+                .order_by("linked_at")
+            ),
+            "identities": list(
+                SubjectLink.objects.filter(organization=member.organization_id, member=member)
+                .select_related("connection")
                 .order_by("linked_at")
             ),
             "second_factor": second_factors.of(member),

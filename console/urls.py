@@ -126,6 +126,7 @@ urlpatterns = [
     _own(f"{_MEMBER}sessions/<uuid:session>/end", "session_end", credentials.end_session, _POST),
     _own(f"{_MEMBER}tokens/<uuid:token>/revoke", "member_token_revoke", credentials.revoke_token, _POST),
     _own(f"{_MEMBER}password-link", "password_link_make", password_links.make, _POST),
+    _own(f"{_MEMBER}identities/<uuid:connection>/end", "member_unlink", credentials.unlink, _POST),
     _own(f"{_MEMBER}second-factor/reset", "second_factor_reset", credentials.reset_second_factor, _POST),
     _own("invitations/", "invitations", invitations.index),
     _own("invitations/new", "invitation_create", invitations.create, _FORM),

@@ -236,13 +236,14 @@ CATALOGUE: dict[str, Advice] = {
     ),
     "member_linked": Advice(
         "The member who fits is already bound to another identity of this connection.",
-        "Unlink the member's former identity first, then sign in again. If the identity provider calls everybody by other names now,"
-        " let people come under them for some days.",
+        "If they were renamed, unlink their former identity on the member's page (Single sign-on), then sign in again. If the identity "
+        "provider calls everybody by other names now, let people come under them for some days (Other names).",
     ),
     "name_recycled": Advice(
         "The member who is bound to this identity is not called so any more, and somebody else is by now.",
-        "If the name is that other one's now, unlink the former holder's identity, and where two have exchanged their names, that of both;"
-        " then everybody signs in under the name they have. If it still is the former holder's, unlink it and link it to them anew.",
+        "If the name is that other one's now, unlink the former holder's identity on their page (Single sign-on), and where two have "
+        "exchanged their names, that of both; then everybody signs in under the name they have. If it still is the former holder's, "
+        "unlink it and link it to them anew.",
     ),
     "identity_taken": Advice(
         "Another member is bound to this identity already.",

@@ -14,6 +14,7 @@ POSTED = {
     "my_second_factor_remove",
     "second_factor_reset",
     "password_link_make",
+    "member_unlink",
     "my_link_begin",
     "my_unlink",
     "session_end",

@@ -7,6 +7,7 @@ from saml import subjects
 from saml.models import SubjectLink
 from saml.names import NAMEID_PERSISTENT, NAMEID_TRANSIENT
 from tests.conftest import SETUP, join
+from tests.console.conftest import visit
 from tests.saml.door import Browser, connect, last_attempt, open_sessions, people, prove, refused
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -54,6 +55,23 @@ def test_another_name_id_never_takes_over_a_linked_member(acme, browser):
     browser.sign_in(name_id="00u1", name_id_format=NAMEID_PERSISTENT)
     response = browser.sign_in(name_id="00u2", name_id_format=NAMEID_PERSISTENT)
     refused(response, acme, "member_linked")
+
+
+def test_whoever_was_renamed_comes_in_again_once_an_administrator_unlinks_them_on_their_page(
+    acme, ada, browser
+):
+    jane = join(acme, "jane@acme.example")
+    browser.sign_in(name_id="jane@acme.example")
+    members.change(jane, user_name="jane.smith@acme.example", profile={}, actor=SETUP)
+    refused(browser.sign_in(name_id="jane.smith@acme.example", attributes={}), acme, "member_linked")
+    page, action = f"/o/acme/members/{jane.pk}/", f"identities/{browser.connection.pk}/end"
+    console = visit(ada)
+    assert action in console.get(page).content.decode()
+    assert b"may call this person by another name now" in console.post(page + action, follow=True).content
+    assert action not in console.get(page).content.decode()
+    assert b"There was nothing to unlink" in console.post(page + action, follow=True).content
+    assert browser.sign_in(name_id="jane.smith@acme.example", attributes={}).status_code == 303
+    assert last_attempt(acme).member_id == jane.pk
 
 
 def test_a_name_that_went_to_somebody_else_opens_neither_account(acme, connection, browser):
