@@ -13,7 +13,7 @@ from identity import domains, outside, tenancy, tokens
 from identity.directory_kinds import Verdict
 from identity.errors import Invalid
 from identity.outside import Outside
-from saml import connections
+from saml import connections, fetch, fetches
 from saml.models import Connection
 from tests.api.client import bearer, recorded, token_of
 from tests.conftest import SETUP
@@ -85,7 +85,12 @@ def test_sent_again_it_is_answered_as_before_and_nobody_is_asked(acme, ada, site
     assert len(recorded(acme, "connection.create")) == 1
 
 
-def test_who_sends_the_same_while_the_first_still_asks_makes_it_and_the_first_hears_that(acme, ada, site):
+def test_who_sends_the_same_while_the_first_still_asks_makes_it_and_the_first_hears_that(
+    acme, ada, site, monkeypatch
+):
+    # The first one asks for as long as the machine takes for the second.
+    monkeypatch.setattr(fetch, "SECONDS_MAX", PATIENCE)
+    monkeypatch.setattr(fetches, "ANSWERED_SECONDS_MAX", PATIENCE)
     secret = tokens.issue(ada, actor=SETUP, scopes=["connections.write", "connections.read"])[1]
     asked, go_on = threading.Event(), threading.Event()
 
