@@ -40,7 +40,7 @@ _LARGE = {
 # A method that nobody knows, and one that an address may lack; tests/test_tenants.py sends every other one.
 _OTHER_METHODS = {"coverage": {"unexpected-methods": ["QUERY", "DELETE"]}}
 _FEW = bounded(
-    max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+    max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
 )
 # Schemathesis notes on a test which of its examples it could not make: none may be left out without a word.
 _LEFT_OUT = (
@@ -68,7 +68,7 @@ def is_known(case: schemathesis.Case, sent: Counter[str]) -> bool:
 
 
 def send_all(operation: APIOperation, send: Callable[[schemathesis.Case], None]) -> None:
-    """Send the examples of an operation, its systematic combinations and five by chance.
+    """Send the examples of an operation, its systematic combinations and three by chance.
 
     Schemathesis' own way, `schema.parametrize()`, builds all of these while tests are collected, in each process.
     """

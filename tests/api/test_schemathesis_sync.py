@@ -42,7 +42,7 @@ SHAPES = {
     },
 }
 limits = bounded(
-    max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+    max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
 )
 
 
