@@ -13,8 +13,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import psutil
 import structlog
-from celery import Celery, Task
+from celery import Celery, Task, bootsteps
 from celery.signals import setup_logging, worker_before_create_process
 from structlog.contextvars import bound_contextvars
 
@@ -70,6 +71,24 @@ class Job(Task):
             log.warning("run_not_noted", error=type(error).__name__)
 
 
+class EndAtOnce(bootsteps.StartStopStep):
+    """End a worker that cannot go on, with all that it is at: whoever tends it starts another one, which does those jobs anew.
+
+    Celery has it wait for its jobs and do no others meanwhile: for ever where a failure is too long for a pipe that nobody reads any more.
+    A broker that dies while a job is at work is such an end: kombu fails at giving that job back (5.7.0).
+    """
+
+    requires: Final = ("celery.worker.components:Pool",)  # stopped before that
+
+    def stop(self, parent: Any) -> None:
+        """Be called for every end: `exitcode` is 0, or none, where it was asked for."""
+        if parent.exitcode:
+            log.error("worker_ended", code=parent.exitcode)
+            for process in psutil.Process().children():
+                process.kill()
+            os._exit(parent.exitcode)
+
+
 def application(**options: Any) -> Celery:
     """Make a Celery application of our settings."""
     made = Celery("rollcall", **options)
@@ -78,6 +97,7 @@ def application(**options: Any) -> Celery:
 
 
 app = application(task_cls=Job)
+app.steps["worker"].add(EndAtOnce)
 app.autodiscover_tasks(["tasks"], related_name="jobs")
 app.autodiscover_tasks(["tasks"], related_name="wake")
 

@@ -8,20 +8,32 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 import redis
 from django.conf import settings
 
 from audit import sequencer
 from audit.models import Position
+from config.embedded import valkey
+from config.embedded.state import Secrets
 from identity import members, tenancy
+from identity.models import JobRun
 from saml import fetches
 from saml.models import MetadataFetch
 from saml.refusals import Refused
 from tasks import wake
+from tasks.celery import app
 from tasks.jobs.connections import fetch_metadata
 from tests.conftest import ROOT, SETUP, join
+from tests.database import named
+from tests.ports import free_port
+from tests.settings import SERVERS
 from tests.waiting import PATIENCE, eventually
+
+_BLOCKED = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
+"""
 
 
 @contextmanager
@@ -86,6 +98,31 @@ def test_a_killed_worker_loses_nothing(broker, environment, acme, jane):
     with worker(environment):
         wake.sequence.apply_async()
         assert eventually(lambda: sequencer.lag_seconds() == 0)
+
+
+def test_a_worker_whose_broker_dies_while_it_is_at_work_goes_on_or_ends_at_once(
+    tmp_path, environment, database, eraser, db, acme
+):
+    secrets, port = Secrets(**dict.fromkeys(Secrets.__dataclass_fields__, "x")), free_port()
+    its_own = valkey.url(port, secrets)
+    valkey.start(tmp_path, port, secrets, tied=True)
+    try:
+        with (
+            psycopg.connect(named(SERVERS.superuser_url, database)) as holding,
+            app.connection_for_write(its_own) as connection,
+            worker({**environment, "REDIS_URL": its_own}, processes=2) as process,
+        ):
+            holding.execute("LOCK TABLE audit_position IN SHARE ROW EXCLUSIVE MODE")
+            wake.sequence.apply_async(connection=connection)
+            assert eventually(lambda: eraser.execute(_BLOCKED).fetchone()[0]), "a job is at work"
+            os.kill(valkey.pid(tmp_path), signal.SIGKILL)
+            valkey.start(tmp_path, port, secrets, tied=True)
+            with app.connection_for_write(its_own) as again:
+                fetch_metadata.apply_async(connection=again)
+            # Which of the two depends on the connection of which it hears first.
+            assert eventually(lambda: process.poll() or JobRun.objects.exists())
+    finally:
+        valkey.stop(tmp_path)
 
 
 def test_a_dead_broker_delays_nobody_and_loses_nothing(broker, acme, jane, settings, monkeypatch):
