@@ -21,9 +21,12 @@ from hypothesis.internal.entropy import deterministic_PRNG
 from audit.record import Actor
 from identity import directories, members, organizations, roles, tenancy, tokens
 from identity.models import Directory, Member, Organization
+from scim import throttle
+from tasks import broker
 from tests.chromium import chromium, launched  # noqa: F401 - fixtures, for the browser tests of every floor
 from tests.dns_server import zone  # noqa: F401 - a fixture of domains, console and API
 from tests.metadata_worker import metadata_worker  # noqa: F401 - a fixture of SAML and of the API
+from tests.waiting import PATIENCE
 
 # How long an example takes says something about the machine, and nothing about the product. Every run has the same examples, so that a
 # change is refused for what it does; `pytest --hypothesis-profile=by-chance` looks for new ones.
@@ -51,6 +54,16 @@ def pytest_sessionstart() -> None:
     # It looks for who keeps its source of chance, and overlooks who is frozen after the collection (tests/order.py).
     with deterministic_PRNG():
         pass
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience_with_valkey() -> Iterator[None]:
+    """Wait for Valkey as long as a busy machine takes; the product leaves one that is silent for a tenth of a second alone for five."""
+    with pytest.MonkeyPatch.context() as patch:
+        for clients in (throttle, broker):
+            patch.setattr(clients, "CONNECT_SECONDS", PATIENCE)
+            patch.setattr(clients, "ANSWER_SECONDS", PATIENCE)
+        yield
 
 
 @pytest.fixture(scope="session")
