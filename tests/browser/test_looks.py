@@ -61,3 +61,11 @@ def test_a_list_says_times_in_full_in_the_readers_zone_and_names_it(chromium, se
     expect(time).to_contain_text("GMT+5:30")
     moment = datetime.fromisoformat(time.get_attribute("datetime")).astimezone(ZoneInfo("Asia/Kolkata"))
     assert f" {moment:%Y, %H:%M:%S} GMT+5:30" in time.inner_text()
+
+
+def test_the_field_that_has_the_focus_shows_it_in_forced_colours(chromium, server, db):
+    """It was told by a shadow alone, which forced colours take away."""
+    page = chromium.new_context(forced_colors="active").new_page()
+    page.goto(f"{server}/sign-in")
+    page.get_by_label("User name").focus()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
