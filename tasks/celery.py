@@ -97,6 +97,8 @@ def application(**options: Any) -> Celery:
 
 
 app = application(task_cls=Job)
+# Each job is made with its module. Else the first who asks for it makes it, and another thread that asks meanwhile is given half of it.
+app.finalize()
 app.steps["worker"].add(EndAtOnce)
 app.autodiscover_tasks(["tasks"], related_name="jobs")
 app.autodiscover_tasks(["tasks"], related_name="wake")

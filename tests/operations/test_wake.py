@@ -6,6 +6,7 @@ import time
 from functools import partial
 
 import pytest
+from celery.local import PromiseProxy
 
 from audit import context
 from tasks import wake
@@ -126,3 +127,8 @@ def test_a_dead_broker_is_left_alone_for_a_while(broker, settings, acme):
 def test_the_timetable_names_jobs_that_exist():
     wake.app.loader.import_default_modules()
     assert {entry.job for entry in TIMETABLE} <= set(wake.app.tasks)
+
+
+def test_a_job_is_made_with_its_module_and_not_by_whoever_asks_first():
+    """Of two threads that asked at once the second was given it half made, and its request ended in a crash."""
+    assert type(wake.sequence) is not PromiseProxy
