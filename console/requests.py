@@ -103,7 +103,7 @@ def index(visit: Visit, directory: UUID) -> HttpResponse:
         "filtered": wanted != logged.Wanted() or bool(form.errors),
         "page": part(query, read, following, begun=begun),
         "rows": _about(visit, read),
-        "here": "requests",
+        "here": "refused" if wanted == logged.Wanted(outcome="refused") else "requests",
     }
     return page(visit, "requests.html", values, status=400 if form.errors else 200)
 

@@ -118,6 +118,8 @@ def test_each_filter_finds_what_it_names_and_nothing_else(acme, ada, okta, scim)
 
     assert len(found("")) == 4
     assert found("outcome=refused") == [("GET", 404)]
+    for asked, tab in (("outcome=refused", "Refused"), ("outcome=refused&method=GET", "Requests")):
+        assert f'aria-current="page">{tab}</a>' in client.get(f"{path}?{asked}").content.decode()
     assert found("status_class=4") == [("GET", 404)]
     assert found("method=POST") == [("POST", 201), ("POST", 201)]
     assert found("person=lena@acme.example") == [("PATCH", 200), ("POST", 201)]
