@@ -86,6 +86,13 @@ def read_query(request: HttpRequest) -> dict[str, str]:
         return found
     for written, values in request.GET.lists():
         name = written.lower()
+        if "?" in name:
+            # A filter may stand behind it, which must not be passed over: everybody would be the answer.
+            raise ScimError(
+                Code.PARAMETER_WRONG,
+                name=written,
+                expected="joined by “&”: a query has one “?”, at its beginning",
+            )
         for value in values:
             if name in _LISTS and name in found:
                 found[name] += f",{value}"

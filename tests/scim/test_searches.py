@@ -38,6 +38,12 @@ def test_a_path_behind_the_query_is_no_question_to_the_root(idp, path):
     assert idp.get("/?aadOptscim062020").status == 200
 
 
+def test_a_filter_behind_a_second_question_mark_is_not_passed_over(idp):
+    # What a client makes of …/Users?aadOptscim062020 that adds its own query as to any address: all people would be the answer.
+    answer = idp.get('/Users?aadOptscim062020?filter=userName eq "nobody"')
+    assert (answer.status, answer.code) == (400, "parameter_wrong")
+
+
 def test_search_by_post_asks_the_same(idp):
     asked = {
         "filter": 'userName sw "m"',
