@@ -9,7 +9,7 @@ from identity import conflicts, leaving, organizations
 from tests.api.client import token_of
 from tests.conftest import SETUP, again, join
 from tests.console.conftest import entries, visit
-from tests.identity.test_lock_order import beside  # noqa: F401 - a fixture
+from tests.identity.test_lock_order import beside, close_the_circle  # noqa: F401 - a fixture
 from tests.waiting import PATIENCE
 
 HOLD = "SELECT FROM identity_member WHERE id = %s FOR UPDATE"
@@ -24,8 +24,8 @@ def ended(eraser, beside):  # noqa: F811 - the fixture
             # The work has PostgreSQL look for circles first, and is the one that is ended.
             other.execute("SET deadlock_timeout = '30s'")
             other.execute(HOLD, [second.pk])
-            working = beside.begin(work, waiting=1)
-            other.execute(HOLD, [first.pk])
+            working = beside.begin(work, waiting=0)
+            close_the_circle(other, "identity_member", first.pk)
             assert not working.done()
         return working.result(PATIENCE)
 

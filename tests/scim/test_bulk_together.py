@@ -12,7 +12,7 @@ from identity import batches, directories, matching, members, tenancy
 from scim import bulk
 from scim.models import Burst, Departure, LoggedRequest
 from tests.conftest import SETUP
-from tests.identity.test_lock_order import WAITING
+from tests.identity.test_lock_order import close_the_circle
 from tests.scim.talk import BASE, Scim, entries
 from tests.scim.test_bulk import post, send
 from tests.statements import Statements
@@ -244,9 +244,7 @@ def test_a_transaction_that_was_ended_for_another_goes_on_one_by_one(idp, eraser
         other.execute("SET deadlock_timeout = '30s'")
         other.execute("SELECT FROM identity_member WHERE id = %s FOR UPDATE", [second])
         sending = pool.submit(sent)
-        while not sending.done() and not eraser.execute(WAITING).fetchone()[0]:
-            pass
-        other.execute("SELECT FROM identity_member WHERE id = %s FOR UPDATE", [first])
+        close_the_circle(other, "identity_member", first)
         other.commit()
         results = sending.result(PATIENCE)
     assert [each["status"] for each in results] == ["201", "200", "200"]
