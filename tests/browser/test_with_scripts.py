@@ -50,3 +50,5 @@ def test_the_pages_are_dark_where_the_browser_is(chromium, server, acme, ada):
     page.goto(f"{server}/o/acme/")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 18, 23)"
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(231, 234, 240)"
+    # What the browser draws itself too: the sign of a date field was black on black.
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
