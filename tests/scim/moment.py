@@ -77,7 +77,8 @@ class Moment:
             try:
                 for number, each in enumerate(wanted):
                     sending.append(self.begin(each, f"request-{number}"))
-                    once(lambda: len(waiting) == len(sending), sending[-1])
+                    # One that is refused at the door never waits.
+                    once(lambda: len(waiting) + sum(each.done() for each in sending) == len(sending))
             finally:
                 gathers._hand_over(key)
             wait(sending, PATIENCE)
