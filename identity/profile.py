@@ -1,12 +1,13 @@
 """What is derived from a member's descriptive attributes: the columns that people search, match and sort by. Pure."""
 
 import string
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from identity.errors import Invalid
 
-# In bytes of UTF-8: names are indexed, and an index row of PostgreSQL holds 2,704 bytes, the organization's id included. Folding the case
+# In bytes of UTF-8: names are indexed, and an index row of PostgreSQL holds 2,704 bytes, the organization's id included. Folding
 # makes some letters longer, so keys may be longer than names.
 NAME_BYTES_MAX = 1024
 KEY_BYTES_MAX = 2048
@@ -15,18 +16,38 @@ _SPACES = " \t\r\n"
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
+# Letters of full and half width, as East Asian keyboards write them, to the same letters as everybody else writes them.
+_WIDTHS = {
+    code: chr(int(mapped[1], 16))
+    for code in (0x3000, *range(0xFF01, 0xFFEF))
+    if (mapped := unicodedata.decomposition(chr(code)).split()) and mapped[0] in {"<wide>", "<narrow>"}
+}
+
+
 def key_of(text: str) -> str:
-    """Return the form in which user names and addresses are compared: without case, without space around."""
-    return text.strip().casefold()
+    """Return the form in which user names and addresses are compared: folded, without space around."""
+    return folded(text).strip()
+
+
+def folded(text: str) -> str:
+    """Return a text without its case, its width and its way to compose letters.
+
+    RFC 7644 §5 has user names compared so, by the mappings of RFC 7613 §3.2.2.
+    """
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFD", text.translate(_WIDTHS))
+    return unicodedata.normalize("NFC", decomposed.casefold())
 
 
 def is_same(text: str, other: str) -> bool:
     """Tell whether two names or addresses are one, letter by letter but for the case of a to z and for space around.
 
     Two names with the same key (`key_of`) may merely look alike: the Kelvin sign folds to k, the long s to s, and each script has spaces
-    of its own. Where a stranger could have chosen the name, this decides whether it is a match.
+    of its own. Where a stranger could have chosen the name, this decides whether it is a match. A letter that is composed in another way
+    is the same (Unicode's canonical equivalence).
     """
-    return exact(text) == exact(other)
+    return unicodedata.normalize("NFC", exact(text)) == unicodedata.normalize("NFC", exact(other))
 
 
 def exact(text: str) -> str:

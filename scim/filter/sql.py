@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from identity.profile import key_of
+from identity.profile import folded, key_of
 from scim.errors import Code, ScimError
 from scim.filter import own
 from scim.filter.ast import And, AttributePath, Comparison, Filter, Literals, Not, Or, Present, ValuePath
@@ -221,7 +221,7 @@ class _Writing:
         elif column.held == "own_time":
             left = own.SHOWN_TIME.format(left)
         if column.held == "key":
-            value = key_of(str(value)) if operator == "eq" else str(value).casefold()
+            value = key_of(str(value)) if operator == "eq" else folded(str(value))
         elif not attribute.case_exact:
             left, right = f"lower({left})", "lower(%s)"
         self.parameters.append(str(value))

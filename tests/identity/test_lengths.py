@@ -33,9 +33,9 @@ def test_names_are_taken_up_to_their_limit_and_refused_beyond(acme, okta, size):
                 act(noise(size))
 
 
-def test_letters_that_grow_when_their_case_is_folded_still_fit(acme):
+def test_letters_that_grow_when_they_are_folded_still_fit(acme):
     with pytest.raises(Invalid):
-        members.provision(acme, user_name="ΐ" * 512, actor=SETUP)  # 1,024 bytes, 3,072 when folded
+        members.provision(acme, user_name="\U0001d160" * 256, actor=SETUP)  # 1,024 bytes, 3,072 when folded
 
 
 def test_a_long_name_or_address_is_kept_in_the_profile(acme):

@@ -19,6 +19,7 @@ LOOK_ALIKES = [
     "kim.s@acme.example\u00a0",
     "\u2003kim.s@acme.example",
     "kim.s@acme.example\u3000",
+    "ｋim.s@acme.example",
 ]
 
 
