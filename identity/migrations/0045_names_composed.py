@@ -29,7 +29,8 @@ BEGIN
   LOOP
     EXECUTE format(
       'SELECT array_agg(id ORDER BY id), array_agg(normalize(translate(%2$I, $1, $2), NFC) ORDER BY id) FROM %1$I
-        WHERE %2$I IS NOT NFC NORMALIZED OR translate(%2$I, $1, $2) <> %2$I', place.rows, place.held)
+        WHERE octet_length(%2$I) > length(%2$I)
+          AND (%2$I IS NOT NFC NORMALIZED OR translate(%2$I, $1, $2) <> %2$I)', place.rows, place.held)
       INTO ids, keys USING $w${WIDE}$w$, $w${PLAIN}$w$;
     CONTINUE WHEN ids IS NULL;
     EXECUTE format('ALTER TABLE %I DISABLE TRIGGER USER', place.rows);
