@@ -34,8 +34,6 @@ Meanwhile = Callable[[], object] | None
 _MOMENT_MILLISECONDS: Final = 1
 # A statement as the server knows it: the types of its parameters are part of it.
 _Key = tuple[str, tuple[int, ...]]
-# What each answer is to: None to a question, else to the preparation of a statement under that name (b"": to its end).
-_Preparing = list[tuple[_Key, bytes] | None]
 
 
 class Statement(NamedTuple):
@@ -63,6 +61,14 @@ class _Ready(NamedTuple):
     values: Sequence[Any]
     types: Sequence[int]
     formats: Sequence[Any]
+
+
+class _Preparing(NamedTuple):
+    """That a statement is prepared under that name, or else closed."""
+
+    key: _Key
+    name: bytes
+    is_kept: bool
 
 
 def _nobody(*, for_the_disk: bool) -> AbstractContextManager[None]:  # noqa: ARG001 - as whoever has a crew
@@ -107,7 +113,8 @@ class Channel:
             return self._answers(ready, None)
 
     def _answers(self, ready: Sequence[_Ready], meanwhile: Meanwhile) -> list[Rows]:
-        preparing: _Preparing = []
+        # What each answer is to: None to a question.
+        preparing: list[_Preparing | None] = []
         self._pgconn.enter_pipeline_mode()
         is_clean = False
         try:
@@ -122,6 +129,7 @@ class Channel:
                 results = self._results(for_the_disk=ready[-1].sql == b"COMMIT")
                 self._pgconn.exit_pipeline_mode()
                 is_clean = True
+                self._remember(results, preparing)
         finally:
             if not is_clean:
                 # Answers may still come, and nobody could tell to what: the next request opens another connection.
@@ -137,7 +145,7 @@ class Channel:
         formats = (self._transformer.formats or ()) if values else ()
         return _Ready((statement.sql, tuple(types)), sql, dumped, types, formats)
 
-    def _send(self, each: _Ready, preparing: _Preparing) -> None:
+    def _send(self, each: _Ready, preparing: list[_Preparing | None]) -> None:
         pgconn, names = self._pgconn, self._names
         if each.key[0].startswith(PASSING):
             pgconn.send_query_params(each.sql, None)
@@ -152,17 +160,17 @@ class Channel:
                 self._made += 1
                 name = b"rollcall_%d" % self._made
                 pgconn.send_prepare(name, each.sql, each.types)
-                preparing.append((each.key, name))
+                preparing.append(_Preparing(each.key, name, is_kept=True))
             pgconn.send_query_prepared(name, each.values, each.formats)
         preparing.append(None)
 
-    def _forget_oldest(self, preparing: _Preparing) -> None:
-        if len(self._names) >= PREPARED_MAX:
+    def _forget_oldest(self, preparing: list[_Preparing | None]) -> None:
+        while len(self._names) >= PREPARED_MAX:
             key, name = self._names.popitem(last=False)
             if name is not None:
                 # Not DEALLOCATE: PgBouncer has the statements of its clients under names of its own.
                 self._pgconn.send_close_prepared(name)
-                preparing.append((key, b""))
+                preparing.append(_Preparing(key, name, is_kept=False))
 
     def _send_all(self) -> None:
         pgconn, waiting = self._pgconn, select.poll()
@@ -195,17 +203,20 @@ class Channel:
             else:
                 found.append(result)
 
-    def _read(self, results: list[PGresult], preparing: _Preparing) -> list[Rows]:
+    def _remember(self, results: list[PGresult], preparing: list[_Preparing | None]) -> None:
+        """Know what the server has prepared: behind a statement that is refused it has neither made nor closed any."""
+        for result, each in zip(results, preparing, strict=True):
+            if each is not None and (result.status == ExecStatus.COMMAND_OK) == each.is_kept:
+                self._names[each.key] = each.name
+
+    def _read(self, results: list[PGresult], preparing: list[_Preparing | None]) -> list[Rows]:
         refused = None
         found: list[Rows] = []
         for result, prepared in zip(results, preparing, strict=True):
             if result.status == ExecStatus.FATAL_ERROR:
                 refused = refused or result
             elif prepared is not None:
-                key, name = prepared
-                # Prepared is prepared, also where the statement itself was refused.
-                if name and result.status == ExecStatus.COMMAND_OK:
-                    self._names[key] = name
+                continue
             elif result.status == ExecStatus.TUPLES_OK:
                 self._transformer.set_pgresult(result)
                 found.append(self._transformer.load_rows(0, result.ntuples, tuple))

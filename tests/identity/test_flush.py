@@ -1,7 +1,7 @@
 """What is asked together by one flush is answered in its order, refused as a whole, and prepared no more often than it is worth."""
 
 import pytest
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connection, transaction
 from psycopg.pq import TransactionStatus
 
 from identity import members, tenancy
@@ -88,9 +88,23 @@ def test_what_is_done_meanwhile_is_done_once_and_what_it_queues_travels_with_the
 
 def test_where_what_is_done_meanwhile_fails_the_connection_is_as_good_as_before(acme, jane):
     with tenancy.of(acme):
-        with pytest.raises(ZeroDivisionError):
-            connection.ask(Statement("SELECT pg_sleep(0.01)"), meanwhile=lambda: 1 / 0)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                connection.ask(Statement("SELECT pg_sleep(0.01)"), meanwhile=lambda: 1 / 0)
         assert asked("SELECT user_name FROM identity_member") == [("jane@acme.example",)]
+        assert one("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%(0.01)'") == (1,)
+
+
+def test_what_would_have_been_forgotten_behind_a_refusal_is_known_to_stay_prepared(db):
+    for _ in range(2):
+        asked("SELECT 'the oldest', %s::text", ["x"])
+    for number in range(PREPARED_MAX - 1):
+        asked(f"SELECT {number}, %s::text", ["x"])
+    with pytest.raises(DataError):
+        connection.ask(Statement("SELECT 1 / 0"), Statement("SELECT 'behind it'"))
+    for number in range(2 * PREPARED_MAX):
+        asked(f"SELECT 'then', {number}, %s::text", ["x"])
+    assert one("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%the oldest%%'") == (0,)
 
 
 def test_a_connection_that_ends_while_it_is_asked_is_not_used_again(db, eraser):
