@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.hashers import is_password_usable
 from django.core import signing
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -48,7 +49,8 @@ class Used(NotFound):
 def make(member: Member, *, actor: Actor, holder: Holder | None = None) -> PasswordLink:
     """Make a link. Raises Invalid for somebody who is not active, and Forbidden where they may do more than the `holder` who asks.
 
-    The member is written to: with the link somebody can get in as they.
+    The member is written to: with the link somebody can get in as they. Nobody makes one for themselves who has a password: a browser that
+    was left alone, or a token, would be enough to have it for good.
     """
     with tenancy.change(member.organization_id):
         locked = member_row.lock(member)
@@ -56,6 +58,11 @@ def make(member: Member, *, actor: Actor, holder: Holder | None = None) -> Passw
             refuse_stronger_person(holder, locked)
         if not locked.is_active:
             raise Invalid("Only somebody who is active can be given a password.")
+        is_own = actor.id == str(locked.pk)
+        if is_own and is_password_usable(locked.password):
+            raise Invalid(
+                "You have a password: change it on your own page, by the present one, or ask a colleague for the link."
+            )
         record(
             Event.MEMBER_PASSWORD_LINK,
             organization_id=locked.organization_id,
@@ -63,12 +70,12 @@ def make(member: Member, *, actor: Actor, holder: Holder | None = None) -> Passw
             subject=member_row.subject_of(locked),
             data={"hours": HOURS},
         )
-        if actor.id != str(locked.pk) and locked.email:
+        if locked.email:
             mail.queue(
                 locked.organization_id, kind="password_link", about=locked.pk, to=locked.email,
                 subject="A link to set your password was made",
-                body=f"{actor.label or actor.kind} made a link by which a password can be set for {locked.user_name}, "
-                f"and will hand it over to you. It is good for {HOURS} hours.\n\n"
+                body=f"{actor.label or actor.kind} made a link by which a password can be set for {locked.user_name}"
+                f"{'' if is_own else ', and will hand it over to you'}. It is good for {HOURS} hours.\n\n"
                 "If you did not ask for this, tell your administrator now.\n",
             )  # fmt: skip
         signed = signing.dumps(

@@ -58,6 +58,16 @@ def test_its_owner_is_written_to_and_the_letter_holds_no_link(acme, ada, jane):
     assert "/password/" not in letter.body
 
 
+def test_nobody_gets_around_their_own_password(acme, ada):
+    client, own = visit(ada), f"/o/acme/members/{ada.pk}/password-link"
+    assert client.post(own).status_code == 200
+    with tenancy.of(acme):
+        assert OutgoingMail.objects.get(kind="password_link").to == ada.email
+    members.set_password(ada, PASSWORD, actor=SETUP)
+    answer = visit(ada).post(own)
+    assert (answer.status_code, "by the present one" in answer.content.decode()) == (403, True)
+
+
 def test_a_link_works_once_and_ends_the_others(ada, jane):
     first, second = made(visit(ada), jane), made(visit(ada), jane)
     assert typed(first).status_code == 200
