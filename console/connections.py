@@ -14,7 +14,7 @@ from django.utils import timezone
 from console import edits, reading
 from console.access import Visit
 from console.answers import done, page, refusals_in
-from console.forms.connection import MODES, ConnectionForm, mode_of
+from console.forms.connection import MODES, SIGNED, ConnectionForm, mode_of
 from identity.errors import Refusal
 from identity.handing_out import refuse_stronger_roles
 from identity.outside import Outcome, Outside
@@ -42,6 +42,7 @@ def one(visit: Visit, connection: UUID) -> HttpResponse:
         "ours": ours.values(found),
         "certificates": trust.current(found),
         "key_pairs": trust.key_pairs(found),
+        "signed": dict(SIGNED)[found.signed],
         "first": dict(MODES)[mode_of(found.defaults)],
         "attempts": list(
             Attempt.objects.filter(organization=visit.organization, connection=found).order_by(

@@ -60,6 +60,9 @@ def test_how_messages_are_exchanged_is_set_on_the_page_and_taken_back_there(thin
         "allow_cbc": "yes",
         "skew_seconds": 120,
     }
+    shown = client.get(address("connection", things)).content.decode()
+    assert "<dt>Signed</dt><dd>Assertion or response</dd>" in shown
+    assert "<dt>Encryption</dt><dd>Required</dd>" in shown
     empty = {"sha1_until": "", "authn_contexts": ""}
     assert client.post(path, filled_from(client, path) | untouched | empty).status_code == 303
     assert kept(things) == before
