@@ -19,14 +19,6 @@ _BEST_MAX: Final = 10
 _HIGHEST: Final = chr(0x10FFFF)
 
 
-def containing(rows: "QuerySet[Member]", text: str) -> "QuerySet[Member]":
-    """Return those of the members whose name or address has the text anywhere."""
-    key = key_of(text)
-    return rows.filter(
-        Q(display_name__icontains=text) | Q(user_name_key__contains=key) | Q(email_key__contains=key)
-    )
-
-
 def among_very_many(
     organization: Organization, rows: "QuerySet[Member]", text: str, query: QueryDict
 ) -> Page:
@@ -36,15 +28,15 @@ def among_very_many(
     behind = Q(pk__gt=UUID(after)) if begun else Q()
     end = looking.edge(Member.objects.filter(behind, organization=organization).order_by("pk"))
     looked = rows.filter(behind) if end is None else rows.filter(behind, pk__lte=end)
-    found = list(containing(looked, text).order_by("pk")[: PAGE_ROWS + 1])
+    found = list(looking.members_with(looked, text).order_by("pk")[: PAGE_ROWS + 1])
     following = found[PAGE_ROWS - 1].pk if len(found) > PAGE_ROWS else end
     return part(query, found[:PAGE_ROWS], following, begun=begun)
 
 
 def beginning(organization: Organization, rows: "QuerySet[Member]", text: str) -> list[Member]:
     """Return a few whose user name, address or display name begins with the text, found by their keys."""
-    key = key_of(text)
-    within = {"key__gte": key, "key__lt": key + _HIGHEST}
+    key, written = key_of(text), text.strip().lower()
+    within = {"key__gte": written, "key__lt": written + _HIGHEST}
     ids = [
         *Member.objects.filter(
             organization=organization, user_name_key__gte=key, user_name_key__lt=key + _HIGHEST

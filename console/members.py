@@ -15,7 +15,7 @@ from console.answers import done, page, refusals_in
 from console.forms import EditForm
 from console.numbers import Number, together, up_to
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid, searched
-from identity import links, member_row, members, roles, tenancy
+from identity import links, looking, member_row, members, roles, tenancy
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Directory, Member, Role
 
@@ -93,7 +93,7 @@ def index(visit: Visit) -> HttpResponse:
         shown = member_search.among_very_many(visit.organization, rows, text, query)
         best = [] if shown.begun or not text else member_search.beginning(visit.organization, rows, text)
     else:
-        shown = _page(visit, member_search.containing(rows, text) if text else rows)
+        shown = _page(visit, looking.members_with(rows, text) if text else rows)
     values = {"page": shown, "best": best, "q": text, "state": state, "counts": counts, "total": total}
     return page(visit, "members.html", values | {"directory": directory})
 

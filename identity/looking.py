@@ -7,7 +7,9 @@ PostgreSQL lets no index serve "contains" under row-level security, and one for 
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+
+from identity.profile import key_of
 
 ROWS: Final = 20_000
 
@@ -19,3 +21,11 @@ def edge(rows: "QuerySet[Any]", most: int | None = None) -> UUID | None:
     """
     last = most or ROWS
     return next(iter(rows.values_list("pk", flat=True)[last - 1 : last]), None)
+
+
+def members_with(rows: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
+    """Return those of the members whose user name, address or display name has the text anywhere. Display names are kept as written."""
+    key = key_of(text)
+    return rows.filter(
+        Q(display_name__icontains=text.strip()) | Q(user_name_key__contains=key) | Q(email_key__contains=key)
+    )

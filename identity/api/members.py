@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import grants, links, member_row, members, roles, tenancy
+from identity import grants, links, looking, member_row, members, roles, tenancy
 from identity.api.access_shapes import GRANTS_MAX, ROLES_MAX, Grant
 from identity.api.organization import OrganizationView
 from identity.api.paging import Page
@@ -20,7 +20,7 @@ from identity.api.view import describe
 from identity.grants import GrantSpec
 from identity.handing_out import refuse_stronger_roles
 from identity.models import Link, Member, Organization
-from identity.profile import NAME_BYTES_MAX, key_of, with_short_forms
+from identity.profile import NAME_BYTES_MAX, with_short_forms
 
 
 class ShownMember(serializers.Serializer[Any]):
@@ -133,12 +133,7 @@ class Members(OrganizationView):
             if "state" in query:
                 rows = rows.filter(state=query["state"])
             if "q" in query:
-                key = key_of(query["q"])
-                rows = rows.filter(
-                    Q(user_name_key__contains=key)
-                    | Q(email_key__contains=key)
-                    | Q(display_name__icontains=key)
-                )
+                rows = looking.members_with(rows, query["q"])
             if "directory" in query:
                 rows = _of_directory(rows, self.organization, query)
             is_sought = "external_id" in query or not {"q", "directory"} & query.keys()

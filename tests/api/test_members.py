@@ -37,6 +37,9 @@ def test_search_finds_any_part_and_state_narrows(acme, ada, jane):
     assert found(q="@acme") == {"ada@acme.example", "jane@acme.example"}
     assert found(q="jane", state="active") == set()
     assert found(q="%") == found(q="_") == found(q="globex") == set()
+    # A display name is kept as it is written; a user name is compared without its width and its way to compose letters.
+    taro = join(acme, "tar\u014d@acme.example", displayName="ﾀﾅｶ Straße")
+    assert found(q="ﾀﾅｶ") == found(q=" straße ") == found(q="ＴＡＲo\u0304") == {taro.user_name}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Finding members, bringing one in, and editing what they are and may."""
 
 from audit.record import Actor
+from console import member_search
 from identity import grants, members, resources, roles, tenancy
 from identity.grants import GrantSpec
 from identity.models import Member
@@ -240,3 +241,9 @@ def test_history_tells_what_a_directory_did(things, ada):
     html = visit(ada).get(address("member", things)).content.decode()
     assert "Member suspended" in html
     assert '<div class="rc-line-side">Okta · ' in html
+
+
+def test_display_names_are_found_by_how_they_begin_as_they_are_written(acme):
+    taro = join(acme, "taro@acme.example", displayName="ﾀﾅｶ Tarō")
+    with tenancy.of(acme):
+        assert member_search.beginning(acme, Member.objects.all(), "ﾀﾅｶ t") == [taro]
