@@ -16,6 +16,8 @@ from config.children import die_with_parent
 from config.embedded.state import EmbeddedError
 
 PR_SET_KEEPCAPS: Final = 8
+PR_SET_SECUREBITS: Final = 28
+SECBIT_NO_SETUID_FIXUP: Final = 1 << 2
 PR_CAP_AMBIENT: Final = 47
 PR_CAP_AMBIENT_RAISE: Final = 2
 CAP_DAC_OVERRIDE: Final = 1
@@ -68,6 +70,9 @@ def become(user: tuple[int, int] | None, *needed: Path, tied: bool = False) -> C
 
     def drop() -> None:
         if keep is not None:
+            # Else access(2), by which PostgreSQL finds its own programs, knows of no capability in an ordinary user.
+            # Who lacks CAP_SETPCAP is refused; data alone may lie below the directory then.
+            libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
             _check(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
         os.setgroups([])
         os.setgid(gid)

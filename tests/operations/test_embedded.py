@@ -197,9 +197,12 @@ def test_an_ordinary_user_can_start_them(home):
 @pytest.mark.skipif(
     os.geteuid() != 0, reason="only root owns directories that PostgreSQL's user may not enter"
 )
-def test_root_can_start_them_below_a_closed_directory(tmp_path):
+def test_root_can_start_them_below_a_closed_directory(tmp_path, monkeypatch):
+    """A clone in /root, with the programs in it and the data."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
+    (closed / "bin").symlink_to(postgres.BINARIES)
+    monkeypatch.setattr(postgres, "BINARIES", closed / "bin")
     servers = embedded.ensure(closed / "var", durable=False)
     try:
         write(servers.owner_url)
