@@ -9,9 +9,9 @@ from ldap.controls import RequestControl
 
 from tasks.connectors.faults import Misconfigured, ResyncNeeded
 from tasks.connectors.interface import End, Json, Page
-from tasks.connectors.ldap import LdapConnector
 from tasks.connectors.ldap_entries import filetime, texts
 from tasks.connectors.ldap_faults import Elsewhere
+from tasks.connectors.ldap_listing import Listing
 from tasks.connectors.ldap_server import check_synchronisation
 from tasks.connectors.ldap_session import Entry, Session
 
@@ -19,48 +19,48 @@ from tasks.connectors.ldap_session import Entry, Session
 _SHOW_DELETED: Final = RequestControl("1.2.840.113556.1.4.417", criticality=False)
 
 
-def by_synchronisation(connector: LdapConnector, opened: Session, cookie: Json | None) -> Iterator[Page]:
+def by_synchronisation(listing: Listing, opened: Session, cookie: Json | None) -> Iterator[Page]:
     """Give what changed since the cookie, people and groups by a cookie each. Raises Fault.
 
     After a restart slapd has forgotten what it deleted: it names all who are there, and whoever it does not name is gone. Then the run is
     whole, which must hold for groups too; so where the server forgot only the groups, everything is read again.
     """
-    if connector.reader.id_attribute.casefold() != "entryuuid":
+    if listing.reader.id_attribute.casefold() != "entryuuid":
         raise Misconfigured(
             "Content synchronisation names people by entryUUID: leave the id attribute empty."
         )
     check_synchronisation(opened)
-    bases = [base for base in (connector.base, connector.settings["groups_base_dn"]) if base]
+    bases = [base for base in (listing.base, listing.settings["groups_base_dn"]) if base]
     incomplete = opened.referral(*bases)
     last: dict[str, Any] = dict(cookie or {})
     for batch in opened.refresh(
-        connector.base,
-        connector.people_filter,
-        connector.reader.attributes,
+        listing.base,
+        listing.people_filter,
+        listing.reader.attributes,
         last.get("people"),
-        connector.size,
+        listing.size,
     ):
         entries = [said for word, said in batch if word == "entry"]
-        page = connector.people(entries)
+        page = listing.people(entries)
         yield Page(
             people=page.people, unreadable=page.unreadable, removed=_uuids(batch, "delete"), present=_uuids(batch, "present")
         )  # fmt: skip
     whole, following = opened.whole, {"people": opened.cookie}
-    if connector.settings["groups_base_dn"]:
-        yield from _groups(connector, opened, None if whole else last.get("groups"))
+    if listing.settings["groups_base_dn"]:
+        yield from _groups(listing, opened, None if whole else last.get("groups"))
         if opened.whole and not whole:
             raise ResyncNeeded("The directory no longer knows which groups it deleted.")
         following["groups"] = opened.cookie
     yield Page(end=End(whole=whole, cookie=following, incomplete=incomplete))
 
 
-def by_usn(connector: LdapConnector, opened: Session, cookie: Json | None) -> Iterator[Page]:
+def by_usn(listing: Listing, opened: Session, cookie: Json | None) -> Iterator[Page]:
     """Give what has a higher uSNChanged than the last run saw, on the same domain controller; everybody once in a while. Raises Fault.
 
     The numbers belong to one controller and are not replicated, so another one (or a restored one) means reading everything again.
     A person who was moved out of the base DN leaves no trace in the changes: the next whole listing finds them missing.
     """
-    now = connector.reader.now
+    now = listing.reader.now
     invocation, highest, naming = controller(opened)
     following = {
         "controller": invocation,
@@ -68,9 +68,9 @@ def by_usn(connector: LdapConnector, opened: Session, cookie: Json | None) -> It
         "whole_at": now.isoformat(),
         "read_at": now.isoformat(),
     }
-    every = timedelta(hours=connector.settings["whole_hours"])
+    every = timedelta(hours=listing.settings["whole_hours"])
     if cookie is None or now - datetime.fromisoformat(cookie["whole_at"]) >= every:
-        yield from connector.listing(opened, None, following)
+        yield from listing.everything(opened, following)
         return
     if cookie["controller"] != invocation:
         raise ResyncNeeded("Another domain controller answers than at the last run.")
@@ -78,37 +78,37 @@ def by_usn(connector: LdapConnector, opened: Session, cookie: Json | None) -> It
     # An account that expires gets no new number by it. Cookies of earlier releases have no read_at.
     since = datetime.fromisoformat(cookie.get("read_at", cookie["whole_at"]))
     expired = f"(&(accountExpires>={filetime(since)})(accountExpires<={filetime(now)}))"
-    wanted = f"(&{connector.people_filter}(|{newer}{expired}))"
+    wanted = f"(&{listing.people_filter}(|{newer}{expired}))"
     with suppress(Elsewhere):
-        for entries in opened.pages(connector.base, wanted, connector.reader.attributes, connector.size):
-            yield connector.people(entries)
+        for entries in opened.pages(listing.base, wanted, listing.reader.attributes, listing.size):
+            yield listing.people(entries)
     # Without the right to see deleted objects they are found missing at the next whole listing.
     with suppress(Misconfigured):
         for entries in opened.pages(
             f"CN=Deleted Objects,{naming}", f"(&(isDeleted=TRUE)(|(objectClass=user)(objectClass=group)){newer})",
-            ["objectClass", *connector.reader.group_attributes], connector.size, _SHOW_DELETED,
+            ["objectClass", *listing.reader.group_attributes], listing.size, _SHOW_DELETED,
         ):  # fmt: skip
-            yield _gone(connector, entries)
-    if connector.settings["groups_base_dn"]:
+            yield _gone(listing, entries)
+    if listing.settings["groups_base_dn"]:
         changed = opened.pages(
-            connector.settings["groups_base_dn"], f"(&{connector.settings['groups_filter']}{newer})",
-            connector.group_attributes, connector.size,
+            listing.settings["groups_base_dn"], f"(&{listing.settings['groups_filter']}{newer})",
+            listing.group_attributes, listing.size,
         )  # fmt: skip
         with ExitStack() as kept, suppress(Elsewhere):
             known = None
             for entries in changed:
                 if entries:
-                    known = known or kept.enter_context(closing(connector.everybody(opened)))
-                    yield from connector.teams(opened, entries, known)
+                    known = known or kept.enter_context(closing(listing.everybody(opened)))
+                    yield from listing.teams(opened, entries, known)
     yield Page(end=End(whole=False, cookie=following | {"whole_at": cookie["whole_at"]}))
 
 
-def _gone(connector: LdapConnector, entries: list[Entry]) -> Page:
+def _gone(listing: Listing, entries: list[Entry]) -> Page:
     people: list[str] = []
     groups: list[str] = []
     for _, attributes in entries:
         is_group = "group" in texts(attributes, "objectClass")
-        key = connector.reader.group_key(attributes) if is_group else connector.reader.key(attributes)
+        key = listing.reader.group_key(attributes) if is_group else listing.reader.key(attributes)
         (groups if is_group else people).append(key)
     return Page(removed=[key for key in people if key], removed_groups=[key for key in groups if key])
 
@@ -126,17 +126,17 @@ def controller(opened: Session) -> tuple[str, int, str]:
     return invocation[0].hex() if invocation else service[0], int(highest[0]), naming[0]
 
 
-def _groups(connector: LdapConnector, opened: Session, cookie: str | None) -> Iterator[Page]:
+def _groups(listing: Listing, opened: Session, cookie: str | None) -> Iterator[Page]:
     changed = opened.refresh(
-        connector.settings["groups_base_dn"], connector.settings["groups_filter"], connector.group_attributes, cookie, connector.size
+        listing.settings["groups_base_dn"], listing.settings["groups_filter"], listing.group_attributes, cookie, listing.size
     )  # fmt: skip
     with ExitStack() as kept:
         known = None
         for batch in changed:
             entries = [said for word, said in batch if word == "entry"]
             if entries:
-                known = known or kept.enter_context(closing(connector.everybody(opened)))
-                yield from connector.teams(opened, entries, known)
+                known = known or kept.enter_context(closing(listing.everybody(opened)))
+                yield from listing.teams(opened, entries, known)
             yield Page(removed_groups=_uuids(batch, "delete"))
 
 

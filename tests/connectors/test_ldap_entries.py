@@ -4,10 +4,11 @@ from contextlib import closing
 
 import pytest
 
-from tasks.connectors import ldap
+from tasks.connectors import ldap_listing
 from tasks.connectors.interface import Person, Unreadable
-from tasks.connectors.ldap import MAPPING
+from tasks.connectors.ldap import LdapConnector
 from tasks.connectors.ldap_entries import People, Reader
+from tasks.connectors.ldap_listing import MAPPING
 
 BASE = {"entryUUID": [b"one"], "uid": [b"jane"], "cn": [b"Jane"]}
 
@@ -94,8 +95,8 @@ def test_the_last_word_about_a_dn_counts(people):
 
 
 def test_a_group_of_everybody_comes_in_several_pages(people, monkeypatch):
-    monkeypatch.setattr(ldap, "_MEMBERSHIPS_MAX", 4)
-    connector = ldap.LdapConnector({"url": "ldap://x", "base_dn": "dc=acme"}, {})
+    monkeypatch.setattr(ldap_listing, "_MEMBERSHIPS_MAX", 4)
+    listing = LdapConnector({"url": "ldap://x", "base_dn": "dc=acme"}, {}).listing
     for place in range(10):
         people.add(f"uid={place},dc=acme", f"p{place}")
     everybody = [f"uid={place},dc=acme".encode() for place in range(10)]
@@ -105,7 +106,7 @@ def test_a_group_of_everybody_comes_in_several_pages(people, monkeypatch):
         ("cn=bad", {"cn": [b"Bad"]}),
         ("cn=two", {"entryUUID": [b"t"], "cn": [b"Two"], "member": everybody[:2]}),
     ]
-    pages = list(connector.teams(None, entries, people))
+    pages = list(listing.teams(None, entries, people))
     assert [len(page.memberships) for page in pages] == [4, 4, 4, 0]
     assert [[group.external_id for group in page.groups] for page in pages] == [["a"], [], ["n", "t"], []]
     said = [(item.group, item.member) for page in pages for item in page.memberships]
