@@ -78,11 +78,15 @@ def offboard_all_locked(
     leaving = [member for member in members if member.state != Member.State.OFFBOARDED]
     buried, ended = _ended(organization_id, members, leaving, tombstone, now, reason)
     states = {member.pk: member.state for member in leaving}
-    lines = [_unlinked(member, tombstone, actor) for member in members if tombstone and member.pk in buried]
     done_at = timezone.now()
+    lines: list[Line] = []
     kept: list[receipts.Kept] = []
     made: dict[UUID, Receipt] = {}
-    for member in leaving:
+    for member in members:
+        if tombstone and member.pk in buried:
+            lines.append(_unlinked(member, tombstone, actor))
+        if member.pk not in states:
+            continue
         held, signalled_at = ended[member.pk], (signals or {}).get(member.pk, now)
         kept.append(
             receipts.made(

@@ -35,9 +35,10 @@ class Caller:
     answer: Rows | None = None
     # Groups that the transaction of a lot holds, in both forms, as they are by now.
     held: dict[UUID, tuple[GroupRow, Group]] | None = None
-    # Newcomers whom a lot lets in at its end, and people whom it shuts out there.
+    # Newcomers whom a lot lets in at its end, and people whom it shuts out there, for the time being and for good.
     arriving: list[Arriving] | None = None
     leaving: Leaving | None = None
+    deleting: list[Member] | None = None
 
     @property
     def schemas(self) -> Registry:

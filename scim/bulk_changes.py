@@ -10,9 +10,12 @@ from uuid import UUID
 
 from django.http import HttpResponse
 
+from audit.ids import uuid7
 from identity import tenancy
 from identity.errors import Refusal
+from identity.models import Member
 from identity.postgresql.flush import Rows
+from identity.together import ApartError
 from scim import bulk_references, people, queries
 from scim.authentication import Caller
 from scim.bulk_operations import Operation
@@ -73,15 +76,16 @@ class Changes:
         refused = [each for each, _ in lot]
         try:
             with tenancy.whole(self._call.who.organization):
-                leaving = people.leaving(self._call.who)
+                leaving, deleting, begun = people.leaving(self._call.who), list[Member](), uuid7()
                 for each, who in lot:
                     refused = [each]
-                    done.append((each, answer(each, replace(who, leaving=leaving))))
+                    done.append((each, answer(each, replace(who, leaving=leaving, deleting=deleting))))
                     if time.monotonic() >= ends_at:
                         break
                 refused = [each for each, _ in done]
                 people.let_go(self._call.who, leaving)
-        except (ScimError, Refusal):
+                people.delete_all(self._call.who, deleting, begun=begun)
+        except (ScimError, Refusal, ApartError):
             del self._call.understood[understood:]
             self._alone.update(refused)
             return []

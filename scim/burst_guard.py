@@ -6,7 +6,7 @@ Why: docs/decisions/burst-guard.md.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -21,6 +21,7 @@ from audit.ids import uuid7
 from audit.record import Actor, record
 from identity import directories, directory_settings, tenancy
 from identity.models import Directory, DirectorySize
+from identity.together import ApartError
 from scim.models import Burst, Departure
 
 PEOPLE: Final = "people"
@@ -64,10 +65,12 @@ SELECT member_id FROM identity_link
 """
 _STILL_HELD: Final = f"""
 UPDATE scim_departure SET kind = '{Departure.Kind.HELD.value}'
- WHERE organization_id = %(organization)s AND member_id = %(member)s AND kind <> ALL (%(of_groups)s)
+ WHERE organization_id = %(organization)s AND member_id = ANY (%(members)s) AND kind <> ALL (%(of_groups)s)
    AND burst_id IN (SELECT id FROM scim_burst WHERE organization_id = %(organization)s AND decision = '')
-RETURNING id
+RETURNING member_id
 """  # noqa: S608 - built from a constant
+# For one PostgreSQL keeps its plan.
+_STILL_HELD_ONE: Final = _STILL_HELD.replace("= ANY (%(members)s)", "= %(member)s")
 _GATHER: Final = """
 UPDATE scim_departure SET burst_id = %(burst)s
  WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND burst_id IS NULL AND happened_at > %(since)s
@@ -151,22 +154,53 @@ def note_deletion(
 ) -> bool:
     """Note that a person is deleted who `arrived` then; tells whether that is to be held, the person being suspended instead."""
     if not is_active:
-        # Somebody who is out already is no new departure; but whoever is held stays so.
-        values = {
-            "organization": directory.organization_id,
-            "member": member_id,
-            "of_groups": list(OF_GROUPS),
-        }
-        return bool(tenancy.asked(_STILL_HELD, values))
+        return bool(_still_held(directory, [member_id]))
     # Whether it was a try is asked where it matters alone.
     if budget_of(directory) is None or was_on_trial(directory, member_id, arrived):
         return False
     burst_id = note(directory, [member_id], Departure.Kind.DELETE, actor=actor)
+    if burst_id is not None:
+        _hold_deleted(directory, [member_id], burst_id)
+    return burst_id is not None
+
+
+def note_deletions(
+    directory: Directory, active: Sequence[UUID], others: Sequence[UUID], *, begun: UUID, actor: Actor
+) -> set[UUID]:
+    """Do so for many at once, none of whom was a try, and return who is to be held; `others` are out already.
+
+    ApartError where the burst was opened since `begun`, an id: in it are some who left before it was.
+    """
+    held = _still_held(directory, others) if others else set()
+    burst_id = note(directory, active, Departure.Kind.DELETE, actor=actor)
     if burst_id is None:
-        return False
-    mine = Departure.objects.filter(organization=directory.organization_id, member=member_id, burst=burst_id)
-    mine.filter(kind=Departure.Kind.DELETE, outcome="").update(kind=Departure.Kind.HELD)
-    return True
+        return held
+    if burst_id > begun:
+        raise ApartError
+    _hold_deleted(directory, active, burst_id)
+    return held.union(active)
+
+
+def _still_held(directory: Directory, member_ids: Sequence[UUID]) -> set[UUID]:
+    """Return who stays held. Somebody who is out already is no new departure."""
+    values = {"organization": directory.organization_id, "of_groups": list(OF_GROUPS)}
+    if len(member_ids) == 1:
+        rows = tenancy.asked(_STILL_HELD_ONE, values | {"member": member_ids[0]})
+    else:
+        rows = tenancy.asked(_STILL_HELD, values | {"members": list(member_ids)})
+    return {row[0] for row in rows}
+
+
+def _hold_deleted(directory: Directory, member_ids: Sequence[UUID], burst_id: UUID) -> None:
+    theirs = Departure.objects.filter(
+        organization=directory.organization_id, member__in=member_ids, burst=burst_id
+    )
+    theirs.filter(kind=Departure.Kind.DELETE, outcome="").update(kind=Departure.Kind.HELD)
+
+
+def may_be_on_trial(directory: Directory, arrived: datetime) -> bool:
+    """Tell whether the guard would ask whether it was a try."""
+    return budget_of(directory) is not None and arrived >= timezone.now() - _TRIAL
 
 
 def was_on_trial(directory: Directory, member_id: UUID, arrived: datetime) -> bool:

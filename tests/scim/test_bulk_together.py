@@ -1,15 +1,18 @@
 """Operations of a Bulk request share transactions: whole operations only, whatever happens in between."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 from django.db import connection, connections
 
 from identity import batches, directories, matching, members, tenancy
-from scim import bulk
+from identity.models import Member
+from scim import bulk, burst_guard
 from scim.models import Burst, Departure, LoggedRequest
 from tests.conftest import SETUP
 from tests.identity.test_lock_order import close_the_circle
@@ -138,6 +141,20 @@ def test_people_who_are_changed_are_held_by_one_question(idp):
     assert {idp.get(f"/Users/{each}").body["title"] for each in people} == {"d"}
 
 
+def test_people_who_are_deleted_are_written_at_once(okta, idp):
+    directories.change(okta.directory, actor=SETUP, settings={"burst_guard": None})
+    counts = []
+    for name, number in [("warm", 3), ("few", 3), ("many", bulk.AT_ONCE_MAX)]:
+        people = [idp.create(f"{name}{each}@example.org")["id"] for each in range(number)]
+        idp.create_group(name, *people)
+        with Statements() as seen:
+            results = send(idp, *({"method": "DELETE", "path": f"/Users/{each}"} for each in people))
+        assert {each["status"] for each in results} == {"204"}
+        counts.append(len(seen.statements))
+    assert counts[1] == counts[2]
+    assert names(idp) == set()
+
+
 def test_a_refused_change_takes_none_of_its_lot_along(acme, idp):
     people = [idp.create(f"p{number}@example.org", shoeSize=4)["id"] for number in range(5)]
     results = send(
@@ -190,6 +207,23 @@ def test_a_flood_of_leavers_by_lots_is_held_from_the_budget_on(acme, okta, idp):
     with tenancy.of(acme):
         assert Burst.objects.count() == 1
         assert Departure.objects.filter(burst__isnull=False).count() == len(people)
+
+
+def test_deletions_by_lots_are_held_from_the_budget_on(acme, okta, idp, monkeypatch):
+    monkeypatch.setattr(burst_guard, "_TRIAL", timedelta(0))  # nobody is a try of the connection
+    directories.change(
+        okta.directory, actor=SETUP, settings={"burst_guard": {"members": 2, "percent": 0, "seconds": 3600}}
+    )
+    people = [idp.create(f"p{number}@example.org")["id"] for number in range(8)]
+    gone = [{"method": "DELETE", "path": f"/Users/{each}"} for each in people]
+    # The third departure is beyond the budget, and stands in the middle of a lot; then each is.
+    for lot in ([gone[0], change(people[1], {"active": False}), *gone[2:5]], [gone[1], *gone[5:]]):
+        assert {each["status"] for each in send(idp, *lot)} <= {"200", "204"}
+    with tenancy.of(acme):
+        states = dict(Member.objects.values_list("pk", "state"))
+        held = set(Departure.objects.filter(kind=Departure.Kind.HELD).values_list("member", flat=True))
+    assert [states[UUID(each)] for each in people] == ["offboarded"] + ["suspended"] * 7
+    assert held == {UUID(each) for each in people[1:]}
 
 
 def test_a_transaction_begins_nothing_more_when_its_time_is_over(idp, commits, monkeypatch):
