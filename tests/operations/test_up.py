@@ -14,14 +14,45 @@ from tests.operations.machine import Machine, bare_environment, gone, wait_for
 from tests.waiting import PATIENCE
 
 
+def interrupted(machine: Machine, at: str, process: str) -> tuple[str, bool]:
+    """Press Ctrl-C once it says this and that process runs; give what it says then, and whether everything has gone."""
+    machine.start(until=at, alone=True)
+    wait_for(lambda: machine.find(process))
+    started = machine.descendants()
+    # A terminal tells everything that runs in it.
+    os.killpg(machine.process.pid, signal.SIGINT)
+    said = machine.process.stdout.read()
+    machine.stop()
+    return said, machine.process.returncode == 0 and gone(started)
+
+
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory):
-    """Give a running machine; tests of this file put it through more and more."""
+def beginnings() -> list[tuple[str, bool]]:
+    """Give what was said and left when the machine was interrupted, first as PostgreSQL was made, then as the database was prepared."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory, beginnings):
+    """Give a running machine, the first two starts of which were interrupted; tests of this file put it through more and more."""
     machine = Machine(tmp_path_factory.mktemp("up"))
+    beginnings.append(interrupted(machine, "Starting PostgreSQL", "initdb"))
+    beginnings.append(interrupted(machine, "Preparing the database", "prepare_database"))
     machine.start()
     yield machine
     machine.stop()
     embedded.stop(machine.data)
+
+
+def test_ctrl_c_before_everything_is_up_says_so_leaves_nothing_and_the_next_start_goes_on(
+    machine, beginnings
+):
+    as_postgresql_was_made, as_the_database_was_prepared = beginnings
+    told = "Told to stop while the database is prepared: the next start goes on from there.\nStopping …\n"
+    assert as_postgresql_was_made[0].endswith(told)
+    assert as_the_database_was_prepared[0] == told
+    assert all(is_gone for _, is_gone in beginnings)
+    assert machine.ready()
 
 
 def test_it_says_where_everything_is(machine):
@@ -161,44 +192,10 @@ def test_ctrl_c_leaves_no_process(machine):
     assert not embedded.running(machine.data)
 
 
-@pytest.mark.parametrize("name", ["embedded_postgres", "valkey-server"])
-def test_a_server_that_is_killed_before_everything_is_up_comes_back(machine, name):
+def test_servers_that_are_killed_before_everything_is_up_come_back(machine):
     machine.start(until="Preparing the database")
     wait_for(lambda: machine.find("granian"))
-    machine.find(name).kill()
+    for name in ("embedded_postgres", "valkey-server"):
+        machine.find(name).kill()
     wait_for(machine.ready)
     machine.stop()
-
-
-def test_ctrl_c_while_the_database_is_prepared_says_so_and_the_next_start_goes_on(tmp_path):
-    fresh = Machine(tmp_path)
-    fresh.start(until="Preparing the database", alone=True)
-    wait_for(lambda: fresh.find("prepare_database"))
-    started = fresh.descendants()
-    # A terminal tells everything that runs in it.
-    os.killpg(fresh.process.pid, signal.SIGINT)
-    said = fresh.process.stdout.read()
-    fresh.stop()
-    assert (
-        said
-        == "Told to stop while the database is prepared: the next start goes on from there.\nStopping …\n"
-    )
-    assert fresh.process.returncode == 0
-    assert gone(started)
-    fresh.start()
-    assert fresh.ready()
-    fresh.stop()
-
-
-def test_ctrl_c_while_postgresql_is_made_says_so_and_the_next_start_goes_on(tmp_path):
-    fresh = Machine(tmp_path)
-    fresh.start(until="Starting PostgreSQL", alone=True)
-    wait_for(lambda: fresh.find("initdb"))
-    os.killpg(fresh.process.pid, signal.SIGINT)
-    said = fresh.process.stdout.read()
-    fresh.stop()
-    assert said.endswith(
-        "Told to stop while the database is prepared: the next start goes on from there.\nStopping …\n"
-    )
-    assert fresh.process.returncode == 0
-    assert not embedded.running(fresh.data)
