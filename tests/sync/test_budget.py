@@ -16,6 +16,12 @@ from tests.sync.conftest import ADA
 from tests.sync.scripted import approved, crowd, events, go_on, listing, person, pull_of, run, settle, states
 
 
+@pytest.fixture
+def settled():
+    """Let each test make its directory anew: the noon of the one before may have been later."""
+    return []
+
+
 @pytest.fixture(autouse=True)
 def noon():
     """Let it be noon: the day that counts must not end in the middle of a test."""
