@@ -10,6 +10,7 @@ from identity.models import Directory, MemberKey
 from identity.postgresql.flush import Statement
 from scim import queries
 from scim.schemas import GROUPS
+from tests.conftest import make_acme, scim_client
 from tests.scim.talk import Scim
 from tests.statements import Statements
 
@@ -18,10 +19,27 @@ PEOPLE = 2000
 LED = ("identity_member", "identity_link", "identity_membership", "identity_activeperiod")
 
 
+@pytest.fixture(scope="module")
+def crowded():
+    """Give the directory that the first test filled, and how its rows come back."""
+    return []
+
+
 @pytest.fixture
-def idp(okta, eraser):
+def idp(db, keep, crowded, eraser):
     """Give a directory of some thousand people, as many as make an index worth its while, and statistics about them."""
-    talk = Scim(okta)
+    if crowded:
+        crowded[0]()
+    else:
+        okta = scim_client(make_acme(), "okta")
+        fill(Scim(okta))
+        crowded.extend((keep(), okta))
+    eraser.execute("ANALYZE")
+    return Scim(crowded[1])
+
+
+def fill(talk):
+    """Push all people."""
     operations = [
         {
             "method": "POST",
@@ -43,8 +61,6 @@ def idp(okta, eraser):
     for start in range(0, PEOPLE, 1000):
         part = operations[start : start + 1000]
         assert talk.post("/Bulk", {"schemas": [urn], "Operations": part}).status == 200
-    eraser.execute("ANALYZE")
-    return talk
 
 
 def plan_of(idp, query):
