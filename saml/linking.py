@@ -17,7 +17,7 @@ from audit.record import Actor
 from identity import credential_ends, tenancy
 from identity.errors import Forbidden, Invalid, NotFound
 from identity.models import Member, Organization, Session
-from saml import attempt_details, attempts, people, subjects
+from saml import attempt_details, attempts, identities, people, subjects
 from saml.attributes import Person, read_person
 from saml.models import Attempt, Connection, SubjectLink
 from saml.presets import preset
@@ -61,7 +61,7 @@ def hold(
             raise Refused("user_inactive", member.state)
         if person.email and not people.may_claim(connection, person.email):
             raise Refused("domain_not_verified", person.email.rpartition("@")[2])
-        digest = people.digest_of(verified.name_id, person)
+        digest = identities.digest_of(verified.name_id, person)
         others = _links(connection).exclude(member=member)
         if others.filter(name_id_digest=digest).exclude(member__state=Member.State.OFFBOARDED).exists():
             raise Refused("identity_taken")
@@ -96,7 +96,7 @@ def confirm(session: Session, attempt_id: UUID, *, actor: Actor) -> Offer:
             raise Forbidden(reason)
         offer = _offer(attempt)
         name_id, person = _read(attempt)
-        digest, called = people.digest_of(name_id, person), people.called(name_id, person)
+        digest, called = identities.digest_of(name_id, person), identities.called(name_id, person)
         subjects.bind(
             attempt.connection, session.member, digest, called=called, actor=actor, how="by_themselves"
         )

@@ -6,7 +6,6 @@ offboarded stays out and is not made anew.
 Why: docs/decisions/saml-who-is-this.md.
 """
 
-import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -20,12 +19,13 @@ from audit.record import Line, record_with, with_entries
 from identity import domains, invitations, member_row, members, tenancy
 from identity.models import Invitation, Member
 from identity.models.access import Origin
-from identity.profile import exact, is_same, key_of
+from identity.profile import is_same, key_of
 from saml import candidates as candidates_of
 from saml import renewal
 from saml.attributes import Person
 from saml.candidates import Candidates
 from saml.connections import actor_of, defaults_of
+from saml.identities import called, digest_of
 from saml.models import Connection, SubjectLink
 from saml.refusals import Refused
 from saml.statements import NameID
@@ -59,26 +59,6 @@ class Match:
 
 class InvitationClosed(Exception):
     """Somebody else has accepted the invitation meanwhile, or it was withdrawn: decide anew."""
-
-
-def identity_of(name_id: NameID, person: Person) -> str:
-    """Return what identifies the person at this identity provider: the NameID, or, where that is transient, what is stable."""
-    if not name_id.transient:
-        return _by_name_id(name_id.value)
-    stable = person.user_name or person.email
-    if not stable:
-        raise Refused("attribute_missing", "the NameID is transient, and no user name or e-mail came with it")
-    return f"attribute:{exact(stable)}"
-
-
-def digest_of_name_id(value: str) -> bytes:
-    """Return what a NameID that is not transient is recognized by (SubjectLink.name_id_digest)."""
-    return _digest(_by_name_id(value))
-
-
-def digest_of(name_id: NameID, person: Person) -> bytes:
-    """Return what the person is recognized by at this identity provider. Refuses: attribute_missing."""
-    return _digest(identity_of(name_id, person))
 
 
 def find(connection: Connection, name_id: NameID, person: Person) -> Match:
@@ -168,11 +148,6 @@ def _candidates(connection: Connection, name_id: NameID, person: Person) -> Cand
         domain=domains.domain_of(person.email),
         now=timezone.now(),
     )
-
-
-def called(name_id: NameID, person: Person) -> str:
-    """Return the key of the text that identifies the person at this identity provider (identity_of)."""
-    return key_of((person.user_name or person.email) if name_id.transient else name_id.value)
 
 
 def _wait_for_turn(connection: Connection, digest: bytes) -> None:
@@ -269,11 +244,3 @@ def _create(connection: Connection, person: Person, invitation: Invitation | Non
     if invitation is not None and not invitations.accept(invitation, member, actor=actor):
         raise InvitationClosed
     return member
-
-
-def _by_name_id(value: str) -> str:
-    return f"name_id:{value}"
-
-
-def _digest(identity: str) -> bytes:
-    return hashlib.sha256(identity.encode()).digest()

@@ -11,8 +11,8 @@ from identity import member_row, tenancy
 from identity.errors import Invalid, Offboarded
 from identity.models import Member
 from identity.profile import key_of
+from saml.identities import digest_of_name_id
 from saml.models import Connection, SubjectLink
-from saml.people import digest_of_name_id
 from saml.statements import NAME_ID_CHARACTERS_MAX
 
 
@@ -33,7 +33,7 @@ def link(connection: Connection, member: Member, name_id: str, *, actor: Actor) 
 def bind(
     connection: Connection, member: Member, digest: bytes, *, called: str, actor: Actor, how: str
 ) -> SubjectLink:
-    """Do what `link` does for `people.digest_of` and `people.called` of a person; `how` it came about stands in the record."""
+    """Do what `link` does for `identities.digest_of` and `identities.called` of a person; `how` it came about stands in the record."""
     with tenancy.change(connection.organization_id):
         locked = member_row.lock(member)
         if locked.state == Member.State.OFFBOARDED:
