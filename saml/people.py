@@ -17,11 +17,12 @@ from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Line, record_with, with_entries
 from identity import domains, invitations, member_row, members, tenancy
+from identity.former_names import Former
 from identity.models import Invitation, Member
 from identity.models.access import Origin
 from identity.profile import is_same, key_of
 from saml import candidates as candidates_of
-from saml import renewal
+from saml import renaming, renewal
 from saml.attributes import Person
 from saml.candidates import Candidates
 from saml.connections import actor_of, defaults_of
@@ -36,6 +37,8 @@ _ADDRESS: Final = re.compile(r"[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f
 _UNSEEN: Final = {"Cc", "Cf", "Zl", "Zp"}
 # Persian and the languages of India spell with these two.
 _JOINERS: Final = "\u200c\u200d"
+# In the sign-in log and in a test; the others are words as they are.
+WORDS: Final = {renaming.HOW: "bound anew (renamed by their directory)"}
 _LINK: Final = with_entries("""
 linked AS (
   INSERT INTO saml_subjectlink (id, organization_id, connection_id, member_id, name_id_digest, linked_at, name_shared)
@@ -47,24 +50,32 @@ linked AS (
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The member, and how they were found: known, linked, renewed or created. `member` None: would be created (a test).
+    """The member, and how they were found: known, linked, renewed, renamed_by_directory, created. `member` None: would be created (a test).
 
-    `former` is what a renewed member was bound to until now.
+    `former` is what the member was bound to until now, `renamed` what it called them, where their directory has renamed them since.
     """
 
     member: Member | None
     how: str
     former: SubjectLink | None = None
+    renamed: Former | None = None
+
+    def __str__(self) -> str:
+        return WORDS.get(self.how, self.how)
 
 
 class InvitationClosed(Exception):
     """Somebody else has accepted the invitation meanwhile, or it was withdrawn: decide anew."""
 
 
+class ChangedMeanwhile(Exception):
+    """The member who was to leave an identity was changed while we decided: decide anew."""
+
+
 def find(connection: Connection, name_id: NameID, person: Person) -> Match:
     """Decide without changing anything; the tenancy must be set.
 
-    Refuses: user_inactive, name_recycled, ambiguous_member, look_alike, member_linked, domain_not_verified, not_invited,
+    Refuses: user_inactive, name_recycled, name_left, ambiguous_member, look_alike, member_linked, domain_not_verified, not_invited,
     attribute_missing, attribute_invalid.
     """
     return _decide(connection, name_id, person, _candidates(connection, name_id, person))
@@ -81,7 +92,10 @@ def returning(
 
 
 def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
-    """Find the member, or make them; store the identity. In the caller's transaction. Refuses as `find` does; raises InvitationClosed."""
+    """Find the member, or make them; store the identity. In the caller's transaction. Refuses as `find` does.
+
+    Raises InvitationClosed, ChangedMeanwhile.
+    """
     digest = digest_of(name_id, person)
     # Two browsers may bring the same person for the first time at once: the second waits, and finds what the first stored.
     _wait_for_turn(connection, digest)
@@ -94,22 +108,16 @@ def take_in(connection: Connection, name_id: NameID, person: Person) -> Match:
         # Only an offboarded member's link can stand in the way here: their name went to somebody new.
         mine = SubjectLink.objects.filter(organization=connection.organization_id, connection=connection)
         mine.filter(name_id_digest=digest).delete()
-    data: dict[str, Any] = {"connection": str(connection.pk), "how": match.how}
     if match.former is not None:
-        data["former_linked_at"] = match.former.linked_at
+        # Whoever changes them holds their row: what they were called as we decided, they still are.
+        if member_row.lock(member).version != member.version:
+            raise ChangedMeanwhile
         match.former.delete()
-    line = Line(
-        Event.MEMBER_LINK,
-        connection.organization_id,
-        actor_of(connection),
-        member_row.subject_of(member),
-        data=data,
-    )
     values = {
         "id": uuid7(), "organization": connection.organization_id, "connection": connection.pk, "member": member.pk,
         "digest": digest, "now": timezone.now(), "called": called(name_id, person),
     }  # fmt: skip
-    record_with(_LINK, values, [line])
+    record_with(_LINK, values, [_told(connection, member, match, name_id)])
     return Match(member, match.how)
 
 
@@ -130,9 +138,8 @@ def _decide(connection: Connection, name_id: NameID, person: Person, candidates:
     if found is not None:
         if not found.is_active:
             raise Refused("user_inactive", found.state)
-        former = _other_identity(connection, found, name_id, person)
-        return Match(found, "linked" if former is None else "renewed", former)
-    _check_newcomer(connection, person, candidates)
+        return _bound_anew(connection, found, name_id, person)
+    _check_newcomer(connection, name_id, person, candidates)
     return Match(None, "created")
 
 
@@ -180,26 +187,41 @@ def _by_email(connection: Connection, person: Person, candidates: Candidates) ->
     return None
 
 
+def _told(connection: Connection, member: Member, match: Match, name_id: NameID) -> Line:
+    """Return the entry that says what the member is bound to, and how that came about."""
+    changes: dict[str, Any] = {}
+    data: dict[str, Any] = {"connection": str(connection.pk), "how": match.how}
+    if match.former is not None:
+        data["former_linked_at"] = match.former.linked_at
+    if match.renamed is not None:
+        changes, by = renaming.told(match.renamed, name_id)
+        data |= by
+    subject = member_row.subject_of(member)
+    return Line(Event.MEMBER_LINK, connection.organization_id, actor_of(connection), subject, changes, data)
+
+
 def _check_domain(connection: Connection, person: Person, candidates: Candidates) -> None:
     if not (connection.allow_other_domains or candidates.proved):
         raise Refused("domain_not_verified", person.email.rpartition("@")[2])
 
 
-def _other_identity(
-    connection: Connection, member: Member, name_id: NameID, person: Person
-) -> SubjectLink | None:
-    """Return what the member is bound to and may leave for what came; None if nothing. Refuses: member_linked."""
-    digest = digest_of(name_id, person)
+def _bound_anew(connection: Connection, member: Member, name_id: NameID, person: Person) -> Match:
+    """Tell what the member who fits leaves for what came, if they are bound to anything. Refuses: member_linked."""
     links = SubjectLink.objects.filter(
         organization=connection.organization_id, connection=connection, member=member
     )
-    bound = links.exclude(name_id_digest=digest).first()
-    if bound is not None and not renewal.renewable(connection, member, person, bound):
-        raise Refused("member_linked", member.user_name)
-    return bound
+    bound = links.exclude(name_id_digest=digest_of(name_id, person)).first()
+    if bound is None:
+        return Match(member, "linked")
+    renamed = renaming.vouched(member, name_id, bound)
+    if renamed is not None:
+        return Match(member, renaming.HOW, bound, renamed)
+    if renewal.renewable(connection, member, person, bound):
+        return Match(member, "renewed", bound)
+    raise Refused("member_linked", member.user_name)
 
 
-def _check_newcomer(connection: Connection, person: Person, candidates: Candidates) -> None:
+def _check_newcomer(connection: Connection, name_id: NameID, person: Person, candidates: Candidates) -> None:
     """Refuse to make a member of somebody who is out, who is not invited, or whose address is not the organization's."""
     if candidates.gone:
         raise Refused("user_inactive", Member.State.OFFBOARDED)
@@ -216,6 +238,9 @@ def _check_newcomer(connection: Connection, person: Person, candidates: Candidat
     if connection.join == Connection.Join.INVITED:
         raise Refused("not_invited")
     _check_domain(connection, person, candidates)
+    former = renaming.left_by(connection, name_id)
+    if former is not None:
+        raise Refused("name_left", former.user_name)
 
 
 def _check_legible(*names: str) -> None:

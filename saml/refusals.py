@@ -236,14 +236,20 @@ CATALOGUE: dict[str, Advice] = {
     ),
     "member_linked": Advice(
         "The member who fits is already bound to another identity of this connection.",
-        "If they were renamed, unlink their former identity on the member's page (Single sign-on), then sign in again. If the identity "
-        "provider calls everybody by other names now, let people come under them for some days (Other names).",
+        "Whoever was renamed by their directory is bound anew by themselves, once it has sent the new name here; their timeline tells who "
+        "wrote it. If a person did, and this is the member, unlink their former identity on the member's page (Single sign-on), then sign "
+        "in again. If the identity provider calls everybody by other names now, let people come under them for some days (Other names).",
     ),
     "name_recycled": Advice(
         "The member who is bound to this identity is not called so any more, and somebody else is by now.",
         "If the name is that other one's now, unlink the former holder's identity on their page (Single sign-on), and where two have "
         "exchanged their names, that of both; then everybody signs in under the name they have. If it still is the former holder's, "
         "unlink it and link it to them anew.",
+    ),
+    "name_left": Advice(
+        "Somebody who is a member came under this name until their directory renamed them, and nobody here has it now.",
+        "If it is them, let them sign in at the identity provider anew, so that it sends the name that they have now. If it is somebody "
+        "new, let the directory bring them first, or invite them.",
     ),
     "identity_taken": Advice(
         "Another member is bound to this identity already.",

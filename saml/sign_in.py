@@ -125,13 +125,13 @@ def _enter(
     back = people.returning(connection, verified.name_id, person, verified.signed_by)
     if back is not None and back.member.is_active and not back.news and not connection.follows:
         return _sign_in(connection, course, verified, relay_target, Match(back.member, "known"), [])
-    with suppress(people.InvitationClosed, errors.UserNameTaken, IntegrityError):
+    with suppress(people.InvitationClosed, people.ChangedMeanwhile, errors.UserNameTaken, IntegrityError):
         return _take_in(connection, course, verified, person, relay_target)
     try:
         return _take_in(connection, course, verified, person, relay_target)
     except people.InvitationClosed as error:
         raise Refused("not_invited") from error
-    except (errors.UserNameTaken, IntegrityError) as error:
+    except (people.ChangedMeanwhile, errors.UserNameTaken, IntegrityError) as error:
         raise Refused("user_name_taken") from error
 
 
@@ -185,7 +185,7 @@ def _sign_in(
         verified,
         member,
         session,
-        [*_steps(course), f"member {match.how}", *refused_access, "signed in"],
+        [*_steps(course), f"member {match}", *refused_access, "signed in"],
         {
             "member": str(member.pk),
             "how": match.how,

@@ -81,7 +81,7 @@ def foresee(connection: Connection, name_id: NameID, person: Person) -> Outlook:
             match = people.find(connection, name_id, person)
         except Refused as refused:
             return Outlook(code=refused.code, detail=refused.detail)
-        outlook = Outlook(how=match.how, member=match.member.user_name if match.member else person.user_name)
+        outlook = Outlook(how=str(match), member=match.member.user_name if match.member else person.user_name)
         _foresee_access(connection, person, outlook)
     return outlook
 
