@@ -1,6 +1,6 @@
 """What a member was called before, by the word of the directory that has them. The record knows; it is asked where that decides."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from audit.events import Event
 from audit.ids import earliest
-from identity import links, tenancy
+from identity import tenancy
 from identity.models import Link, Member
 from identity.profile import email_of
 
@@ -20,12 +20,14 @@ What = Literal["user_name", "email"]
 _PATHS: Final[dict[What, str]] = {"user_name": "user_name", "email": "emails"}
 # Of whom more is told since, what is older is not seen: then nobody vouches.
 _ENTRIES_MAX: Final = 10_000
+# By one entry and one detail after the other (OFFSET 0): however many there are of other people, none of theirs is read.
 _CHANGES: Final = """
-SELECT actor_kind, actor_id, happened_at, body->'changes'->%(path)s
-  FROM (SELECT * FROM audit_entry WHERE organization_id = %(organization)s AND subject_id = %(member)s AND id >= %(first)s
-         ORDER BY id DESC LIMIT %(most)s) AS entry
-  JOIN audit_detail AS detail ON detail.entry_id = entry.id
- WHERE event = %(event)s AND body->'changes'->%(path)s IS NOT NULL ORDER BY entry.id DESC
+SELECT asked.member, actor_kind, actor_id, happened_at, change
+  FROM unnest(%(members)s::text[], %(firsts)s::uuid[]) AS asked (member, first)
+ CROSS JOIN LATERAL (SELECT * FROM audit_entry WHERE organization_id = %(organization)s AND subject_id = asked.member AND id >= asked.first
+                      ORDER BY id DESC LIMIT %(most)s) AS entry
+ CROSS JOIN LATERAL (SELECT body->'changes'->%(path)s AS change FROM audit_detail WHERE entry_id = entry.id OFFSET 0) AS detail
+ WHERE event = %(event)s AND change IS NOT NULL ORDER BY asked.member, entry.id DESC
 """
 
 
@@ -38,16 +40,39 @@ class Former:
     directory_id: str
 
 
-def by_directory(member: Member, what: What, since: datetime) -> Iterator[Former]:
-    """Give what the member was called since then, the latest first, as far back as each change was made by a directory that has them.
+def by_directory(member: Member, what: What, since: datetime) -> list[Former]:
+    """Return what the member was called since then, the latest first, as far back as each change was made by a directory that has them.
 
     The first change by anybody else's hand ends it: what was before is no directory's word. So does a gap in what the record tells
     (somebody's details were erased), and a directory that is switched off is not asked. The tenancy must be set.
     """
-    theirs = {str(id_) for id_ in _theirs(member)}
-    now_called = getattr(member, what)
-    for kind, actor, until, change in _changes(member, _PATHS[what], since) if theirs else ():
-        before, after = (_text(what, value) for value in change)
+    return by_directories({member: since}, what)[member]
+
+
+def by_directories(since: Mapping[Member, datetime], what: What) -> dict[Member, list[Former]]:
+    """Do so for many members of one organization, each from a time of their own."""
+    theirs: dict[str, set[str]] = {}
+    for member_id, directory_id in _links(since):
+        theirs.setdefault(str(member_id), set()).add(str(directory_id))
+    changes: dict[str, list[tuple[Any, ...]]] = {}
+    for member_id, *change in _changes(since, what) if theirs else ():
+        changes.setdefault(member_id, []).append(tuple(change))
+    return {
+        member: list(
+            _back(
+                getattr(member, what),
+                what,
+                theirs.get(str(member.pk), set()),
+                changes.get(str(member.pk), []),
+            )
+        )
+        for member in since
+    }
+
+
+def _back(now_called: str, what: What, theirs: set[str], changes: list[tuple[Any, ...]]) -> Iterator[Former]:
+    for kind, actor, until, change in changes:
+        before, after = (_text(what, value) for value in orjson.loads(change))
         if before == after:
             continue
         if after != now_called or not before or kind != "directory" or actor not in theirs:
@@ -56,17 +81,20 @@ def by_directory(member: Member, what: What, since: datetime) -> Iterator[Former
         now_called = before
 
 
-def _theirs(member: Member) -> "QuerySet[Link, UUID]":
-    return links.of_member(member).filter(directory__active=True).values_list("directory_id", flat=True)
+def _links(members: Collection[Member]) -> "QuerySet[Link, tuple[UUID, UUID]]":
+    organizations = {member.organization_id for member in members}
+    live = Link.objects.filter(organization__in=organizations, member__in=members, tombstoned_at__isnull=True)
+    return live.filter(directory__active=True).values_list("member_id", "directory_id")
 
 
-def _changes(member: Member, path: str, since: datetime) -> list[Any]:
+def _changes(since: Mapping[Member, datetime], what: What) -> list[tuple[Any, ...]]:
+    [organization_id] = {member.organization_id for member in since}
     values = {
-        "organization": member.organization_id, "member": str(member.pk), "first": earliest(since, apart=timedelta()),
-        "event": Event.MEMBER_CHANGE.value, "path": path, "most": _ENTRIES_MAX,
+        "organization": organization_id, "members": [str(member.pk) for member in since],
+        "firsts": [earliest(moment, apart=timedelta()) for moment in since.values()],
+        "event": Event.MEMBER_CHANGE.value, "path": _PATHS[what], "most": _ENTRIES_MAX,
     }  # fmt: skip
-    rows = tenancy.read(member.organization_id, _CHANGES, values)
-    return [(kind, actor, until, orjson.loads(change)) for kind, actor, until, change in rows]
+    return tenancy.read(organization_id, _CHANGES, values)
 
 
 def _text(what: What, value: Any) -> str:

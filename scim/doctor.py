@@ -1,5 +1,6 @@
 """Examines a directory by what it sent: who calls, what they get wrong or are refused, and what to click there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -9,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.ids import earliest
-from identity import links, looking, sessions
+from identity import former_names, links, looking, sessions
 from identity.models import Directory, Link, Member, Session, Token
 from identity.profile import key_of
 from scim import advice, bursts
@@ -152,14 +153,29 @@ def names_apart(directory: Directory) -> list[NameApart]:
             organization=directory.organization_id, directory=directory, member__in=list(latest)
         ).values_list("member_id", "external_id")
     )
-    found = []
+    found: dict[Member, NameApart] = {}
     for session in latest.values():
         name_id, member = sessions.name_id_of(session), session.member
         if key_of(name_id) == member.user_name_key or name_id == external.get(member.pk):
             continue
         is_email = key_of(name_id) == member.email_key
-        found.append(NameApart(member.pk, member.user_name, name_id, is_email, session.started_at))
-    return found
+        found[member] = NameApart(member.pk, member.user_name, name_id, is_email, session.started_at)
+    return _without_renamed(found)
+
+
+def _without_renamed(found: Mapping[Member, NameApart]) -> list[NameApart]:
+    """Return those who did not merely come under the name that the directory had given them until it renamed them."""
+    changed = {
+        member: apart.signed_in_at
+        for member, apart in found.items()
+        if member.changed_at > apart.signed_in_at
+    }
+    formers = former_names.by_directories(changed, "user_name")
+    return [
+        apart
+        for member, apart in found.items()
+        if key_of(apart.name_id) not in {key_of(former.text) for former in formers.get(member, ())}
+    ]
 
 
 def _clients(asked: _Asked) -> list[Client]:

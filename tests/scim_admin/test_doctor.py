@@ -189,6 +189,16 @@ def test_the_latest_sign_in_counts(acme, okta):
     assert examined(okta).names_apart == []
 
 
+def test_whom_the_directory_renamed_since_is_no_problem_and_whom_a_person_renamed_is(acme, okta):
+    scim = Scim(okta)
+    for name in ("jane", "kim"):
+        scim.create(name)
+    jane, kim = (signed_in(name, name, acme) for name in ("jane", "kim"))
+    scim.patch(f"/Users/{jane.pk}", {"op": "replace", "path": "userName", "value": "jane.smith"})
+    members.change(kim, user_name="kim.brown", actor=SETUP)
+    assert [each.user_name for each in examined(okta).names_apart] == ["kim.brown"]
+
+
 def test_somebody_made_twice_is_found(acme, okta):
     emails = [{"value": "jane@acme.example", "primary": True}]
     Scim(okta).create("jane", externalId="x1", emails=emails)
