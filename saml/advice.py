@@ -23,7 +23,6 @@ LOGOUT: dict[str, Advice] = {
     ),
     "logout_expired": Advice("The logout message is too old, or of a time that is still to come.", CLOCK),
     "logout_replay": Advice("This logout message was used before.", "Nothing to do."),
-    "logout_unsolicited": Advice("A logout answer came that was not asked for.", "Nothing to do."),
 }
 
 METADATA: dict[str, Advice] = {

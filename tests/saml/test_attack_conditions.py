@@ -34,6 +34,13 @@ def setting(name, value):
     return change
 
 
+def naming(old, new):
+    def change(root):
+        root.find(f".//{{{SAML}}}{old}").tag = f"{{{SAML}}}{new}"
+
+    return change
+
+
 CASES = [
     (
         "row-12 comment in the NameID",
@@ -124,6 +131,11 @@ CASES = [
     ("an assertion of no version", answered(before_sign=setting("Version", None)), "version"),
     ("no ID", answered(before_sign=setting("ID", None), sign=("response",)), "structure"),
     ("an empty ID", answered(before_sign=setting("ID", ""), sign=("response",)), "structure"),
+    (
+        "an encrypted attribute",
+        answered(attributes={"a": "x"}, before_sign=naming("Attribute", "EncryptedAttribute")),
+        "encrypted_attribute",
+    ),
     ("no statement of sign-in", answered(before_sign=without("AuthnStatement")), "authn_statement"),
 ]
 

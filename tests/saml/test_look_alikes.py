@@ -8,7 +8,7 @@ from identity.models import Member, Session
 from saml.models import SubjectLink
 from saml.names import NAMEID_TRANSIENT
 from tests.conftest import join
-from tests.saml.door import Browser, connect, prove, refused, session_cookie
+from tests.saml.door import Browser, connect, last_attempt, prove, refused, session_cookie
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -49,6 +49,11 @@ def test_by_name_id_and_address_nobody_is_linked_to_somebody_who_looks_alike(bro
     assert sessions_of(kim) == 0
     with tenancy.of(kim.organization_id):
         assert not SubjectLink.objects.filter(organization=kim.organization_id, member=kim).exists()
+
+
+def test_administrators_are_told_whom_it_looks_like(acme, browser):
+    refused(come(browser, name_id=LOOK_ALIKES[0], attributes={"email": LOOK_ALIKES[0]}), acme, "look_alike")
+    assert last_attempt(acme).detail == "kim.s@acme.example"
 
 
 @pytest.mark.parametrize("name", LOOK_ALIKES)
