@@ -2,7 +2,9 @@
 
 import pytest
 
+from audit.events import Event
 from audit.models import Detail, Entry
+from config.environment import ROOT
 from identity import grants, groups, members, resources, sessions, tenancy, tokens
 from identity.grants import GrantSpec
 from identity.models import Group, Resource
@@ -26,6 +28,11 @@ def a_resource(acme):
 def entries(organization):
     with tenancy.of(organization):
         return list(Entry.objects.order_by("id"))
+
+
+def test_every_event_is_expected_by_a_test():
+    text = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    assert [event for event in Event if f'"{event}"' not in text and event.name not in text] == []
 
 
 @pytest.mark.parametrize("verb", VERBS)

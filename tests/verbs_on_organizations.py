@@ -100,9 +100,9 @@ VERBS = {
         lambda acme, jane: sign_on.change(acme, sso_identifier="acme.test", actor=ADA),
         ["organization.sign_on"],
     ),
-    "organizations.suspend": (
-        lambda acme, jane: organizations.suspend(acme, actor=ADA),
-        ["organization.suspend"],
+    "organizations.resume": (
+        lambda acme, jane: (organizations.suspend(acme, actor=ADA), organizations.resume(acme, actor=ADA)),
+        ["organization.suspend", "organization.resume"],
     ),
     "resources.register": (
         lambda acme, jane: resources.register(acme, [{"kind": "portfolio", "id": "p"}], actor=ADA),

@@ -91,7 +91,13 @@ VERBS = {
         ["member.change"],
     ),
     "members.suspend": (lambda acme, jane: members.suspend(jane, actor=ADA), ["member.suspend"]),
-    "members.offboard": (lambda acme, jane: members.offboard(jane, actor=ADA), ["member.offboard"]),
+    "members.reinstate": (
+        lambda acme, jane: (
+            members.offboard(jane, actor=ADA),
+            members.reinstate(jane, with_access=True, actor=ADA),
+        ),
+        ["member.offboard", "member.reinstate"],
+    ),
     "deadlines.schedule_end": (
         lambda acme, jane: deadlines.schedule_end(jane, timezone.now() + timedelta(days=1), actor=ADA),
         ["member.schedule_end"],

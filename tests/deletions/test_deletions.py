@@ -149,9 +149,11 @@ def test_an_organization_that_was_resumed_is_not_deleted_then_or_ever(acme, oper
     assert len(recorded(operators, "organization.lapse_deletion")) == 1
 
 
-def test_once_begun_it_is_neither_cancelled_nor_resumed(acme, due):
+def test_once_begun_it_is_neither_cancelled_nor_resumed(acme, operators, due):
     assert deletions.begin_if_due(due, actor=SETUP)
     assert not deletions.begin_if_due(due, actor=SETUP)
+    for each in (acme, operators):
+        assert len(recorded(each, "organization.begin_deletion")) == 1
     with pytest.raises(Conflict, match="has begun"):
         deletions.cancel(acme, actor=OPAL)
     with pytest.raises(Conflict, match="nobody comes back"):

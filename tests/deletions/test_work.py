@@ -192,6 +192,12 @@ def test_a_killed_worker_loses_a_batch_and_no_count(acme, globex, gus, operators
 def test_what_is_written_meanwhile_is_waited_for_and_after_the_end_refused(acme, ada, due, eraser):
     """A transaction that writes into the record and is open when the organization goes: it is in the last hash, or it is refused."""
     ended(acme, due)
+    [of_members] = [
+        row["data"]["rows"]
+        for row in recorded(acme, "organization.delete_rows")
+        if row["data"]["table"] == "identity_member"
+    ]
+    assert of_members == fresh(due).rows["identity_member"] > 0
     with pytest.raises(IntegrityError, match="has ended"), tenancy.change(acme):
         record(Event.API_REFUSE, organization_id=acme.pk, actor=SETUP, subject=organizations.subject_of(acme))
     carried_out(due)

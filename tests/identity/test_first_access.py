@@ -5,6 +5,7 @@ import pytest
 from identity import first_access, grants, members, organizations, resources, roles, tenancy
 from identity.first_access import Wanted
 from identity.grants import GrantSpec
+from tests.api.client import recorded
 from tests.conftest import SETUP, scim_client
 
 ADMIN_EDIT = SETUP
@@ -101,6 +102,8 @@ def test_an_assertion_that_says_nothing_keeps_the_defaults_and_closes_the_door(s
     sign_in(member)
     sign_in(member, ASSERTED[shop.access_model])
     assert own(member) == {line(DEFAULT[shop.access_model], "organization_default")}
+    stages = [row["data"]["stage"] for row in recorded(shop, "access.first")]
+    assert len(stages) == len({*stages}) > 0, stages
 
 
 def test_roles_asserted_by_scim_leave_grants_for_the_first_sign_in(shop):

@@ -86,6 +86,8 @@ def test_a_member_links_themselves_and_signs_in_that_way_from_then_on(acme, brow
     assert (done.status_code, done["Location"]) == (303, "/me")
     [link] = links(acme)
     assert link.member_id == jane.pk
+    # What came, by the connection; and that the member said so.
+    assert [entry.actor_kind for entry in entries(acme, "sign_in.link")] == ["connection", "member"]
     [entry] = entries(acme, "member.link")
     assert (entry.actor_kind, entry.actor_id, entry.subject_id) == ("member", str(jane.pk), str(jane.pk))
     attempt = last_attempt(acme)

@@ -155,8 +155,9 @@ def test_a_change_while_the_test_is_under_way_is_not_overtaken_by_it(browser):
     assert not is_tested(browser)
 
 
-def test_switching_off_and_on_again_needs_no_new_test(browser):
+def test_switching_off_and_on_again_needs_no_new_test(acme, browser):
     trial(browser)
     switch_on(browser)
     assert browser.api.patch(browser.url, {"active": False}).status_code == 200
+    assert data_of(acme, "connection.deactivate")["changes"] == {"active": [True, False]}
     assert switch_on(browser).status_code == 200

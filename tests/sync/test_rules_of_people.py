@@ -263,6 +263,7 @@ def test_15_first_permissions_come_once_and_are_the_administrators_from_then_on(
 def test_people_and_links_are_what_the_record_says(hr, acme):
     with tenancy.of(acme):
         assert Link.objects.count() == events(acme).count("member.create") == 10
+    assert events(acme).count("sync.run") == 1
 
 
 def test_an_erased_person_leaves_no_name_behind_and_is_not_brought_back(hr, acme, eraser, script):
