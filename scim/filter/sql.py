@@ -84,10 +84,14 @@ class _Writing:
             asked = AttributePath(None, "value" if is_list else sub.name)
             if isinstance(tree, Present):
                 return self.some(place, Present(asked))
-            if tree.operator == "ne" and tree.value is not None:
-                # Of a list it means that no value is equal; so of one that isn't there, as for a single value.
-                return _not(self.some(place, Comparison(asked, "eq", tree.value)))
-            return self.some(place, Comparison(asked, tree.operator, tree.value))
+            if tree.operator not in {"eq", "ne"}:
+                return self.some(place, Comparison(asked, tree.operator, tree.value))
+            equal = self.some(place, Comparison(asked, "eq", tree.value))
+            if tree.value is None:
+                # Unassigned, null and an empty list are one state (RFC 7643 §2.5).
+                equal = _not(f"{self.some(place, Present(asked))} AND {_not(equal)}")
+            # Of a list "ne" means that no value is equal; so of one that isn't there, as for a single value.
+            return equal if tree.operator == "eq" else _not(equal)
         column = self.vocabulary.column(Place(place.extension, attribute, sub))
         looked_up = self.narrowed(place, tree) if sub is None else ""
         return f"({looked_up}{self.compare(tree, column, sub or attribute)})"

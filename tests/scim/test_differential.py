@@ -85,7 +85,7 @@ def a_filter(chance: random.Random, depth: int = 0) -> str:
                 "active eq true",
                 "active ne true",
                 "active eq false",
-                f"{chance.choice(ATTRIBUTES)} pr",
+                f"{chance.choice(ATTRIBUTES)} {chance.choice(['pr', 'pr', 'eq null', 'ne null'])}",
                 *OF_A_VALUE,
             ]
         )

@@ -45,6 +45,7 @@ CASES = [
     ('userName ne "mei@example.org"', ["bo", "jo"]),
     ('userName sw "M"', ["mei"]),
     ('userName ew ".ORG"', ["bo", "jo", "mei"]),
+    ('userName ew "example"', []),
     ('userName co "O@"', ["bo", "jo"]),
     ('userName gt "bo@example.org"', ["jo", "mei"]),
     ('userName le "bo@example.org"', ["bo"]),
@@ -68,6 +69,12 @@ CASES = [
     ('emails eq "JO@example.org"', ["jo"]),
     ('emails.value eq "m@home.example"', ["mei"]),
     ("emails pr", ["jo", "mei"]),
+    # Not assigned, null and an empty list are one state (RFC 7643 §2.5).
+    ("emails eq null", ["bo"]),
+    ("emails ne null", ["jo", "mei"]),
+    ("emails.primary eq null", ["bo", "jo", "mei"]),
+    ("emails.primary ne null", []),
+    ("emails.type ne null", ["jo", "mei"]),
     ("emails.type pr", ["jo", "mei"]),
     ('emails[type eq "work" and value ew "example.org"]', ["mei"]),
     ('emails[type eq "work" and value eq "m@home.example"]', []),
@@ -122,6 +129,7 @@ def test_groups_are_found_by_name_and_member(idp):
     mei, jo = idp.ids["mei"], idp.ids["jo"]
     idp.ids["ops"] = ops = idp.create_group("Ops", mei, externalId="G")["id"]
     idp.ids["dev"] = idp.create_group("Dev", mei, jo)["id"]
+    idp.ids["all"] = idp.create_group("All")["id"]
     for filter_, wanted in [
         ('displayName eq "ops"', ["ops"]),
         (f'members eq "{mei}"', ["dev", "ops"]),
@@ -131,6 +139,8 @@ def test_groups_are_found_by_name_and_member(idp):
         (f'members[value eq "{jo}" and type eq "User"]', ["dev"]),
         ('members[display co "ITO"]', ["dev", "ops"]),
         ('members eq "no-uuid"', []),
+        ("members eq null", ["all"]),
+        ("members.value ne null", ["dev", "ops"]),
         ('externalId eq "G" or displayName sw "d"', ["dev", "ops"]),
     ]:
         assert names(idp, filter_, "Groups") == wanted, filter_

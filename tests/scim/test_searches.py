@@ -71,6 +71,8 @@ def test_search_at_the_root_walks_over_both_types(idp):
     found = [each["id"] for page in pages for each in page["Resources"]]
     assert len(set(found)) == 4
     assert found[-1] == group
+    # A page that the people fill has no place for a group.
+    assert [len(idp.post("/.search", {"count": most}).body["Resources"]) for most in (0, 3)] == [0, 3]
 
 
 def test_a_get_at_the_root_asks_for_both_types(idp):
