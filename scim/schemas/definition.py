@@ -24,6 +24,8 @@ RETURNED: Final = get_args(Returned)
 # RFC 8141, without what would have to be written otherwise in a filter, a path or an address.
 _URN = re.compile(r"urn:[a-z0-9][a-z0-9-]{0,31}(:[a-z0-9][a-z0-9._-]*)+", re.IGNORECASE | re.ASCII)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+# One of the usual parts of a value (RFC 7643 §2.4), though the grammar of names (§2.1) leaves no room for it.
+_NAME_OF_A_PART = re.compile(r"[A-Za-z][A-Za-z0-9_-]*|\$ref", re.ASCII)
 # Names of the messages and core schemas of SCIM and of Rollcall's own; extensions under the IETF's are what Entra's manual asks for.
 _RESERVED = re.compile(
     r"urn:(ietf:params:scim:(api|schemas:core)|ietf:params:scim:schemas:extension:enterprise:2\.0|rollcall)(:|$)", re.IGNORECASE
@@ -83,7 +85,7 @@ def _attribute(said: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 
 def _part(said: Mapping[str, Any], place: str) -> dict[str, Any]:
-    found = _leaf(said, place)
+    found = _leaf(said, place, _NAME_OF_A_PART)
     if found["type"] == "complex" or said.get("multiValued") or said.get("subAttributes"):
         message = "A sub-attribute holds one value, and has no parts of its own (RFC 7643 section 2.3.8)."
         raise Invalid(message, field=f"{place}.type")
@@ -94,9 +96,9 @@ def _part(said: Mapping[str, Any], place: str) -> dict[str, Any]:
     return found
 
 
-def _leaf(said: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _leaf(said: Mapping[str, Any], place: str, names: re.Pattern[str] = _NAME) -> dict[str, Any]:
     name = said.get("name")
-    if not isinstance(name, str) or len(name) > NAME_CHARACTERS_MAX or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or len(name) > NAME_CHARACTERS_MAX or not names.fullmatch(name):
         message = f"A name has 1 to {NAME_CHARACTERS_MAX} letters, digits, hyphens and underscores, and begins with a letter."
         raise Invalid(message, field=f"{place}.name")
     if name.lower() in _WORDS_OF_THE_GRAMMAR:

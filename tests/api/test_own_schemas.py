@@ -68,6 +68,7 @@ WRONG = [
     (attribute(**PARTS | {"subAttributes": [{"name": "x", "type": "complex"}]}), "attributes[1].subAttributes[0].type"),
     (attribute(**PARTS | {"subAttributes": [{"name": "x", "mutability": "readOnly"}]}), "attributes[1].subAttributes[0].mutability"),
     (attribute(**PARTS | {"subAttributes": [{"name": "x", "returned": "never"}]}), "attributes[1].subAttributes[0].returned"),
+    (attribute(**PARTS | {"subAttributes": [{"name": "$REF"}]}), "attributes[1].subAttributes[0].name"),
     (attribute(**PARTS | {"subAttributes": [{"name": "x"}, {"name": "X"}]}), "attributes[1].subAttributes[1].name"),
     (attribute(**PARTS | {"subAttributes": [{"name": f"x{n}"} for n in range(51)]}), "attributes[1].subAttributes"),
     (attribute(**PARTS | {"subAttributes": [{"name": "x", "subAttributes": []}]}), "attributes[1].subAttributes[0].subAttributes"),

@@ -10,7 +10,7 @@ FOUND = [
     'badge eq "B-1"', 'tier eq "GOLD"', 'tier sw "g"', "level gt 2", "level ge 3.0", "rate eq 0.1", "rate lt 0.2", "remote eq true",
     'joined eq "2026-01-31T11:00:00Z"', 'joined ge "2026-01-31T10:59:59"', 'tags eq "BLUE"', 'tags[value eq "red"]', "tags pr",
     'tags.value co "lu"', "desk.floor eq 2", "desk pr", 'phones[type eq "desk" and value eq "12"]', 'phones eq "12"',
-    'note eq "left-handed"',
+    'note eq "left-handed"', 'phones.$ref eq "tel:12"', 'phones[$ref sw "tel"]',
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ ATTRIBUTES = [
     {"name": "tags", "multiValued": True},
     {"name": "desk", "type": "complex", "subAttributes": [{"name": "floor", "type": "integer"}, {"name": "room", "required": True}]},
     {"name": "phones", "type": "complex", "multiValued": True,
-     "subAttributes": [{"name": "value"}, {"name": "type"}, {"name": "primary", "type": "boolean"}]},
+     "subAttributes": [{"name": "value"}, {"name": "type"}, {"name": "primary", "type": "boolean"}, {"name": "$ref", "type": "reference"}]},
     {"name": "birth", "mutability": "immutable"},
     {"name": "score", "mutability": "readOnly", "type": "integer"},
     {"name": "pin", "mutability": "writeOnly"},
@@ -30,7 +30,8 @@ ATTRIBUTES = [
 ]  # fmt: skip
 FULL = {
     "badge": "B-1", "tier": "Gold", "level": 3, "rate": 0.1, "joined": "2026-01-31T12:00:00+01:00", "remote": True, "tags": ["red", "Blue"],
-    "desk": {"floor": 2, "room": "2.14"}, "phones": [{"value": "12", "type": "desk", "primary": True}], "birth": "1990-05-01", "key": "k",
+    "desk": {"floor": 2, "room": "2.14"}, "birth": "1990-05-01", "key": "k",
+    "phones": [{"value": "12", "type": "desk", "primary": True, "$ref": "tel:12"}],
 }  # fmt: skip
 HIDDEN = {"pin": "0000", "note": "left-handed"}
 
