@@ -8,7 +8,7 @@ from typing import Any
 from scim import coercion, own_values, unmapped
 from scim.errors import Code, ScimError
 from scim.filter.ast import And, Comparison, Filter, terms
-from scim.filter.match import comparable, matches, part
+from scim.filter.match import comparable, folded, matches, part
 from scim.operations import Notices, Operation
 from scim.schemas.attribute import Attribute
 from scim.schemas.resource_type import ResourceType
@@ -126,12 +126,25 @@ def _whole(before: list[Any], operation: Operation) -> list[Any]:
     if operation.value is None:
         return []
     # Remove with a list of values takes away those alone: Entra sends it for roles as it does for members.
-    unwanted = [_identity(each) for each in operation.value]
-    return [each for each in before if _identity(each) not in unwanted]
+    leaf = operation.place.sub or operation.attribute
+    unwanted = [_naming(_said(each, leaf)) for each in operation.value]
+    return [each for each in before if not _is_among(_said(each, leaf), unwanted)]
 
 
-def _identity(value: Any) -> Any:
-    return value["value"] if isinstance(value, dict) and "value" in value else value
+def _said(value: Any, attribute: Attribute) -> Resource:
+    """Return what is said of a value, each part as filters compare it."""
+    parts = value if isinstance(value, dict) else {"value": value}
+    known = ((name, held, attribute.sub(name)) for name, held in parts.items())
+    return {name: held if sub is None else folded(held, sub) for name, held, sub in known}
+
+
+def _naming(said: Resource) -> Resource:
+    """Return by what a value is named: by itself, and where it is left out by all its parts, as {"type": "home"}."""
+    return {"value": said["value"]} if "value" in said else said
+
+
+def _is_among(said: Resource, named: list[Resource]) -> bool:
+    return any(all(said.get(name) == held for name, held in each.items()) for each in named)
 
 
 def _chosen(before: list[Any], operation: Operation, notices: Notices) -> list[Any]:

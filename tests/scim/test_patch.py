@@ -52,6 +52,10 @@ CASES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"op": "replace", "path": "emails", "value": []}, {"emails": None}),
     ({"op": "remove", "path": "emails"}, {"emails": None}),
     ({"op": "remove", "path": "emails", "value": [{"value": "h@x"}]}, {"emails": [WORK]}),
+    # Named by what is said of them, as a filter would: SCIMMY's tests remove {"type": "home"}.
+    ({"op": "remove", "path": "emails", "value": {"value": "H@X"}}, {"emails": [WORK]}),
+    ({"op": "remove", "path": "emails", "value": [{"type": "Home"}]}, {"emails": [WORK]}),
+    ({"op": "remove", "path": "emails", "value": [{"type": "home", "display": "D"}]}, {}),
     ({"op": "remove", "path": "emails[primary eq false]"}, {"emails": None}),
     ({"op": "replace", "path": 'emails[primary eq false and type eq "home"].value', "value": "n@x"},
      {"emails": [WORK, {"type": "home", "value": "n@x"}]}),
