@@ -18,16 +18,23 @@ CODED = ("audit", "config", "console", "identity", "saml", "scim", "tasks")
 CODE = re.compile(r"`([^`\n]+)`")
 # `identity/members.py`, `tasks/sync/`, `saml/urls`, and `identity/batches.suspend`, a function of a module.
 NAMED = re.compile(rf"^(?:python )?((?:{FLOORS})/[\w/-]*)(?:\.(\w+))?")
-TEST = re.compile(r"\b(test_\w+\.py)\b")
+# `test_lists.py`, `scim/test_lists.py`, and `scim/test_lists.py::test_…`, one test of it.
+TEST = re.compile(r"((?:\w+/)*test_\w+\.py)\b(?:::(\w+))?")
 PAGE = re.compile(r"\bdocs/[\w./-]+\.\w+")
 LINK = re.compile(r"\]\(([^)#\s]*)#?([^)\s]*)\)")
 SUFFIXES = ("css", "html", "js", "json", "md", "py")
 
 
+def is_a_test(path: str, what: str) -> bool:
+    """Tell whether there is such a file of tests, with a test of that name in it if one is named."""
+    files = [*ROOT.glob(f"tests/**/{path}")]
+    return any(f"\ndef {what}(" in file.read_text() for file in files) if what else bool(files)
+
+
 def missing(named: str) -> bool:
     """Tell whether a text in backticks names a file, a folder or a function of ours that is not there."""
     if tests := TEST.findall(named):
-        return not all(any(ROOT.glob(f"tests/**/{test}")) for test in tests)
+        return not all(is_a_test(path.removeprefix("tests/"), what) for path, what in tests)
     match = NAMED.match(named)
     if match is None:
         return False
@@ -68,7 +75,8 @@ def test_every_link_leads_somewhere(page):
 
 @pytest.mark.parametrize(
     "named",
-    ["identity/nobody.py", "identity/members.nothing", "scim/never", "docs/none.md", "test_never.py", "python bench/none/run.py --all"],
+    ["identity/nobody.py", "identity/members.nothing", "scim/never", "docs/none.md", "test_never.py", "api/test_lists.py",
+     "scim/test_lists.py::test_never", "python bench/none/run.py --all"],
 )  # fmt: skip
 def test_a_name_that_leads_nowhere_is_noticed(named):
     assert missing(named)
@@ -97,6 +105,12 @@ def test_a_decision_says_what_was_asked_chosen_and_refused_and_what_would_change
     text = (ROOT / page).read_text()
     said = re.findall(r"^\*\*(Question|Chosen|Refused|Would change our mind)\b", text, re.MULTILINE)
     assert list(dict.fromkeys(said)) == ["Question", "Chosen", "Refused", "Would change our mind"]
+
+
+def test_each_line_about_scim_names_what_holds_it():
+    rows = [row for row in (ROOT / "docs/scim.md").read_text().splitlines() if row.startswith("| ")]
+    bare = [row for row in rows if "::test_" not in row and not re.match(r"\| (section|what|---) ", row)]
+    assert bare == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from scim import projection, protocol
+from scim import paging, projection, protocol
 from scim.errors import CATALOGUE
 from scim.schemas import RESOURCE_TYPES, SCHEMAS
 from tests.scim.talk import BASE
@@ -36,12 +36,21 @@ def test_the_configuration_is_what_the_server_does(idp):
     config = idp.get("/ServiceProviderConfig").body
     assert idp.get("/ServiceProviderConfigs/").body == config
     assert all(config[each]["supported"] is True for each in ("patch", "filter", "sort", "etag"))
-    assert config["authenticationSchemes"][0]["type"] == "oauthbearertoken"
+    assert config["changePassword"]["supported"] is False  # there are none
+    assert [each["type"] for each in config["authenticationSchemes"]] == ["oauthbearertoken", "httpbasic"]
     for number in range(3):
         idp.create(f"p{number}")
+    pages, bulk = config["pagination"], config["bulk"]
     assert idp.get(f"/Users?count={config['filter']['maxResults'] + 1}").status == 200
-    assert (idp.post("/Bulk", {}).status == 400) is config["bulk"]["supported"] is True
-    assert ("nextCursor" in idp.get("/Users?cursor&count=1").body) is config["pagination"]["cursor"] is True
+    assert pages["maxPageSize"] == config["filter"]["maxResults"] == paging.COUNT_MAX
+    assert pages["defaultPageSize"] == paging.COUNT_DEFAULT
+    assert ("nextCursor" in idp.get("/Users?cursor&count=1").body) is pages["cursor"] is True
+    assert ("startIndex" in idp.get("/Users?count=1").body) is pages["index"] is True
+    assert (idp.post("/Bulk", {}).status == 400) is bulk["supported"] is True
+    refused = idp.post("/Bulk", {"Operations": [{}] * (bulk["maxOperations"] + 1)})
+    assert refused.status == 413
+    assert f"at most {bulk['maxOperations']} " in refused.body["detail"]
+    assert bulk["maxPayloadSize"] == protocol.BODY_BYTES_MAX
 
 
 @pytest.mark.parametrize(

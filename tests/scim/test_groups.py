@@ -59,6 +59,24 @@ def test_a_rename_leaves_the_members(idp):
     assert members_of(idp, group) == set()
 
 
+def test_a_change_is_done_whole_or_not_at_all(idp):
+    mei, jo = people(idp, "mei", "jo")
+    idp.create_group("Taken")
+    group, person = f"/Groups/{idp.create_group('Ops', mei)['id']}", f"/Users/{mei}"
+    before = idp.get(group).body, idp.get(person).body
+    joins = {"op": "add", "path": "members", "value": [{"value": jo}]}
+    titled = {"op": "add", "path": "title", "value": "Lead"}
+    refused = [
+        idp.patch(group, joins, {"op": "replace", "path": "displayName", "value": "Taken"}),
+        idp.put(group, {"displayName": "Taken", "members": [{"value": jo}]}),
+        idp.patch(person, titled, {"op": "replace", "path": "userName", "value": "jo@example.org"}),
+        idp.patch(group, joins, {"op": "replace", "path": "id", "value": "x"}),
+        idp.patch(person, titled, {"op": "replace", "path": "groups", "value": []}),
+    ]
+    assert [each.status for each in refused] == [409, 409, 409, 400, 400]
+    assert (idp.get(group).body, idp.get(person).body) == before
+
+
 def test_memberships_survive_a_suspension(idp):
     (mei,) = people(idp, "mei")
     group = idp.create_group("Ops", mei)["id"]
