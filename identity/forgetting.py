@@ -3,7 +3,7 @@
 Each floor hangs in what it keeps (`on_erase`). Names and ids of the person are values here: their row has no names any more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Model, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
 
-from identity import secrets
+from identity import former_names, secrets
 from identity.models import (
     Erasure,
     Invitation,
@@ -36,13 +36,14 @@ _ABOUT: Final = "SELECT seen, erased, subject, entry FROM audit_erase_about(%s, 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is erased, as they were called."""
+    """Who is erased, as they were called: `former` are the user names and addresses that they had before."""
 
     organization_id: UUID
     member_id: UUID
     user_name: str
     email: str
     email_key: str
+    former: Sequence[str] = ()
 
     @property
     def own(self) -> Q:
@@ -66,7 +67,9 @@ def begun(member: Member, at: datetime) -> Erasure:
     erasure = Erasure(
         organization_id=member.organization_id, member=member, erased_at=at, thing=_FIRST, entry=_FIRST
     )
-    person = Person(member.organization_id, member.pk, member.user_name, member.email, member.email_key)
+    person = Person(
+        member.organization_id, member.pk, member.user_name, member.email, member.email_key, former_names.all_of(member)
+    )  # fmt: skip
     erasure.names_sealed = secrets.seal(
         erasure.organization_id, _place(erasure), orjson.dumps(asdict(person))
     )

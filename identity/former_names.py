@@ -70,6 +70,15 @@ def by_directories(since: Mapping[Member, datetime], what: What) -> dict[Member,
     }
 
 
+def all_of(member: Member) -> list[str]:
+    """Return every user name and address that the member has had before, whoever changed it. The tenancy must be set."""
+    had: set[str] = set()
+    for what in _PATHS:
+        for _, _, _, _, change in _changes({member: member.created_at}, what):
+            had.add(_text(what, orjson.loads(change)[0]))
+    return sorted(had - {"", member.user_name, member.email})
+
+
 def _back(now_called: str, what: What, theirs: set[str], changes: list[tuple[Any, ...]]) -> Iterator[Former]:
     for kind, actor, until, change in changes:
         before, after = (_text(what, value) for value in orjson.loads(change))
