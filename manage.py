@@ -3,6 +3,7 @@
 
 import io
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Final
@@ -56,4 +57,7 @@ def _write_utf8() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv)
+    try:
+        main(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)  # as shells count; whoever pressed Ctrl-C wants no traceback

@@ -1,10 +1,12 @@
 """`manage.py rollcall` as whoever runs it for the first time: help costs nothing, and a database without tables is said to be one."""
 
+import runpy
 import subprocess
 import sys
 
 import pytest
 
+from config import local
 from config.environment import ROOT
 from tests.operations.machine import bare_environment
 
@@ -30,6 +32,18 @@ def test_what_needs_no_settings_reads_none_and_starts_nothing(tmp_path, argument
     assert (ended.returncode, ended.stderr) == (0, "")
     assert said in ended.stdout
     assert not (tmp_path / "none").exists()
+
+
+def test_ctrl_c_at_any_moment_is_no_traceback(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local, "use", interrupted)
+    monkeypatch.setattr(sys, "argv", ["manage.py", "up"])
+    monkeypatch.setenv("PYTHONUTF8", "1")  # which it sets, and which ends with the test
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "manage.py"), run_name="__main__")
+    assert ended.value.code == 130
 
 
 def test_a_database_without_tables_is_no_traceback(tmp_path):
