@@ -105,8 +105,10 @@ def _run(program: str, url: str, script: str, clients: int, seconds: float) -> s
         # A command of pgbench's own ends with its line, and so does a statement's.
         file.write(re.sub(r"^(\\set .*?\))\s", r"\1\n", script))
         file.flush()
+        # It knows no parts of a second: a hundred each then.
+        how_long = ["-T", str(int(seconds))] if seconds >= 1 else ["-t", "100"]
         command = [
-            program, "-n", "-M", "prepared", "-f", file.name, "-c", str(clients), "-j", "2", "-T", str(max(int(seconds), 1)),
+            program, "-n", "-M", "prepared", "-f", file.name, "-c", str(clients), "-j", "2", *how_long,
             "-h", str(parts.hostname), "-p", str(parts.port), "-U", str(parts.username), parts.path.lstrip("/"),
         ]  # fmt: skip
         done = subprocess.run(  # noqa: S603 - PostgreSQL's own program
