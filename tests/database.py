@@ -4,6 +4,8 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -160,6 +162,26 @@ def keep(emptying) -> Iterator[Callable[[], Callable[[], None]]]:
     yield kept
     for copy in made:
         emptying.execute(sql.SQL("DROP TABLE {}").format(copy))
+
+
+@pytest.fixture(scope="module")
+def once(emptying, keep) -> Callable[..., Any]:
+    """Give an act that returns what `make` gives of an empty database: made for the first test of a file, brought back for the others."""
+    known: dict[tuple[Any, ...], tuple[Callable[[], None], Any]] = {}
+
+    def given(make: Callable[..., Any], *arguments: Any) -> Any:
+        key = (make, *arguments)
+        if key in known:
+            known[key][0]()
+        else:
+            assert not emptying.execute("SELECT FROM identity_organization").fetchall(), (
+                "all that is there would be kept"
+            )
+            made = make(*arguments)
+            known[key] = keep(), made
+        return deepcopy(known[key][1])
+
+    return given
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Every order in which a person can arrive × both access models, through the real doors: one member, first permissions once."""
 
-from copy import deepcopy
-
 import pytest
 
 from audit.record import Actor
@@ -206,21 +204,10 @@ def _assertions(model, order):
     return [True] if model != FIRST and len(order) > 1 else [False, True]
 
 
-@pytest.fixture(scope="module")
-def customers():
-    """Give what the first test of each model has made, and how its rows come back."""
-    return {}
-
-
 @pytest.fixture
-def customer(db, keep, customers, model):
+def customer(db, once, model):
     """Give a customer whom nobody has come to yet."""
-    if model in customers:
-        customers[model][0]()
-    else:
-        made = Customer(model)
-        customers[model] = keep(), made
-    return deepcopy(customers[model][1])
+    return once(Customer, model)
 
 
 @pytest.mark.parametrize(("model", "order", "asserting"), list(_cases()))

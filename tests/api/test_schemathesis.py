@@ -39,21 +39,10 @@ def make_ids():
     return owned_by, known
 
 
-@pytest.fixture(scope="module")
-def made_before():
-    """Give the ids that were made for the first operation, and how their rows come back."""
-    return []
-
-
 @pytest.fixture
-def there(db, keep, made_before):
+def there(db, once):
     """Give the ids of what is there, as the addresses name them."""
-    if made_before:
-        made_before[0]()
-    else:
-        ids = make_ids()
-        made_before.extend((keep(), *ids))
-    _, owned_by, known = made_before
+    owned_by, known = once(make_ids)
 
     def named(parameters):
         token = next((owned_by[owner] for owner in owned_by if owner in parameters), None)

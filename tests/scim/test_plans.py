@@ -19,27 +19,18 @@ PEOPLE = 2000
 LED = ("identity_member", "identity_link", "identity_membership", "identity_activeperiod")
 
 
-@pytest.fixture(scope="module")
-def crowded():
-    """Give the directory that the first test filled, and how its rows come back."""
-    return []
-
-
 @pytest.fixture
-def idp(db, keep, crowded, eraser):
+def idp(db, once, eraser):
     """Give a directory of some thousand people, as many as make an index worth its while, and statistics about them."""
-    if crowded:
-        crowded[0]()
-    else:
-        okta = scim_client(make_acme(), "okta")
-        fill(Scim(okta))
-        crowded.extend((keep(), okta))
+    okta = once(make_full)
     eraser.execute("ANALYZE")
-    return Scim(crowded[1])
+    return Scim(okta)
 
 
-def fill(talk):
-    """Push all people."""
+def make_full():
+    """Make a directory and push all people."""
+    okta = scim_client(make_acme(), "okta")
+    talk = Scim(okta)
     operations = [
         {
             "method": "POST",
@@ -61,6 +52,7 @@ def fill(talk):
     for start in range(0, PEOPLE, 1000):
         part = operations[start : start + 1000]
         assert talk.post("/Bulk", {"schemas": [urn], "Operations": part}).status == 200
+    return okta
 
 
 def plan_of(idp, query):

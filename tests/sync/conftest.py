@@ -1,7 +1,5 @@
 """The cast of directory sync: a directory that says what the test has it say, and who approves."""
 
-from copy import deepcopy
-
 import pytest
 
 from audit.record import Actor
@@ -18,37 +16,32 @@ def script(monkeypatch):
     return scripted.SCRIPT
 
 
-@pytest.fixture(scope="module")
-def settled():
-    """Give acme and its directory as the first test of a file made them, and how their rows come back."""
-    return []
+def make_settled():
+    """Make acme and its scripted directory of ten people, and have its first run approved."""
+    acme = make_acme()
+    pull = scripted.pull_of(acme)
+    scripted.listing(*scripted.crowd(10))
+    assert scripted.settle(pull, ADA).state == "done"
+    return acme, pull
 
 
 @pytest.fixture
-def acme(request, db, emptying, keep, settled):
-    """Give acme, with the directory of `hr` where a test asks for it: the run takes twenty times as long as to bring its rows back."""
-    if "hr" not in request.fixturenames:
-        return make_acme()
-    request.getfixturevalue("script")
-    if settled:
-        settled[0]()
-    else:
-        assert not emptying.execute("SELECT FROM identity_organization").fetchall(), (
-            "ask for acme first: all that is there is kept"
-        )
-        acme = make_acme()
-        pull = scripted.pull_of(acme)
-        scripted.listing(*scripted.crowd(10))
-        assert scripted.settle(pull, ADA).state == "done"
-        settled.extend((keep(), acme, pull))
-    return deepcopy(settled[1])
+def settled(db, script, once):
+    """Give both: the run takes twenty times as long as to bring its rows back."""
+    return once(make_settled)
 
 
 @pytest.fixture
-def hr(acme, settled):
+def acme(request, db):
+    """Give acme, with the directory of `hr` where a test asks for it."""
+    return request.getfixturevalue("settled")[0] if "hr" in request.fixturenames else make_acme()
+
+
+@pytest.fixture
+def hr(settled):
     """Give acme's scripted directory with ten people in it, whose first run was approved."""
     scripted.listing(*scripted.crowd(10))
-    return deepcopy(settled[2])
+    return settled[1]
 
 
 @pytest.fixture

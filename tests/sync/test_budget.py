@@ -12,14 +12,14 @@ from tasks.connectors.faults import RateLimited
 from tasks.connectors.interface import End, Page
 from tasks.sync import claim, work
 from tests.conftest import SETUP, later_on
-from tests.sync.conftest import ADA
+from tests.sync.conftest import ADA, make_settled
 from tests.sync.scripted import approved, crowd, events, go_on, listing, person, pull_of, run, settle, states
 
 
 @pytest.fixture
-def settled():
+def settled(db, script):
     """Let each test make its directory anew: the noon of the one before may have been later."""
-    return []
+    return make_settled()
 
 
 @pytest.fixture(autouse=True)
