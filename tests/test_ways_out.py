@@ -1,7 +1,7 @@
 """Every way out × everything that it must do, each with a thousand sessions and a thousand tokens, in one transaction."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -34,7 +34,7 @@ from identity.grants import GrantSpec
 from identity.models import Member, Organization, Session, Token
 from tasks.jobs import leavers
 from tests.api.client import operator, recorded, token_of
-from tests.conftest import SETUP, later_on
+from tests.conftest import SETUP, ScimClient, later_on, make_acme, make_ada, scim_client
 from tests.console.conftest import visit
 from tests.scim.talk import PATCH, Scim
 from tests.sync import scripted
@@ -49,11 +49,15 @@ class Scene:
     organization: Organization
     ada: Member
     jane: Member
-    okta: Scim
+    client: ScimClient
     pull: object
-    settings: object
+    settings: object = None
     cookie: str = ""
     secret: str = ""
+
+    @property
+    def okta(self):
+        return Scim(self.client)
 
     @property
     def path(self):
@@ -61,17 +65,13 @@ class Scene:
 
 
 def by_console(scene):
-    assert (
-        visit(scene.ada).post(f"/o/acme/members/{scene.jane.pk}/offboard", {"reason": "left"}).status_code
-        == 303
-    )
+    page = f"/o/acme/members/{scene.jane.pk}/offboard"
+    assert visit(scene.ada).post(page, {"reason": "left"}).status_code == 303
 
 
 def by_console_suspended(scene):
-    assert (
-        visit(scene.ada).post(f"/o/acme/members/{scene.jane.pk}/suspend", {"reason": "leave"}).status_code
-        == 303
-    )
+    page = f"/o/acme/members/{scene.jane.pk}/suspend"
+    assert visit(scene.ada).post(page, {"reason": "leave"}).status_code == 303
 
 
 def by_api(scene):
@@ -112,10 +112,8 @@ def by_scim_delete(scene):
 
 
 def by_scim_patch(scene):
-    assert (
-        scene.okta.patch(f"/Users/{scene.jane.pk}", {"op": "replace", "value": {"active": False}}).status
-        == 200
-    )
+    operation = {"op": "replace", "value": {"active": False}}
+    assert scene.okta.patch(f"/Users/{scene.jane.pk}", operation).status == 200
 
 
 def by_scim_patch_as_entra_does(scene):
@@ -124,11 +122,8 @@ def by_scim_patch_as_entra_does(scene):
 
 
 def by_scim_put(scene):
-    body = {
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-        "userName": "jane@acme.example",
-        "active": False,
-    }
+    user = "urn:ietf:params:scim:schemas:core:2.0:User"
+    body = {"schemas": [user], "userName": "jane@acme.example", "active": False}
     assert scene.okta.send("PUT", f"/Users/{scene.jane.pk}", body).status == 200
 
 
@@ -162,10 +157,11 @@ WAYS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def scene(acme, ada, okta, monkeypatch, settings):
+def make_scene():
+    """Make acme, its administrator, and Jane, whom both directories know."""
+    acme = make_acme()
+    ada, okta = make_ada(acme), scim_client(acme, "okta")
     resources.register(acme, [{"kind": "portfolio", "id": "p1"}], actor=SETUP)
-    scripted.install(monkeypatch)
     pull = scripted.pull_of(acme)
     scripted.listing(scripted.person("1", "jane@acme.example"))
     assert scripted.settle(pull, Actor("member", str(ada.pk), "Ada Admin")).state == "done"
@@ -173,11 +169,12 @@ def scene(acme, ada, okta, monkeypatch, settings):
         jane = Member.objects.get(user_name="jane@acme.example")
         links.make(jane, okta.directory, "00u1")
         members.change(jane, profile={**jane.profile, "title": "Trader"}, actor=SETUP)
-    return Scene(acme, ada, jane, Scim(okta), pull, settings)
+    return Scene(acme, ada, jane, okta, pull)
 
 
-def equip(scene):
-    """Give Jane a thousand sessions and tokens, and one of everything else."""
+def make_equipped():
+    """Make the same, where Jane has a thousand sessions and tokens, and one of everything else."""
+    scene = make_scene()
     jane, now = scene.jane, timezone.now()
     grants.replace(jane, [GrantSpec("portfolio", "p1", "edit")], actor=SETUP)
     roles.replace(jane, ["auditor"], actor=SETUP)
@@ -202,7 +199,25 @@ def equip(scene):
         )  # fmt: skip
         scene.cookie = sessions.start(jane, actor=SETUP)[1]
         scene.secret = tokens.issue(jane, scopes=["members.read"], actor=SETUP)[1]
+    return scene
+
+
+@pytest.fixture
+def bring(db, once, monkeypatch, settings):
+    scripted.install(monkeypatch)
+    return lambda make: replace(once(make), settings=settings)
+
+
+@pytest.fixture
+def scene(bring):
+    return bring(make_scene)
+
+
+@pytest.fixture
+def equipped(bring):
+    scene = bring(make_equipped)
     assert next_requests(scene) == (200, 200, True)
+    return scene
 
 
 def next_requests(scene):
@@ -218,9 +233,8 @@ def next_requests(scene):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_out_shuts_every_door_in_one_transaction(scene, eraser, way):
-    act, state = WAYS[way]
-    equip(scene)
+def test_every_way_out_shuts_every_door_in_one_transaction(equipped, eraser, way):
+    scene, (act, state) = equipped, WAYS[way]
     act(scene)
     assert next_requests(scene) == (401, 401, False)
     jane = scene.jane
@@ -279,9 +293,8 @@ def test_whoever_is_suspended_by_any_way_is_offboarded_after_the_grace(scene, wa
         assert grants.open_grants(scene.jane).count() == 0
 
 
-def test_a_suspended_organization_keeps_everybody_out_and_everything_as_it_is(scene):
-    equip(scene)
-    organizations.suspend(scene.organization, actor=SETUP)
-    assert next_requests(scene) == (401, 401, False)
-    organizations.resume(scene.organization, actor=SETUP)
-    assert next_requests(scene) == (200, 200, True)
+def test_a_suspended_organization_keeps_everybody_out_and_everything_as_it_is(equipped):
+    organizations.suspend(equipped.organization, actor=SETUP)
+    assert next_requests(equipped) == (401, 401, False)
+    organizations.resume(equipped.organization, actor=SETUP)
+    assert next_requests(equipped) == (200, 200, True)
