@@ -55,7 +55,9 @@ SELECT (SELECT to_jsonb(member) FROM saml_subjectlink AS link
        EXISTS (SELECT 1 FROM identity_domain WHERE organization_id = %(organization)s AND name = %(domain)s AND proved_at IS NOT NULL),
        (SELECT {_RECYCLED} FROM saml_subjectlink AS link
           JOIN identity_member AS member ON member.organization_id = link.organization_id AND member.id = link.member_id
-         WHERE link.organization_id = %(organization)s AND link.connection_id = %(connection)s AND name_id_digest = %(digest)s)
+         WHERE link.organization_id = %(organization)s AND link.connection_id = %(connection)s AND name_id_digest = %(digest)s),
+       EXISTS (SELECT 1 FROM identity_session WHERE organization_id = %(organization)s AND connection_id = %(connection)s
+                  AND name_id_digest = %(came_as)s)
 """  # noqa: S608
 _SETTLED = [FirstAccess.Stage.ASSERTED_GRANTS.value, FirstAccess.Stage.ASSERTED_ROLES.value]
 
@@ -76,7 +78,8 @@ class Returning:
 class Candidates:
     """Whom an identity, its names and its address could mean, at most two of each, and what is known about the address.
 
-    `recycled`: whoever is linked is not called so any more, and somebody is who was not when they were linked.
+    `recycled`: whoever is linked is not called so any more, and somebody is who was not when they were linked. `came_before`: somebody
+    has come in under this very NameID.
     """
 
     linked: Member | None
@@ -86,6 +89,7 @@ class Candidates:
     invitation: Invitation | None
     proved: bool
     recycled: bool
+    came_before: bool
 
 
 def returning(
@@ -113,19 +117,23 @@ def everybody(
     digest: bytes,
     called: str,
     *,
+    came_as: bytes,
     names: Collection[str],
     own_names: Collection[str],
     email: str,
     domain: str,
     now: datetime,
 ) -> Candidates:
-    """Return all whom somebody could be: `names` and `email` are keys (identity.profile.key_of), `own_names` those asserted as such."""
-    ((linked, by_name, by_email, gone, invitation, proved, recycled),) = tenancy.read(
+    """Return all whom somebody could be. `came_as` is what sessions know the NameID by.
+
+    `names` and `email` are keys (identity.profile.key_of), `own_names` those asserted as such.
+    """
+    ((linked, by_name, by_email, gone, invitation, proved, recycled, came_before),) = tenancy.read(
         connection.organization_id,
         _ALL,
         {
             "organization": connection.organization_id, "connection": connection.pk, "digest": digest, "called": called,
-            "names": list(names), "own_names": list(own_names), "email": email, "domain": domain, "now": now,
+            "came_as": came_as, "names": list(names), "own_names": list(own_names), "email": email, "domain": domain, "now": now,
         },
     )  # fmt: skip
     return Candidates(
@@ -136,6 +144,7 @@ def everybody(
         rows.loaded(Invitation, orjson.loads(invitation)) if invitation else None,
         proved,
         bool(recycled),
+        came_before,
     )
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.ids import uuid7
 from audit.record import Line, record_with, with_entries
-from identity import domains, invitations, member_row, members, tenancy
+from identity import domains, invitations, member_row, members, sessions, tenancy
 from identity.former_names import Former
 from identity.models import Invitation, Member
 from identity.models.access import Origin
@@ -149,6 +149,7 @@ def _candidates(connection: Connection, name_id: NameID, person: Person) -> Cand
         connection,
         digest_of(name_id, person),
         called(name_id, person),
+        came_as=sessions.name_id_digest(name_id.value),
         names={key_of(name) for name in names if name},
         own_names={key_of(text) for text in (person.user_name, person.email) if text},
         email=key_of(person.email),
@@ -238,7 +239,7 @@ def _check_newcomer(connection: Connection, name_id: NameID, person: Person, can
     if connection.join == Connection.Join.INVITED:
         raise Refused("not_invited")
     _check_domain(connection, person, candidates)
-    former = renaming.left_by(connection, name_id)
+    former = renaming.left_by(connection, name_id) if candidates.came_before else None
     if former is not None:
         raise Refused("name_left", former.user_name)
 
