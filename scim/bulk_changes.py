@@ -16,7 +16,7 @@ from identity.errors import Refusal
 from identity.models import Member
 from identity.postgresql.flush import Rows
 from identity.together import ApartError
-from scim import bulk_references, people, queries
+from scim import bulk_references, deleted_together, people, queries
 from scim.authentication import Caller
 from scim.bulk_operations import Operation
 from scim.call import Call
@@ -84,7 +84,7 @@ class Changes:
                         break
                 refused = [each for each, _ in done]
                 people.let_go(self._call.who, leaving)
-                people.delete_all(self._call.who, deleting, begun=begun)
+                deleted_together.delete(self._call.who, deleting, begun=begun)
         except (ScimError, Refusal, ApartError):
             del self._call.understood[understood:]
             self._alone.update(refused)

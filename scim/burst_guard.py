@@ -21,7 +21,6 @@ from audit.ids import uuid7
 from audit.record import Actor, record
 from identity import directories, directory_settings, tenancy
 from identity.models import Directory, DirectorySize
-from identity.together import ApartError
 from scim.models import Burst, Departure
 
 PEOPLE: Final = "people"
@@ -35,7 +34,7 @@ _KINDS: Final = {
 _PROCESSES: Final = 16
 _COUNTED_SECONDS: Final = 60.0
 _EVERYBODY: Final = 2**31
-_TRIAL: Final = timedelta(minutes=5)
+TRIAL: Final = timedelta(minutes=5)
 
 # A burst grows as long as people keep leaving. FOR SHARE: an administrator who decides waits for us, or we find it decided.
 _NOTE: Final = """
@@ -154,34 +153,17 @@ def note_deletion(
 ) -> bool:
     """Note that a person is deleted who `arrived` then; tells whether that is to be held, the person being suspended instead."""
     if not is_active:
-        return bool(_still_held(directory, [member_id]))
+        return bool(still_held(directory, [member_id]))
     # Whether it was a try is asked where it matters alone.
     if budget_of(directory) is None or was_on_trial(directory, member_id, arrived):
         return False
     burst_id = note(directory, [member_id], Departure.Kind.DELETE, actor=actor)
     if burst_id is not None:
-        _hold_deleted(directory, [member_id], burst_id)
+        hold_deleted(directory, [member_id], burst_id)
     return burst_id is not None
 
 
-def note_deletions(
-    directory: Directory, active: Sequence[UUID], others: Sequence[UUID], *, begun: UUID, actor: Actor
-) -> set[UUID]:
-    """Do so for many at once, none of whom was a try, and return who is to be held; `others` are out already.
-
-    ApartError where the burst was opened since `begun`, an id: in it are some who left before it was.
-    """
-    held = _still_held(directory, others) if others else set()
-    burst_id = note(directory, active, Departure.Kind.DELETE, actor=actor)
-    if burst_id is None:
-        return held
-    if burst_id > begun:
-        raise ApartError
-    _hold_deleted(directory, active, burst_id)
-    return held.union(active)
-
-
-def _still_held(directory: Directory, member_ids: Sequence[UUID]) -> set[UUID]:
+def still_held(directory: Directory, member_ids: Sequence[UUID]) -> set[UUID]:
     """Return who stays held. Somebody who is out already is no new departure."""
     values = {"organization": directory.organization_id, "of_groups": list(OF_GROUPS)}
     if len(member_ids) == 1:
@@ -191,16 +173,12 @@ def _still_held(directory: Directory, member_ids: Sequence[UUID]) -> set[UUID]:
     return {row[0] for row in rows}
 
 
-def _hold_deleted(directory: Directory, member_ids: Sequence[UUID], burst_id: UUID) -> None:
+def hold_deleted(directory: Directory, member_ids: Sequence[UUID], burst_id: UUID) -> None:
+    """Say of departures just noted that these people are held."""
     theirs = Departure.objects.filter(
         organization=directory.organization_id, member__in=member_ids, burst=burst_id
     )
     theirs.filter(kind=Departure.Kind.DELETE, outcome="").update(kind=Departure.Kind.HELD)
-
-
-def may_be_on_trial(directory: Directory, arrived: datetime) -> bool:
-    """Tell whether the guard would ask whether it was a try."""
-    return budget_of(directory) is not None and arrived >= timezone.now() - _TRIAL
 
 
 def was_on_trial(directory: Directory, member_id: UUID, arrived: datetime) -> bool:
@@ -208,7 +186,7 @@ def was_on_trial(directory: Directory, member_id: UUID, arrived: datetime) -> bo
 
     JumpCloud tries a connection so, and test suites make and delete people by the hundred; counted, they would hold the next one.
     """
-    if arrived < timezone.now() - _TRIAL:
+    if arrived < timezone.now() - TRIAL:
         return False
     values = {"organization": directory.organization_id, "directory": directory.pk, "member": member_id}
     return not tenancy.asked(_LATER, values)

@@ -3,7 +3,6 @@
 Why: docs/decisions/scim-lifecycle.md.
 """
 
-from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -21,8 +20,8 @@ from scim.resources import MemberFields, UserRow
 # A whole person, and what else a PATCH says, is taken; the one word on it is not.
 _KEPT_OUT: Final = "suspended_here"
 _REASON: Final = "told by the directory"
-_DELETED: Final = "deleted by the directory"
-_HELD: Final = f"{_DELETED}, held"
+DELETED: Final = "deleted by the directory"
+HELD: Final = f"{DELETED}, held"
 
 
 def found(who: Caller, member_id: UUID, *, groups: bool = True) -> UserRow:
@@ -97,23 +96,19 @@ def deleted(who: Caller, row: UserRow, member: Member) -> None:
     Somebody who was a try of the connection does not come back.
     """
     keeps = effective(who.directory.settings)["deletes_suspend"]
-    if (
-        who.deleting is not None
-        and not keeps
-        and not burst_guard.may_be_on_trial(who.directory, row.created_at)
-    ):
+    if who.deleting is not None and not keeps:
         who.deleting.append(member)
     elif keeps and not burst_guard.was_on_trial(who.directory, row.id, row.created_at):
         if member.is_active:
-            exits.suspend_locked(member, actor=who.actor, reason=_DELETED)
+            exits.suspend_locked(member, actor=who.actor, reason=DELETED)
             burst_guard.note(who.directory, [row.id], Departure.Kind.SUSPEND, actor=who.actor)
     elif not burst_guard.note_deletion(
         who.directory, row.id, is_active=row.active, arrived=row.created_at, actor=who.actor
     ):
-        offboarding.offboard_locked(member, actor=who.actor, reason=_DELETED, tombstone=who.directory)
+        offboarding.offboard_locked(member, actor=who.actor, reason=DELETED, tombstone=who.directory)
     elif member.is_active:
         # Beyond the directory's budget a deletion can still be taken back: the person is out, and an administrator decides.
-        exits.suspend_locked(member, actor=who.actor, reason=_HELD)
+        exits.suspend_locked(member, actor=who.actor, reason=HELD)
 
 
 def leaving(who: Caller) -> Leaving:
@@ -127,25 +122,6 @@ def let_go(who: Caller, leaving: Leaving) -> None:
     burst_guard.note(
         who.directory, [each.pk for each in leaving.members], Departure.Kind.SUSPEND, actor=who.actor
     )
-
-
-def delete_all(who: Caller, deleting: Sequence[Member], *, begun: UUID) -> None:
-    """Do what `deleted` does, at the end of the lot and for all whom it named; the lot is younger than `begun`.
-
-    ApartError where the guard began within the lot to hold people: whom it holds is a matter of who left before them.
-    """
-    if not deleting:
-        return
-    active = [each.pk for each in deleting if each.is_active]
-    others = [each.pk for each in deleting if not each.is_active]
-    held = burst_guard.note_deletions(who.directory, active, others, begun=begun, actor=who.actor)
-    kept = Leaving(actor=who.actor, reason=_HELD)
-    for each in deleting:
-        if each.pk in held and each.is_active:
-            kept.add(each)
-    kept.write()
-    gone = [each for each in deleting if each.pk not in held]
-    offboarding.offboard_all_locked(gone, actor=who.actor, reason=_DELETED, tombstone=who.directory)
 
 
 def _asserts_anew(row: UserRow, fields: MemberFields) -> bool:

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -21,7 +20,6 @@ from audit.ids import uuid7
 from audit.models import Detail, Entry
 from identity import directories, domains, organizations, resources, tenancy
 from identity.models import Organization
-from scim import burst_guard
 from scim.bulk_changes import Changes
 from scim.bulk_newcomers import Newcomers
 from tests.conftest import SETUP, join, scim_client
@@ -229,9 +227,7 @@ def told_at_all(record: list[Any]) -> list[Any]:
 @pytest.mark.parametrize(
     ("defaults", "guard"), [({}, None), (DEFAULTS, GUARD)], ids=["none by rule", "some by rule, guarded"]
 )
-def test_a_request_leaves_the_same_by_the_lot_and_one_by_one(eraser, monkeypatch, defaults, guard):
-    # Nobody is a try of the connection: these are deleted one by one, as ever.
-    monkeypatch.setattr(burst_guard, "_TRIAL", timedelta(0))
+def test_a_request_leaves_the_same_by_the_lot_and_one_by_one(eraser, defaults, guard):
     lots: Counter[str] = Counter()
 
     def counted(part: type, verb: str) -> AbstractContextManager[Any]:

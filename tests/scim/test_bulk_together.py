@@ -210,7 +210,7 @@ def test_a_flood_of_leavers_by_lots_is_held_from_the_budget_on(acme, okta, idp):
 
 
 def test_deletions_by_lots_are_held_from_the_budget_on(acme, okta, idp, monkeypatch):
-    monkeypatch.setattr(burst_guard, "_TRIAL", timedelta(0))  # nobody is a try of the connection
+    monkeypatch.setattr(burst_guard, "TRIAL", timedelta(0))  # nobody is a try of the connection
     directories.change(
         okta.directory, actor=SETUP, settings={"burst_guard": {"members": 2, "percent": 0, "seconds": 3600}}
     )
@@ -224,6 +224,22 @@ def test_deletions_by_lots_are_held_from_the_budget_on(acme, okta, idp, monkeypa
         held = set(Departure.objects.filter(kind=Departure.Kind.HELD).values_list("member", flat=True))
     assert [states[UUID(each)] for each in people] == ["offboarded"] + ["suspended"] * 7
     assert held == {UUID(each) for each in people[1:]}
+
+
+def test_tries_of_the_connection_are_deleted_at_once_and_not_counted(acme, okta, idp):
+    directories.change(
+        okta.directory, actor=SETUP, settings={"burst_guard": {"members": 2, "percent": 0, "seconds": 3600}}
+    )
+    people = [idp.create(f"p{number}@example.org")["id"] for number in range(8)]
+    # Whoever is the last one when their turn comes was a try: all of the first lot, and the third of the other one.
+    for lot in (people[:3:-1], [people[0], people[1], people[3]]):
+        with Statements() as seen:
+            results = send(idp, *({"method": "DELETE", "path": f"/Users/{each}"} for each in lot))
+        assert {each["status"] for each in results} == {"204"}
+        assert sum("SET state = 'offboarded'" in each for each in seen.statements) == 1
+    assert names(idp) == {"p2@example.org"}
+    with tenancy.of(acme):
+        assert {str(each) for each in Departure.objects.values_list("member", flat=True)} == set(people[:2])
 
 
 def test_a_transaction_begins_nothing_more_when_its_time_is_over(idp, commits, monkeypatch):
