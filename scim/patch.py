@@ -127,8 +127,9 @@ def _whole(before: list[Any], operation: Operation) -> list[Any]:
         return []
     # Remove with a list of values takes away those alone: Entra sends it for roles as it does for members.
     leaf = operation.place.sub or operation.attribute
-    unwanted = [_naming(_said(each, leaf)) for each in operation.value]
-    return [each for each in before if not _is_among(_said(each, leaf), unwanted)]
+    held = [_said(each, leaf) for each in before]
+    gone = {number for each in operation.value for number in _meant(_said(each, leaf), held)}
+    return [each for number, each in enumerate(before) if number not in gone]
 
 
 def _said(value: Any, attribute: Attribute) -> Resource:
@@ -138,13 +139,17 @@ def _said(value: Any, attribute: Attribute) -> Resource:
     return {name: held if sub is None else folded(held, sub) for name, held, sub in known}
 
 
-def _naming(said: Resource) -> Resource:
-    """Return by what a value is named: by itself, and where it is left out by all its parts, as {"type": "home"}."""
-    return {"value": said["value"]} if "value" in said else said
+def _meant(said: Resource, held: list[Resource]) -> list[int]:
+    """Return which of the values that are held somebody means who says this: those of this `value`, of this type if there is one of it.
 
-
-def _is_among(said: Resource, named: list[Resource]) -> bool:
-    return any(all(said.get(name) == held for name, held in each.items()) for each in named)
+    Whoever leaves `value` out means those that have all these parts, as {"type": "home"}.
+    """
+    names = ("value",) if "value" in said else tuple(said)
+    alike = [
+        number for number, each in enumerate(held) if all(each.get(name) == said[name] for name in names)
+    ]
+    of_type = [number for number in alike if "type" in said and held[number].get("type") == said["type"]]
+    return of_type or alike
 
 
 def _chosen(before: list[Any], operation: Operation, notices: Notices) -> list[Any]:

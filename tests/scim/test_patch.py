@@ -130,6 +130,20 @@ def test_two_that_become_one_value_are_one() -> None:
     assert after["emails"] == [WORK | {"value": "n@x"}, HOME]
 
 
+@pytest.mark.parametrize(
+    ("sent", "left"),
+    [
+        ({"value": "w@x", "type": "home"}, [WORK, HOME]),
+        ({"value": "w@x", "type": "other"}, [HOME]),
+        ({"value": "w@x"}, [HOME]),
+    ],
+)
+def test_of_one_value_of_two_types_the_named_one_is_removed(sent: Any, left: list[Any]) -> None:
+    before = BEFORE | {"emails": [WORK, HOME, WORK | {"type": "home"}]}
+    after, _ = patched(before, {"op": "remove", "path": "emails", "value": [sent]})
+    assert after["emails"] == left
+
+
 def test_an_address_without_a_line_is_gone() -> None:
     before = {**BEFORE, "addresses": [{"type": "work", "locality": "Tema", "country": "GH"}]}
     after, _ = patched(before, {"op": "remove", "path": 'addresses[type eq "work"].locality'})
