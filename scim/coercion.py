@@ -198,10 +198,10 @@ def _unwrapped(attribute: Attribute, value: dict[str, Any], notices: Notices, pa
     if attribute.name not in {"roles", "entitlements"}:
         return value
     inside = object_of(value.get("value"))
-    if isinstance(inside, dict) and isinstance(inside.get("value"), str):
+    if isinstance(inside, dict) and ("displayName" in inside or any(attribute.sub(name) for name in inside)):
         notices.add("coerced", path, "an object written as text")
         # The id that Entra gives the role stands there always: nobody's mapping has it, or could leave it out.
-        value = {**value, **{name: held for name, held in inside.items() if name != "id"}}
+        value = {**value, "value": None, **{name: held for name, held in inside.items() if name != "id"}}
     if "displayName" in value and "display" not in value:
         value = {**value, "display": value["displayName"]}
         value.pop("displayName")

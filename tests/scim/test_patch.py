@@ -65,6 +65,9 @@ CASES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"op": "replace", "path": "emails", "value": [{"value": ""}]}, {"emails": None}),
     ({"op": "replace", "path": "emails", "value": [{"nothing": 1}, {"value": "h@x"}]}, {"emails": [{"value": "h@x"}]}),
     ({"op": "add", "path": "roles", "value": [{"displayName": "D"}]}, {"roles": [{"display": "D"}]}),
+    # As SCIM-SDK's tests of Entra have it: a role without a value, as text.
+    ({"op": "add", "path": "roles", "value": [{"value": '{"id": "1", "display": "D"}'}]}, {"roles": [{"display": "D"}]}),
+    ({"op": "add", "path": "roles", "value": [{"value": '{"nothing": "D"}'}]}, {"roles": [{"value": '{"nothing": "D"}'}]}),
     ({"op": "remove", "path": 'emails[type eq "work"]'}, {"emails": [HOME]}),
     ({"op": "remove", "path": 'emails[type eq "none"]'}, {}),
     ({"op": "remove", "path": 'emails[type eq "home"].type'}, {"emails": [WORK, {"value": "h@x"}]}),
