@@ -16,7 +16,8 @@ from console.answers import done, page, refusals_in
 from console.forms import Form
 from console.paging import PAGE_ROWS, cut, decode
 from identity import directories
-from identity.models import Directory, DirectorySize, Token
+from identity.models import Directory, DirectorySize, Pull, Run, Token
+from scim import logged
 
 # What each product asks for on its own screen.
 HINTS: Final[dict[str, tuple[str, ...]]] = {
@@ -66,7 +67,7 @@ def index(visit: Visit) -> HttpResponse:
     """List the directories by name: what product, how many people, when last heard."""
     key = decode(visit.request.GET.get("after", ""), 1)
     rows = counted(visit) if key is None else counted(visit).filter(name__gt=key[0])
-    found = list(rows[: PAGE_ROWS + 1])
+    found = observed(visit, rows[: PAGE_ROWS + 1])
     listed = cut(visit.request.GET, found, lambda row: (row.name,), begun=key is not None)
     return page(visit, "directories.html", {"page": listed})
 
@@ -108,6 +109,34 @@ def counted(visit: Visit) -> "QuerySet[Directory]":
             ),
         )
         .order_by("name")
+    )
+
+
+def observed(visit: Visit, rows: "QuerySet[Directory]") -> list[Directory]:
+    """Return them with how they get on.
+
+    `refused`: (refused, of how many) of the latest requests, where any was; `pull`: how it is read, `held`: the run whose plan waits for
+    somebody, or None.
+    """
+    found = list(rows)
+    refused = logged.refused_lately(visit.organization.pk, found)
+    mine = {"organization": visit.organization, "directory__in": found}
+    pulls = {
+        each.directory_id: each for each in Pull.objects.filter(**mine).defer("credentials", "file", "cookie")
+    }
+    held = {each.directory_id: each for each in held_plans(visit).filter(directory__in=found)}
+    for each in found:
+        state = {"refused": refused.get(each.pk), "pull": pulls.get(each.pk), "held": held.get(each.pk)}
+        vars(each).update(state)
+    return found
+
+
+def held_plans(visit: Visit) -> "QuerySet[Run]":
+    """Return the runs whose plan waits for somebody's approval, the oldest first."""
+    return (
+        Run.objects.filter(organization=visit.organization, state=Run.State.HELD)
+        .select_related("directory")
+        .order_by("pk")
     )
 
 

@@ -16,6 +16,7 @@ from saml.models import Connection
 
 _DAYS: Final = 14
 _ENTRIES: Final = 8
+_LISTED: Final = 6
 _CHART_HEIGHT: Final = 72
 
 
@@ -44,11 +45,12 @@ def show(visit: Visit) -> HttpResponse:
             ]
         )
     if visit.may("directories"):
-        values["directories"] = list(directories.counted(visit)[:6])
+        values["directories"] = directories.observed(visit, directories.counted(visit)[:_LISTED])
         values["held"] = bursts.held(visit.organization)
+        values["plans"] = directories.held_plans(visit)[:_LISTED]
     if visit.may("connections"):
         values["connections"] = list(
-            Connection.objects.filter(organization=visit.organization).order_by("name")[:6]
+            Connection.objects.filter(organization=visit.organization).order_by("name")[:_LISTED]
         )
     if visit.may("record"):
         days = sign_ins(visit)

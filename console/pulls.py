@@ -97,7 +97,7 @@ def show(visit: Visit, directory: Directory, **more: Any) -> HttpResponse:
         "kind": _kind(directory.kind),
         "runs": runs,
         "running": next((run for run in runs if run.is_open), None),
-        "held": next((run for run in runs if run.state == Run.State.HELD), None),
+        "plans": directories.held_plans(visit).filter(directory=directory),
         "file_form": FileForm(),
         "history": reading.of_subject(visit.organization.pk, str(directory.pk), 5)
         if visit.may("record")

@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from audit.ids import earliest
 from audit.models import Detail, Entry
 from identity import looking
 from identity.models import Directory
 from scim import exchange, log_rows
+from scim.errors import Code
 from scim.exchange import Exchange
 from scim.models import LoggedRequest
 
@@ -20,6 +23,18 @@ ENTRIES_MAX: Final = 500
 # Clocks of one process, read one after the other.
 _SLACK: Final = timedelta(seconds=1)
 _REFUSED_FROM: Final = 400
+# Of each directory so many are looked at to say how it gets on, and none from longer ago.
+LATEST: Final = 100
+LATELY: Final = timedelta(days=1)
+# To ask for somebody who is not here is no mistake.
+_REFUSED_LATELY: Final = f"""
+SELECT asked.id, count(*) FILTER (WHERE latest.status >= {_REFUSED_FROM} AND latest.code <> '{Code.NOT_FOUND.value}'), count(*)
+  FROM unnest(%(directories)s::uuid[]) AS asked (id), LATERAL (
+    SELECT status, code FROM scim_loggedrequest
+     WHERE organization_id = %(organization)s AND directory_id = asked.id AND id >= %(first)s
+     ORDER BY id DESC LIMIT {LATEST}) AS latest
+ GROUP BY asked.id
+"""  # noqa: S608 - built from constants
 # A request's id is made when it is logged, by the clock of its machine.
 CLOCKS_APART: Final = timedelta(hours=1)
 
@@ -65,6 +80,21 @@ def page(
     rows = _chosen(every if end is None else every.filter(pk__gte=end), wanted).defer("exchange")
     found = list(rows[: limit + 1])
     return found[:limit], found[limit - 1].pk if len(found) > limit else end
+
+
+def refused_lately(organization_id: UUID, directories: Collection[Directory]) -> dict[UUID, tuple[int, int]]:
+    """Return {directory: (refused, of how many)} of their latest requests within a day, for those that had any refused.
+
+    The tenancy must be set.
+    """
+    values: dict[str, Any] = {
+        "organization": organization_id,
+        "directories": [each.pk for each in directories],
+        "first": earliest(timezone.now() - LATELY, apart=timedelta(0)),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REFUSED_LATELY, values)
+        return {directory: (refused, of) for directory, refused, of in cursor if refused}
 
 
 def opened(row: LoggedRequest) -> Exchange:

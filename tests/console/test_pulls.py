@@ -114,6 +114,8 @@ def test_a_file_is_given_read_looked_at_and_approved(acme, staff, ada):
     html = page.content.decode()
     for said in ("This plan waits for you", "Create 2", "jane.doe", "john.doe", "Apply exactly this plan"):
         assert said in html
+    assert "A plan of Staff waits for you" in client.get("/o/acme/").content.decode()
+    assert "Plan waits" in client.get("/o/acme/directories/").content.decode()
     stale = client.post(path(staff, f"runs/{run.pk}/approve"), {"plan_hash": "0" * 64})
     assert stale.status_code == 409
     answer = client.post(path(staff, f"runs/{run.pk}/approve"), {"plan_hash": run_of(staff).plan_hash})
@@ -123,6 +125,21 @@ def test_a_file_is_given_read_looked_at_and_approved(acme, staff, ada):
     (entry,) = entries(acme, "sync.approve")
     assert (entry.actor_kind, entry.actor_id) == ("member", str(ada.pk))
     assert "jane.doe" in client.get("/o/acme/members/").content.decode()
+    assert "waits for you" not in client.get("/o/acme/").content.decode()
+    html = client.get("/o/acme/directories/").content.decode()
+    assert "read <time" in html
+    assert ">On<" in html
+
+
+def test_a_directory_that_cannot_be_read_is_seen_from_afar(acme, staff, ada):
+    client = visit(ada)
+    client.post(path(staff, "read"))
+    go_on(run_of(staff))
+    assert run_of(staff).state == "failed"
+    for page in ("/o/acme/", "/o/acme/directories/"):
+        html = client.get(page).content.decode()
+        assert "Cannot be read" in html, page
+        assert "never read" in html, page
 
 
 def test_a_run_is_cancelled_and_a_directory_paused(acme, staff, ada):

@@ -7,6 +7,7 @@ from django.test import Client
 
 from identity import members, tenancy
 from identity.models import Member
+from scim import logged as logged_requests
 from scim.models import LoggedRequest
 from tests.conftest import SETUP, join
 from tests.console.conftest import entries, logged, visit
@@ -67,6 +68,24 @@ def test_what_gave_nothing_is_said_in_a_sentence_with_its_value(acme, ada, okta,
     assert "?notice=unknown_access" in html
     listed = page(visit(ada), f"{base(okta)}/requests/?notice=unknown_access")
     assert str(latest(acme).pk) in listed
+
+
+def test_what_was_refused_lately_is_told_where_directories_are_listed(acme, ada, okta, scim):
+    lena = scim.create("lena@acme.example")["id"]
+    scim.get(f"/Users/{acme.pk}")
+    pages = ("/o/acme/", "/o/acme/directories/")
+    client = visit(ada)
+    for each in pages:
+        assert "requests refused" not in page(client, each), each
+    scim.patch(f"/Users/{lena}", {"op": "replace", "path": "shoeSize", "value": 1})
+    for each in pages:
+        html = page(client, each)
+        assert "1 of the latest 3 requests refused" in html, each
+        assert f'href="{base(okta)}/requests/?outcome=refused"' in html, each
+    for _ in range(logged_requests.LATEST):
+        scim.get(f"/Users/{lena}")
+    for each in pages:
+        assert "requests refused" not in page(client, each), each
 
 
 def test_a_refusal_is_said_in_its_sentence_with_what_to_click(acme, ada, okta, scim):
