@@ -50,6 +50,8 @@ def start(data_dir: Path, port: int, secrets: Secrets, *, durable: bool, tied: b
         "fsync": "on" if durable else "off",
         "synchronous_commit": "on" if durable else "off",
         "full_page_writes": "on" if durable else "off",
+        # Somebody's change touches a page of each index of names; of very many people each is written whole at its first change.
+        "wal_compression": "pglz",
         "log_min_messages": "warning",
         # Statements carry personal data; the log shows the error, not the values.
         "log_min_error_statement": "panic",

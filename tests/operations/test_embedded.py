@@ -77,6 +77,12 @@ def test_a_killed_postgresql_loses_nothing_committed(tmp_path):
     servers = embedded.ensure(tmp_path)
     try:
         write(servers.owner_url)
+        with psycopg.connect(servers.owner_url) as connection:
+            # What it comes back from: pages that are written whole are written small.
+            kept = connection.execute(
+                "SELECT current_setting('full_page_writes'), current_setting('wal_compression')"
+            )
+            assert kept.fetchone() == ("on", "pglz")
         os.kill(postgres.pid(tmp_path), signal.SIGKILL)
         assert embedded.ensure_running(tmp_path) == servers
         assert count(servers.owner_url) == 1
