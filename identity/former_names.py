@@ -20,14 +20,15 @@ What = Literal["user_name", "email"]
 _PATHS: Final[dict[What, str]] = {"user_name": "user_name", "email": "emails"}
 # Of whom more is told since, what is older is not seen: then nobody vouches.
 _ENTRIES_MAX: Final = 10_000
+# An id may be later than its entry (of a process whose clock was set back), never earlier: it leads, the time decides.
 # By one entry and one detail after the other (OFFSET 0): however many there are of other people, none of theirs is read.
 _CHANGES: Final = """
 SELECT asked.member, actor_kind, actor_id, happened_at, change
-  FROM unnest(%(members)s::text[], %(firsts)s::uuid[]) AS asked (member, first)
+  FROM unnest(%(members)s::text[], %(firsts)s::uuid[], %(sinces)s::timestamptz[]) AS asked (member, first, since)
  CROSS JOIN LATERAL (SELECT * FROM audit_entry WHERE organization_id = %(organization)s AND subject_id = asked.member AND id >= asked.first
                       ORDER BY id DESC LIMIT %(most)s) AS entry
  CROSS JOIN LATERAL (SELECT body->'changes'->%(path)s AS change FROM audit_detail WHERE entry_id = entry.id OFFSET 0) AS detail
- WHERE event = %(event)s AND change IS NOT NULL ORDER BY asked.member, entry.id DESC
+ WHERE event = %(event)s AND happened_at >= asked.since AND change IS NOT NULL ORDER BY asked.member, entry.id DESC
 """
 
 
@@ -101,7 +102,7 @@ def _changes(since: Mapping[Member, datetime], what: What) -> list[tuple[Any, ..
     values = {
         "organization": organization_id, "members": [str(member.pk) for member in since],
         "firsts": [earliest(moment, apart=timedelta()) for moment in since.values()],
-        "event": Event.MEMBER_CHANGE.value, "path": _PATHS[what], "most": _ENTRIES_MAX,
+        "sinces": list(since.values()), "event": Event.MEMBER_CHANGE.value, "path": _PATHS[what], "most": _ENTRIES_MAX,
     }  # fmt: skip
     return tenancy.read(organization_id, _CHANGES, values)
 

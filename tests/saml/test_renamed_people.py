@@ -6,6 +6,7 @@ import pytest
 from django.db import connections as databases
 from django.test import Client
 
+from audit.ids import uuid7
 from audit.models import Detail
 from audit.record import Actor
 from identity import directories, erasure, member_row, members, moves, tenancy
@@ -16,7 +17,7 @@ from saml.models import SubjectLink
 from saml.names import NAMEID_PERSISTENT, NAMEID_TRANSIENT
 from saml.statements import NameID
 from saml.trial import foresee
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later
 from tests.saml.door import Browser, connect, entries, last_attempt, people, refused
 from tests.scim.talk import Scim
 from tests.sync import scripted
@@ -257,6 +258,8 @@ def by_a_directory_they_were_moved_from(scim, okta, jane):
 
 
 def before_they_were_bound(scim, okta, jane):
+    with later(days=1):
+        uuid7()  # From here on this process's ids are later than its clock.
     rename(scim, jane, SMITH)
     [link] = bound(okta.directory.organization)
     with tenancy.of(okta.directory.organization):
