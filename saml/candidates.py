@@ -14,11 +14,13 @@ from identity import rows, tenancy
 from identity.models import FirstAccess, Invitation, Member
 from saml.models import Connection
 
-# Whether the name under which somebody was bound is not theirs any more, and is that of somebody who was not called so then.
-_RECYCLED = """(%(called)s NOT IN (member.user_name_key, member.email_key)
-       AND EXISTS (SELECT 1 FROM identity_member AS other
-                    WHERE other.organization_id = link.organization_id AND %(called)s IN (other.user_name_key, other.email_key)
-                      AND other.state <> 'offboarded' AND (NOT link.name_shared OR other.created_at > link.linked_at)))"""
+# Whether the name under which somebody was bound is not theirs any more, and is that of somebody who was not called so then. A user name
+# is one person's alone, so it goes before an address that is still theirs; addresses may be shared.
+_ANOTHER = """EXISTS (SELECT 1 FROM identity_member AS other
+                    WHERE other.organization_id = link.organization_id AND other.{key} = %(called)s
+                      AND other.state <> 'offboarded' AND (NOT link.name_shared OR other.created_at > link.linked_at))"""
+_RECYCLED = f"""(%(called)s <> member.user_name_key AND ({_ANOTHER.format(key="user_name_key")}
+        OR %(called)s <> member.email_key AND {_ANOTHER.format(key="email_key")}))"""
 _RETURNING = f"""
 SELECT to_jsonb(member), {_RECYCLED}
     OR EXISTS (SELECT 1 FROM identity_invitation AS invitation

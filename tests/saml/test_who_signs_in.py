@@ -88,6 +88,22 @@ def test_a_name_that_went_to_somebody_else_opens_neither_account(acme, connectio
     assert last_attempt(acme).member_id == jane.pk
 
 
+def test_a_user_name_that_went_to_somebody_else_is_theirs_though_the_former_holder_keeps_it_as_an_address(
+    acme, connection, browser
+):
+    jane = join(acme, "jane@acme.example")
+    assert browser.sign_in(name_id="jane@acme.example").status_code == 303
+    members.change(jane, user_name="jane.smith@acme.example", actor=SETUP)
+    second = join(acme, "jane.admin@acme.example", emails=[{"value": "jane@acme.example", "type": "work"}])
+    assert browser.sign_in(name_id="jane@acme.example", attributes={}).status_code == 303, "a mailbox of two"
+    assert last_attempt(acme).member_id == jane.pk
+    hired = join(acme, "jane@acme.example", emails=[])
+    refused(browser.sign_in(name_id="jane@acme.example", attributes={}), acme, "name_recycled")
+    assert subjects.unlink(connection, jane.pk, actor=SETUP)
+    assert browser.sign_in(name_id="jane@acme.example", attributes={}).status_code == 303
+    assert last_attempt(acme).member_id == hired.pk != second.pk
+
+
 def test_two_who_exchanged_their_names_do_not_come_in_as_each_other(acme, connection, browser):
     jane, joe = join(acme, "jane@acme.example"), join(acme, "joe@acme.example")
     names = [member.user_name for member in (jane, joe)]
