@@ -106,6 +106,10 @@ def test_a_large_group_is_not_emptied_by_accident(idp, acme, okta):
     assert idp.patch(f"/Groups/{group}", {"op": "remove", "path": "members"}).status == 200
     assert members_of(idp, group) == set()
     idp.put(f"/Groups/{group}", {"displayName": "All", "members": [{"value": each} for each in everybody]})
+    # Whoever says in the same request who is in it instead means it.
+    anew = {"op": "add", "path": "members", "value": [{"value": each} for each in everybody]}
+    assert idp.patch(f"/Groups/{group}", {"op": "remove", "path": "members"}, anew).status == 200
+    assert members_of(idp, group) == set(everybody)
     directories.change(okta.directory, actor=SETUP, settings={"empties_groups": True})
     assert idp.patch(f"/Groups/{group}", {"op": "remove", "path": "members"}).status == 200
 
