@@ -3,10 +3,11 @@
 import pytest
 from django.test import override_settings
 
-from demo.address import remembered_port
+from demo import address
 from demo.seed import seed
 from tests.browser.conftest import complaints_of
 from tests.demo.conftest import start_idp
+from tests.ports import free_port
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.browser
@@ -15,11 +16,19 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def demonstration(serving, shared_db, tmp_path_factory):
     """Give the demonstration's addresses, with its identity provider running: one for people who come once more."""
-    data, url = tmp_path_factory.mktemp("demonstration"), serving.replace("127.0.0.1", "localhost")
+    data, url, port = (
+        tmp_path_factory.mktemp("demonstration"),
+        serving.replace("127.0.0.1", "localhost"),
+        free_port(),
+    )
+    # The one after the tests' server is of those that a system gives to any connection, until the identity provider listens.
+    address.directory(data).mkdir()
+    (address.directory(data) / "port").write_text(str(port))
     with override_settings(ROLLCALL_DATA=data, ROLLCALL_PUBLIC_URL=url):
         seeded = seed()
-        process = start_idp(remembered_port(data), data, url)
-        process.stdout.readline()
+        assert seeded.identity_provider == address.base(port)
+        process = start_idp(port, data, url)
+        assert process.stdout.readline()
         yield seeded
         process.terminate()
         process.wait(PATIENCE)
