@@ -7,12 +7,22 @@ import pytest
 from audit.record import Actor
 from identity import arrivals, batches
 from tests.database import counted_by_hand
+from tests.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
 def by_hand(db, eraser) -> Iterator[None]:
-    """Keep out what other tests have left, too: newcomers would fill its place."""
-    eraser.execute("VACUUM FULL identity_link")
+    """Keep out what other tests have left, too: newcomers would fill its place.
+
+    It is kept as long as anybody could still see it: also while autovacuum counts another table.
+    """
+
+    def is_empty() -> bool:
+        eraser.execute("VACUUM FULL identity_link")
+        [(size,)] = eraser.execute("SELECT pg_relation_size('identity_link')").fetchall()
+        return size == 0
+
+    assert eventually(is_empty)
     with counted_by_hand(eraser, "identity_link"):
         yield
 
