@@ -14,7 +14,7 @@ from typing import Final
 import psutil
 
 from config.children import Child
-from config.embedded.state import write_private
+from config.embedded.state import EmbeddedError, write_private
 
 TICK_SECONDS: Final = 0.25
 STOP_SECONDS: Final = 8.0
@@ -27,9 +27,17 @@ class AlreadyRunningError(RuntimeError):
 
 @contextlib.contextmanager
 def alone(data_dir: Path) -> Iterator[None]:
-    """Be the one supervisor of a data directory; the kernel gives the lock back however we end."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "up.lock").open("a+") as lock:
+    """Be the one supervisor of a data directory; the kernel gives the lock back however we end.
+
+    Raises AlreadyRunningError, or EmbeddedError where nothing can be kept there.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        known = (data_dir / "up.lock").open("a+")
+    except OSError as error:  # mounted to be read, somebody else's, without inodes
+        message = f"{data_dir} is no directory that data can be kept in: {error.strerror}."
+        raise EmbeddedError(message) from None
+    with known as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Protocol
 
+import psycopg
+
 from config import roles
 from config.embedded import postgres, valkey
 from config.embedded.state import (
@@ -53,12 +55,16 @@ def ensure(data_dir: Path | str, *, durable: bool = True, tied: bool = False) ->
     Raises EmbeddedError, naming the log.
     """
     directory = Path(data_dir).resolve()
-    directory.mkdir(parents=True, exist_ok=True)
-    if directory not in _in_use:
-        _in_use[directory] = users = (directory / "users.lock").open("ab")
-        fcntl.flock(users, fcntl.LOCK_SH)
-        atexit.register(release, directory, os.getpid())
-    return ensure_running(directory, durable=durable, tied=tied)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if directory not in _in_use:
+            _in_use[directory] = users = (directory / "users.lock").open("ab")
+            fcntl.flock(users, fcntl.LOCK_SH)
+            atexit.register(release, directory, os.getpid())
+        return ensure_running(directory, durable=durable, tied=tied)
+    except (OSError, psycopg.OperationalError) as error:  # a full disk, as a rule
+        reason = " ".join(str(error).split())
+        raise EmbeddedError(f"PostgreSQL and Valkey cannot be made ready in {directory}: {reason}") from error
 
 
 def ensure_running(directory: Path, *, durable: bool = True, tied: bool = False) -> Servers:

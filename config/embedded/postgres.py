@@ -64,7 +64,8 @@ def start(data_dir: Path, port: int, secrets: Secrets, *, durable: bool, tied: b
     while not _try_start(data_dir, arguments, port, secrets, deadline, tied=tied):
         # After kill -9 of the postmaster its old children hold the shared memory for a moment.
         if time.monotonic() > deadline:
-            message = f"The embedded PostgreSQL did not start; its log is {_log(data_dir)}."
+            free_mb = shutil.disk_usage(cluster).free // 2**20  # on a full disk the log may hold nothing
+            message = f"The embedded PostgreSQL did not start; its log is {_log(data_dir)}, on a disk with {free_mb} MB free."
             raise EmbeddedError(message)
         time.sleep(0.2)
 

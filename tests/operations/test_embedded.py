@@ -12,6 +12,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import Mock
 
 import psutil
 import psycopg
@@ -154,6 +155,14 @@ def test_a_machine_without_the_loopback_address_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(state, "LOCALHOST", "203.0.113.9")
     with pytest.raises(embedded.EmbeddedError, match=r"does not have: .* DATABASE_URL and REDIS_URL"):
         embedded.ensure(tmp_path, durable=False)
+    embedded.release(tmp_path)
+
+
+@pytest.mark.parametrize("full", [OSError(28, "No space left"), psycopg.errors.DiskFull("No space left")])
+def test_a_start_on_a_full_disk_is_told(tmp_path, monkeypatch, full):
+    monkeypatch.setattr(embedded, "ensure_running", Mock(side_effect=full))
+    with pytest.raises(embedded.EmbeddedError, match=f"ready in {tmp_path}: .*No space left"):
+        embedded.ensure(tmp_path)
     embedded.release(tmp_path)
 
 

@@ -137,6 +137,22 @@ def test_a_database_prepared_at_once_is_like_one_that_took_every_release(prepare
     assert at_once == eraser.execute(SCHEMA).fetchall()
 
 
+def test_a_preparation_that_postgresql_breaks_off_is_told_by_one_sentence(prepared):
+    """Eighty lines of traceback preceded what a full disk has to say."""
+    impatient = {
+        **prepared,
+        "DATABASE_OWNER_URL": f"{prepared['DATABASE_OWNER_URL']}?options=-c%20lock_timeout%3D1",
+    }
+    with psycopg.connect(prepared["DATABASE_OWNER_URL"]) as connection:
+        connection.execute("LOCK TABLE django_migrations")
+        result = manage(impatient, "prepare_database", "--verbosity=0")
+    assert result.returncode == 1
+    assert result.stderr.startswith(
+        "CommandError: PostgreSQL broke the preparation off: canceling statement due to lock timeout"
+    )
+    assert result.stderr.count("\n") == 1
+
+
 def test_the_processes_of_production_serve(prepared, production):
     again = manage(production, "prepare_database", "--verbosity=0")
     assert again.returncode == 0, again.stderr

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from config.children import Child
-from config.supervisor import Supervisor
+from config.embedded import EmbeddedError
+from config.supervisor import Supervisor, alone
 from tests.waiting import eventually
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -45,6 +46,15 @@ def test_what_cannot_be_written_down_stops_nobody_and_is_written_later(tmp_path,
     beside.rmdir()
     watched.supervisor.tick()
     assert list(json.loads((tmp_path / "up.json").read_text())) == [str(watched.child.process.pid)]
+
+
+def test_a_directory_that_cannot_be_written_to_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(EmbeddedError, match="file is no directory that data can be kept in: "),
+        alone(tmp_path / "file"),
+    ):
+        pass
 
 
 def test_a_log_is_for_us_alone_also_one_that_an_older_release_wrote(tmp_path, watched):

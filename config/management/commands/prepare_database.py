@@ -11,7 +11,7 @@ import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.db import OperationalError, connections
 
 from config import roles, start, suited
 from config.first_migration import changed_models_alone
@@ -35,25 +35,37 @@ class Command(BaseCommand):
         """Run all steps; each may run again at any time."""
         if "owner" not in settings.DATABASES:
             raise CommandError("DATABASE_OWNER_URL is not set: migrations run as the owner of the tables.")
-        owner_url, database_url = settings.DATABASE_OWNER_URL, settings.DATABASE_URL
         try:
-            start.when_it_answers("DATABASE_OWNER_URL", partial(suited.refuse_unsuited, owner_url))
-            with _alone(owner_url):
-                roles.create_application(owner_url, database_url)
-                with changed_models_alone(connections["owner"]):
-                    call_command(
-                        "migrate", database="owner", interactive=False, verbosity=options["verbosity"]
-                    )
-                connections["owner"].close()
+            _migrate(options["verbosity"])
+            start.check_database()
+            _fill(demonstration=demonstration)
         except (suited.UnsuitedError, roles.RoleError) as error:
             raise CommandError(str(error)) from error
-        start.check_database()
-        if settings.ROLLCALL_OPERATOR_EMAIL:
-            from identity.operators import bootstrap
+        except (OperationalError, psycopg.OperationalError) as error:  # a full disk, a server that is stopped
+            message = (
+                f"PostgreSQL broke the preparation off: {' '.join(str(error).split()).rstrip('.')}. Nothing is half done: each migration"
+                " stands or falls as one. Started again when this is mended, it goes on from there."
+            )
+            raise CommandError(message) from error
 
-            bootstrap(settings.ROLLCALL_OPERATOR_EMAIL, settings.ROLLCALL_OPERATOR_PASSWORD)
-        if demonstration and find_spec("demo") and find_spec("demo.seed"):
-            import_module("demo.seed").seed()
+
+def _migrate(verbosity: int) -> None:
+    owner_url, database_url = settings.DATABASE_OWNER_URL, settings.DATABASE_URL
+    start.when_it_answers("DATABASE_OWNER_URL", partial(suited.refuse_unsuited, owner_url))
+    with _alone(owner_url):
+        roles.create_application(owner_url, database_url)
+        with changed_models_alone(connections["owner"]):
+            call_command("migrate", database="owner", interactive=False, verbosity=verbosity)
+        connections["owner"].close()
+
+
+def _fill(*, demonstration: bool) -> None:
+    if settings.ROLLCALL_OPERATOR_EMAIL:
+        from identity.operators import bootstrap
+
+        bootstrap(settings.ROLLCALL_OPERATOR_EMAIL, settings.ROLLCALL_OPERATOR_PASSWORD)
+    if demonstration and find_spec("demo") and find_spec("demo.seed"):
+        import_module("demo.seed").seed()
 
 
 @contextmanager
