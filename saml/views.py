@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
@@ -112,12 +113,9 @@ def acs(request: HttpRequest, connection: Connection) -> HttpResponse:
         answer["Allow"] = "POST"
         return answer
     try:
-        result = sign_in.receive(
-            connection,
-            request.POST.get("SAMLResponse", ""),
-            _nonces(request),
-            request.POST.get("RelayState", ""),
-        )
+        form = _form(request, connection)
+        encoded, relay_state = form.get("SAMLResponse", ""), form.get("RelayState", "")
+        result = sign_in.receive(connection, encoded, _nonces(request), relay_state)
     except SignInRefused as refused:
         if trial.is_trial(refused.attempt):
             return _tested(request, connection, Tested(refused.attempt))
@@ -249,6 +247,15 @@ def _prefix() -> str:
 
 def _cookie(request_id: str) -> str:
     return _prefix() + attempts.cookie_name(request_id)
+
+
+def _form(request: HttpRequest, connection: Connection) -> QueryDict:
+    """Return what was posted. Raises SignInRefused for more than Django reads: whoever sends it finds in the log why nobody came in."""
+    try:
+        return request.POST
+    except (RequestDataTooBig, TooManyFieldsSent) as error:
+        refused = Refused("too_large", "the form")
+        raise SignInRefused(attempts.fail(None, connection, refused, [])) from error
 
 
 def _nonces(request: HttpRequest) -> dict[str, str]:

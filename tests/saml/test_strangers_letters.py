@@ -100,6 +100,12 @@ def test_a_form_that_is_none_signs_nobody_in_and_breaks_nothing(browser, content
         assert not Session.objects.exists()
 
 
+@pytest.mark.parametrize("limit", ["MEMORY_SIZE", "NUMBER_FIELDS"])
+def test_a_form_beyond_what_is_read_stands_in_the_log(acme, browser, settings, limit):
+    setattr(settings, f"DATA_UPLOAD_MAX_{limit}", 1)
+    refused(browser.post(genuine(browser), RelayState="/"), acme, "too_large")
+
+
 @pytest.mark.parametrize(
     "spoilt",
     [
