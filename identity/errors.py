@@ -142,7 +142,15 @@ class Forbidden(Refusal):
 
 
 _BY_CONSTRAINT: dict[str, tuple[type[Refusal], str, str]] = {
-    "member_user_name": (UserNameTaken, "Another member already has this user name.", "user_name"),
+    "member_user_name": (
+        UserNameTaken,
+        # The commonest cause: somebody whom their identity provider renamed signs in before their directory has said so.
+        (
+            "Another member already has this user name. If both are one person, as where a sign-in came before their directory's change, "
+            "offboard the one that it made: then the name is free."
+        ),
+        "user_name",
+    ),
     "member_email": (EmailTaken, "Another member already has this e-mail address.", "email"),
     "link_external_id": (
         ExternalIdTaken,

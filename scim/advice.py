@@ -82,7 +82,8 @@ ADVICE: Final[dict[str, dict[str, str]]] = {
     "user_name_taken": {
         "": "Somebody has this name already. If it is the same person, here by hand: prove their e-mail domain in Rollcall, so that this "
         "directory may take them over. From another directory: move them here, on that directory's page, Move people. If it is another "
-        "one of this directory: rename one of the two. A creation that came twice needs nothing.",
+        "one of this directory: rename one of the two. If a sign-in made somebody under "
+        "the new name before this change came: offboard that one. A creation that came twice needs nothing.",
     },
     "email_taken": {
         "": "Two people carry one address, and this organization wants each once: correct one of them at the source.",

@@ -316,7 +316,9 @@ def test_whom_a_sign_in_made_in_the_meantime_is_offboarded_and_all_is_well(acme,
     assert come(connection, SMITH) == 303
     [_, twin] = people(acme)
     operation = {"op": "replace", "value": {"userName": SMITH}}
-    assert scim.patch(f"/Users/{jane.pk}", operation).status == 409
+    answer = scim.patch(f"/Users/{jane.pk}", operation)
+    assert (answer.status, answer.code) == (409, "user_name_taken")
+    assert "offboard the one that it made: then the name is free. Then Dashboard" in answer.body["detail"]
     members.offboard(twin, actor=SETUP)
     rename(scim, jane, SMITH)
     is_in(acme, connection, SMITH, jane)
