@@ -107,8 +107,9 @@ def test_a_decision_says_what_was_asked_chosen_and_refused_and_what_would_change
     assert list(dict.fromkeys(said)) == ["Question", "Chosen", "Refused", "Would change our mind"]
 
 
-def test_each_line_about_scim_names_what_holds_it():
-    rows = [row for row in (ROOT / "docs/scim.md").read_text().splitlines() if row.startswith("| ")]
+@pytest.mark.parametrize("page", ["scim", "saml"])
+def test_each_line_about_a_protocol_names_what_holds_it(page):
+    rows = [row for row in (ROOT / f"docs/{page}.md").read_text().splitlines() if row.startswith("| ")]
     bare = [row for row in rows if "::test_" not in row and not re.match(r"\| (section|what|---) ", row)]
     assert bare == []
 
