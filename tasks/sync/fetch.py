@@ -51,6 +51,19 @@ SELECT EXISTS (
    WHERE missing.directory_id = %(directory)s
 )
 """
+# Changes do not say of whoever comes in (an account made before the first day) in which groups they have been for long.
+_CAME_BY_CHANGES: Final = """
+SELECT EXISTS (
+  SELECT 1 FROM identity_run WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND id > last.id
+     AND state = 'done' AND NOT whole AND counts ?| ARRAY['create', 'link'])
+  FROM (SELECT id, fetched_at, worked_seconds FROM identity_run
+         WHERE organization_id = %(organization)s AND directory_id = %(directory)s AND state = 'done' AND whole
+         ORDER BY id DESC LIMIT 1) AS last
+ WHERE fetched_at <= %(now)s - GREATEST(%(apart)s, worked_seconds * %(times)s) * interval '1 second'
+"""
+# Of the workers' time a twentieth at most goes into reading everything for the sake of newcomers.
+_WHOLE_APART_SECONDS: Final = 3600.0
+_WHOLE_APART_TIMES: Final = 20
 _COUNT: Final = (
     _SEEN  # noqa: S608
     + """
@@ -110,9 +123,10 @@ def _open(claim: Claim) -> tuple[Connector, Run]:
             run.scope = scope
             # The news is as old as this: who changes here from now on has newer ones.
             run.started_at = run.phase_at = now
-            # Read everything, and not the changes since the cookie, in two cases: the settings now mean other people than the cookie does;
-            # or somebody was missing once, since changes (or an unchanged file) never tell whether they are still missing.
-            is_news_enough = pull.scope == run.scope and not _lacked(run)
+            # Read everything, and not the changes since the cookie, in three cases: the settings mean other people than the cookie does;
+            # somebody was missing once, since changes (or an unchanged file) never tell whether they are still missing; or somebody came
+            # by changes, which need not tell of the groups that they were in by then.
+            is_news_enough = pull.scope == run.scope and not _lacked(run) and not _came_by_changes(run)
             run.cookie = pull.cookie if is_news_enough else None
         run.save(
             update_fields=[
@@ -130,6 +144,18 @@ def _lacked(run: Run) -> bool:
         cursor.execute(_LACKED, {"organization": run.organization_id, "directory": run.directory_id})
         found: bool = cursor.fetchone()[0]
     return found
+
+
+def _came_by_changes(run: Run) -> bool:
+    """Tell whether somebody has come in since everything was read, unless that was lately for a directory so slow."""
+    values: dict[str, Any] = {
+        "organization": run.organization_id, "directory": run.directory_id, "now": timezone.now(),
+        "apart": _WHOLE_APART_SECONDS, "times": _WHOLE_APART_TIMES,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_CAME_BY_CHANGES, values)
+        found = cursor.fetchone()
+    return bool(found and found[0])
 
 
 def _keep(run: Run, connector: Connector, page: Page, groups_said: dict[str, tuple[str, str]]) -> None:

@@ -1,12 +1,29 @@
-"""Whoever a complete listing lacked is looked for once more, also where a directory tells changes alone or its file stays the same."""
+"""Whoever a complete listing lacked is looked for once more, also where a directory tells changes alone or its file stays the same.
+
+So are the groups of whoever came in by changes alone.
+"""
+
+import pytest
+from django.utils import timezone
 
 from identity import members, pulls, tenancy
-from identity.models import Group, Member
+from identity.models import Group, Member, Run
 from tasks.sync import plan
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later_on
 from tests.sync import scripted
 from tests.sync.conftest import ADA
-from tests.sync.scripted import crowd, listing, member_of, pull_of, run, settle, states, steps
+from tests.sync.scripted import (
+    crowd,
+    in_group,
+    listing,
+    member_of,
+    person,
+    pull_of,
+    run,
+    settle,
+    states,
+    steps,
+)
 from tests.sync.test_work import MAPPING
 
 
@@ -94,3 +111,34 @@ def test_whoever_was_removed_there_while_they_changed_here_goes_out_by_the_next_
     listing(*crowd(9), cookie={"delta": 3})
     assert [run(pull).counts for _ in range(2)] == [{}, {"suspend": 1}]
     assert states(pull)["p09"] == "suspended"
+
+
+def test_whoever_was_in_a_group_before_they_came_by_changes_gets_into_it(acme, script):
+    """An account is made before the first day, disabled and with its groups, of which its activation says nothing."""
+    pull = pull_of(acme)
+    team = ("team", ["p00", "new"])
+    listing(*crowd(10), person("new", active=False), groups=[team], cookie={"delta": 1})
+    settle(pull, ADA)
+    listing(person("new"), whole=False, cookie={"delta": 2})
+    with later_on(hours=2):
+        assert run(pull).counts == {"create": 1}
+        listing(*crowd(10), person("new"), groups=[team], cookie={"delta": 3})
+        assert run(pull).counts == {"members": 1}
+        assert (script.asked[-1][1], in_group(acme, "Team")) == (None, ["new", "p00"])
+        listing(whole=False, cookie={"delta": 4})
+        run(pull)
+    assert script.asked[-1][1] == {"delta": 3}
+
+
+@pytest.mark.parametrize(("worked", "asked"), [(300, None), (400, {"delta": 2})])
+def test_a_large_directory_is_not_read_as_a_whole_with_each_newcomer(acme, script, worked, asked):
+    pull = pull_of(acme)
+    listing(*crowd(10), cookie={"delta": 1})
+    settle(pull, ADA)
+    with tenancy.of(acme):
+        Run.objects.filter(whole=True).update(worked_seconds=worked, fetched_at=timezone.now())
+    listing(person("new"), whole=False, cookie={"delta": 2})
+    run(pull)
+    with later_on(hours=2):
+        run(pull)
+    assert script.asked[-1][1] == asked
