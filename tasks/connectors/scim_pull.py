@@ -121,8 +121,8 @@ class ScimConnector(Connector):
         past = ""
         for group in groups:
             key, name = _key(group), group.get("displayName")
-            members: Any = group.get("members", [])
-            if key and "members" not in group:
+            members: Any = group.get("members")
+            if key and members is None:
                 if past:
                     yield Page(
                         groups=found,
@@ -204,9 +204,9 @@ def _advance(stage: str, listed: dict[str, Any], number: int, state: dict[str, A
 
 
 def _resources(listed: dict[str, Any]) -> list[dict[str, Any]]:
-    return objects(
-        listed.get("Resources", []), "Resources"
-    )  # absent where there are none (RFC 7644 section 3.4.2)
+    # Absent where there are none (RFC 7644 section 3.4.2), or null, which says the same (RFC 7643 section 2.5): so Go writes an empty list.
+    found = listed.get("Resources")
+    return objects([] if found is None else found, "Resources")
 
 
 def _person(user: Json) -> Person | Unreadable:

@@ -16,7 +16,10 @@ PEOPLE = [{"id": f"id-{number}", "userName": f"person{number}", "active": True} 
 
 
 class Odd(BaseHTTPRequestHandler):
-    """A server with users and groups; `pages` says whether it looks at startIndex, `alone` has what one group says by itself."""
+    """A server with users and groups.
+
+    `pages` says whether it looks at startIndex, `alone` has what one group says by itself, `nothing` stands for an empty list.
+    """
 
     def do_GET(self):
         path = urlsplit(self.path)
@@ -37,7 +40,9 @@ class Odd(BaseHTTPRequestHandler):
         everything = self.server.users if kind == "Users" else self.server.groups
         first = int(asked["startIndex"][0]) - 1 if self.server.pages else 0
         listed = everything[first : first + PAGE]
-        return self._answer(200, {"totalResults": len(everything), "Resources": listed})
+        return self._answer(
+            200, {"totalResults": len(everything), "Resources": listed or self.server.nothing}
+        )
 
     def _answer(self, status, body):
         raw = json.dumps(body).encode()
@@ -51,7 +56,7 @@ class Odd(BaseHTTPRequestHandler):
 @pytest.fixture
 def odd(settings):
     settings.ROLLCALL_OUTBOUND_ALLOW = ("localhost",)
-    with opened(Odd, users=PEOPLE, groups=[], alone={}, pages=True, asked=[]) as server:
+    with opened(Odd, users=PEOPLE, groups=[], alone={}, pages=True, asked=[], nothing=[]) as server:
         yield server
 
 
@@ -62,6 +67,12 @@ def pull(odd, **more):
 def test_a_smaller_page_than_was_asked_for_is_followed_by_the_next(odd):
     listing = run(pull(odd))
     assert (len(listing.people), listing.end.people, listing.end.incomplete) == (7, 7, "")
+
+
+def test_a_list_of_nothing_may_be_null(odd):
+    odd.nothing = None
+    listing = run(pull(odd))
+    assert (len(listing.people), listing.groups, listing.end.incomplete) == (7, {}, "")
 
 
 def test_a_server_that_does_not_look_at_start_index_is_refused(odd):
@@ -109,12 +120,19 @@ def test_members_that_a_list_leaves_out_are_asked_of_the_group(odd):
         {"id": "empty", "displayName": "Empty"},
         {"id": "gone", "displayName": "Gone"},
         {"id": "told", "displayName": "Told", "members": []},
+        {"id": "null", "displayName": "Null", "members": None},
     ]
-    odd.alone = {"full": odd.groups[0] | {"members": [{"value": "id-1"}]}, "empty": odd.groups[1]}
+    odd.alone = {
+        "full": odd.groups[0] | {"members": [{"value": "id-1"}]},
+        "empty": odd.groups[1],
+        "null": odd.groups[4],
+    }
     listing = run(pull(odd))
-    assert listing.members == {"Full": {("id-1", True)}, "Empty": set(), "Gone": set(), "Told": set()}
+    assert listing.members == {
+        "Full": {("id-1", True)}, "Empty": set(), "Gone": set(), "Told": set(), "Null": set(),
+    }  # fmt: skip
     assert {group.display_name: group.members for group in listing.groups.values()} == {
-        "Full": "all", "Empty": "all", "Gone": "unknown", "Told": "all",
+        "Full": "all", "Empty": "all", "Gone": "unknown", "Told": "all", "Null": "all",
     }  # fmt: skip
     assert "/Groups/told" not in odd.asked
     for place, page in enumerate(listing.pages[:-1]):
@@ -122,7 +140,7 @@ def test_members_that_a_list_leaves_out_are_asked_of_the_group(odd):
         earlier = {
             key for one in listing.pages[: place + 1] for key in [group.external_id for group in one.groups]
         }
-        assert earlier | set(again.groups) == {"full", "empty", "gone", "told"}
+        assert earlier | set(again.groups) == {"full", "empty", "gone", "told", "null"}
 
 
 def test_times_sort_as_the_moments_do_however_many_digits_are_written(odd):
