@@ -121,13 +121,14 @@ def test_an_answer_in_another_browser_is_refused(acme, browser, connection):
     assert links(acme) == []
 
 
-def test_another_session_of_the_same_browser_cannot_confirm(acme, browser, connection):
-    """Signed out and in as somebody else meanwhile: the attempt carries session and member."""
+def test_another_session_of_the_same_browser_cannot_confirm(acme, browser, connection, jane):
+    """Signed out and in meanwhile, as somebody else or as oneself: the attempt carries session and member."""
     come_back(browser, leave(browser))
     attempt = pending(browser)[0]
-    other = signed_in(connection, join(acme, "other"))
-    assert pending(other)[0] == ""
-    assert confirm(other, attempt).status_code == 404
+    for member in (join(acme, "other"), jane):
+        other = signed_in(connection, member)
+        assert pending(other)[0] == ""
+        assert confirm(other, attempt).status_code == 404
     assert links(acme) == []
 
 

@@ -62,7 +62,8 @@ def test_an_address_alone_links_nobody_either(browser, kim, name):
         browser,
         name_id="opaque-1",
         name_id_format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
-        attributes={"email": name},
+        # With a user name of its own, so that nothing but the address speaks of anybody.
+        attributes={"email": name, "userName": "opaque-1"},
     )
     assert sessions_of(kim) == 0
 
