@@ -3,7 +3,6 @@
 import re
 from datetime import timedelta
 
-import pytest
 from django.utils import timezone
 
 from console import choosing, exits, groups, member_page, receipts
@@ -99,8 +98,9 @@ def test_every_item_of_a_review_can_be_reached(acme, ada, jane):
         assert len(seen) == 120, query
 
 
-@pytest.mark.parametrize("count", [1001, choosing._CHOICES_MAX])
-def test_a_member_with_very_many_grants_keeps_those_that_are_checked(acme, ada, jane, count):
+def test_a_member_with_very_many_grants_keeps_those_that_are_checked(acme, ada, jane):
+    count = choosing._CHOICES_MAX
+    assert count > 1000, "as many fields of a form as Django takes by itself"
     grants.replace(jane, register(acme, count), actor=SETUP)
     with tenancy.of(acme):
         boxes = [f"{grant.resource_id}:view" for grant in grants.open_grants(jane)]

@@ -49,19 +49,21 @@ def rows_read(node: dict[str, Any], table: str) -> float:
     )
 
 
-@pytest.mark.parametrize(
-    "wanted", ['displayName co "P 7"', 'name.familyName pr or title eq "CEO"', 'userName ew "7@x.example"']
-)
-def test_a_filter_walks_once_for_the_page_and_once_for_its_total(newcomer, wanted):
-    with Statements() as noted:
-        assert Scim(newcomer).get(f"/Users?count=10&filter={wanted}").status == 200
-    sql, parameters = next(each for each in noted.sent if "identity_link" in each[0])
+def test_a_filter_walks_once_for_the_page_and_once_for_its_total(newcomer):
     token = tokens.find(newcomer.secret).token
-    explaining = Statement(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters)
-    explained = tenancy.read_as(token.organization_id, token.directory_id, token.pk, explaining)[0][0]
     everybody = PEOPLE + 2 * OTHERS
-    # For the page, and for its total; not once for each of them.
-    assert members_read(explained[0]["Plan"]) <= 2 * everybody
+    for wanted in (
+        'displayName co "P 7"',
+        'name.familyName pr or title eq "CEO"',
+        'userName ew "7@x.example"',
+    ):
+        with Statements() as noted:
+            assert Scim(newcomer).get(f"/Users?count=10&filter={wanted}").status == 200
+        sql, parameters = next(each for each in noted.sent if "identity_link" in each[0])
+        explaining = Statement(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters)
+        explained = tenancy.read_as(token.organization_id, token.directory_id, token.pk, explaining)[0][0]
+        # For the page, and for its total; not once for each of them.
+        assert members_read(explained[0]["Plan"]) <= 2 * everybody, wanted
 
 
 def test_whoever_is_named_for_a_group_is_looked_up_by_their_own_keys(newcomer):
