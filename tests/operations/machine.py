@@ -74,6 +74,10 @@ class Machine:
             process_group=0 if alone else None,
         )
         self.output = ""
+        self.read(until)
+
+    def read(self, until: str) -> None:
+        """Go on to a line that begins so."""
         for line in self.process.stdout:
             self.output += line
             if line.startswith(until):

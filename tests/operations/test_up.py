@@ -112,16 +112,21 @@ def test_a_killed_process_is_started_again(machine, name):
     assert after.is_running()
 
 
-def test_a_killed_postgresql_and_valkey_come_back_with_everything(machine):
-    urls = embedded.urls(machine.data)
-    with psycopg.connect(urls.owner_url) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 42 AS value")
+def kill_servers(machine):
+    """Kill both servers, and wait until others run in their place."""
     names = ("embedded_postgres", "valkey-server")
     killed = [machine.find(name) for name in names]
     for each in killed:
         each.kill()
     for name, before in zip(names, killed, strict=True):
         wait_for(lambda name=name, before=before: (found := machine.find(name)) and found.pid != before.pid)
+
+
+def test_a_killed_postgresql_and_valkey_come_back_with_everything(machine):
+    urls = embedded.urls(machine.data)
+    with psycopg.connect(urls.owner_url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS value")
+    kill_servers(machine)
     wait_for(machine.ready)
     assert embedded.urls(machine.data) == urls
     with psycopg.connect(urls.owner_url) as connection:
@@ -158,13 +163,18 @@ def test_a_server_whose_port_was_taken_is_found_on_its_new_one(machine, name):
     assert all(machine.find(part) for part in ("granian", "worker", "beat"))
 
 
-def test_a_killed_supervisor_takes_everything_along_and_the_next_start_copes(machine):
+def test_a_killed_supervisor_takes_everything_along_and_the_next_start_copes_also_without_its_servers(
+    machine,
+):
     left = machine.descendants()
     machine.stop(signal.SIGKILL)
     assert gone(left), left
     (machine.data / "postgres" / "postmaster.pid").write_text("1\n")
-    machine.start()
-    assert machine.ready()
+    machine.start(until="Preparing the database")
+    wait_for(lambda: machine.find("granian"))
+    kill_servers(machine)
+    machine.read("Ctrl-C")
+    wait_for(machine.ready)
     assert "as shown at the first start" in machine.output
 
 
@@ -190,12 +200,3 @@ def test_ctrl_c_leaves_no_process(machine):
     assert machine.process.returncode == 0
     assert gone(started)
     assert not embedded.running(machine.data)
-
-
-def test_servers_that_are_killed_before_everything_is_up_come_back(machine):
-    machine.start(until="Preparing the database")
-    wait_for(lambda: machine.find("granian"))
-    for name in ("embedded_postgres", "valkey-server"):
-        machine.find(name).kill()
-    wait_for(machine.ready)
-    machine.stop()
