@@ -21,7 +21,7 @@ from identity import (
 )
 from identity.errors import Offboarded, UserNameTaken
 from identity.grants import GrantSpec
-from identity.models import ActivePeriod, Member, RoleAssignment, Session, Token
+from identity.models import ActivePeriod, Group, Member, RoleAssignment, Session, Token
 from tests.conftest import SETUP, again, join, later
 from tests.scim.talk import Scim
 
@@ -62,7 +62,7 @@ def test_suspension_ends_sessions_and_tokens_and_keeps_access_dormant(equipped):
 def test_offboarding_ends_everything_and_says_so(equipped):
     jane, cookie, secret = equipped
     with tenancy.of(jane.organization_id):
-        before = exits.preview(jane)
+        before, staff = exits.preview(jane), Group.objects.get()
     assert before == {"sessions": 1, "tokens": 1, "grants": 1, "roles": 1, "invitations": 0, "groups": 1}
     receipt = members.offboard(jane, actor=SETUP, reason="left the company")
     assert closed(cookie, secret)
@@ -71,6 +71,7 @@ def test_offboarding_ends_everything_and_says_so(equipped):
     )  # fmt: skip
     with tenancy.of(jane.organization_id):
         assert set(exits.preview(jane).values()) == {0}
+        assert Group.objects.get().version == staff.version + 1
         events = list(
             Entry.objects.filter(organization_id=jane.organization_id)
             .order_by("id")

@@ -248,6 +248,15 @@ def test_what_is_taken_back_is_not_sent(acme, jane):
     assert outbox.outbox == []
 
 
+def test_what_was_sent_before_it_is_taken_back_stays_sent(acme, jane):
+    invitation = invitations.create(acme, NEW, actor=SETUP)
+    invitations.create(acme, jane.email, actor=SETUP)
+    assert job.outgoing() == 2
+    invitations.withdraw(invitation, actor=SETUP)
+    members.offboard(jane, actor=SETUP)
+    assert [row.state for row in mails(acme)] == ["sent", "sent"]
+
+
 def test_resending_queues_one_more_only_when_none_waits(acme):
     invitation = invitations.create(acme, NEW, actor=SETUP)
     invitations.resend(invitation, actor=SETUP)
