@@ -2,7 +2,18 @@
 
 import pytest
 
-from identity import first_access, grants, members, organizations, resources, roles, tenancy
+from identity import (
+    batches,
+    directories,
+    first_access,
+    grants,
+    members,
+    organizations,
+    resources,
+    roles,
+    tenancy,
+)
+from identity.batches import Arrival
 from identity.first_access import Wanted
 from identity.grants import GrantSpec
 from tests.api.client import recorded
@@ -75,14 +86,25 @@ def test_defaults_come_with_creation_and_reach_down_the_tree(shop):
     assert roles.names_of(member) == ["member"]
 
 
-def test_the_directorys_defaults_are_stronger_than_the_organizations(shop):
-    directory = scim_client(shop).directory
-    from identity import directories
+def one(shop, directory):
+    return members.provision(shop, user_name="j", directory=directory, actor=SETUP).member
 
-    directory = directories.change(directory, defaults={"grants": []}, actor=SETUP)
-    member = members.provision(shop, user_name="j", directory=directory, actor=SETUP).member
-    assert own(member) == set()
-    assert roles.names_of(member) == ["member"]
+
+def one_of_many(shop, directory):
+    return batches.create(shop, [Arrival("j", {}, "j")], directory=directory, actor=SETUP)[0]
+
+
+@pytest.mark.parametrize("arrive", [one, one_of_many])
+@pytest.mark.parametrize("aspect", ["grants", "roles"])
+def test_none_of_the_directorys_is_stronger_than_the_organizations_defaults(shop, aspect, arrive):
+    directory = directories.change(scim_client(shop).directory, defaults={aspect: []}, actor=SETUP)
+    member = arrive(shop, directory)
+    given = {"grants": own(member), "roles": {*roles.names_of(member)}}
+    organizations_ = {
+        "grants": {line(DEFAULT[shop.access_model], "organization_default")},
+        "roles": {"member"},
+    }
+    assert given == organizations_ | {aspect: set()}
 
 
 def test_the_first_assertion_takes_the_defaults_place_and_the_second_changes_nothing(shop):
