@@ -66,7 +66,9 @@ def test_what_nobody_is_known_by_is_a_managers_to_change(ada, mia):
 
 def test_equals_and_those_below_may_be_renamed(acme, ada, mia, jane):
     other = join(acme, "max@acme.example", role="member_manager")
-    for caller, renamed in ((mia, jane), (mia, other), (mia, mia), (ada, mia), (ada, ada)):
+    former = join(acme, "fay@acme.example", role="auditor")
+    roles.replace(former, [], actor=SETUP)
+    for caller, renamed in ((mia, jane), (mia, other), (mia, former), (mia, mia), (ada, mia), (ada, ada)):
         answer = token_of(caller).patch(f"{MEMBERS}/{renamed.pk}", {"email": f"{renamed.pk}@acme.example"})
         assert answer.status_code == 200
 
