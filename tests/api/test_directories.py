@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from identity import tenancy, tokens
 from tests.api.client import bearer, recorded, token_of
-from tests.conftest import SETUP
+from tests.conftest import SETUP, later
 
 
 def test_a_directory_is_created_and_shown(acme, ada, settings):
@@ -156,5 +156,7 @@ def test_a_rotation_never_lengthens_the_old_tokens_life(acme, ada, okta):
     with tenancy.of(acme):
         old.refresh_from_db()
     assert old.expires_at == before
+    with later(hours=1):
+        assert token_of(ada).post(path, {}).status_code == 400
     tokens.revoke(old, actor=SETUP)
     assert token_of(ada).post(path, {}).status_code == 400

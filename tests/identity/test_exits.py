@@ -47,12 +47,13 @@ def closed(cookie, secret):
 
 
 def test_suspension_ends_sessions_and_tokens_and_keeps_access_dormant(equipped):
-    jane, cookie, secret = equipped
-    jane = members.suspend(jane, actor=SETUP, reason="left?")
+    former, cookie, secret = equipped
+    jane = members.suspend(former, actor=SETUP, reason="left?")
     assert closed(cookie, secret)
     assert grants.effective(jane) == []
     jane = members.reactivate(jane, actor=SETUP)
     assert closed(cookie, secret), "what was ended stays ended"
+    assert not tokens.find(tokens.issue(former, actor=SETUP)[1]).refusal, "also if they were read before that"
     assert [(a.key, a.permission) for a in grants.effective(jane)] == [("p1", "edit")]
     assert roles.names_of(jane) == ["auditor"]
     with tenancy.of(jane.organization_id):

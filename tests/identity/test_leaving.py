@@ -64,6 +64,11 @@ def test_time_to_no_access_counts_from_the_signal(acme):
 
 
 def test_a_leavers_service_tokens_are_handed_over_and_the_rest_ends(acme, ada, jane):
+    # What she had before is worth nothing since; what she is given from now on is.
+    members.suspend(ada, actor=SETUP)
+    ada = members.reactivate(ada, actor=SETUP)
+    revoked, _ = tokens.issue(jane, scopes=[], service=True, actor=SETUP)
+    tokens.revoke(revoked, actor=SETUP)
     _, personal = tokens.issue(jane, scopes=["members.read"], actor=SETUP)
     service, secret = tokens.issue(jane, scopes=["members.read"], service=True, actor=SETUP)
     (left,) = leaving.offboard(acme, [jane.pk], hand_over_to=ada.pk, actor=SETUP)
