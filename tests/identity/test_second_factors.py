@@ -2,16 +2,18 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import time_machine
 from django.db import connections
+from django.utils import timezone
 
 from identity import erasure, members, organizations, second_factors, sessions, tenancy
 from identity.errors import Forbidden, Invalid
 from identity.models import RecoveryCode, SecondFactor
 from tests.authenticator import code_of
-from tests.conftest import SETUP, join
+from tests.conftest import SETUP, join, later
 
 # In the middle of a time step, so that no test stands on its edge.
 NOON = 1_800_000_015
@@ -166,17 +168,24 @@ def test_whom_the_organization_asks(acme, jane, noon, policy, has_app, by_saml, 
     assert (sessions.find(cookie) is None) is asked
 
 
-def test_a_session_that_waits_becomes_another_key_and_the_whole_length(acme, jane, enrolled, noon):
-    session, cookie = sessions.start(jane, actor=SETUP)
+@pytest.mark.parametrize(("bound", "hours"), [(None, 24), (timedelta(hours=8), 8)])
+def test_a_session_that_waits_becomes_another_key_and_the_whole_length(
+    acme, jane, enrolled, noon, bound, hours
+):
+    not_after = None if bound is None else timezone.now() + bound
+    late, _ = sessions.start(jane, actor=SETUP)
+    session, cookie = sessions.start(jane, actor=SETUP, not_after=not_after)
     assert (session.expires_at.timestamp() - NOON) / 60 == 10
     with pytest.raises(Forbidden):
         sessions.extend(session, actor=SETUP)
     opened, value = sessions.complete(session, actor=SETUP)
-    assert (opened.expires_at.timestamp() - NOON) / 3600 == 24
+    assert (opened.expires_at.timestamp() - NOON) / 3600 == hours
     assert sessions.find_begun(cookie) is None
     assert sessions.find(value).pk == session.pk
     with pytest.raises(Forbidden):
         sessions.complete(session, actor=SETUP)
+    with later(minutes=10), pytest.raises(Forbidden, match="has ended"):
+        sessions.complete(late, actor=SETUP)
 
 
 def test_the_policy_is_one_of_three(acme):
