@@ -78,6 +78,19 @@ def test_a_claim_is_asked_about_ever_more_seldom(zone, claimed):
             waits.append(fresh(claimed).due_at - timezone.now())
     assert waits[:4] == [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8)]
     assert waits[-1] == waits[-2] == timedelta(hours=24)
+    with tenancy.of(claimed.organization_id):
+        Domain.objects.update(failures=1000)
+    with time_machine.travel(fresh(claimed).due_at, tick=False):
+        assert prove() == 1
+        assert fresh(claimed).due_at - timezone.now() == timedelta(hours=24)
+
+
+def test_whoever_takes_a_domain_has_it_for_a_quarter_of_an_hour(claimed):
+    with later():
+        assert domain_proofs.claim_due(2) == [claimed]
+        assert domain_proofs.claim_due(2) == []
+    with later(minutes=15, seconds=1):
+        assert domain_proofs.claim_due(2) == [claimed]
 
 
 def test_two_workers_ask_about_different_domains(zone, acme):
