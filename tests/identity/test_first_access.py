@@ -137,6 +137,13 @@ def test_roles_asserted_by_scim_leave_grants_for_the_first_sign_in(shop):
     assert roles.names_of(member) == ["auditor"]
 
 
+def test_the_last_administrator_who_is_asserted_to_be_one_is_not_spared(shop):
+    organizations.change(shop, defaults={"roles": [roles.ADMINISTRATOR]}, actor=SETUP)
+    member = members.provision(shop, user_name="j", actor=SETUP).member
+    applied = sign_in(member, names=(roles.ADMINISTRATOR,))
+    assert (applied.roles, applied.spared) == ((roles.ADMINISTRATOR,), ())
+
+
 def test_an_administrators_edit_outlives_the_first_assertion(shop):
     member = members.provision(shop, user_name="j", actor=SETUP).member
     model = shop.access_model
