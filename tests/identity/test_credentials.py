@@ -3,6 +3,7 @@
 import base64
 import os
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -11,6 +12,7 @@ from django.utils import timezone
 from identity import directories, members, organizations, secrets, sessions, tenancy, tokens
 from identity.errors import Forbidden, Invalid
 from identity.models import DataKey, Token
+from identity.sessions import SamlOrigin
 from tests.conftest import SETUP, later
 
 
@@ -90,6 +92,13 @@ def test_a_session_ends_with_its_time_its_member_and_its_organization(acme, jane
     assert sessions.find(cookie).member == jane
     members.set_password(jane, "a longer password", actor=SETUP)
     assert sessions.find(cookie) is None
+
+
+def test_a_logout_names_the_sessions_of_its_own_connection_alone(jane):
+    started = [sessions.start(jane, actor=SETUP, saml=SamlOrigin(uuid4(), "jane"))[0] for _ in range(2)]
+    for session in started:
+        found = sessions.of_name_id(jane.organization_id, session.connection_id, "jane", [])
+        assert found == [session]
 
 
 def test_nobody_who_is_out_starts_a_session(jane):
