@@ -63,7 +63,7 @@ def test_no_secret_reaches_the_record(acme, jane, eraser):
     _, cookie = sessions.start(jane, actor=ADA)
     members.set_password(jane, "correct horse battery", actor=ADA)
     text = " ".join(row[0] for row in eraser.execute("SELECT body::text FROM audit_detail").fetchall())
-    for hidden in (secret, secret.rpartition("_")[2], cookie, "correct horse battery"):
+    for hidden in (secret, secret.split("_", 2)[2], cookie, "correct horse battery"):
         assert hidden not in text
 
 
