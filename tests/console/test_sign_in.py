@@ -173,7 +173,8 @@ def test_a_refusal_by_the_lock_does_not_prolong_it(opal_with_password):
     for _ in range(lock_out.PAIR_MAX):
         sign_in("opal@rollcall.example", "wrong")
     with time_machine.travel(timezone.now() + lock_out.WINDOW - timedelta(seconds=30)):
-        assert b"Too many tries" in sign_in("opal@rollcall.example").content
+        for _ in range(lock_out.PAIR_MAX):
+            assert b"Too many tries" in sign_in("opal@rollcall.example").content
     with time_machine.travel(timezone.now() + lock_out.WINDOW + timedelta(seconds=1)):
         assert sign_in("opal@rollcall.example").status_code == 303
 

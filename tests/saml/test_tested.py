@@ -3,13 +3,15 @@
 from urllib.parse import urlsplit
 
 import pytest
+from django.utils import timezone
 
 from audit.models import Detail
 from demo.idp_keys import key_pair
 from demo.idp_messages import TestIdp, respond
 from identity import tenancy
-from saml import refresh
+from saml import refresh, tested
 from saml.metadata import IdpCertificate, IdpMetadata
+from saml.models import Connection
 from tests.api.client import token_of
 from tests.conftest import SETUP
 from tests.saml.documents import IDP
@@ -122,6 +124,17 @@ def test_what_the_test_proved_is_proved_no_more_after_a_change(acme, browser, ch
 
 
 @pytest.mark.parametrize(
+    "setting",
+    ["idp_entity_id", "sso_url", "sso_binding", "idp_preset", "signed", "encryption", "allow_cbc", "sha1_until", "destination_waived",
+     "sign_requests", "force_authn", "name_id_format", "authn_contexts", "attribute_mapping"],
+)  # fmt: skip
+def test_each_setting_on_which_a_sign_in_hangs_is_proved(setting):
+    connection = Connection(tested_at=timezone.now(), tested_key="key")
+    tested.forget(connection, {setting: ["before", "after"]})
+    assert (connection.tested_at, connection.tested_key) == (None, "")
+
+
+@pytest.mark.parametrize(
     "change", [{"name": "Renamed"}, {"defaults": {"roles": ["auditor"], "grants": []}}, {"join": "invited"}]
 )
 def test_a_change_of_something_else_leaves_the_pass(browser, change):
@@ -152,6 +165,16 @@ def test_a_key_that_the_metadata_brings_beside_it_leaves_the_pass(browser):
 def test_a_change_while_the_test_is_under_way_is_not_overtaken_by_it(browser):
     """The response is verified by what holds when it comes, and that is what it then proves."""
     trial(browser, between=lambda: browser.api.patch(browser.url, {"signed": "both"}))
+    assert not is_tested(browser)
+
+
+def test_what_was_verified_by_former_settings_is_not_noted(acme, browser):
+    trial(browser)
+    with tenancy.of(acme):
+        former = Connection.objects.get(organization=acme)
+    assert browser.api.patch(browser.url, {"sso_url": "https://other.example/sso"}).status_code == 200
+    with tenancy.change(acme.pk):
+        tested.note(former, former.tested_key, timezone.now())
     assert not is_tested(browser)
 
 
