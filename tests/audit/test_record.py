@@ -1,13 +1,16 @@
 """The record: nothing changes without an entry, and no entry changes."""
 
+import hashlib
 import tracemalloc
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit import sequencer
+from audit import chain, sequencer
 from audit.events import Event
 from audit.json_text import canonical, commitment, plain, written
 from audit.models import Detail, Entry, Position
@@ -206,3 +209,19 @@ def test_the_text_of_many_entries_is_never_in_memory_at_once(acme):
         tracemalloc.stop()
     # All of them were 90 megabytes.
     assert peak < 40 * 1024 * 1024, peak
+
+
+def test_a_link_of_the_chain_is_the_hash_before_and_the_whole_entry():
+    # As docs/decisions/organization-bundle.md has it, worked out by nothing of ours: a hash that is held today must be found in years.
+    committed = hashlib.sha256(b"x").digest()
+    ids = (UUID(int=2), "member.offboard", "success", "r", "api", "member", "a", "member", "b", "q")
+    row = (7, *ids, datetime(2027, 3, 31, 18, 0, 0, 123456, UTC), memoryview(committed), None, None)
+    entry = chain.entry_of(UUID(int=1), row)
+    text = (
+        f'{{"actor_id":"a","actor_kind":"member","commitment":"{committed.hex()}","event":"member.offboard",'
+        f'"happened_at":"2027-03-31T18:00:00.123456Z","id":"{UUID(int=2)}","organization":"{UUID(int=1)}","outcome":"success",'
+        '"reason":"r","request_id":"q","seq":7,"source":"api","subject_id":"b","subject_kind":"member"}'
+    )
+    first = chain.Place().then(entry)
+    assert (first.seq, first.hash) == (7, hashlib.sha256(bytes(32) + text.encode()).digest())
+    assert first.then(entry).hash == hashlib.sha256(first.hash + text.encode()).digest()
