@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from audit import export, sequencer
+from audit import context, export, sequencer
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record_all
 from identity import members, tenancy
@@ -39,7 +39,8 @@ def _all(api, **query):
 
 def test_an_entry_tells_who_did_what_to_whom(acme, ada, jane):
     api = token_of(ada, "record.read")
-    members.suspend(jane, actor=Actor("member", str(ada.pk), ada.user_name), reason="on leave")
+    with context.bind(source="console", request_id="edge-0123456789", ip="192.0.2.7", user_agent="é" * 500):
+        members.suspend(jane, actor=Actor("member", str(ada.pk), ada.user_name), reason="on leave")
     sequencer.run()
     answer = api.get("/organizations/acme/entries", event="member.suspend")
     (entry,) = answer.json()["items"]
@@ -48,10 +49,11 @@ def test_an_entry_tells_who_did_what_to_whom(acme, ada, jane):
         "event": "member.suspend",
         "outcome": "success",
         "reason": "",
-        "source": "system",
-        "request_id": "",
-        "ip": "",
+        "source": "console",
+        "request_id": "edge-0123456789",
+        "ip": "192.0.2.7",
     }
+    assert entry["user_agent"] == "é" * 400
     assert entry["actor"] == {"kind": "member", "id": str(ada.pk), "label": "ada@acme.example"}
     assert entry["subject"] == {"kind": "member", "id": str(jane.pk), "label": "jane@acme.example"}
     assert entry["changes"] == {"state": ["active", "suspended"]}
