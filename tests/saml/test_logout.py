@@ -109,6 +109,8 @@ def test_row_59_an_unknown_principal_is_answered_as_such(acme, browser):
     response = get(browser, asked(browser, name_id="nobody@acme.example"))
     assert status_of(response)[0] == ["Requester", "UnknownPrincipal"]
     assert len(open_sessions(acme)) == 1
+    # Somebody who was here is known, also when they have no session any more.
+    assert [status_of(get(browser, asked(browser)))[0] for _ in range(2)] == [["Success"], ["Success"]]
 
 
 def refused_logout(response, acme, code):
