@@ -101,8 +101,10 @@ def test_an_expired_or_withdrawn_invitation_opens_nothing(registered, jane):
 
 def test_a_list_is_invited_address_by_address(acme, jane):
     invitations.create(acme, "old@acme.example", actor=SETUP)
+    left = join(acme, "left@acme.example")
+    members.offboard(left, actor=SETUP)
     outcome = invitations.create_many(
-        acme, [NEW, "old@acme.example", jane.email, "nonsense", NEW.upper()], actor=SETUP
+        acme, [NEW, "old@acme.example", jane.email, "nonsense", NEW.upper(), left.email], actor=SETUP
     )
     assert [(line.email, line.refusal) for line in outcome] == [
         (NEW, ""),
@@ -110,6 +112,7 @@ def test_a_list_is_invited_address_by_address(acme, jane):
         (jane.email, "already_member"),
         ("nonsense", "invalid"),
         (NEW.upper(), "already_invited"),
+        (left.email, ""),
     ]
     with pytest.raises(Invalid) as refused:
         invitations.create_many(acme, ["x@acme.example"], access={"grants": [{}]}, actor=SETUP)
@@ -166,8 +169,10 @@ def test_a_canonical_domain_is_joined_by_single_sign_on_alone(acme):
         domains.set_canonical(domain, True, actor=SETUP)
     domains.confirm(domain, actor=SETUP)
     invitation = invitations.create(acme, NEW, actor=SETUP)
-    domains.set_canonical(domain, True, actor=SETUP)
+    before = invitations.create(acme, "before@acme.example", actor=SETUP)
     member = join(acme, NEW)
+    assert invitations.accept(before, member, actor=Actor("member", str(member.pk), NEW)) is True
+    domains.set_canonical(domain, True, actor=SETUP)
     with pytest.raises(Forbidden):
         invitations.accept(invitation, member, actor=Actor("member", str(member.pk), NEW))
     assert invitations.accept(invitation, member, actor=CONNECTION) is True
