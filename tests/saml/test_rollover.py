@@ -91,7 +91,9 @@ def test_a_new_certificate_is_taken_and_the_old_one_kept_for_the_overlap(acme, c
         assert browser.post(respond(idp, browser.answer(None))).status_code == 303
     assert learn(connection, new) == refresh.Refreshed()
     assert uses(connection) == ["CN=idp", "CN=next"]
-    with time_machine.travel(timezone.now() + refresh.OVERLAP + timedelta(seconds=1)):
+    with time_machine.travel(timezone.now() + timedelta(days=13, hours=23)):
+        assert learn(connection, new) == refresh.Refreshed()
+    with time_machine.travel(timezone.now() + timedelta(days=14, seconds=1)):
         assert learn(connection, new).removed == 1
     assert uses(connection) == ["CN=next"]
     assert [entry.outcome for entry in entries(acme, "connection.metadata")] == ["success", "success"]
