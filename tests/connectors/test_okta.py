@@ -8,7 +8,7 @@ import pytest
 
 from identity.outbound import Answer
 from tasks.connectors.faults import Misconfigured, NotUnderstood, RateLimited, Unauthorized, Unreachable
-from tasks.connectors.http import Api
+from tasks.connectors.http import Api, retry_after
 from tasks.connectors.okta import OktaConnector
 from tests.connectors.conftest import somebody, team
 from tests.connectors.fake_directory import API_TOKEN
@@ -152,6 +152,25 @@ def test_a_group_that_goes_while_it_is_read_is_unknown_and_not_empty(okta, fake)
 
 
 @pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": "0"}, 1),
+        ({"retry-after": "86400"}, 3600),
+        ({}, 30),
+        ({"retry-after": "soon"}, 30),
+        ({"retry-after": "²"}, 30),
+        # By the directory's own clock, which may be years behind ours.
+        ({"retry-after": "Wed, 21 Oct 2015 07:30:00 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 120),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT", "date": "Wed, 21 Oct 2015 07:30:00 GMT"}, 1),
+        ({"retry-after": "Wed, 21 Oct 2015 07:30:00 GMT"}, 1),
+    ],
+)
+def test_how_long_a_directory_asks_to_wait(headers, seconds):
+    assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize(
     ("typed", "meant"),
     [
         ("https://Acme.Okta.com", "https://acme.okta.com/x"),
@@ -167,17 +186,18 @@ def test_one_host_may_be_written_in_several_ways(typed, meant):
 
 
 @pytest.mark.parametrize(
-    ("faults", "expected"),
+    ("faults", "expected", "code"),
     [
-        ({"rate_limited": 9}, RateLimited),
-        ({"broken": 9, "after": 1}, Unreachable),
-        ({"forbidden": 9}, Unauthorized),
+        ({"rate_limited": 9}, RateLimited, "rate_limited"),
+        ({"broken": 9, "after": 1}, Unreachable, "unreachable"),
+        ({"forbidden": 9}, Unauthorized, "unauthorized"),
     ],
 )
-def test_what_okta_refuses_is_a_fault_by_what_to_do(okta, fake, faults, expected):
+def test_what_okta_refuses_is_a_fault_by_what_to_do(okta, fake, faults, expected, code):
     fake.put(faults=faults)
-    with pytest.raises(expected):
+    with pytest.raises(expected) as raised:
         run(okta())
+    assert raised.value.code == code
 
 
 @pytest.mark.parametrize("body", ["<html>We are back soon.</html>", '[{"id": "id-1", "sta', ""])

@@ -1,5 +1,7 @@
 """What the clock does for SCIM: forget, warn, count again, carry on."""
 
+from datetime import timedelta
+
 from audit.models import Entry
 from identity import directories, members, organizations, tenancy, tokens
 from identity.jobs import forget
@@ -80,10 +82,11 @@ def test_a_revoked_token_is_not_spoken_of(acme, okta):
 
 def test_a_token_is_exchanged_without_a_gap(acme, okta):
     old = tokens.find(okta.secret).token
-    second = tokens.issue(okta.directory, actor=SETUP)[1]
+    second = tokens.rotate(old, overlap=timedelta(days=1), actor=SETUP)[1]
     assert [Scim(each).get("/Users").status for each in (okta.secret, second)] == [200, 200]
-    tokens.revoke(old, actor=SETUP)
-    assert [Scim(each).get("/Users").status for each in (okta.secret, second)] == [401, 200]
+    with later(days=2):
+        assert [Scim(each).get("/Users").status for each in (okta.secret, second)] == [401, 200]
+        assert (credentials.expired_tokens(), credentials.expired_tokens()) == (1, 0)
     with tenancy.of(acme):
         assert Token.objects.filter(directory=okta.directory, revoked_at=None).count() == 1
 
