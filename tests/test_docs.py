@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 
 from config.environment import ROOT
+from tasks.connectors import BY_KIND
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 DECISIONS = [page for page in PAGES if re.fullmatch(r"docs/decisions/[a-z-]+\.md", page)]
@@ -112,6 +113,22 @@ def test_each_line_about_a_protocol_names_what_holds_it(page):
     rows = [row for row in (ROOT / f"docs/{page}.md").read_text().splitlines() if row.startswith("| ")]
     bare = [row for row in rows if "::test_" not in row and not re.match(r"\| (section|what|---) ", row)]
     assert bare == []
+
+
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_every_option_of_a_connector_is_told_and_read(kind):
+    options = [field.name for field in (*BY_KIND[kind].setting_fields, *BY_KIND[kind].credential_fields)]
+    told = (ROOT / "docs/connectors.md").read_text().split("## Every setting\n")[1]
+    row = next(line for line in told.splitlines() if line.startswith(f"| `{kind}` |"))
+    assert CODE.findall(row) == [kind, *options]
+    # One that is declared, asked for and never looked at would promise what nobody does.
+    paths = [
+        path
+        for name in (kind, "sftp", "interface")
+        for path in (ROOT / "tasks/connectors").glob(f"{name}*.py")
+    ]
+    code = "".join(path.read_text() for path in paths)
+    assert [name for name in options if not re.search(rf"""\[["']{name}["']\]|get\("{name}"\)""", code)] == []
 
 
 @pytest.mark.parametrize(
