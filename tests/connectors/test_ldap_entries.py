@@ -33,6 +33,38 @@ def test_a_lock_for_good_is_a_leaver(attributes, active):
 
 
 @pytest.mark.parametrize(
+    ("control", "expires", "active"),
+    [
+        (b"512", None, True),
+        (b"66048", b"0", True),  # its password never expires, and neither does it
+        (b"512", b"9223372036854775807", True),
+        (b"512", b"132539328000000000", False),  # at the end of 2020
+        (b"512", b"2650467744000000000", True),  # at the end of 9999
+        (b"514", None, False),
+        (b"546", None, False),  # and it needs no password
+        (b"66050", b"0", False),
+        (b"-2147483134", None, False),  # a sign in front of the same bits
+        (b"", None, None),
+        (b"disabled", None, None),
+        (None, b"0", None),
+    ],
+)
+def test_active_directory_says_by_a_bit_and_a_time_who_is_out(control, expires, active):
+    attributes = {"userAccountControl": control, "accountExpires": expires, "entryUUID": b"1", "uid": b"jane"}
+    reader = Reader(MAPPING, "entryUUID", active_directory=True)
+    one = reader.person("", {name: [value] for name, value in attributes.items() if value is not None})
+    assert one.active is active
+
+
+@pytest.mark.parametrize(("number", "group"), [(b"513", ""), (b"514", ""), (b"1105", "1105")])
+def test_the_primary_group_of_everybody_says_nothing(number, group):
+    assert (
+        Reader(MAPPING, "objectGUID", active_directory=True).primary_group({"primaryGroupID": [number]})
+        == group
+    )
+
+
+@pytest.mark.parametrize(
     ("value", "active"), [(b"TRUE", True), (b"active", True), (b"0", False), (b"inactive", False), (b"maybe", None), (None, None)]
 )  # fmt: skip
 def test_an_attribute_may_say_who_is_active(value, active):

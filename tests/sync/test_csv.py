@@ -56,6 +56,7 @@ def test_a_row_is_a_person_with_groups():
         (TEXT.replace(";", ",").encode(), {}),
         (TEXT.encode("utf-16-le"), {}),
         (TEXT.encode("utf-16-be"), {"encoding": "utf-16"}),
+        (("\ufeff" + TEXT).encode("utf-16-be"), {}),
         (("sep=;\r\n" + TEXT).encode(), {}),
         (('\ufeff"sep=;"\n' + TEXT).encode(), {"delimiter": "comma"}),
         (("sep=\t\n" + TEXT.replace(";", "\t")).encode("utf-16"), {}),
