@@ -111,6 +111,22 @@ def test_3_different_values_are_no_storm(hr):
     assert run(hr).state == "done"
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "codes"),
+    [
+        (3, {"removed_groups": ["team"]}, ["emptied"]),
+        (2, {"groups": [("team", [])]}, []),
+        (3, {"groups": [("team", ["p02"])]}, []),
+        (3, {"groups": [("team", ["p09"])]}, []),
+    ],
+)
+def test_3_a_group_of_three_is_lost_or_it_is_no_question(hr, before, after, codes):
+    listing(*crowd(10), groups=[("team", [one.external_id for one in crowd(before)])])
+    run(hr)
+    listing(*crowd(10), **after)
+    assert [reason["code"] for reason in run(hr).held_for] == codes
+
+
 def test_3_a_group_that_would_lose_everybody_is_held(hr, acme):
     listing(*crowd(10), groups=[("team", ["p00", "p01", "p02"])])
     run(hr)
