@@ -35,7 +35,7 @@ from saml import (
 )
 from saml.build import Message
 from saml.models import Connection
-from saml.outcomes import Repeated, SignedIn, SignInRefused, Tested
+from saml.outcomes import Held, Repeated, SignedIn, SignInRefused, Tested
 from saml.presets import preset
 from saml.refusals import CATALOGUE, Refused
 from saml.statuses import is_theirs
@@ -113,9 +113,7 @@ def acs(request: HttpRequest, connection: Connection) -> HttpResponse:
         answer["Allow"] = "POST"
         return answer
     try:
-        form = _form(request, connection)
-        encoded, relay_state = form.get("SAMLResponse", ""), form.get("RelayState", "")
-        result = sign_in.receive(connection, encoded, _nonces(request), relay_state)
+        result = _received(request, connection)
     except SignInRefused as refused:
         if trial.is_trial(refused.attempt):
             return _tested(request, connection, Tested(refused.attempt))
@@ -141,7 +139,7 @@ def sls(request: HttpRequest, connection: Connection) -> HttpResponse:
     """Take a logout message. It may come inside a frame and without any cookie: sessions are found by their names."""
     try:
         if request.method == "POST":
-            received = wire.from_form({name: str(value) for name, value in request.POST.items()})
+            received = wire.from_form({name: str(value) for name, value in _form(request).items()})
         else:
             received = wire.from_query(request.META.get("QUERY_STRING", ""))
         if not received.is_request:
@@ -249,13 +247,21 @@ def _cookie(request_id: str) -> str:
     return _prefix() + attempts.cookie_name(request_id)
 
 
-def _form(request: HttpRequest, connection: Connection) -> QueryDict:
-    """Return what was posted. Raises SignInRefused for more than Django reads: whoever sends it finds in the log why nobody came in."""
+def _received(request: HttpRequest, connection: Connection) -> SignedIn | Repeated | Tested | Held:
+    try:
+        form = _form(request)
+    except Refused as refused:
+        raise SignInRefused(attempts.fail(None, connection, refused, [])) from refused
+    encoded, relay_state = form.get("SAMLResponse", ""), form.get("RelayState", "")
+    return sign_in.receive(connection, encoded, _nonces(request), relay_state)
+
+
+def _form(request: HttpRequest) -> QueryDict:
+    """Return what was posted. Raises Refused for more than Django reads: whoever sends it finds in the log what became of it."""
     try:
         return request.POST
     except (RequestDataTooBig, TooManyFieldsSent) as error:
-        refused = Refused("too_large", "the form")
-        raise SignInRefused(attempts.fail(None, connection, refused, [])) from error
+        raise Refused("too_large", "the form") from error
 
 
 def _nonces(request: HttpRequest) -> dict[str, str]:

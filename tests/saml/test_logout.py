@@ -244,6 +244,11 @@ def test_row_48_a_deflate_bomb_is_refused(acme, browser):
     assert browser.client.get(f"{browser.path('sls')}?{bomb}").status_code == 403
 
 
+def test_a_form_beyond_what_is_read_is_refused_and_recorded(acme, browser, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1
+    refused_logout(browser.client.post(browser.path("sls"), {"SAMLRequest": "PA=="}), acme, "too_large")
+
+
 @pytest.mark.parametrize(
     "query", ["", "SAMLRequest=", "SAMLRequest=%%%", "SAMLRequest=QUJD", "SAMLRequest=a&SAMLRequest=b"]
 )
