@@ -7,13 +7,17 @@ import pytest
 import time_machine
 from django.db import connections as databases
 
+from demo.idp_keys import key_pair
+from demo.idp_logout import idp_metadata
+from demo.idp_messages import TestIdp
 from identity import tenancy
 from identity.models import OutgoingMail
-from saml import connections
+from saml import connections, expiry, metadata, refresh
 from saml.models import IdpCertificate, KeyPair
 from tasks.jobs.connections import expiring_certificates
 from tests.conftest import SETUP
 from tests.console.conftest import entries
+from tests.saml.documents import IDP
 from tests.saml.door import connect
 
 EVENT = "connection.certificate_expiring"
@@ -98,3 +102,17 @@ def test_what_is_off_or_no_longer_trusted_is_not_told(acme, connection):
     connections.change(connection, actor=SETUP, active=False)
     with time_machine.travel(soonest - timedelta(days=5)):
         assert expiring_certificates() == 0
+
+
+def test_a_certificate_that_is_published_no_more_is_not_told(acme, connection):
+    new = TestIdp(keys=key_pair("next"))
+    for idp, more in ((IDP, (new.keys,)), (new, ())):
+        refresh.apply(connection, metadata.read(idp_metadata(idp, more_signing=more)), actor=SETUP)
+    soonest = min(each.not_after for each in certificates(acme))
+    with time_machine.travel(soonest - timedelta(days=5)):
+        assert [row.subject for row in expiry.due(9) if isinstance(row, IdpCertificate)] == ["CN=next"]
+
+
+def certificates(acme):
+    with tenancy.of(acme):
+        return list(IdpCertificate.objects.all())

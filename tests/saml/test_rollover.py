@@ -99,6 +99,15 @@ def test_a_new_certificate_is_taken_and_the_old_one_kept_for_the_overlap(acme, c
     assert [entry.outcome for entry in entries(acme, "connection.metadata")] == ["success", "success"]
 
 
+def test_a_certificate_that_came_back_has_its_whole_overlap_again(connection):
+    new = TestIdp(keys=key_pair("next"))
+    learn(connection, IDP, more_signing=(new.keys,))
+    for days, idp, more in ((0, new, ()), (1, IDP, (new.keys,)), (15, new, ())):
+        with time_machine.travel(timezone.now() + timedelta(days=days)):
+            assert learn(connection, idp, more_signing=more) == refresh.Refreshed()
+    assert uses(connection) == ["CN=idp", "CN=next"]
+
+
 def test_the_same_metadata_writes_nothing(acme, connection):
     version = current(connection).version
     assert learn(connection, IDP) == refresh.Refreshed()
