@@ -138,11 +138,10 @@ def _over(member: Member, asserted: Sequence[str]) -> tuple[list[RoleAssignment]
 
 
 def give_invited(member: Member, wanted: Wanted, *, actor: Actor) -> Applied:
-    """Give what an invitation came with and the member lacks; the caller holds the transaction.
+    """Give what an invitation came with and the member lacks; the caller holds the member's lock and the transaction.
 
     What an administrator has spoken about since stays as they said.
     """
-    member_row.lock(member)
     given_grants, refused_grants = give_grants(member, wanted.grants or (), Origin.INVITATION, actor)
     given_roles, refused_roles = give_roles(member, wanted.roles or (), Origin.INVITATION, actor)
     return Applied(given_grants, given_roles, refused_grants, refused_roles)

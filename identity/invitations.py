@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_all
-from identity import domains, first_access, mail, tenancy
+from identity import domains, first_access, mail, member_row, tenancy
 from identity.errors import Forbidden, Invalid
 from identity.first_access import Wanted
 from identity.models import Invitation, Member, Organization
@@ -152,6 +152,8 @@ def accept(invitation: Invitation, member: Member, *, actor: Actor) -> bool:
         )
     now = timezone.now()
     with tenancy.change(invitation.organization_id):
+        # Before the invitation, as whoever leaves does: else each would have what the other one wants.
+        member_row.lock(member)
         fresh = Q(expires_at__gt=now)
         if not _close(invitation, Event.INVITATION_ACCEPT, actor, fresh, accepted_at=now, member=member):
             return False

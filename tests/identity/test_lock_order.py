@@ -14,8 +14,10 @@ from audit.events import Event
 from audit.models import Entry
 from audit.record import Actor, Subject, record
 from identity import (
+    first_access,
     group_batches,
     groups,
+    invitations,
     leaving,
     links,
     member_row,
@@ -34,7 +36,6 @@ from tests.scim.talk import Scim
 from tests.waiting import PATIENCE
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
-
 
 # PostgreSQL looks for a circle once, when somebody has waited for a second: it closes it itself, as the tests may take longer for that.
 _WHEN_WAITED_FOR = """
@@ -166,6 +167,25 @@ def test_who_leaves_while_they_show_their_second_factor_is_not_let_in(acme, jane
         members.offboard(jane, actor=SETUP)
     with pytest.raises(Forbidden, match="has ended"):
         shown.result(PATIENCE)
+
+
+def test_who_leaves_while_their_invitation_is_accepted_accepts_nothing(acme, jane, beside):
+    invitations.create(acme, jane.email, access={"roles": ["auditor"]}, actor=SETUP)
+    with tenancy.change(acme):
+        member_row.lock(jane)
+        accepted = beside.begin(lambda: invitations.accept_for(jane, jane.email, actor=SETUP), waiting=1)
+        members.offboard(jane, actor=SETUP)
+    assert accepted.result(PATIENCE) is False
+
+
+def test_whose_first_roles_come_while_the_other_administrator_leaves_stays_one(acme, ada, beside):
+    organizations.change(acme, defaults={"roles": [roles.ADMINISTRATOR]}, actor=SETUP)
+    newcomer = members.provision(acme, user_name="newcomer", actor=SETUP).member
+    wanted = first_access.Wanted(roles=("auditor",))
+    with tenancy.change(acme):
+        members.offboard(ada, actor=Actor("member", "0197"))
+        applied = beside.begin(lambda: first_access.apply_asserted(newcomer, wanted, actor=SETUP), waiting=1)
+    assert applied.result(PATIENCE).spared == (roles.ADMINISTRATOR,)
 
 
 def test_people_who_leave_by_lists_at_once_wait_for_each_other_in_one_order(acme, okta, beside):
