@@ -104,7 +104,8 @@ def test_every_full_stretch_says_from_when_to_when_it_goes(long_record):
 def test_a_time_is_found_whole_and_without_the_rest_of_the_record(long_record, read):
     organization, began = long_record
     with tenancy.of(organization):
-        for since, until in asked_for(began):
+        last = Entry.objects.latest("happened_at").happened_at
+        for since, until in (*asked_for(began), (last, None), (None, last)):
             expected = meant(organization, since, until)
             seqs, pages = read(organization, since, until)
             assert seqs == expected

@@ -183,6 +183,9 @@ def test_a_member_sets_it_up_renews_codes_and_removes_it_with_the_password(acme,
     assert client.post("/me/second-factor/remove", {"proof": "wrong"}).status_code == 400
     assert client.post("/me/second-factor/remove", {"proof": PASSWORD})["Location"] == "/me"
     assert second_factors.of(ada_with_password) is None
+    assert second_factors.codes_left(ada_with_password) == 0
+    with tenancy.of(acme):
+        assert not OutgoingMail.objects.filter(kind="second_factor_removed").exists()
     assert b"authenticator app and its recovery codes are removed" in client.get("/me").content
     # Without one, both addresses lead back to setting one up.
     assert client.post("/me/second-factor/remove", {"proof": PASSWORD})["Location"] == "/me/second-factor"

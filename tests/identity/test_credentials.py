@@ -9,9 +9,11 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from audit.events import Event
+from audit.record import Subject, record
 from identity import directories, members, organizations, secrets, sessions, tenancy, tokens
 from identity.errors import Forbidden, Invalid
-from identity.models import DataKey, Token
+from identity.models import DataKey, Member, Token
 from identity.sessions import SamlOrigin
 from tests.conftest import SETUP, later
 
@@ -68,7 +70,7 @@ def test_a_directorys_tokens_stop_with_the_directory(okta):
 
 @pytest.mark.parametrize("days", [-1, 0, 5000])
 def test_a_tokens_age_has_its_bounds(jane, days):
-    with pytest.raises(Invalid):
+    with later(), pytest.raises(Invalid):
         tokens.issue(jane, scopes=[], expires_at=timezone.now() + timedelta(days=days), actor=SETUP)
 
 
@@ -92,6 +94,18 @@ def test_a_session_ends_with_its_time_its_member_and_its_organization(acme, jane
     assert sessions.find(cookie).member == jane
     members.set_password(jane, "a longer password", actor=SETUP)
     assert sessions.find(cookie) is None
+
+
+@pytest.mark.parametrize("change", [{"session_epoch": 1}, {"state": "suspended"}])
+def test_a_raised_epoch_and_a_state_shut_out_by_themselves(acme, jane, change):
+    """Whoever is put out loses sessions and tokens too; these hold where something was overtaken."""
+    secret, cookie = tokens.issue(jane, actor=SETUP)[1], sessions.start(jane, actor=SETUP)[1]
+    with tenancy.change(acme):
+        Member.objects.filter(pk=jane.pk).update(**change)
+        record(
+            Event.MEMBER_CHANGE, organization_id=acme.pk, actor=SETUP, subject=Subject("member", str(jane.pk))
+        )
+    assert (tokens.find(secret).refusal, sessions.find_begun(cookie)) == ("owner_out", None)
 
 
 def test_a_logout_names_the_sessions_of_its_own_connection_alone(jane):

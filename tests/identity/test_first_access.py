@@ -148,8 +148,10 @@ def test_an_administrators_edit_outlives_the_first_assertion(shop):
     member = members.provision(shop, user_name="j", actor=SETUP).member
     model = shop.access_model
     grants.replace(member, [BY_HAND[model]], actor=ADMIN_EDIT)
+    roles.replace(member, ["auditor"], actor=ADMIN_EDIT)
     # What the administrator took away does not come back either, even when the IdP asserts it.
-    sign_in(member, DEFAULT[model], ASSERTED[model])
+    sign_in(member, DEFAULT[model], ASSERTED[model], names=("member",))
+    assert roles.names_of(member) == ["auditor"]
     assert own(member) == {line(BY_HAND[model], "admin"), line(ASSERTED[model], "asserted")}
 
 

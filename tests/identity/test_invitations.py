@@ -60,10 +60,17 @@ def test_what_an_administrator_took_away_an_invitation_does_not_bring_back(regis
 
 def test_somebody_who_came_by_another_way_accepts_too(registered, jane):
     assert invitations.accept_for(jane, jane.email, actor=SETUP) is False
-    invitations.create(registered, jane.email.upper(), access=ACCESS, actor=SETUP)
+    invitations.create(registered, f" {jane.email.upper()} ", access=ACCESS, actor=SETUP)
+    assert [row.to for row in mails(registered)] == [jane.email.upper()]
     assert invitations.accept_for(jane, jane.email, actor=SETUP) is True
     with tenancy.of(registered):
         assert Grant.objects.get().origin == "invitation"
+
+
+def test_an_address_that_merely_looks_alike_opens_nobody_s_invitation(acme):
+    made = invitations.create(acme, "kim@acme.example", actor=SETUP)
+    assert invitations.open_for(acme, "KIM@acme.example") == made
+    assert invitations.open_for(acme, "\N{KELVIN SIGN}im@acme.example") is None
 
 
 def test_accepting_twice_at_once_gives_it_once(registered, jane):
@@ -270,6 +277,8 @@ def test_resending_queues_one_more_only_when_none_waits(acme):
     moved = invitations.resend(invitation, expires_at=timezone.now() + timedelta(days=60), actor=SETUP)
     assert [row.state for row in mails(acme)] == ["sent", "waiting"]
     assert moved.expires_at > invitation.expires_at
+    with pytest.raises(Invalid, match="within a year"):
+        invitations.resend(invitation, expires_at=timezone.now() + timedelta(days=366), actor=SETUP)
 
 
 def test_a_line_break_in_a_name_begins_no_header(acme):

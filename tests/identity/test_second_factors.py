@@ -13,7 +13,7 @@ from identity import erasure, members, organizations, second_factors, sessions, 
 from identity.errors import Forbidden, Invalid
 from identity.models import RecoveryCode, SecondFactor
 from tests.authenticator import code_of
-from tests.conftest import SETUP, join, later
+from tests.conftest import SETUP, again, join, later
 
 # In the middle of a time step, so that no test stands on its edge.
 NOON = 1_800_000_015
@@ -166,6 +166,9 @@ def test_whom_the_organization_asks(acme, jane, noon, policy, has_app, by_saml, 
     session, cookie = sessions.start(jane, actor=SETUP, saml=origin)
     assert session.awaits_factor is asked
     assert (sessions.find(cookie) is None) is asked
+    with tenancy.of(acme):
+        assert list(sessions.open_sessions(jane)) == ([] if asked else [session])
+    assert (again(jane).last_sign_in_at is None) is asked
 
 
 @pytest.mark.parametrize(("bound", "hours"), [(None, 24), (timedelta(hours=8), 8)])
