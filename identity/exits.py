@@ -26,21 +26,19 @@ def previews(organization_id: UUID, members: Sequence[Member]) -> dict[UUID, dic
     theirs = Q(organization=organization_id, member__in=members)
     open_now = theirs & Q(ended_at__isnull=True)
     invitations = Invitation.objects.filter(
-        Q(member__in=members) | Q(email_key__in={member.email_key for member in members} - {""}),
         organization=organization_id,
+        email_key__in={member.email_key for member in members} - {""},
         accepted_at__isnull=True,
         withdrawn_at__isnull=True,
     )
-    asked = list(invitations.values_list("member_id", "email_key"))
+    invited = set(invitations.values_list("email_key", flat=True))
     counts = {
         "sessions": _numbers(Session.objects.filter(open_now, expires_at__gt=timezone.now())),
         "tokens": _numbers(Token.objects.filter(theirs, revoked_at__isnull=True)),
         "grants": _numbers(Grant.objects.filter(open_now)),
         "roles": _numbers(RoleAssignment.objects.filter(open_now)),
-        "invitations": {
-            member.pk: sum(member.pk == who or member.email_key == key for who, key in asked)
-            for member in members
-        },
+        # An address has one open invitation at most, and whoever accepted one has closed it.
+        "invitations": {member.pk: int(member.email_key in invited) for member in members},
         "groups": _numbers(Membership.objects.filter(open_now)),
     }
     return {

@@ -38,8 +38,8 @@ WITH gone AS (
 ), withdrawn AS (
   UPDATE identity_invitation SET withdrawn_at = %(now)s
    WHERE organization_id = %(organization)s AND accepted_at IS NULL AND withdrawn_at IS NULL
-     AND (member_id = ANY (%(members)s) OR email_key = ANY (%(emails)s))
-  RETURNING id, member_id, email, email_key
+     AND email_key = ANY (%(emails)s)
+  RETURNING id, email, email_key
 ), called_off AS (
   UPDATE identity_outgoingmail SET state = 'cancelled'
    WHERE organization_id = %(organization)s AND about IN (SELECT id FROM withdrawn) AND state IN {_OPEN_MAIL}
@@ -56,7 +56,7 @@ SELECT 'session', id, member_id, '', '', '', '' FROM ended
 UNION ALL SELECT 'token', id, member_id, '', '', '', '' FROM revoked
 UNION ALL SELECT 'grant', id, member_id, permission, origin, name, key FROM given
 UNION ALL SELECT 'role', id, member_id, name, origin, '', '' FROM held
-UNION ALL SELECT 'invitation', id, member_id, email, email_key, '', '' FROM withdrawn
+UNION ALL SELECT 'invitation', id, NULL, email, email_key, '', '' FROM withdrawn
 UNION ALL SELECT 'group', group_id, member_id, display_name, '', '', '' FROM seat
 UNION ALL SELECT DISTINCT 'review', NULL::uuid, reviewer_id, '', '', '', '' FROM identity_reviewitem
   WHERE organization_id = %(organization)s AND reviewer_id = ANY (%(members)s) AND decision = '' AND outcome = ''
@@ -130,7 +130,7 @@ def held(members: Sequence[Member], answer: Iterable[tuple[Any, ...]]) -> dict[U
     by_email = {member.email_key: member.pk for member in members if member.email_key}
     for row in map(Row._make, answer):
         if row.kind == "invitation":
-            found[row.member_id if row.member_id in found else by_email[row.more]].invitations.append(row)
+            found[by_email[row.more]].invitations.append(row)
             continue
         theirs = found[row.member_id]
         match row.kind:

@@ -269,6 +269,11 @@ def test_what_was_sent_before_it_is_taken_back_stays_sent(acme, jane):
     assert [row.state for row in mails(acme)] == ["sent", "sent"]
 
 
+def test_what_was_accepted_is_not_taken_back_when_somebody_leaves(acme, jane):
+    invitations.accept(invitations.create(acme, jane.email, actor=SETUP), jane, actor=SETUP)
+    assert members.offboard(jane, actor=SETUP).invitations == []
+
+
 def test_resending_queues_one_more_only_when_none_waits(acme):
     invitation = invitations.create(acme, NEW, actor=SETUP)
     invitations.resend(invitation, actor=SETUP)
