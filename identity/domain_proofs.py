@@ -117,14 +117,13 @@ def _missing(domain: Domain, now: datetime, answer: Answer, actor: Actor) -> Non
     domain.due_at = now + _MISSING_WAIT
     if not answer.is_certain:
         return
-    domain.failures += 1
     if domain.missing_since is None:
         domain.missing_since = now
         _record(Event.DOMAIN_PROOF_MISSING, domain, actor, {"missing_since": [None, now]})
         _warn(domain, now + GRACE)
     elif now - domain.missing_since >= GRACE:
         _record(Event.DOMAIN_UNPROVE, domain, actor, {"proof": [domain.proof, None]})
-        domain.proved_at, domain.proof, domain.missing_since, domain.failures = None, "", None, 0
+        domain.proved_at, domain.proof, domain.missing_since = None, "", None
 
 
 def _put_off(domain: Domain, now: datetime) -> None:
