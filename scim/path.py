@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from scim.errors import Code, ScimError
 from scim.filter.ast import AttributePath, Filter
-from scim.filter.grammar import Reader, attribute_path, scan
+from scim.filter.grammar import Reader, attribute_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def parse(text: str) -> Path:
 
 
 def _read(text: str) -> Path:
-    reader = Reader(scan(text))
+    reader = Reader(text)
     token = reader.token
     attribute = attribute_path(token.text) if token.kind == "word" else None
     if attribute is None:

@@ -29,11 +29,11 @@ _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
       (?P<string>"(?:[^"\\]|\\.)*")
     | (?P<single>'[^']*')
-    | (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?(?![\w.:@+\-]))
-    | (?P<word>[A-Za-z$][\w$.:\-]*+(?![@+]))
-    | (?P<bare>[A-Za-z0-9@+][\w.:@+\-]*)
+    | (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?(?=[\s()\[\]]|\Z))
+    | (?P<word>[A-Za-z$][\w$.:\-]*+(?=[\s"()\[\]]|\Z))
     | (?P<sub>\.[A-Za-z$][\w$\-]*)
     | (?P<mark>[()\[\]])
+    | (?P<bare>[^\s"'.;\\()\[\]{}][^\s";\\()\[\]{}]*)
     | (?P<end>\Z)
     )""",
     re.VERBOSE | re.ASCII | re.DOTALL,
@@ -44,22 +44,26 @@ _NAME = re.compile(r"[A-Za-z$][\w$\-]*", re.ASCII)
 _END_OF_URN = re.compile(r"[\w$\-]+", re.ASCII)
 _REST_OF_URN = re.compile(r"[\w$\-]+(?:\.[\w$\-]+)*", re.ASCII)
 _OPERATORS = frozenset(get_args(Operator))
-_GRAMMAR = _OPERATORS | {"pr", "and", "or", "not"}
+_COMPARING = _OPERATORS | {"pr"}
+_GRAMMAR = _COMPARING | {"and", "or", "not"}
+# The kinds of tokens that text without quotes is made of.
+_BARE = frozenset({"word", "bare", "number", "sub"})
 _CONSTANTS: dict[str, Literals] = {"true": True, "false": False, "null": None}
 
 
 class Token(NamedTuple):
-    """A piece of the text, its kind, and where it begins."""
+    """A piece of the text, its kind, and where it begins and ends."""
 
     kind: str
     text: str
     position: int
+    end: int
 
 
 @lru_cache(maxsize=2048)
 def parse(text: str) -> Filter:
     """Return the tree of a filter; ScimError filter_syntax, filter_too_long or filter_too_complex otherwise."""
-    reader = Reader(scan(text))
+    reader = Reader(text)
     tree = reader.either(0)
     reader.finish()
     return tree
@@ -76,7 +80,7 @@ def scan(text: str) -> list[Token]:
         if found is None:
             raise _unreadable(position, "this character does not belong here")
         kind = found.lastgroup or "end"
-        tokens.append(Token(kind, found[kind], found.start(kind)))
+        tokens.append(Token(kind, found[kind], *found.span(kind)))
         if kind == "end":
             return tokens
         if len(tokens) > TOKENS_MAX:
@@ -100,8 +104,9 @@ def attribute_path(text: str) -> AttributePath | None:
 class Reader:
     """Walks over tokens once; each method reads one rule of the grammar."""
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens = tokens
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = scan(text)
         self.index = 0
 
     @property
@@ -182,7 +187,7 @@ class Reader:
     def comparison(self, path: AttributePath) -> Filter:
         """Read `pr`, or an operator and a value."""
         operator = self.token.text.lower()
-        if self.token.kind != "word" or (operator not in _OPERATORS and operator != "pr"):
+        if self.token.kind != "word" or operator not in _COMPARING:
             raise self.unreadable("an operator is expected, as eq")
         self.index += 1
         if operator == "pr":
@@ -193,11 +198,17 @@ class Reader:
     def value(self) -> Literals:
         """Read a JSON string, number, true, false or null; as some clients send it also text in single quotes, or in none.
 
-        Without quotes it is one word, which ends where a blank or a bracket stands: nothing is guessed, and no filter grows wider.
+        Without quotes it ends where a bracket stands, or an `and` or `or` with a comparison behind it: whatever can be read as the grammar
+        says is read so, and no filter grows wider.
         """
         token = self.token
         value: Literals
-        if token.kind == "string":
+        last = self.last_of_bare()
+        if last > self.index:
+            # authentik and WSO2 look for the name that they were given, as it is: displayName Eq Research and Development.
+            value = self.storable(self.text[token.position : self.tokens[last].end])
+            self.index = last
+        elif token.kind == "string":
             try:
                 value = self.storable(json.loads(token.text))
             except json.JSONDecodeError as error:
@@ -214,11 +225,32 @@ class Reader:
             value = _CONSTANTS[token.text.lower()]
         elif token.kind in {"word", "bare"} and token.text.lower() not in _GRAMMAR:
             # RFC 7644 §3.4.2.1 itself, the tests of WSO2 and i2scim, Microsoft's collection: meta.created gt 2015-10-10T14:38:21Z.
-            value = token.text
+            value = self.storable(token.text)
         else:
             raise self.unreadable("a value is expected, text in quotes")
         self.index += 1
         return value
+
+    def last_of_bare(self) -> int:
+        """Return where the text without quotes that begins here has its last token."""
+        last = self.index
+        if self.token.kind not in _BARE or self.token.text.lower() in _GRAMMAR:
+            return last
+        while (token := self.tokens[last + 1]).kind in _BARE:
+            if token.text.lower() in _COMPARING:
+                raise _unreadable(token.position, "text of several words is to stand in quotes")
+            if token.text.lower() in {"and", "or"} and self.begins_term(last + 2):
+                break
+            last += 1
+        return last
+
+    def begins_term(self, index: int) -> bool:
+        """Tell whether a comparison, or what stands in its place, begins at this token; so does the end, where one is missing."""
+        token = self.tokens[index]
+        if token.kind != "word":
+            return token.kind not in _BARE
+        following = self.tokens[index + 1]
+        return following.kind == "mark" or following.text.lower() in _COMPARING
 
     def storable(self, text: str) -> str:
         """Refuse text that PostgreSQL cannot hold, and that therefore equals nothing."""

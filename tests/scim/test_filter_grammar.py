@@ -88,6 +88,17 @@ CASES = [
     ("emails.value co @foo.com", Comparison(attribute("emails", "value"), "co", "@foo.com")),
     ("emails[type eq work]", ValuePath(attribute("emails"), eq("type", "work"))),
     ("a eq 01x or b eq 2e3x", Or((eq("a", "01x"), eq("b", "2e3x")))),
+    # The same, as authentik looks for a userName and WSO2 for a displayName, whatever the name is.
+    ("displayName Eq Head Office", eq("displayName", "Head Office")),
+    ("displayName Eq  2024  Intake & Büro Köln ", eq("displayName", "2024  Intake & Büro Köln")),
+    ("displayName eq Research and Development", eq("displayName", "Research and Development")),
+    ("displayName eq 1 or more and active eq true", And((eq("displayName", "1 or more"), eq("active", True)))),
+    ("not (a eq Head Office) or b pr", Or((Not(eq("a", "Head Office")), Present(attribute("b"))))),
+    ("b[c eq true north and d pr]", ValuePath(attribute("b"), And((eq("c", "true north"), Present(attribute("d")))))),
+    ("a eq x and not (b pr)", And((eq("a", "x"), Not(Present(attribute("b")))))),
+    ("userName eq o'brien's", eq("userName", "o'brien's")),
+    ("userName eq ACME/jane#EXT#,x", eq("userName", "ACME/jane#EXT#,x")),
+    ("userName eq -é .b -- c", eq("userName", "-é .b -- c")),
     ("not(active eq TRUE)", Not(eq("active", True))),
     ("  a   eq\tnull  ", eq("a", None)),
     ('a eq "\\u00e9\\"\\\\"', eq("a", 'é"\\')),
@@ -111,8 +122,10 @@ REFUSED = [
     "", " ", "userName", "userName eq", "userName xx 1", 'userName eq "a" userName eq "b"', "(", ")", "()", "a eq 1)", "(a eq 1",
     "a eq 1 and", "and a eq 1", "not a eq 1", "a[b eq 1", "a[]", "a[b[c eq 1]]", "a[b eq 1].c", 'a eq "open', "a eq 'open", 'a eq "\\x"',
     "a..b eq 1", "a.b.c eq 1", ".a eq 1", "1a eq 1",
-    "a eq and", "a eq and b eq 1", "a eq PR", "a eq two words", "a@b eq 1", "a eq é", "a eq {x}", "a eq b,c",
-    "a eq b;c", "a eq -x", "a eq 1; drop table x", "a eq 1 -- x", "ä eq 1",
+    "a eq and", "a eq and b eq 1", "a eq PR", "a@b eq 1", "a eq {x}", "a eq b;c", "a eq 1; drop table x", "ä eq 1",
+    # Text of several words without quotes: not where a word is one of the grammar, or what is meant could be another comparison.
+    "a eq two words and", "a eq two b eq 1", "a eq two words pr", "a eq two or not (b", 'a eq two "words"', 'a eq "two" words',
+    "a eq two (words)", "a eq two words or (b)", "a eq two\x00words", "a eq two \ud800",
     'a eq "\\u0000"', 'a eq "\\ud800"', 'a eq "x\x00"', "a:b:1c eq 1", "a eq {}", 'a eq "a\nb"',
 ]  # fmt: skip
 
