@@ -1,6 +1,6 @@
 """Access reviews: the campaigns, a new one, and the page on which reviewers say keep or remove."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from console.forms import Form
 from console.paging import PAGE_ROWS, Page, cut, decode, is_uuid
 from identity import csv_import, leaving, review_close, review_scope, reviews
 from identity.errors import Invalid, Refusal
-from identity.handing_out import refuse_more_than_own
+from identity.handing_out import refuse_stronger_roles, roles_beyond
 from identity.models import Kind, Review, ReviewItem
 from identity.review_scope import Scope
 from identity.reviews import Decided
@@ -92,9 +92,8 @@ def one(visit: Visit, review: UUID) -> HttpResponse:
     if visit.posted is not None:
         try:
             decided = _decisions(visit.posted)
-            number = reviews.decide(
-                found, decided, by=visit.member, anybodys=visit.may("review_open"), actor=visit.actor
-            )
+            holder = visit if visit.may("review_open") else None
+            number = reviews.decide(found, decided, by=visit.member, holder=holder, actor=visit.actor)
             return done(visit, _saved(number), "review", review=review)
         except Refusal as error:
             refusal = error
@@ -107,7 +106,8 @@ def one(visit: Visit, review: UUID) -> HttpResponse:
     undecided = rows.filter(decision="", outcome="")
     shown = rows if found.closed_at or visit.request.GET.get("all") else undecided
     listed = _page_of(visit, shown)
-    lines = [_line(visit, found, item) for item in listed.rows]
+    beyond = roles_beyond(visit, visit.organization.pk)
+    lines = [_line(visit, found, item, beyond) for item in listed.rows]
     values = {
         "review": found,
         "page": listed,
@@ -125,11 +125,12 @@ def one(visit: Visit, review: UUID) -> HttpResponse:
     return page(visit, "review.html", values, status=400 if refusal else 200)
 
 
-def _line(visit: Visit, review: Review, item: ReviewItem) -> dict[str, Any]:
+def _line(visit: Visit, review: Review, item: ReviewItem, beyond: Sequence[str]) -> dict[str, Any]:
     """Return an item with what is said of it on this page: what was typed and refused stays typed."""
     posted: Mapping[str, Any] = visit.posted or {}
     at_home = visit.member.organization_id == visit.organization.pk
-    theirs = item.reviewer_id == visit.member.pk or visit.may("review_open")
+    stronger = item.assignment is not None and item.assignment.role.name in beyond
+    theirs = item.reviewer_id == visit.member.pk or (visit.may("review_open") and not stronger)
     return {
         "item": item,
         "decision": posted.get(f"item-{item.pk}", item.decision),
@@ -163,10 +164,8 @@ def _page_of(visit: Visit, items: "QuerySet[ReviewItem]") -> Page:
 def close(visit: Visit, review: UUID) -> HttpResponse:
     """End a campaign before its due date."""
     found = _find(visit, review)
-    roles = ReviewItem.objects.filter(organization=visit.organization, review=found, assignment__isnull=False)
     try:
-        capabilities = roles.values_list("assignment__role__capabilities", flat=True).distinct()
-        refuse_more_than_own(visit, {name for names in capabilities for name in names}, "review")
+        refuse_stronger_roles(visit, visit.organization, review_scope.role_names_of(found), "review")
     except Refusal as refusal:
         raise PermissionDenied(refusal.message) from refusal
     review_close.close(found, actor=visit.actor)
@@ -175,8 +174,9 @@ def close(visit: Visit, review: UUID) -> HttpResponse:
 
 def _begin(visit: Visit, values: dict[str, Any]) -> Review:
     scope = Scope("grants" in values["asks"], "roles" in values["asks"], tuple(values["kinds"]))
-    held = review_scope.assignments_in(visit.organization, scope).values_list("role__capabilities", flat=True)
-    refuse_more_than_own(visit, {name for names in held.distinct() for name in names}, "asks")
+    refuse_stronger_roles(
+        visit, visit.organization, review_scope.role_names_in(visit.organization, scope), "asks"
+    )
     named = leaving.preview(visit.organization, csv_import.words(values["reviewers"]))
     wrong = next((leaver for leaver in named if leaver.problem or leaver.member is None), None)
     if wrong is not None:

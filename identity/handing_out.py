@@ -48,6 +48,14 @@ def refuse_stronger_roles(
         refuse_more_than_own(holder, brought, field)
 
 
+def roles_beyond(holder: Holder, organization_id: UUID) -> list[str]:
+    """Return the names of the organization's roles that hold something that the holder lacks. The tenancy must be set."""
+    beyond = ~Q(capabilities__contained_by=sorted(holder.capabilities))
+    if OPERATOR not in holder.capabilities:
+        beyond |= Q(organization__is_operating=True, name=ADMINISTRATOR)
+    return list(Role.objects.filter(beyond, organization=organization_id).values_list("name", flat=True))
+
+
 def refuse_stronger_person(holder: Holder, member: Member, field: str = "") -> None:
     """Raise Forbidden, naming `field`, where the member may do something that the holder may not, or will once they are let in again.
 
@@ -61,10 +69,7 @@ def stronger_people(holder: Holder, organization_id: UUID, members: Iterable[UUI
     """Return which of the members have a role of their own or by a group, dormant or not, with a capability that the holder lacks."""
     wanted = list(members)
     with tenancy.of(organization_id):
-        beyond = ~Q(capabilities__contained_by=sorted(holder.capabilities))
-        if OPERATOR not in holder.capabilities:
-            beyond |= Q(organization__is_operating=True, name=ADMINISTRATOR)
-        names = list(Role.objects.filter(beyond, organization=organization_id).values_list("name", flat=True))
+        names = roles_beyond(holder, organization_id)
         if not names or not wanted:
             return set()
         own = RoleAssignment.objects.filter(

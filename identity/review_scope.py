@@ -34,6 +34,19 @@ def assignments_in(organization: Organization, scope: Scope) -> "QuerySet[RoleAs
     return rows.order_by("member_id", "pk") if scope.roles else rows.none()
 
 
+def role_names_in(organization: Organization, scope: Scope) -> set[str]:
+    """Return which roles the scope asks about; the tenancy must be set."""
+    return set(assignments_in(organization, scope).order_by().values_list("role__name", flat=True).distinct())
+
+
+def role_names_of(review: Review) -> set[str]:
+    """Return which roles the campaign asks about; the tenancy must be set."""
+    asked = ReviewItem.objects.filter(
+        organization=review.organization_id, review=review, assignment__isnull=False
+    )
+    return set(asked.values_list("assignment__role__name", flat=True).distinct())
+
+
 def items(organization: Organization, scope: Scope, reviewers: Sequence[Member]) -> list[ReviewItem]:
     """Return the items, unwritten, each with its reviewer. Raises Invalid for an empty scope, TooMany."""
     known = set(Kind.objects.filter(organization=organization).values_list("name", flat=True))

@@ -13,6 +13,7 @@ from audit.events import Event
 from audit.record import Actor, Line, Subject, record, record_all
 from identity import member_row, review_letters, review_scope, tenancy
 from identity.errors import Conflict, Forbidden, Invalid, NotFound
+from identity.handing_out import Holder, refuse_stronger_roles
 from identity.models import Member, Organization, Review, ReviewItem
 from identity.review_scope import Scope
 
@@ -94,12 +95,18 @@ def _reviewers(organization: Organization, ids: Sequence[UUID]) -> list[Member]:
 
 
 def decide(
-    review: Review, decisions: Mapping[UUID, Decided], *, by: Member, anybodys: bool = False, actor: Actor
+    review: Review,
+    decisions: Mapping[UUID, Decided],
+    *,
+    by: Member,
+    holder: Holder | None = None,
+    actor: Actor,
 ) -> int:
     """Note what is decided of these items, all or none; answers for how many that is new.
 
-    A reviewer decides their own items, `anybodys` those of others too, and nobody what they hold themselves. Raises Invalid,
-    NotFound, Forbidden, and Conflict once the campaign is closed, or where somebody else decided otherwise since `by` looked.
+    A reviewer decides their own items, a `holder` also those of others about what they could give, and nobody what they hold
+    themselves. Raises Invalid, NotFound, Forbidden, and Conflict once the campaign is closed, or where somebody else decided
+    otherwise since `by` looked.
     """
     _check(decisions)
     if by.organization_id != review.organization_id:
@@ -109,15 +116,14 @@ def decide(
         found = list(
             ReviewItem.objects.select_for_update(of=("self",))
             .filter(organization=review.organization_id, review=review, pk__in=decisions)
-            .select_related("member")
+            .select_related("member", "assignment__role")
             .order_by("pk")
         )
         if len(found) != len(decisions):
             raise NotFound("One of these items is not in this review.", field="decisions")
         if any(item.member_id == by.pk for item in found):
             raise Forbidden("Nobody decides about their own access.", field="decisions")
-        if not anybodys and any(item.reviewer_id != by.pk for item in found):
-            raise Forbidden("One of these items is somebody else's to decide.", field="decisions")
+        _refuse_anothers([item for item in found if item.reviewer_id != by.pk], review.organization, holder)
         new = [
             item
             for item in found
@@ -132,6 +138,15 @@ def decide(
             new, ["decision", "reason", "decided_by", "decided_at", "decision_entry"]
         )
     return len(new)
+
+
+def _refuse_anothers(items: Sequence[ReviewItem], organization: Organization, holder: Holder | None) -> None:
+    """Refuse what others were asked about, but to a holder of all that is asked about there: whoever opened the campaign chose them."""
+    if items and holder is None:
+        raise Forbidden("One of these items is somebody else's to decide.", field="decisions")
+    names = {item.assignment.role.name for item in items if item.assignment is not None}
+    if names and holder is not None:
+        refuse_stronger_roles(holder, organization, names, "decisions")
 
 
 def _refuse_overtaken(new: Sequence[ReviewItem], decisions: Mapping[UUID, Decided]) -> None:

@@ -38,6 +38,7 @@ from identity.review_scope import Scope
 from identity.reviews import Decided
 from tests.authenticator import code_of
 from tests.conftest import later
+from tests.identity.test_handing_out import EVERYTHING
 from tests.verbs_on_organizations import ADA
 
 
@@ -70,7 +71,7 @@ def decided(review):
     ada = members.provision(review.organization, user_name="ada", actor=ADA).member
     with tenancy.of(review.organization_id):
         item = ReviewItem.objects.get()
-    reviews.decide(review, {item.pk: Decided("keep")}, by=ada, anybodys=True, actor=ADA)
+    reviews.decide(review, {item.pk: Decided("keep")}, by=ada, holder=EVERYTHING, actor=ADA)
 
 
 def gone_on(acme, jane):

@@ -16,7 +16,7 @@ from identity.api.permissions import ANYBODY
 from identity.api.shapes import Flag, Id, Moment, Strict, Text, several
 from identity.api.view import describe
 from identity.errors import Forbidden, NotFound
-from identity.handing_out import refuse_more_than_own
+from identity.handing_out import refuse_stronger_roles
 from identity.models import Review, ReviewItem
 from identity.review_scope import Scope
 from identity.reviews import DECISIONS_MAX, Decided
@@ -135,11 +135,9 @@ class Reviews(OrganizationView):
         wanted = self.taken(NewReview)
         scope = Scope(**_scope(wanted.pop("scope", {})))
         with tenancy.of(self.organization):
-            held = review_scope.assignments_in(self.organization, scope).values_list(
-                "role__capabilities", flat=True
-            )
+            asked = review_scope.role_names_in(self.organization, scope)
             # Its close takes roles away: nobody takes what they could not give.
-            refuse_more_than_own(self.caller, {name for names in held.distinct() for name in names}, "scope")
+            refuse_stronger_roles(self.caller, self.organization, asked, "scope")
         at_home = self.actor.kind == "member"
         made = reviews.open_(
             self.organization,
@@ -192,7 +190,10 @@ class ReviewDecisions(ReviewView):
 
     @describe("review_decide", takes=Decisions, gives=DecidedItems)
     def post(self, _request: Request, review: UUID, **_: Any) -> Response:
-        """Keep or remove, item by item; it takes effect when the campaign closes. With access.write also for other reviewers."""
+        """Keep or remove, item by item; it takes effect when the campaign closes.
+
+        With access.write also in place of other reviewers, save for roles that hold more than the caller.
+        """
         found = self.review(review)
         by, may_all = self.caller.member, "access.write" in self.caller.capabilities
         if by is None:
@@ -201,7 +202,8 @@ class ReviewDecisions(ReviewView):
             raise Forbidden("A token decides with the capability access.write; a reviewer signs in.")
         rows = self.taken(Decisions)["decisions"]
         decided = {row["item"]: Decided(row["decision"], row["reason"]) for row in rows}
-        number = reviews.decide(found, decided, by=by, anybodys=may_all, actor=self.actor)
+        holder = self.caller if may_all else None
+        number = reviews.decide(found, decided, by=by, holder=holder, actor=self.actor)
         return Response(DecidedItems({"decided": number}).data)
 
 
@@ -216,11 +218,8 @@ class ReviewClosing(ReviewView):
         found = self.review(review)
         self.taken(Strict)
         with tenancy.of(self.organization):
-            held = ReviewItem.objects.filter(
-                organization=self.organization, review=found, assignment__isnull=False
-            )
-            capabilities = held.values_list("assignment__role__capabilities", flat=True).distinct()
-            refuse_more_than_own(self.caller, {name for names in capabilities for name in names}, "review")
+            asked = review_scope.role_names_of(found)
+            refuse_stronger_roles(self.caller, self.organization, asked, "review")
         review_close.close(found, actor=self.actor)
         return Response(ShownReview(self.review(review)).data)
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from identity import roles
 from tests.api.client import browser_of, csv_of, token_of
-from tests.conftest import join
+from tests.conftest import SETUP, join
 from tests.identity.test_reviews import people  # noqa: F401 - a fixture
 
 PATH = "/organizations/acme/reviews"
@@ -63,3 +64,38 @@ def test_nobody_takes_by_a_review_what_they_could_not_give(acme, people):
     assert token_of(manager).post(PATH, body).status_code == 403
     body["scope"] = {"roles": False}
     assert token_of(manager).post(PATH, body).status_code == 201
+
+
+def test_nobody_decides_in_anothers_place_about_what_they_could_not_give(acme, people):
+    manager = token_of(join(acme, "max@acme.example", role="member_manager"))
+    due = (timezone.now() + timedelta(days=9)).isoformat()
+    body = {"name": "Spring", "reviewers": [str(people["rita"].pk)], "due_at": due, "rule": "keep"}
+    path = f"{PATH}/{token_of(people['ada']).post(PATH, body).json()['id']}"
+    items = {
+        (row["user_name"], row["role"] or row["resource"]): row["id"]
+        for row in manager.get(f"{path}/items").json()["items"]
+    }
+    for decision in ("keep", "remove"):
+        said = {"item": items["ada@acme.example", "organization_admin"], "decision": decision}
+        refused = manager.post(f"{path}/decisions", {"decisions": [said]})
+        assert (refused.status_code, refused.json()["field"]) == (403, "decisions")
+    said = {"item": items["jane@acme.example", "p1"], "decision": "remove"}
+    assert manager.post(f"{path}/decisions", {"decisions": [said]}).json() == {"decided": 1}
+
+
+def test_nobody_but_an_operator_takes_an_operators_role_by_a_review(operators, opal):
+    roles.define(operators, "everything", capabilities=list(roles.CAPABILITIES), actor=SETUP)
+    other, path = (
+        join(operators, "otto@operators.example", role="everything"),
+        "/organizations/operators/reviews",
+    )
+    body = {
+        "name": "Coup",
+        "reviewers": [str(other.pk)],
+        "due_at": (timezone.now() + timedelta(days=9)).isoformat(),
+        "rule": "remove",
+    }
+    assert token_of(other).post(path, body).status_code == 403
+    begun = token_of(opal).post(path, body).json()["id"]
+    assert token_of(other).post(f"{path}/{begun}/close", {}).status_code == 403
+    assert token_of(opal).post(f"{path}/{begun}/close", {}).status_code == 200

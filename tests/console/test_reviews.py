@@ -14,6 +14,7 @@ from identity.review_scope import Scope
 from identity.reviews import Decided
 from tests.conftest import SETUP, join
 from tests.console.conftest import visit
+from tests.identity.test_handing_out import EVERYTHING
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_what_was_not_touched_is_not_decided_again(acme, ada, jane, spring):
     mine, other = (only(acme, member=jane, grant__isnull=wanted) for wanted in (False, True))
     client.post(path, typed(client.get(path).content) | {f"item-{mine.pk}": "keep"})
     before = typed(client.get(path).content)
-    reviews.decide(spring, {mine.pk: Decided("remove", "has left")}, by=ada, anybodys=True, actor=SETUP)
+    reviews.decide(spring, {mine.pk: Decided("remove", "has left")}, by=ada, holder=EVERYTHING, actor=SETUP)
     client.post(path, before | {f"item-{other.pk}": "keep"})
     found = only(acme, pk=mine.pk)
     assert (found.decision, found.reason) == ("remove", "has left")
@@ -119,7 +120,7 @@ def test_nobody_decides_over_somebody_else_unseen(acme, ada, jane, spring):
     path, client = f"/o/acme/reviews/{spring.pk}/?all=1", visit(ada)
     mine, other = (only(acme, member=jane, grant__isnull=wanted) for wanted in (False, True))
     before = typed(client.get(path).content) | {f"item-{mine.pk}": "remove", f"item-{other.pk}": "remove"}
-    reviews.decide(spring, {mine.pk: Decided("keep")}, by=ada, anybodys=True, actor=SETUP)
+    reviews.decide(spring, {mine.pk: Decided("keep")}, by=ada, holder=EVERYTHING, actor=SETUP)
     refused = client.post(path, before)
     assert refused.status_code == 400
     assert "decided meanwhile about what these people have: jane@acme.example" in refused.content.decode()
@@ -163,7 +164,7 @@ def test_the_page_says_what_closing_ends(acme, ada, jane, spring):
     item = only(acme, member=jane, grant__isnull=False)
     with tenancy.of(acme):
         everything = ReviewItem.objects.count()
-    reviews.decide(spring, {item.pk: Decided("keep")}, by=ada, anybodys=True, actor=SETUP)
+    reviews.decide(spring, {item.pk: Decided("keep")}, by=ada, holder=EVERYTHING, actor=SETUP)
     assert f"Closing now ends {everything - 1} " in client.get(path).content.decode()
 
 
@@ -188,6 +189,18 @@ def test_nobody_else_sees_a_review_or_closes_what_is_above_them(acme, ada, jane,
     assert b"You cannot give or take" in visit(manager).post("/o/acme/reviews/new", filled()).content
     roles.replace(manager, ["organization_admin"], actor=SETUP)
     assert visit(manager).post(f"{path}close").status_code == 303
+
+
+def test_in_anothers_place_the_page_asks_for_no_more_than_one_could_give(acme, ada, jane, rita, spring):
+    client, path = (
+        visit(join(acme, "max@acme.example", role="member_manager")),
+        f"/o/acme/reviews/{spring.pk}/",
+    )
+    html = client.get(path).content.decode()
+    above, within = (only(acme, member=jane, grant__isnull=wanted) for wanted in (True, False))
+    assert (f'name="item-{above.pk}"' in html, f'name="item-{within.pk}"' in html) == (False, True)
+    refused = client.post(path, {f"item-{above.pk}": "remove"})
+    assert (refused.status_code, b"You cannot give or take" in refused.content) == (400, True)
 
 
 def test_the_list_of_reviews_has_pages(acme, ada, jane, rita):

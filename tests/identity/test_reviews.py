@@ -29,6 +29,7 @@ from identity.reviews import Decided
 from tasks.jobs.reviews import close_due, remind
 from tests.api.client import recorded
 from tests.conftest import SETUP, join, later
+from tests.identity.test_handing_out import EVERYTHING
 from tests.statements import Statements
 
 
@@ -59,13 +60,13 @@ def thing(item):
     return item.grant.resource.key if item.grant else item.assignment.role.name
 
 
-def say(review, by, decision, *wanted, anybodys=False):
+def say(review, by, decision, *wanted, holder=None):
     chosen = [
         item for item in items(review) if (item.member.user_name.partition("@")[0], thing(item)) in wanted
     ]
     assert len(chosen) == len(wanted)
     return reviews.decide(
-        review, {item.pk: Decided(decision, "so") for item in chosen}, by=by, anybodys=anybodys, actor=SETUP
+        review, {item.pk: Decided(decision, "so") for item in chosen}, by=by, holder=holder, actor=SETUP
     )
 
 
@@ -157,9 +158,9 @@ def test_nobody_decides_for_others_or_about_themselves(acme, people):
     review = begin(acme, people["rita"])
     with pytest.raises(Forbidden):
         say(review, people["joe"], "remove", ("jane", "p1"))
-    assert say(review, people["ada"], "remove", ("jane", "p1"), anybodys=True) == 1
+    assert say(review, people["ada"], "remove", ("jane", "p1"), holder=EVERYTHING) == 1
     with pytest.raises(Forbidden):
-        say(review, people["joe"], "keep", ("joe", "p1"), anybodys=True)
+        say(review, people["joe"], "keep", ("joe", "p1"), holder=EVERYTHING)
     with pytest.raises(Invalid):
         say(review, people["rita"], "perhaps", ("joe", "p1"))
     other = begin(acme, people["rita"])
