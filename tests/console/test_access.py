@@ -2,11 +2,12 @@
 
 import pytest
 from django.test import Client
+from django.urls import get_resolver
 
-from console.access import NEEDS, OPERATOR, SIGNED_IN
+from console.access import ANY_CAPABILITY, NEEDS, OPERATOR, SIGNED_IN
 from identity.roles import BUILT_IN
 from tests.conftest import join
-from tests.console.addresses import DOWNLOADS, OPEN, POSTED, address, opens, own, patterns, shown
+from tests.console.addresses import DOORS, DOWNLOADS, OPEN, POSTED, address, opens, own, patterns, shown
 from tests.console.conftest import entries, visit
 
 
@@ -16,6 +17,22 @@ def ask(client: Client, name: str, path: str):
 
 def test_every_address_has_its_line_in_the_table_of_access():
     assert set(patterns()) - OPEN == set(NEEDS)
+
+
+def test_a_page_asks_for_what_the_api_asks_for_the_same():
+    assert {name for name, need in NEEDS.items() if need not in {SIGNED_IN, ANY_CAPABILITY}} == set(DOORS)
+    routes = [
+        route for included in get_resolver().url_patterns for route in getattr(included, "url_patterns", ())
+    ]
+    views = {route.name: getattr(route.callback, "cls", None) for route in routes}
+    calls = {name: view.needs for name, view in views.items() if hasattr(view, "needs")}
+    asked = {}
+    for name, doors in DOORS.items():
+        by_api = {need for door in doors.split(", ") for need in calls[door.split()[1]][door.split()[0]]}
+        # Whoever runs the server may everything.
+        asked[name] = {OPERATOR} if OPERATOR in by_api else by_api
+    by_page = {name: {NEEDS[name]} if isinstance(NEEDS[name], str) else set(NEEDS[name]) for name in DOORS}
+    assert by_page == asked
 
 
 def test_every_page_of_another_organization_is_not_there(things, gus):

@@ -69,7 +69,7 @@ def test_giving_former_access_back_wants_the_right_to_give_access(things, acme):
 
 
 def test_no_way_round_by_settings_connections_or_a_role_of_ones_own(things, acme):
-    wanted = ["organization.write", "connections.read", "connections.write", "members.read"]
+    wanted = ["organization.write", "access.write", "connections.read", "connections.write", "members.read"]
     roles.define(acme, "half", actor=SETUP, capabilities=wanted)
     client = visit(join(acme, "hal@acme.example", role="half"))
     settings = {
@@ -83,7 +83,7 @@ def test_no_way_round_by_settings_connections_or_a_role_of_ones_own(things, acme
         client.post("/o/acme/settings", settings),
         client.post(address("connection_change", things), connection),
         client.post("/o/acme/connections/new", connection | {"name": "Mine"}),
-        client.post("/o/acme/roles/new", {"name": "mine", "capabilities": ["access.write"]}),
+        client.post("/o/acme/roles/new", {"name": "mine", "capabilities": ["members.write"]}),
     ]
     assert [answer.status_code for answer in answers] == [400] * 4
     assert all(SENTENCE in answer.content for answer in answers)
