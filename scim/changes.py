@@ -81,7 +81,7 @@ def _change(verb: str, place: Place, target: Path, written: str, value: Any, not
     one = target.inner is not None and place.sub is None
     if verb == "remove":
         listed = attribute.multi_valued and not one and value is not UNSENT and value is not None
-        wanted = coercion.value_of(attribute, value, notices, written) if listed else None
+        wanted = coercion.value_of(attribute, value, notices, written, labels=True) if listed else None
         if listed and wanted is None:
             # A list of nothing names nobody; only without a list all are meant.
             notices.add("remove_nothing", written)

@@ -38,15 +38,15 @@ _EXPECTED = {
 _NEVER_TEXT = frozenset({"boolean", "integer", "decimal", "dateTime"})
 
 
-def value_of(attribute: Attribute, value: Any, notices: Notices, path: str) -> Any:
+def value_of(attribute: Attribute, value: Any, notices: Notices, path: str, *, labels: bool = False) -> Any:
     """Return the value in the type of the attribute, None where it is unassigned; ScimError value_wrong, too_many_values otherwise.
 
-    Null and the empty list mean "unassigned" (RFC 7643 §2.5).
+    Null and the empty list mean "unassigned" (RFC 7643 §2.5), and so does a type alone unless values are named by their `labels`.
     """
     if value is None or value == []:
         return None
     if attribute.multi_valued:
-        return _several(attribute, value, notices, path)
+        return _several(attribute, value, notices, path, labels=labels)
     return _one(attribute, value, notices, path)
 
 
@@ -98,7 +98,9 @@ def attributes_in(value: Any, notices: Notices, written: str = "") -> dict[str, 
     return inside
 
 
-def _several(attribute: Attribute, value: Any, notices: Notices, path: str) -> list[Any] | None:
+def _several(
+    attribute: Attribute, value: Any, notices: Notices, path: str, *, labels: bool
+) -> list[Any] | None:
     if attribute.type == "complex" and (inside := list_of(value)) is not value:
         notices.add("coerced", path, "a list written as text")
         value = inside
@@ -110,7 +112,7 @@ def _several(attribute: Attribute, value: Any, notices: Notices, path: str) -> l
     found = []
     for each in value:
         one = _one(attribute, each, notices, path) if each is not None else None
-        if one is not None and one not in found:
+        if one is not None and one not in found and (labels or not attribute.is_label(one)):
             found.append(one)
     return one_primary(distinct(attribute, found, notices, path), notices, path) or None
 

@@ -8,6 +8,8 @@ Mutability = Literal["readOnly", "readWrite", "immutable", "writeOnly"]
 Returned = Literal["always", "never", "default", "request"]
 Uniqueness = Literal["none", "server", "global"]
 _USUAL = frozenset({"value", "display", "type", "primary", "$ref"})
+# Of them those that only say something of the others.
+_LABELS = frozenset({"type", "primary"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +70,14 @@ class Attribute:
     def is_hidden(self) -> bool:
         """Whether no answer ever shows it; then no filter tells about it either."""
         return self.returned == "never" or self.mutability == "writeOnly"
+
+    def is_label(self, value: Any) -> bool:
+        """Whether it is an e-mail without its address, or an address without a line: what Keycloak and ssosync send of somebody without."""
+        return (
+            self.type == "complex"
+            and value.keys() <= _LABELS
+            and (self.is_usual_list or "formatted" in self.by_name)
+        )
 
     def sub(self, name: str) -> "Attribute | None":
         """Return the sub-attribute of that name, in any case of letters (RFC 7643 §2.1), or None."""
