@@ -68,10 +68,7 @@ def read_ids(value: Any, notices: Notices) -> tuple[str, ...]:
     """Return the ids in a list of members, each once, in their order."""
     if value is None:
         return ()
-    inside = coercion.list_of(value)
-    if inside is not value:
-        notices.add("coerced", "members", "a list written as text")
-    listed = inside if isinstance(inside, list) else [inside]
+    listed = _listed(value, notices)
     if len(listed) > MEMBERS_MAX:
         raise ScimError(Code.TOO_MANY_VALUES, path="members", limit=MEMBERS_MAX)
     ids: dict[str, None] = {}
@@ -90,6 +87,17 @@ def read_ids(value: Any, notices: Notices) -> tuple[str, ...]:
             raise ScimError(Code.VALUE_WRONG, path="members.value", expected="the id of a person or a group")
         ids[found.strip()] = None
     return tuple(ids)
+
+
+def _listed(value: Any, notices: Notices) -> list[Any]:
+    inside = coercion.list_of(value)
+    if inside is not value:
+        notices.add("coerced", "members", "a list written as text")
+    if isinstance(inside, dict) and [name.lower() for name in inside] == ["members"]:
+        # Salesforce documents it so, and ConnId's bundle sends it to WSO2 and to whoever is called Salesforce.
+        notices.add("coerced", "members", "a list taken out of an object with “members”")
+        inside = next(iter(inside.values()))
+    return inside if isinstance(inside, list) else [inside]
 
 
 def chosen_ids(inner: Filter) -> tuple[str, ...] | None:
