@@ -31,8 +31,8 @@ A person by themselves
   {base}/Me is for a person's own token; a directory's token gets 501.
 
 Limits
-  {page} resources on a page, {body} bytes in a body, {bulk} operations in a Bulk request, {patch} in a PATCH,
-  {names} names in attributes or excludedAttributes.
+  {page} resources on a page, {body} bytes in a body, {bulk} operations in a Bulk request, {patch} in a PATCH of a
+  person, {group} of a group, {names} names in attributes or excludedAttributes.
 
 Errors
   "detail" ends with a stable code in brackets:
@@ -51,6 +51,6 @@ class Documentation(View):
         )
         text = _TEXT.format(
             base=base_url(), page=paging.COUNT_MAX, body=protocol.BODY_BYTES_MAX, bulk=bulk.OPERATIONS_MAX,
-            patch=normaliser.OPERATIONS_MAX, names=projection.NAMES_MAX, codes=codes,
+            patch=normaliser.OPERATIONS_MAX, group=normaliser.GROUP_OPERATIONS_MAX, names=projection.NAMES_MAX, codes=codes,
         )  # fmt: skip
         return HttpResponse(text, content_type="text/plain; charset=utf-8")

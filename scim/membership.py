@@ -151,11 +151,11 @@ def folded(operations: Iterable[Operation]) -> Changes:
         ids = dict.fromkeys(each.value)
         if each.kind in {"set", "remove"}:
             changes = Changes(replaced=True, emptied=each.kind == "remove", added=ids)
-        elif each.kind == "member_add":
-            changes.added |= ids
-            changes.emptied = changes.emptied and not ids
-            changes.removed = {one: None for one in changes.removed if one not in ids}
-        else:
-            changes.added = {one: None for one in changes.added if one not in ids}
-            changes.removed |= ids
+            continue
+        adds = each.kind == "member_add"
+        come, go = (changes.added, changes.removed) if adds else (changes.removed, changes.added)
+        come.update(ids)
+        for one in ids:
+            go.pop(one, None)
+        changes.emptied = changes.emptied and not (adds and ids)
     return changes

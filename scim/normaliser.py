@@ -25,6 +25,8 @@ from scim.schemas.resource_type import Place, ResourceType
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 OPERATIONS_MAX = 1000
+# Nextcloud names each member of a group in an operation of its own, in one PATCH, and WSO2 each who leaves.
+GROUP_OPERATIONS_MAX = 10_000
 # Of all that one request names by keys: whole resources, and operations without a path.
 ATTRIBUTES_MAX = 1000
 
@@ -61,8 +63,9 @@ def patch(body: dict[str, Any], kind: ResourceType, resource_id: str | None = No
         listed = [listed]
     if not isinstance(listed, list) or not listed:
         raise ScimError(Code.PATCH_EMPTY)
-    if len(listed) > OPERATIONS_MAX:
-        raise ScimError(Code.TOO_MANY_OPERATIONS, limit=OPERATIONS_MAX)
+    limit = GROUP_OPERATIONS_MAX if kind.name == "Group" else OPERATIONS_MAX
+    if len(listed) > limit:
+        raise ScimError(Code.TOO_MANY_OPERATIONS, limit=limit)
     if PATCH_URN not in _listed_schemas(body):
         notices.add("schemas_missing", "schemas")
     reading = _Reading(kind, resource_id, notices)

@@ -141,9 +141,15 @@ def test_a_patch_that_resolves_in_part_does_that_part() -> None:
     assert [each.code for each in read.notices.found] == ["unknown_attribute", "password"]
 
 
-def test_a_patch_has_a_limit_of_operations() -> None:
+@pytest.mark.parametrize(
+    ("kind", "path", "limit"),
+    [("User", "title", normaliser.OPERATIONS_MAX), ("Group", "members", normaliser.GROUP_OPERATIONS_MAX)],
+)
+def test_a_patch_has_a_limit_of_operations(kind: str, path: str, limit: int) -> None:
+    one = {"op": "add", "path": path, "value": "x"}
+    assert len(read_patch(*[one] * limit, kind=kind).operations) == limit
     with pytest.raises(ScimError) as refused:
-        read_patch(*[{"op": "replace", "path": "title", "value": "x"}] * (normaliser.OPERATIONS_MAX + 1))
+        read_patch(*[one] * (limit + 1), kind=kind)
     assert refused.value.status == 413
 
 
