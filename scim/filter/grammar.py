@@ -198,8 +198,8 @@ class Reader:
     def value(self) -> Literals:
         """Read a JSON string, number, true, false or null; as some clients send it also text in single quotes, or in none.
 
-        Without quotes it ends where a bracket stands, or an `and` or `or` with a comparison behind it: whatever can be read as the grammar
-        says is read so, and no filter grows wider.
+        Without quotes it ends where a bracket closes, or at an `and` or `or` with a comparison behind it: whatever can be read as the
+        grammar says is read so, and no filter grows wider.
         """
         token = self.token
         value: Literals
@@ -232,16 +232,21 @@ class Reader:
         return value
 
     def last_of_bare(self) -> int:
-        """Return where the text without quotes that begins here has its last token."""
+        """Return where the text without quotes that begins here has its last token; of brackets it holds those that it opens."""
         last = self.index
         if self.token.kind not in _BARE or self.token.text.lower() in _GRAMMAR:
             return last
-        while (token := self.tokens[last + 1]).kind in _BARE:
-            if token.text.lower() in _COMPARING:
+        opened = 0
+        while (token := self.tokens[last + 1]).kind in _BARE or token.kind == "mark":
+            word = token.text.lower()
+            if word in _COMPARING:
                 raise _unreadable(token.position, "text of several words is to stand in quotes")
-            if token.text.lower() in {"and", "or"} and self.begins_term(last + 2):
-                break
+            opened += (word in {"(", "["}) - (word in {")", "]"})
+            if opened < 0 or (not opened and word in {"and", "or"} and self.begins_term(last + 2)):
+                return last
             last += 1
+        if opened:
+            raise _unreadable(token.position, "a closing bracket is missing")
         return last
 
     def begins_term(self, index: int) -> bool:

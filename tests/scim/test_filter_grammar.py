@@ -94,6 +94,7 @@ CASES = [
     ("displayName eq Research and Development", eq("displayName", "Research and Development")),
     ("displayName eq 1 or more and active eq true", And((eq("displayName", "1 or more"), eq("active", True)))),
     ("not (a eq Head Office) or b pr", Or((Not(eq("a", "Head Office")), Present(attribute("b"))))),
+    ("(a eq Sales (EU, UK) [old] and b pr)", And((eq("a", "Sales (EU, UK) [old]"), Present(attribute("b"))))),
     ("b[c eq true north and d pr]", ValuePath(attribute("b"), And((eq("c", "true north"), Present(attribute("d")))))),
     ("a eq x and not (b pr)", And((eq("a", "x"), Not(Present(attribute("b")))))),
     ("userName eq o'brien's", eq("userName", "o'brien's")),
@@ -125,7 +126,8 @@ REFUSED = [
     "a eq and", "a eq and b eq 1", "a eq PR", "a@b eq 1", "a eq {x}", "a eq b;c", "a eq 1; drop table x", "ä eq 1",
     # Text of several words without quotes: not where a word is one of the grammar, or what is meant could be another comparison.
     "a eq two words and", "a eq two b eq 1", "a eq two words pr", "a eq two or not (b", 'a eq two "words"', 'a eq "two" words',
-    "a eq two (words)", "a eq two words or (b)", "a eq two\x00words", "a eq two \ud800",
+    "a eq two (words", "a eq two (b eq 1)", "a eq two) words", "(a eq two [words)",
+    "a eq (two)", "a eq two words or (b)", "a eq two\x00words", "a eq two \ud800",
     'a eq "\\u0000"', 'a eq "\\ud800"', 'a eq "x\x00"', "a:b:1c eq 1", "a eq {}", 'a eq "a\nb"',
 ]  # fmt: skip
 
