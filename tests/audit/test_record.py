@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,10 +26,14 @@ from audit.record import (
     record_with,
     with_entries,
 )
-from identity import members, tenancy
-from identity.models import Member
+from identity import members, sessions, tenancy
+from identity.models import Member, Session
 
 ACTOR = Actor("member", "1", "Ada")
+A_ROLE = (
+    "INSERT INTO identity_role (id, organization_id, name, label, capabilities, built_in, created_at)"
+    " VALUES (gen_random_uuid(), %s, 'shadow', '', '{}', false, now())"
+)
 
 
 def entries(organization, **filters):
@@ -48,11 +53,7 @@ def test_an_entry_outside_a_transaction_is_refused(acme):
         lambda jane: Member.objects.bulk_update([jane], ["state"]),
         lambda _: connection.cursor().execute("UPDATE identity_member SET email = 'x'"),
         lambda _: connection.cursor().execute("DELETE FROM identity_activeperiod"),
-        lambda jane: connection.cursor().execute(
-            "INSERT INTO identity_role (id, organization_id, name, label, capabilities, built_in, created_at)"
-            " VALUES (gen_random_uuid(), %s, 'shadow', '', '{}', false, now())",
-            [jane.organization_id],
-        ),
+        lambda jane: connection.cursor().execute(A_ROLE, [jane.organization_id]),
     ],
 )
 def test_an_unrecorded_change_cannot_be_committed(jane, change):
@@ -62,10 +63,25 @@ def test_an_unrecorded_change_cannot_be_committed(jane, change):
         assert Member.objects.get(pk=jane.pk).display_name == "Jane Jones"
 
 
-def test_an_entry_of_another_organization_does_not_count(jane, globex):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda jane: Member.objects.filter(pk=jane.pk).update(display_name="Somebody"),
+        lambda jane: connection.cursor().execute(A_ROLE, [jane.organization_id]),
+    ],
+)
+def test_an_entry_of_another_organization_does_not_count(jane, globex, change):
     with pytest.raises(IntegrityError, match="Unrecorded"), tenancy.everywhere("test"):
         record(Event.MEMBER_CHANGE, organization_id=globex.pk, actor=ACTOR, subject=Subject("member", "1"))
-        Member.objects.filter(pk=jane.pk).update(display_name="Somebody")
+        change(jane)
+
+
+def test_only_the_columns_that_are_named_change_without_an_entry(acme, jane):
+    sessions.start(jane, actor=ACTOR)
+    with tenancy.of(acme):
+        Session.objects.update(seen_at=timezone.now())
+    with pytest.raises(IntegrityError, match="Unrecorded"), tenancy.of(acme):
+        Session.objects.update(seen_at=timezone.now(), expires_at=timezone.now())
 
 
 def test_an_entry_of_an_earlier_transaction_does_not_count(jane):
@@ -92,6 +108,17 @@ def test_not_even_a_superuser_alters_the_record_by_accident(acme, eraser, table,
     sequencer.run()
     with pytest.raises(Exception, match="append-only"):
         eraser.execute(statement.format(table))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM audit_entry", "DELETE FROM audit_position", "UPDATE audit_detail SET body = '{}'"],
+)
+def test_while_somebody_is_erased_nothing_but_details_goes(acme, eraser, statement):
+    sequencer.run()
+    with pytest.raises(Exception, match="append-only"), eraser.transaction():
+        eraser.execute("SELECT set_config('rollcall.erasing', 'on', true)")
+        eraser.execute(statement)
 
 
 def test_the_application_cannot_forge_the_queue(acme):

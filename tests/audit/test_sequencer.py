@@ -16,7 +16,7 @@ from audit.models import Entry, Position
 from audit.record import Subject, record
 from identity import tenancy
 from tests.conftest import SETUP
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, once
 
 
 def write(organization, label):
@@ -70,7 +70,8 @@ def test_an_entry_that_commits_late_gets_a_later_place_and_is_not_lost(acme):
     assert_complete(acme)
 
 
-def test_what_a_machine_with_a_slow_clock_did_later_has_a_later_place(acme, monkeypatch):
+@pytest.mark.parametrize("batch", [5000, 1])
+def test_what_a_machine_with_a_slow_clock_did_later_has_a_later_place(acme, monkeypatch, batch):
     sequencer.run()
     first = write(acme, "in")
     # Another machine, whose clock is an hour behind: its ids are smaller.
@@ -83,7 +84,7 @@ def test_what_a_machine_with_a_slow_clock_did_later_has_a_later_place(acme, monk
             for label in ("out", "and again")
         ]
     assert second[1] < first
-    sequencer.run()
+    sequencer.run(batch)
     assert [entry for _, entry in places(acme)][-3:] == [first, *second]
     assert_complete(acme)
 
@@ -112,6 +113,29 @@ def test_many_sequencers_beside_many_writers_neither_lose_nor_double(acme, globe
     sequencer.run()
     assert_complete(acme)
     assert_complete(globex)
+
+
+def test_of_two_sequencers_the_second_goes_on_where_the_first_ended(acme, environment):
+    sequencer.run()
+    write(acme, "first")
+
+    def second():
+        try:
+            return sequencer.run_for(acme.pk)
+        finally:
+            connections.close_all()
+
+    with psycopg.connect(environment["DATABASE_URL"]) as first, ThreadPoolExecutor(1) as pool:
+        first.execute("SELECT audit_sequence(%s, 100)", [acme.pk])
+        write(acme, "second")
+        numbered = pool.submit(second)
+        waiting = (
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND %s = ANY (pg_blocking_pids(pid)))"
+        )
+        once(lambda: first.execute(waiting, [first.info.backend_pid]).fetchone() == (True,), numbered)
+        first.commit()
+        assert numbered.result() == 1
+    assert_complete(acme)
 
 
 def test_a_sequencer_killed_in_the_middle_leaves_its_batch_for_the_next(acme, environment):
