@@ -177,6 +177,16 @@ def test_a_reviewer_finds_the_review_on_their_own_page(acme, ada, jane, rita, sp
     assert path not in reviewer.get("/me").content.decode()
 
 
+def test_without_a_role_one_sees_what_one_is_asked_and_not_what_others_are(acme, ada, jane, rita):
+    due = timezone.now() + timedelta(days=9)
+    asked = reviews.open_(
+        acme, name="Spring", scope=Scope(), reviewers=[rita.pk, jane.pk], due_at=due, rule="keep", actor=SETUP
+    )
+    assert [only(acme, member=member).reviewer_id for member in (ada, jane)] == [jane.pk, rita.pk]
+    html = visit(rita).get(f"/o/acme/reviews/{asked.pk}/?all=1").content.decode()
+    assert ("ada@acme.example" in html, "jane@acme.example" in html) == (False, True)
+
+
 def test_nobody_else_sees_a_review_or_closes_what_is_above_them(acme, ada, jane, rita, gus):
     review = reviews.open_(
         acme, name="Spring", scope=Scope(), reviewers=[rita.pk], due_at=timezone.now() + timedelta(days=9), rule="keep", actor=SETUP,

@@ -23,7 +23,7 @@ from identity import (
 )
 from identity.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from identity.grants import GrantSpec
-from identity.models import Grant, OutgoingMail, Review
+from identity.models import Grant, OutgoingMail, Resource, Review, Role, RoleAssignment
 from identity.review_scope import Scope
 from identity.reviews import Decided
 from tasks.jobs.reviews import close_due, remind
@@ -134,6 +134,39 @@ def test_an_administrator_remains_whatever_was_decided(acme, people):
     assert outcomes(review)[("jane", "organization_admin")] == "kept_last_administrator"
 
 
+def test_whoever_is_suspended_is_not_the_administrator_who_remains(acme, people):
+    roles.replace(people["jane"], ["organization_admin"], actor=SETUP)
+    members.suspend(people["ada"], actor=SETUP)
+    review = begin(acme, people["rita"], rule="remove")
+    review_close.close(review, actor=SETUP)
+    assert outcomes(review)[("ada", "organization_admin")] == "removed"
+    assert outcomes(review)[("jane", "organization_admin")] == "kept_last_administrator"
+
+
+def test_what_a_review_removes_no_machine_gives_again(acme, people):
+    with tenancy.change(acme):
+        grants.give(people["rita"], [(Resource.objects.get(key="p1"), "view")], "initial", actor=SETUP)
+        roles.give(people["rita"], [Role.objects.get(name="auditor")], "initial", actor=SETUP)
+    review_close.close(begin(acme, people["ada"], rule="remove"), actor=SETUP)
+    with tenancy.of(acme):
+        ended = [
+            *Grant.objects.filter(member=people["rita"]),
+            *RoleAssignment.objects.filter(member=people["rita"]),
+        ]
+    assert [(thing.ended_at is not None, thing.held) for thing in ended] == [(True, True)] * 2
+
+
+def test_an_administrator_who_is_in_stands_in_for_who_would_be_asked_about_themselves(acme, people):
+    for name in ("jane", "joe", "rita"):
+        roles.replace(people[name], ["organization_admin"], actor=SETUP)
+    roles.replace(people["jane"], [], actor=SETUP)
+    members.suspend(people["joe"], actor=SETUP)
+    review = begin(acme, people["ada"])
+    assert {item.reviewer_id for item in items(review) if item.member_id == people["ada"].pk} == {
+        people["rita"].pk
+    }
+
+
 def test_a_decision_can_be_changed_and_said_again(acme, people):
     review = begin(acme, people["rita"])
     assert say(review, people["rita"], "remove", ("jane", "p1")) == 1
@@ -171,6 +204,8 @@ def test_nobody_decides_for_others_or_about_themselves(acme, people):
 
 @pytest.mark.parametrize("way", ["offboard", "suspend"])
 def test_the_items_of_a_reviewer_who_is_out_pass_on(acme, people, way):
+    closed = review_close.close(begin(acme, people["rita"]), actor=SETUP)
+    alone = begin(acme, people["rita"])
     review = begin(acme, people["rita"], people["joe"], opened_by=people["ada"])
     mine = [item for item in items(review) if item.reviewer_id == people["rita"].pk]
     reviews.decide(review, {mine[0].pk: Decided("keep")}, by=people["rita"], actor=SETUP)
@@ -178,13 +213,16 @@ def test_the_items_of_a_reviewer_who_is_out_pass_on(acme, people, way):
     if way == "suspend":
         assert remind() == 1
         assert remind() == 0
+    assert {item.reviewer_id for item in items(closed)} == {people["rita"].pk}
+    # Nobody else was asked in this one, and nobody is known to have opened it.
+    assert {item.reviewer_id for item in items(alone)} == {people["ada"].pk}
+    with tenancy.of(acme):
+        assert OutgoingMail.objects.get(about=alone.pk, to="ada@acme.example")
     left = {item.pk: item.reviewer_id for item in items(review)}
     assert left[mine[0].pk] == people["rita"].pk
     assert all(left[item.pk] == people["joe"].pk for item in mine[1:])
-    assert recorded(acme, "review.pass_on")[0]["changes"]["reviewer"] == [
-        str(people["rita"].pk),
-        str(people["joe"].pk),
-    ]
+    passed = {tuple(entry["changes"]["reviewer"]) for entry in recorded(acme, "review.pass_on")}
+    assert passed == {(str(people["rita"].pk), str(people[heir].pk)) for heir in ("ada", "joe")}
     # The last reviewer's go to whoever opened it.
     members.offboard(people["joe"], actor=SETUP)
     assert {item.reviewer_id for item in items(review) if not item.decision} == {people["ada"].pk}
