@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from audit.events import Event
@@ -106,6 +106,10 @@ def change(organization: Organization, *, actor: Actor, **values: Any) -> Organi
         )
         if "email_unique" in changes:
             _claim_emails(locked)
+            # Whoever is just coming refers to the organization, and was not seen: they are waited for. Not before the members were had:
+            # somebody who holds one of them may be about to refer to it.
+            Organization.objects.select_for_update().get(pk=locked.pk)
+            _claim_emails(locked)
     return locked
 
 
@@ -120,8 +124,8 @@ def resume(organization: Organization, *, actor: Actor, reason: str = "") -> Org
 
 
 def lock(organization: Organization) -> Organization:
-    """Lock the organization's row for the transaction and return it."""
-    return Organization.objects.select_for_update().get(pk=organization.pk)
+    """Lock the organization's row for the transaction and return it; what refers to it is written meanwhile."""
+    return Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
 
 
 def by_slug(slug: str) -> Organization | None:
@@ -253,11 +257,16 @@ def _claim_emails(organization: Organization) -> None:
         part = rest if end is None else rest.filter(pk__lte=end)
         if organization.email_unique:
             lacking = part.exclude(email_key="").filter(email_claim__isnull=True)
-            lacking.order_by().update(email_claim=F("email_key"), changed_at=timezone.now())
+            _held(lacking).update(email_claim=F("email_key"), changed_at=timezone.now())
         else:
-            part.exclude(email_claim=None).order_by().update(email_claim=None)
+            _held(part.exclude(email_claim=None)).update(email_claim=None)
         if end is None:
             break
         rest = here.filter(pk__gt=end).order_by("pk")
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS recorded DEFERRED")
+
+
+def _held(people: "QuerySet[Member]") -> "QuerySet[Member]":
+    """Return the people for an UPDATE that takes them by the order of their ids, as everybody does who takes several."""
+    return Member.objects.filter(pk__in=people.select_for_update(no_key=True).values("pk"))

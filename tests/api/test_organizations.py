@@ -155,7 +155,7 @@ def test_addresses_of_very_many_become_unique_so_many_a_statement(acme, ada, era
         with connection.execute_wrapper(noted):
             assert api.patch("/organizations/acme", {"email_unique": is_unique}).status_code == 200
         assert claimed() == expected
-        assert (sum(updates), len(updates)) == (102, 3)
+        assert (sum(updates), len(updates)) == (102, 6)
     with tenancy.change(acme):
         organizations.change(acme, actor=SETUP, email_unique=True)
         # It was looked at by now: nothing of so many is left to COMMIT. What comes after it is, as ever.
