@@ -40,9 +40,9 @@ def app(ada_with_password, noon):
     return offer.secret, codes
 
 
-def at_the_door(next_="/o/acme/members/", **more):
+def at_the_door(next_="/o/acme/members/", client=None, **more):
     """Give a browser whose password was right."""
-    client = Client()
+    client = client or Client()
     values = {"user_name": "ada@acme.example", "password": PASSWORD, "next": next_}
     answer = client.post("/sign-in", values, **more)
     assert answer.status_code == 303
@@ -236,6 +236,12 @@ def test_a_new_sign_in_ends_the_session_that_the_browser_had(acme, ada_with_pass
     assert sessions.find(before) is None
     with tenancy.of(acme):
         assert Session.objects.get(end_reason="new_sign_in").ended_at is not None
+
+
+def test_a_sign_in_that_waits_for_its_code_is_ended_by_the_next(acme, app):
+    at_the_door(client=at_the_door())
+    with tenancy.of(acme):
+        assert Session.objects.get(end_reason="new_sign_in").awaits_factor
 
 
 def test_a_dead_cookie_is_forgotten_at_the_door_alone(db):

@@ -1,10 +1,12 @@
 """Coming in with a password: what succeeds, what is refused, what the record keeps, and when the door locks."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection, connections
 from django.test import Client
 from django.utils import timezone
 
@@ -15,6 +17,7 @@ from identity.models import Member
 from tests.conftest import ROOT, SETUP, join
 from tests.console.conftest import entries, visit
 from tests.scim.talk import Scim
+from tests.waiting import once
 
 PASSWORD = "correct horse battery"
 WRONG = b"Check user name and password."
@@ -46,6 +49,10 @@ def test_an_operator_signs_in_and_arrives_at_the_organizations(opal_with_passwor
 
 
 def test_the_cookie_is_for_http_alone_and_a_new_one_at_every_sign_in(opal_with_password):
+    planted = Client()
+    planted.cookies["rollcall_csrf"] = "x" * 32
+    # Nor is the token of its forms what it was before.
+    assert sign_in("opal@rollcall.example", client=planted).cookies["rollcall_csrf"].value != "x" * 32
     first = sign_in("opal@rollcall.example").cookies["rollcall_session"]
     second = sign_in("opal@rollcall.example").cookies["rollcall_session"]
     assert first["httponly"]
@@ -141,6 +148,29 @@ def test_after_five_tries_from_one_address_the_door_is_locked_for_fifteen_minute
     assert sign_in("opal@rollcall.example", REMOTE_ADDR="198.51.100.7").status_code == 303
     with time_machine.travel(timezone.now() + lock_out.WINDOW + timedelta(seconds=1)):
         assert sign_in("opal@rollcall.example").status_code == 303
+
+
+def test_of_two_tries_at_somebody_the_second_waits_until_the_first_is_counted(opal_with_password, operators):
+    def second():
+        try:
+            return sign_in("opal@rollcall.example", "wrong").status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenancy.of(operators):
+            lock_out.is_locked(lock_out.at_member(opal_with_password))
+            tried = pool.submit(second)
+            with connection.cursor() as cursor:
+
+                def waits():
+                    cursor.execute(
+                        "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+                    )
+                    return cursor.fetchone()[0]
+
+                once(waits, tried)
+        assert tried.result() == 403
 
 
 def test_the_lock_says_the_same_of_people_who_do_not_exist(opal_with_password):

@@ -23,12 +23,44 @@ from identity import (
 )
 from identity.errors import Invalid, NotFound
 from identity.grants import GrantSpec
-from identity.models import OutgoingMail, Receipt
+from identity.models import ActivePeriod, OutgoingMail, Receipt, Session, Token
 from tasks.jobs import leavers as job
 from tests.conftest import SETUP, again, join, later
 from tests.statements import Statements
 
 SCIM = Actor("directory", "d1", "Okta")
+
+
+def test_whose_day_was_put_off_meanwhile_or_who_was_suspended_anew_stays(acme, jane):
+    members.suspend(jane, actor=SETUP)
+    deadlines.schedule_end(jane, timezone.now() + timedelta(days=1), actor=SETUP)
+    assert deadlines.offboard_due(acme.pk, [jane.pk], actor=SETUP) == 0
+    assert deadlines.offboard_after_grace(acme.pk, [jane.pk], actor=SETUP) == 0
+
+
+@pytest.mark.parametrize("way", ["suspend", "offboard"])
+def test_what_had_ended_before_keeps_its_end(acme, jane, way):
+    session, token = sessions.start(jane, actor=SETUP)[0], tokens.issue(jane, scopes=[], actor=SETUP)[0]
+    sessions.end(session, actor=SETUP, reason="signed_out")
+    tokens.revoke(token, actor=SETUP, reason="lost")
+    members.suspend(jane, actor=SETUP)
+    members.reactivate(jane, actor=SETUP)
+
+    def ended():
+        with tenancy.of(acme):
+            return (
+                [
+                    *Session.objects.values_list("ended_at", "end_reason"),
+                    *Token.objects.values_list("revoked_at"),
+                ],
+                list(ActivePeriod.objects.order_by("started_at").values_list("ended_at", flat=True)),
+            )
+
+    credentials, (period, now) = ended()
+    assert now is None
+    getattr(members, way)(jane, actor=SETUP)
+    assert ended()[0] == credentials
+    assert ended()[1][0] == period
 
 
 def test_the_receipt_is_kept_and_the_record_holds_its_hash(acme, jane):
