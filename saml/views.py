@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from audit.record import Actor
-from identity import browser, tenancy
+from identity import browser, conflicts, tenancy
 from saml import (
     attempt_details,
     attempts,
@@ -253,7 +253,9 @@ def _received(request: HttpRequest, connection: Connection) -> SignedIn | Repeat
     except Refused as refused:
         raise SignInRefused(attempts.fail(None, connection, refused, [])) from refused
     encoded, relay_state = form.get("SAMLResponse", ""), form.get("RelayState", "")
-    return sign_in.receive(connection, encoded, _nonces(request), relay_state)
+    nonces = _nonces(request)
+    # All that it writes is one transaction: where that was ended for another one's sake, nothing is spent yet.
+    return conflicts.outlived(lambda: sign_in.receive(connection, encoded, nonces, relay_state))
 
 
 def _form(request: HttpRequest) -> QueryDict:

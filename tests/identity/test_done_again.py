@@ -1,4 +1,4 @@
-"""A change by API or console that PostgreSQL ended for another one's sake is done again, once and whole."""
+"""A change by API or console, or a sign-in by SAML, that PostgreSQL ended for another one's sake is done again, once and whole."""
 
 import psycopg
 import pytest
@@ -10,6 +10,7 @@ from tests.api.client import token_of
 from tests.conftest import SETUP, again, join
 from tests.console.conftest import entries, visit
 from tests.identity.test_lock_order import beside, close_the_circle  # noqa: F401 - a fixture
+from tests.saml.door import Browser, connect, open_sessions, people, session_cookie
 from tests.waiting import PATIENCE
 
 HOLD = "SELECT FROM identity_member WHERE id = %s FOR UPDATE"
@@ -19,13 +20,13 @@ HOLD = "SELECT FROM identity_member WHERE id = %s FOR UPDATE"
 def ended(eraser, beside):  # noqa: F811 - the fixture
     """Give what runs work that takes the first member and then the second, against somebody who takes them the other way round."""
 
-    def run(first, second, work):
+    def run(first, second, work, table="identity_member"):
         with psycopg.connect(eraser.info.dsn, password=eraser.info.password) as other:
             # The work has PostgreSQL look for circles first, and is the one that is ended.
             other.execute("SET deadlock_timeout = '30s'")
             other.execute(HOLD, [second.pk])
             working = beside.begin(work, waiting=0)
-            close_the_circle(other, "identity_member", first.pk)
+            close_the_circle(other, table, first.pk)
             assert not working.done()
         return working.result(PATIENCE)
 
@@ -61,6 +62,16 @@ def test_a_page_of_the_console(acme, ada, two, ended):
     answer = ended(*two, lambda: client.post("/o/acme/leavers/new", values))
     assert answer.status_code == 303
     assert len(entries(acme, "member.offboard")) == 2
+
+
+def test_a_sign_in_by_saml(acme, ended):
+    connection = connect(acme, allow_other_domains=True)
+    browser = Browser(connection)
+    assert browser.sign_in().status_code == 303
+    [jane] = people(acme)
+    answer = ended(connection, jane, browser.sign_in, table="saml_connection")
+    assert (answer.status_code, bool(session_cookie(answer))) == (303, True)
+    assert (len(open_sessions(acme)), len(entries(acme, "session.start"))) == (2, 2)
 
 
 def test_a_file_that_was_sent_is_read_from_its_beginning_again(acme, ada, monkeypatch):
