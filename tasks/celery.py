@@ -81,8 +81,10 @@ class EndAtOnce(bootsteps.StartStopStep):
     requires: Final = ("celery.worker.components:Pool",)  # stopped before that
 
     def stop(self, parent: Any) -> None:
-        """Be called for every end: `exitcode` is 0, or none, where it was asked for."""
-        if parent.exitcode:
+        """Be called for every end. Whoever asked for it by a signal has Celery wait for the jobs; of Ctrl-C it makes an `exitcode` too."""
+        from celery.worker import state
+
+        if parent.exitcode and state.should_stop is None:
             log.error("worker_ended", code=parent.exitcode)
             for process in psutil.Process().children():
                 process.kill()

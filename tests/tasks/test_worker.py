@@ -78,12 +78,23 @@ def broker(db):
     wake._rest_until = 0
 
 
-def test_a_worker_gives_entries_their_place_after_commit(broker, environment, acme, jane):
-    with worker(environment):
+def test_a_worker_gives_entries_their_place_after_commit_also_while_it_is_stopped(
+    broker, environment, database, eraser, acme, jane, capfd
+):
+    with worker(environment) as process:
         assert eventually(lambda: sequencer.lag_seconds() == 0)
         before = places(acme)
         members.suspend(jane, actor=SETUP)
         assert eventually(lambda: places(acme) == before + 1)
+        with psycopg.connect(named(SERVERS.superuser_url, database)) as holding:
+            holding.execute("LOCK TABLE audit_position IN SHARE ROW EXCLUSIVE MODE")
+            members.reactivate(jane, actor=SETUP)
+            assert eventually(lambda: eraser.execute(_BLOCKED).fetchone()[0]), "a job is at work"
+            os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C at a terminal
+            assert eventually(lambda: "Warm shutdown" in capfd.readouterr().out)
+        process.wait(PATIENCE)
+        assert places(acme) == before + 2
+        assert "worker_ended" not in "".join(capfd.readouterr())
 
 
 def test_a_killed_worker_loses_nothing(broker, environment, acme, jane):
