@@ -102,6 +102,14 @@ def test_of_two_who_save_at_once_the_second_is_asked(things, ada):
         assert sorted(both.map(save, (0, 1))) == [303, 400]
 
 
+def test_roles_that_somebody_gave_meanwhile_are_not_taken_unseen(things, ada):
+    client, path = visit(ada), address("member_roles", things)
+    (seen,) = re.findall(r'name="seen" value="([^"]+)"', client.get(path).content.decode())
+    roles.replace(things.member, ["auditor"], actor=SETUP)
+    assert client.post(path, {"role": ["member"], "seen": seen}).status_code == 400
+    assert roles.names_of(things.member) == ["auditor"]
+
+
 def test_who_does_not_say_what_was_shown_is_not_asked_and_nonsense_breaks_nothing(things, ada):
     client = visit(ada)
     values = opened(client, SETTINGS)
