@@ -2,8 +2,9 @@
 
 import pytest
 
-from identity import members, roles
-from identity.models import Member
+from identity import mappings, members, roles, tenancy
+from identity.mappings import Mapping
+from identity.models import Group, Member
 from tests.conftest import SETUP, join
 from tests.console.addresses import address
 from tests.console.conftest import entries, visit
@@ -66,6 +67,22 @@ def test_giving_former_access_back_wants_the_right_to_give_access(things, acme):
     members.offboard(things.member, actor=SETUP)
     assert visit(keeper).post(address("member_reinstate", things), {"with_access": "yes"}).status_code == 400
     assert visit(keeper).post(address("member_reinstate", things), {"with_access": "no"}).status_code == 303
+
+
+def test_what_somebody_has_is_for_those_who_may_read_access(things, acme, ada):
+    """As by the API, where a member is read with members.read and what they have with access.read."""
+    roles.define(acme, "porter", actor=SETUP, capabilities=["members.read"])
+    porter = visit(join(acme, "kim@acme.example", role="porter"))
+    with tenancy.of(acme):
+        group = Group.objects.get(pk=things.ids["group"])
+    mappings.replace(group, Mapping((), ("auditor",)), actor=SETUP)
+    seen = {}
+    for name in ("member", "group"):
+        page = address(name, things)
+        seen[name] = [client.get(page).content for client in (visit(ada), porter)]
+    assert [b">Access</h2>" in content for content in seen["member"]] == [True, False]
+    assert [b">Roles</h2>" in content for content in seen["member"]] == [True, False]
+    assert [b"Brings to whoever is in it" in content for content in seen["group"]] == [True, False]
 
 
 def test_no_way_round_by_settings_connections_or_a_role_of_ones_own(things, acme):
