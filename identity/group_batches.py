@@ -118,6 +118,8 @@ def create(
         awaited = PendingMembership.objects.filter(
             organization=organization, directory=directory, value__in=list(arrived)
         )
+        if arrived:
+            groups.hold_awaiting(organization.pk, directory.pk, list(arrived))
         for value in sorted(set(awaited.values_list("value", flat=True))):
             groups.join_pending(arrived[value], directory, [value], actor=actor)
     return made

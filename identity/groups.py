@@ -1,7 +1,7 @@
 """Verbs on groups. Membership changes are deltas on rows under the group's lock: no list is ever loaded and saved back."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -19,6 +19,19 @@ from identity.profile import key_of
 
 # Not against references to the row: a group that is being changed can be put into another one meanwhile.
 _LOCK: Final = """SELECT to_jsonb(locked)::text FROM identity_group locked WHERE id = %s AND ended_at IS NULL FOR NO KEY UPDATE"""
+
+# Groups that are changed together with their nesting are locked by their ids, and before the lock of nesting (identity/nesting.py): whoever
+# puts one group into another has that lock last.
+_HOLD: Final = """
+SELECT FROM identity_group WHERE organization_id = %(organization)s AND id IN ({}) ORDER BY id FOR NO KEY UPDATE"""
+_HOLD_AWAITING: Final = _HOLD.format(
+    """SELECT group_id FROM identity_pendingmembership WHERE organization_id = %(organization)s AND directory_id = %(directory)s
+          AND value IN (SELECT unnest(%(values)s::text[]))"""
+)
+_HOLD_WITH_THOSE_ABOVE: Final = _HOLD.format(
+    """SELECT %(group)s::uuid UNION ALL
+       SELECT parent_id FROM identity_nesting WHERE organization_id = %(organization)s AND child_id = %(group)s AND ended_at IS NULL"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,8 @@ def create(
         )
         named = list(members)
         memberships.hold(organization.pk, group.directory_id, named)
+        if directory is not None and external_id:
+            hold_awaiting(organization.pk, directory.pk, [external_id])
         record_all([line, *memberships.add(group, named, actor).lines])
         if directory is not None and external_id:
             join_pending(group, directory, [external_id], actor=actor)
@@ -108,6 +123,8 @@ def change(
 def delete(group: Group, *, actor: Actor) -> Ended:
     """End the group, every membership in it and its place in other groups; return whose memberships, and which places."""
     with tenancy.change(group.organization_id):
+        values = {"organization": group.organization_id, "group": group.pk}
+        tenancy.connection.ahead(_HOLD_WITH_THOSE_ABOVE, values)
         locked = lock(group)
         places = nesting.dissolve(locked, actor=actor)
         removed, lines = memberships.remove_others(locked, (), actor)
@@ -159,14 +176,19 @@ def join_pending(
         )
         group_ids = sorted(set(waiting.values_list("group_id", flat=True)))
         if group_ids and isinstance(newcomer, Group):
-            # Before the groups' own rows, since somebody may hold one of them and wait for this.
-            nesting.hold(newcomer.organization_id)
+            hold_awaiting(newcomer.organization_id, directory.pk, named)
         waiting.delete()
         for group_id in group_ids:
             group = Group.objects.filter(pk=group_id, ended_at__isnull=True).first()
             if group is not None:
                 change(group, actor=actor, add=[str(newcomer.pk)])
         return bool(group_ids)
+
+
+def hold_awaiting(organization_id: UUID, directory_id: UUID, values: Sequence[str]) -> None:
+    """Lock the groups that wait for one of these to arrive: before any of them takes another group in."""
+    named = {"organization": organization_id, "directory": directory_id, "values": list(values)}
+    tenancy.connection.ahead(_HOLD_AWAITING, named)
 
 
 def awaited(group: Group) -> list[str]:

@@ -127,7 +127,10 @@ def people_in(organization_id: UUID, group_id: UUID, at: datetime | None = None)
 
 
 def hold(organization_id: UUID) -> None:
-    """Have every other change of nesting in the organization wait until this transaction ends."""
+    """Have every other change of nesting in the organization wait until this transaction ends.
+
+    After the rows of all groups that it changes are locked: whoever has one of them may wait for this.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [str(organization_id)])
 

@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from identity import groups, member_row, members, organizations, sign_on, tenancy, tokens
+from identity import (
+    group_batches,
+    groups,
+    member_row,
+    members,
+    nesting,
+    organizations,
+    sign_on,
+    tenancy,
+    tokens,
+)
+from identity.group_batches import Formed
 from tests.conftest import SETUP, again, join
 from tests.identity.test_lock_order import beside  # noqa: F401 - a fixture
 from tests.waiting import PATIENCE
@@ -51,3 +62,35 @@ def test_who_is_named_by_an_external_id_like_one_of_ours_is_held_before_the_grou
         receipt = members.offboard(leaver, actor=SETUP)
     naming.result(PATIENCE)
     assert len(receipt.groups) == 1
+
+
+NESTINGS: dict[str, Callable[[Any, Any], Any]] = {
+    "deleted": lambda directory, child: groups.delete(child, actor=SETUP),
+    "arrives": lambda directory, child: groups.create(
+        directory.organization, display_name="Late", external_id="late", directory=directory, members=[str(child.pk)], actor=SETUP
+    ),
+    "arrives with others": lambda directory, child: group_batches.create(
+        directory.organization, [Formed("Late", "late"), Formed("Later", "later")], directory=directory, actor=SETUP
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NESTINGS)
+def test_a_group_that_others_hold_or_await_changes_beside_one_of_them(acme, okta, beside, monkeypatch, name):  # noqa: F811 - the fixture
+    first, second, child, other = (
+        groups.create(acme, display_name=each, directory=okta.directory, actor=SETUP)
+        for each in ("First", "Second", "Child", "Other")
+    )
+    for parent in (first, second):
+        groups.change(parent, add=[str(child.pk), "late", "later"], actor=SETUP)
+    hold, changing = nesting.hold, []
+
+    def held(organization_id):
+        hold(organization_id)
+        monkeypatch.undo()
+        work = lambda: groups.change(second, add=[str(other.pk)], actor=SETUP)  # noqa: E731 - begun once
+        changing.append(beside.begin(work, waiting=1))
+
+    monkeypatch.setattr(nesting, "hold", held)
+    NESTINGS[name](okta.directory, child)
+    assert changing[0].result(PATIENCE)[1].nested == [other.pk]
