@@ -33,9 +33,10 @@ def write(review: Review, *, only: UUID | None = None) -> int:
         .annotate(number=Count("pk"))
         .order_by("reviewer__email")
     ):
+        waits = "decision waits" if number == 1 else "decisions wait"
         mail.queue(
             organization.pk, kind="access_review", about=review.pk, to=address,
-            subject=f"{review.name}: {number} decisions wait for you", body=_body(organization, review, number),
+            subject=f"{review.name}: {number} {waits} for you", body=_body(organization, review, number),
         )  # fmt: skip
         letters += 1
     return letters
@@ -64,7 +65,8 @@ def _body(organization: Organization, review: Review, number: int) -> str:
     rule = "kept" if review.rule == Review.Rule.KEEP else "removed"
     return (
         f"You review who may do what at {organization.name}: {review.name}.\n\n"
-        f"{number} of your decisions are open. Keep what people still need, remove the rest, until {review.due_at:%d %B %Y, %H:%M} UTC:\n\n"
+        f"{number} of your decisions {'is' if number == 1 else 'are'} open. Keep what people still need, remove the rest, until"
+        f" {review.due_at:%d %B %Y, %H:%M} UTC:\n\n"
         f"  {settings.ROLLCALL_PUBLIC_URL}/o/{organization.slug}/reviews/{review.pk}/\n\n"
         f"What nobody has decided by then is {rule}.\n"
     )
