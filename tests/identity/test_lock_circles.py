@@ -48,22 +48,6 @@ def test_who_is_just_coming_has_their_address_once_too(acme, beside):  # noqa: F
     assert again(newcomer).email_claim == "newcomer@acme.example"
 
 
-def test_who_is_named_by_an_external_id_like_one_of_ours_is_held_before_the_group(acme, okta, beside):  # noqa: F811 - the fixture
-    name = "0f8fad5b-d9cb-469f-a165-70867728950e"
-    leaver = members.provision(
-        acme, user_name="leaver", external_id=name, directory=okta.directory, actor=SETUP
-    ).member
-    staff = groups.create(
-        acme, display_name="Staff", directory=okta.directory, members=[str(leaver.pk)], actor=SETUP
-    )
-    with tenancy.change(acme):
-        member_row.lock(leaver)
-        naming = beside.begin(lambda: groups.change(staff, add=[name], actor=SETUP), waiting=1)
-        receipt = members.offboard(leaver, actor=SETUP)
-    naming.result(PATIENCE)
-    assert len(receipt.groups) == 1
-
-
 NESTINGS: dict[str, Callable[[Any, Any], Any]] = {
     "deleted": lambda directory, child: groups.delete(child, actor=SETUP),
     "arrives": lambda directory, child: groups.create(
